@@ -1,0 +1,134 @@
+"""The error tree, by whose move is next. Imports nothing of sendit.
+
+    SenditError
+    ├── DataFault        a person looks at the file: malformed, unsupported or unsafe input
+    ├── Misconfigured    the operator: a recipe, a setting, a deployment
+    ├── ServiceDown      nobody: retry with backoff, the service may come back
+    ├── ServiceRefused   stop and tell: the service answered, and the answer is no
+    └── BrokenPromise    us: a bug; stop the line
+
+An error carries a code, a tag and a count; never a value and never a path. The sentence a person reads comes from
+`CODES`, so no identifier can enter one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class SenditError(Exception):
+    """Base of the tree; raise one of its five children.
+
+    Parameters
+    ----------
+    code : str
+        A key of `CODES` whose kind is this class.
+    tag : int, optional
+        The Data Element Tag concerned, as 0xGGGGEEEE.
+    count : int, optional
+        How many: elements, bytes, images; what the code's sentence says.
+    subject : str, optional
+        The name of a setting, a recipe line, a port or a table: the operator's own word, never a value from a file.
+    """
+
+    kind: ClassVar[str] = "SenditError"
+
+    def __init__(
+        self, code: str, *, tag: int | None = None, count: int | None = None, subject: str | None = None
+    ) -> None:
+        if code not in CODES or CODES[code].kind != self.kind:
+            raise LookupError(f"{code} is not a {self.kind} code")
+        self.code, self.tag, self.count, self.subject = code, tag, count, subject
+        super().__init__(code)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.code, self.tag, self.count, self.subject))
+
+    def __str__(self) -> str:
+        entry = CODES[self.code]
+        where = f" at ({self.tag >> 16:04X},{self.tag & 0xFFFF:04X})" if self.tag is not None else ""
+        many = f" [{self.count}]" if self.count is not None else ""
+        about = f" ({self.subject})" if self.subject else ""
+        return f"{self.code}{where}{about}{many}: {entry.what} {entry.then}"
+
+
+def _rebuild(
+    cls: type[SenditError], code: str, tag: int | None, count: int | None, subject: str | None
+) -> SenditError:
+    return cls(code, tag=tag, count=count, subject=subject)
+
+
+class DataFault(SenditError):
+    """A file is malformed, unsupported or unsafe; a person looks at it."""
+
+    kind = "DataFault"
+
+
+class Misconfigured(SenditError):
+    """A recipe, a setting or a deployment is wrong; the operator's move."""
+
+    kind = "Misconfigured"
+
+
+class ServiceDown(SenditError):
+    """A service did not answer, or asked to wait; try again with backoff."""
+
+    kind = "ServiceDown"
+
+
+class ServiceRefused(SenditError):
+    """A service answered, and the answer is no; stop and tell."""
+
+    kind = "ServiceRefused"
+
+
+class BrokenPromise(SenditError):
+    """sendit itself is wrong; stop the line."""
+
+    kind = "BrokenPromise"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """What a code means (`what`) and what to do next (`then`), one sentence each, without any value."""
+
+    kind: str
+    what: str
+    then: str
+
+
+def _codes(kind: str, **entries: tuple[str, str]) -> dict[str, ErrorCode]:
+    return {code: ErrorCode(kind, *sentences) for code, sentences in entries.items()}
+
+
+CODES: dict[str, ErrorCode] = {
+    **_codes(
+        "DataFault",
+        NotDicom=("The file is not DICOM.", "Move it out of the folder, or export the study again."),
+        EmptyFile=("The file has no bytes.", "Export it again."),
+        Truncated=("The file ends in the middle of an element.", "Export it again."),
+        BadElement=("An element's header cannot be understood.", "Repair or re-export the file."),
+        BadSequence=("A sequence's items do not add up.", "Repair or re-export the file."),
+        TooDeep=("Sequences are nested deeper than any sane file.", "Look at the file by hand."),
+        TooLarge=("A header is larger than the limit.", "Look at the file by hand."),
+        DuplicateElement=("A tag stands twice in one dataset.", "Repair or re-export the file."),
+        BadDeflate=("The deflated dataset cannot be inflated within its limits.", "Re-export the file uncompressed."),
+        UnknownTransferSyntax=("The transfer syntax is not supported.", "Export the study in a supported one."),
+        UnknownCharacterSet=("The Specific Character Set is not supported.", "Repair the file's (0008,0005)."),
+        NotEncodable=("A new value does not fit the file's character set or VR.", "Change the recipe's value."),
+        ResidualIdentifier=("An identifier would have remained in the output.", "Extend the recipe for this tag."),
+    ),
+    **_codes(
+        "Misconfigured",
+        BadRecipe=("The recipe cannot be understood.", "Mend the line named."),
+        UnknownRecipe=("There is no such recipe.", "Give a shipped recipe's name or a path."),
+        UnknownVariable=("The recipe asks for a variable that is not defined.", "Define it or change the recipe."),
+        UnknownFunction=("The recipe asks for a function that is not registered.", "Register it or change the recipe."),
+        FunctionFailed=("A function of the recipe raised an error.", "Mend the function."),
+    ),
+    **_codes(
+        "BrokenPromise",
+        OutputUnreadable=("A de-identified image does not re-read.", "Report this as a bug; the image is withheld."),
+    ),
+}

@@ -1,0 +1,183 @@
+"""The ports: what sendit asks of an identity service, an object store and a warehouse.
+
+Protocols and the frozen records that cross them. Knows no adapter, no Django, no HTTP, no cloud.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from sendit.deid.phi import Phi
+
+# ---------------------------------------------------------------------------------------------- identity
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityItem:
+    """One study of an entity, as asked: `id` is the Accession Number, `timestamp` an ISO 8601 UTC instant or None."""
+
+    id: Phi[str]
+    id_source: str
+    timestamp: Phi[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRequest:
+    """One entity (patient) and its items (studies), as asked of the identity service for one collection."""
+
+    study: str
+    id: Phi[str]
+    id_source: str
+    timestamp: Phi[str] | None = None
+    items: tuple[IdentityItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pseudonym:
+    """What the service answers for one id: an opaque `suid` ([A-Za-z0-9_-]+) and a date shift in whole days, signed.
+
+    `timestamp` is the shifted instant (ISO 8601), or None where none was asked.
+    """
+
+    suid: str
+    jitter: int
+    timestamp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityResponse:
+    """The entity's pseudonym, and one pseudonym per item in the order of the request."""
+
+    entity: Pseudonym
+    items: tuple[Pseudonym, ...] = ()
+
+
+class IdentityService(Protocol):
+    """Gives pseudonyms; the same (study, id) has the same suid and shift for ever."""
+
+    def identify(self, request: IdentityRequest) -> IdentityResponse:
+        """Pseudonyms for one entity and its items. Raises ServiceDown, ServiceRefused, Misconfigured."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------- object store
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as the store has it, verified after the write. `crc32c` is base64 of the big-endian checksum."""
+
+    name: str
+    uri: str
+    size_bytes: int
+    crc32c: str
+    generation: str = ""
+    download_link: str = ""
+    metadata_link: str = ""
+
+
+class ObjectStore(Protocol):
+    """Keeps archives. Names are relative, `/`-separated, and never contain an identifier."""
+
+    def put(self, name: str, path: Path, metadata: Mapping[str, str]) -> StoredObject:
+        """Store the file's bytes under `name`; idempotent by name and checksum, verified after the write.
+
+        Raises ServiceRefused("ObjectConflict") where other bytes stand under the name, ServiceDown where a retry may
+        help.
+        """
+        ...
+
+    def read(self, name: str, offset: int, length: int) -> bytes:
+        """`length` bytes from `offset`: one image's gzip member is one ranged read."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------- warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a warehouse table; `type` is a BigQuery type name (STRING, INT64, DATE, TIMESTAMP, JSON)."""
+
+    name: str
+    type: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """Column names and rows of a query."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[object, ...]] = field(default_factory=tuple)
+
+
+class Warehouse(Protocol):
+    """Keeps searchable metadata; both tables' schemas are `TABLES`."""
+
+    def load(self, table: str, rows: Path, load_id: str) -> int:
+        """Load the Parquet file `rows` (in the table's schema) once; a repeated `load_id` adds no row. Returns rows."""
+        ...
+
+    def query(self, sql: str) -> QueryResult:
+        """Run one SQL statement over the tables, read-only."""
+        ...
+
+
+TABLES: dict[str, tuple[Column, ...]] = {
+    "dicom": (
+        Column("storage_download", "STRING", "link to the archive"),
+        Column("storage_metadataLink", "STRING", "link to the archive's metadata"),
+        Column("CodedAccessionNumberID", "STRING", "pseudonym of the study (item suid)"),
+        Column("CodedPatientID", "STRING", "pseudonym of the patient (entity suid)"),
+        Column("ContentType", "STRING", "media type of the archive"),
+        Column("PatientSex", "STRING", "(0010,0040) after de-identification"),
+        Column("PatientAge", "STRING", "(0010,1010) after de-identification"),
+        Column("Modality", "STRING", "(0008,0060)"),
+        Column("StudyDescription", "STRING", "(0008,1030) after de-identification"),
+        Column("DicomHeader", "STRING", "JSON of the header values that all images share"),
+        Column("batch", "INT64", "primary key of the Batch"),
+        Column("load_id", "STRING", "names one load; rows of a repeated load are not added again"),
+        Column("StudyInstanceUID", "STRING", "(0020,000D) after de-identification"),
+        Column("study_date", "DATE", "shifted (0008,0020)"),
+        Column("storage_uri", "STRING", "URI of the archive"),
+        Column("object_name", "STRING", "name of the archive in the store"),
+        Column("size_bytes", "INT64", "size of the archive"),
+        Column("crc32c", "STRING", "checksum of the archive, base64"),
+        Column("image_count", "INT64", "images in the archive"),
+        Column("series_count", "INT64", "series in the archive"),
+        Column("filtered_count", "INT64", "images withheld by a rule"),
+        Column("error_count", "INT64", "files that could not be de-identified"),
+        Column("recipe", "STRING", "name of the recipe"),
+        Column("recipe_sha256", "STRING", "SHA-256 of the recipe's text"),
+        Column("sendit_version", "STRING", "version that de-identified the study"),
+        Column("processed_at", "TIMESTAMP", "when processing finished, UTC"),
+    ),
+    "instance": (
+        Column("CodedPatientID", "STRING", "pseudonym of the patient (entity suid)"),
+        Column("CodedAccessionNumberID", "STRING", "pseudonym of the study (item suid)"),
+        Column("StudyInstanceUID", "STRING", "(0020,000D) after de-identification"),
+        Column("SeriesInstanceUID", "STRING", "(0020,000E) after de-identification"),
+        Column("SOPInstanceUID", "STRING", "(0008,0018) after de-identification"),
+        Column("SOPClassUID", "STRING", "(0008,0016)"),
+        Column("TransferSyntaxUID", "STRING", "(0002,0010)"),
+        Column("Modality", "STRING", "(0008,0060)"),
+        Column("SeriesNumber", "INT64", "(0020,0011)"),
+        Column("InstanceNumber", "INT64", "(0020,0013)"),
+        Column("Rows", "INT64", "(0028,0010)"),
+        Column("Columns", "INT64", "(0028,0011)"),
+        Column("NumberOfFrames", "INT64", "(0028,0008)"),
+        Column("object_name", "STRING", "name of the archive in the store"),
+        Column("member", "STRING", "name of the image inside the archive"),
+        Column("offset", "INT64", "first byte of the image's gzip member in the archive"),
+        Column("length", "INT64", "length of the image's gzip member"),
+        Column("size_bytes", "INT64", "size of the de-identified file"),
+        Column("sha256", "STRING", "SHA-256 of the de-identified file, hexadecimal"),
+        Column("header", "JSON", "de-identified header as DICOM JSON without bulk data (PS3.18 F)"),
+        Column("batch", "INT64", "primary key of the Batch"),
+        Column("load_id", "STRING", "names one load; rows of a repeated load are not added again"),
+    ),
+}
