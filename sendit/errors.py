@@ -121,6 +121,8 @@ CODES: dict[str, ErrorCode] = {
     ),
     **_codes(
         "Misconfigured",
+        UnknownSetting=("There is no such setting.", "Mend or remove the variable named."),
+        BadSetting=("A setting makes no sense.", "Give it a value of the form named."),
         BadRecipe=("The recipe cannot be understood.", "Mend the line named."),
         UnknownRecipe=("There is no such recipe.", "Give a shipped recipe's name or a path."),
         UnknownVariable=("The recipe asks for a variable that is not defined.", "Define it or change the recipe."),

@@ -1,0 +1,179 @@
+"""The one place that reads the environment. Django's settings, and sendit's own as a table: loud on nonsense.
+
+Every row of `SETTINGS` is a Django setting `X` and an environment variable `SENDIT_X`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sendit.errors import Misconfigured
+
+
+def _flag(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    return words[text.strip().lower()]
+
+
+def _at_least(minimum: float, kind: Callable[[str], float] = int) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        number = kind(text)
+        if number < minimum:
+            raise ValueError(text)
+        return number
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        return {word: word for word in words}[text.strip()]
+
+    return parse
+
+
+def _folders(text: str) -> tuple[str, ...]:
+    return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its default, how its text is read, what a legal text looks like, and what it is for."""
+
+    default: Any
+    parse: Callable[[str], Any]
+    form: str
+    about: str
+
+
+SETTINGS: dict[str, Setting] = {
+    # where things are
+    "VAR": Setting("var", str, "a folder", "Where sendit keeps its database, keys, logs, outbox, store and warehouse."),
+    "DATA_BASE": Setting("data", str, "a folder", "The data folder: its sub-folders are the study folders."),
+    "DATA_SUBFOLDER": Setting("", str, "a folder name", "A sub-folder of DATA_BASE to look in instead."),
+    "DATA_INPUT_FOLDERS": Setting(
+        (), _folders, "folders, comma-separated", "Folders whose sub-folders are study folders; over DATA_SUBFOLDER."
+    ),
+    "DATABASE": Setting("", str, "sqlite:///path", "The database; empty is SQLite in VAR."),
+    # what is done to an image
+    "STUDY_DEID": Setting("research", str, "a recipe's name or path", "The de-identification recipe."),
+    "ANONYMIZE_RESTFUL": Setting(
+        False, _flag, "true or false", "Ask the DASHER API for pseudonyms; false is the local keyed identity service."
+    ),
+    "ANONYMIZE_PIXELS": Setting(False, _flag, "true or false", "Scrub pixels; not supported yet, must be false."),
+    "ENTITY_ID": Setting("PatientID", str, "a keyword", "The attribute that identifies the patient."),
+    "ITEM_ID": Setting("AccessionNumber", str, "a keyword", "The attribute that identifies the study."),
+    "ENTITY_ID_SOURCE": Setting("Stanford MRN", str, "text", "The identity service's name for the patient's id."),
+    "ITEM_ID_SOURCE": Setting("DCM Accession #", str, "text", "The identity service's name for the study's id."),
+    "SOM_STUDY": Setting("test", str, "a name", "The collection that the identity service is asked for."),
+    "MAX_DATE_SHIFT_DAYS": Setting(
+        365, _at_least(1), "a number of days", "The local identity service shifts dates by 1 to this many days."
+    ),
+    # how it works
+    "WORKERS": Setting(os.cpu_count() or 1, _at_least(1), "a number", "Local worker processes."),
+    "UPLOAD_WORKERS": Setting(10, _at_least(1), "a number", "Workers that upload_finished spreads batches over."),
+    "LEASE_SECONDS": Setting(60, _at_least(1), "seconds", "A worker that is silent for so long is taken for dead."),
+    "MAX_ATTEMPTS": Setting(3, _at_least(1), "a number", "How often a batch is taken up before it is an ERROR."),
+    "RESCAN_SECONDS": Setting(30, _at_least(1), "seconds", "How often the watcher looks at every folder anew."),
+    "SETTLE_SECONDS": Setting(
+        0.5, _at_least(0, float), "seconds", "A folder written to within so many seconds is still being written."
+    ),
+    # delivery
+    "SEND_TO_GOOGLE": Setting(True, _flag, "true or false", "Deliver; false lets batches rest at DONEPROCESSING."),
+    "GOOGLE_CLOUD_STORAGE": Setting("", str, "a bucket", "The bucket; empty is the folder store in VAR."),
+    "GOOGLE_STORAGE_COLLECTION": Setting("IRB00000", str, "a name", "The collection: prefix of objects, dataset name."),
+    "GOOGLE_PROJECT_NAME": Setting("", str, "a project", "The Google Cloud project."),
+    # afterwards
+    "ORIGINALS": Setting(
+        "keep", _one_of("keep", "delete"), "keep or delete", "What clean_up does with a DONE batch's study folder."
+    ),
+    "IDENTIFIERS": Setting(
+        "keep", _one_of("keep", "purge"), "keep or purge", "What clean_up does with a DONE batch's identifiers."
+    ),
+    "LOG_FORMAT": Setting("text", _one_of("text", "json"), "text or json", "The form of log lines."),
+}
+
+
+def read_settings(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The settings that an environment makes; Misconfigured names a variable that is unknown or makes no sense."""
+    for name in environ:
+        if name.startswith("SENDIT_") and name.removeprefix("SENDIT_") not in SETTINGS:
+            raise Misconfigured("UnknownSetting", subject=name)
+    values = {}
+    for name, setting in SETTINGS.items():
+        text = environ.get(f"SENDIT_{name}")
+        try:
+            values[name] = setting.default if text is None else setting.parse(text)
+        except (KeyError, ValueError):
+            raise Misconfigured("BadSetting", subject=f"SENDIT_{name}: {setting.form}") from None
+    return values
+
+
+def secret(path: Path, make: Callable[[], bytes]) -> bytes:
+    """The secret in a 0600 file, made on first use; the first of several processes to link its file wins."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        pass
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, make())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    return path.read_bytes()
+
+
+globals().update(read_settings(os.environ))
+
+VAR = Path(globals()["VAR"]).absolute()
+DATA_BASE = Path(globals()["DATA_BASE"]).absolute()
+SECRETS = VAR / "secrets"
+"""Keys, 0600: `pseudonym.key` (UIDs and the local identity service), `identifiers.key` (BatchIdentifiers), `django.key`."""
+OUTBOX = VAR / "outbox"
+"""What a batch has made and not yet delivered: `OUTBOX/<batch pk>/`."""
+STORE = VAR / "store"
+"""The folder object store."""
+WAREHOUSE = VAR / "warehouse"
+"""The Parquet warehouse."""
+LOGS = VAR / "logs"
+
+SECRET_KEY = secret(SECRETS / "django.key", lambda: secrets.token_hex(32).encode()).decode()
+DEBUG = False
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+INSTALLED_APPS = ["sendit.pipeline"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's DATABASES entry for a URL; empty is SQLite in VAR, in WAL mode, writers in turn."""
+    path = url.removeprefix("sqlite:///") if url else str(VAR / "sendit.sqlite3")
+    if url and not url.startswith("sqlite:///"):
+        raise Misconfigured("BadSetting", subject="SENDIT_DATABASE: sqlite:///path")
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "OPTIONS": {
+            "timeout": 30,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+        },
+    }
+
+
+DATABASES = {"default": database(globals()["DATABASE"])}
