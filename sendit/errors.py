@@ -53,9 +53,7 @@ class SenditError(Exception):
         return f"{self.code}{where}{about}{many}: {entry.what} {entry.then}"
 
 
-def _rebuild(
-    cls: type[SenditError], code: str, tag: int | None, count: int | None, subject: str | None
-) -> SenditError:
+def _rebuild(cls: type[SenditError], code: str, tag: int | None, count: int | None, subject: str | None) -> SenditError:
     return cls(code, tag=tag, count=count, subject=subject)
 
 

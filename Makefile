@@ -1,0 +1,57 @@
+# sendit: bare `make` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint bench fuzz lock clean
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# No tool may write into the operator's var/ by importing the settings.
+SCRATCH := $(CURDIR)/build/var
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv with everything in it (done by the others when needed)
+
+$(STAMP): requirements-dev.lock pyproject.toml CHANGELOG.md
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "sendit needs Python 3.11 or newer as '$(PYTHON)' (or: make PYTHON=/path/to/python3.11)."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "Python's venv is missing. On Debian: apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## a dozen studies through the whole job, explained
+	@$(BIN)/python -m demo
+
+test: setup ## all tests
+	@$(BIN)/python -m pytest -n auto
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	SENDIT_VAR=$(SCRATCH) $(BIN)/mypy
+	SENDIT_VAR=$(SCRATCH) $(BIN)/lint-imports --no-cache
+
+check: lint test ## what CI runs: format, ruff, mypy --strict, import-linter, tests
+
+bench: setup ## the bars of the design, measured; writes docs/benchmarks.md
+	@$(BIN)/python -m bench
+
+fuzz: setup ## 100,000 mutated files, seeded
+	@$(BIN)/python -m pytest -q tests/fuzz
+
+lock: ## bring the lock files up to date with pyproject.toml
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
+	@$(LOCK) --output-file requirements.lock
+	@$(LOCK) --all-extras --output-file requirements-dev.lock
+
+clean: ## remove .venv, var/demo and what tools leave behind
+	@rm -rf $(VENV) var/demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
