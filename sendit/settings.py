@@ -142,7 +142,7 @@ globals().update(read_settings(os.environ))
 VAR = Path(globals()["VAR"]).absolute()
 DATA_BASE = Path(globals()["DATA_BASE"]).absolute()
 SECRETS = VAR / "secrets"
-"""Keys, 0600: `pseudonym.key` (UIDs, the local identity service), `identifiers.key` (BatchIdentifiers), `django.key`."""
+"""Keys, 0600: `pseudonym.key` (UIDs, local identity service), `identifiers.key` (BatchIdentifiers), `django.key`."""
 OUTBOX = VAR / "outbox"
 """What a batch has made and not yet delivered: `OUTBOX/<batch pk>/`."""
 STORE = VAR / "store"
