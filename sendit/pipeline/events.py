@@ -1,0 +1,73 @@
+"""What happens, as literal dotted names with allow-listed fields: one table, for the log and for a batch's history.
+
+A field is a number or a word of sendit's own (a code, a rule's name, a state); never a value from a study.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from sendit.errors import BrokenPromise
+
+EVENTS: dict[str, tuple[str, ...]] = {
+    # a batch's life; these are kept as rows of Event too
+    "batch.found": ("files", "bytes"),
+    "batch.queued": (),
+    "batch.claimed": ("state", "attempt"),
+    "batch.taken_over": ("state", "attempt"),
+    "batch.lease_lost": ("state",),
+    "batch.released": ("state", "reason", "seconds"),
+    "batch.folder_changed": ("state", "changes"),
+    "batch.folder_gone": ("state",),
+    "batch.folder_changed_after_delivery": (),
+    "batch.processed": ("images", "filtered", "errors", "bytes", "seconds"),
+    "batch.empty": ("filtered", "seconds"),
+    "batch.failed": ("state", "code", "subject", "failure", "place"),
+    "batch.delivered": ("images", "bytes", "seconds"),
+    "batch.retried": ("state",),
+    "batch.originals_deleted": ("files", "bytes"),
+    "batch.identifiers_purged": (),
+    "batch.outbox_cleaned": ("files", "bytes"),
+    # the pool
+    "pool.started": ("workers",),
+    "pool.stopping": ("reason",),
+    "pool.stopped": ("processed", "delivered", "failed"),
+    "worker.started": ("worker", "pid"),
+    "worker.stopped": ("worker", "pid"),
+    "worker.died": ("worker", "pid", "signal", "code"),
+    "worker.failed": ("failure", "place"),
+    # the watcher
+    "watcher.started": ("pid", "folders"),
+    "watcher.stopped": ("pid",),
+    "watcher.rescanned": ("folders", "found", "seconds"),
+    "watcher.blind": ("code",),
+}
+
+Fields = Mapping[str, "int | float | str"]
+
+_logger = logging.getLogger("sendit")
+
+
+def checked(name: str, fields: Fields) -> Fields:
+    """The fields, if the table allows them all."""
+    if name not in EVENTS or not set(fields) <= set(EVENTS[name]):
+        raise BrokenPromise("UnknownEvent", subject=name if name in EVENTS else None)
+    if not all(isinstance(value, int | float | str) for value in fields.values()):
+        raise BrokenPromise("UnknownEvent", subject=name)
+    return fields
+
+
+def log(name: str, batch: int | None = None, **fields: int | float | str) -> None:
+    """Say it in the log."""
+    checked(name, fields)
+    subject = {} if batch is None else {"batch": batch}
+    _logger.info(name, extra={"event": name, "fields": {**subject, **fields}})
+
+
+def record(name: str, batch: int, **fields: int | float | str) -> None:
+    """Say it in the log and keep it in the batch's history."""
+    from sendit.pipeline.models import Event
+
+    Event.objects.create(batch_id=batch, name=name, fields=dict(checked(name, fields)))
+    log(name, batch, **fields)
