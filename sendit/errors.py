@@ -103,6 +103,7 @@ def _codes(kind: str, **entries: tuple[str, str]) -> dict[str, ErrorCode]:
 CODES: dict[str, ErrorCode] = {
     **_codes(
         "DataFault",
+        NotAnImage=("The bytes are not one image of an archive.", "Take offset and length from the table instance."),
         NotDicom=("The file is not DICOM.", "Move it out of the folder, or export the study again."),
         EmptyFile=("The file has no bytes.", "Export it again."),
         Truncated=("The file ends in the middle of an element.", "Export it again."),
@@ -144,9 +145,23 @@ CODES: dict[str, ErrorCode] = {
         BadKey=("A key file does not hold the key that is needed.", "Put the right key into it."),
         DiskFull=("There is no space left.", "Free some space, then retry."),
         NotBuilt=("The setting asks for what this version does not do.", "Unset it."),
+        BadQuery=("The SQL statement cannot be run.", "Mend it; it may only read the warehouse's tables."),
+    ),
+    **_codes(
+        "ServiceDown",
+        NoSpace=("There is no space left.", "Free some; the work is taken up again."),
+        DiskRefused=("The operating system refused a file operation.", "Look at the disk and its permissions."),
+    ),
+    **_codes(
+        "ServiceRefused",
+        ObjectConflict=("Other bytes stand under the object's name.", "Find out which of the two is right."),
+        NoSuchObject=("The store has no such object, or it is shorter.", "Look at the batch's delivery."),
+        LoadConflict=("Other rows were loaded under this load id.", "Find out which of the two are right."),
     ),
     **_codes(
         "BrokenPromise",
+        ArchiveSize=("An image has not the size that it said.", "Report this as a bug; the image is withheld."),
+        ArchiveName=("A name in an archive is not flat or stands twice.", "Report this as a bug."),
         OutputUnreadable=("A de-identified image does not re-read.", "Report this as a bug; the image is withheld."),
         UnexpectedFailure=("Something failed that nobody expected.", "Report this as a bug with the place named."),
         IllegalMove=("A batch was to make a move that is not in the table.", "Report this as a bug."),

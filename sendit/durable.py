@@ -1,0 +1,53 @@
+"""Files that are whole under their name or not there at all, whenever the machine stops. Knows no Django, no DICOM."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sendit.errors import ServiceDown
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def disk(subject: str) -> Iterator[None]:
+    """Turns what the operating system says into ServiceDown, `NoSpace` or `DiskRefused`, without the path it names."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise ServiceDown("NoSpace", subject=subject) from None
+        raise ServiceDown("DiskRefused", subject=f"{subject}, {errno.errorcode.get(error.errno or 0, '?')}") from None
+
+
+def draft_of(path: Path) -> Path:
+    """A temporary name beside `path`, hidden, and no other writer's."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+
+
+def sweep_drafts(path: Path) -> None:
+    """Remove what killed writers of `path` left behind; a live one finds its draft gone and starts over."""
+    for name in os.listdir(path.parent):
+        if name.startswith(f".{path.name}.") and name.endswith(".tmp"):
+            path.with_name(name).unlink(missing_ok=True)
+
+
+def place(draft: Path, path: Path) -> None:
+    """Give a finished file its name: durable before, durable after."""
+    sync(draft)
+    os.rename(draft, path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """fsync a file or a folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
