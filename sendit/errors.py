@@ -125,6 +125,7 @@ CODES: dict[str, ErrorCode] = {
         LinkOutsideFolder=("A symbolic link leads out of the folder.", "Replace it by the file itself."),
         NotAFile=("It is a pipe, a socket or a device.", "Move it out of the folder."),
         Unreadable=("The file may not be or cannot be read.", "Mend its permissions or its disk, then retry."),
+        NothingDelivered=("No image is left to deliver.", "Look at the errors of its files, then retry."),
         FolderGone=("The folder is not there any more.", "Put it back, then retry."),
         FolderKeepsChanging=("The folder was written to whenever it was processed.", "Retry when it is finished."),
         FolderChangedAfterDelivery=(
@@ -143,7 +144,7 @@ CODES: dict[str, ErrorCode] = {
         UnknownFunction=("The recipe asks for a function that is not registered.", "Register it or change the recipe."),
         FunctionFailed=("A function of the recipe raised an error.", "Mend the function."),
         BadKey=("A key file does not hold the key that is needed.", "Put the right key into it."),
-        DiskFull=("There is no space left.", "Free some space, then retry."),
+        NoSuchFolder=("A data folder does not exist.", "Make it, or mend the setting named."),
         NotBuilt=("The setting asks for what this version does not do.", "Unset it."),
         BadQuery=("The SQL statement cannot be run.", "Mend it; it may only read the warehouse's tables."),
     ),

@@ -61,6 +61,8 @@ class Batch(models.Model):
     lease_expires_at = models.DateTimeField(null=True)
     not_before = models.DateTimeField(default=timezone.now)
     attempts = models.PositiveSmallIntegerField(default=0)
+    waits_for = models.CharField(max_length=40, default="")
+    """The code of what postponed it: a service that is down, a full disk."""
     postponements = models.PositiveSmallIntegerField(default=0)
     folder_changes = models.PositiveSmallIntegerField(default=0)
 
@@ -81,7 +83,6 @@ class Batch(models.Model):
     object_name = models.CharField(max_length=1024, default="")
     archive_bytes = models.BigIntegerField(default=0)
     archive_crc32c = models.CharField(max_length=16, default="")
-    archive_sha256 = models.CharField(max_length=64, default="")
     storage_uri = models.CharField(max_length=2048, default="")
 
     objects = BatchQuerySet.as_manager()
