@@ -1,6 +1,6 @@
 # sendit: bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint bench fuzz lock clean
+.PHONY: help setup demo test check docs lint bench fuzz lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -32,6 +32,9 @@ demo: setup ## a dozen studies through the whole job, explained
 
 test: setup ## all tests
 	@$(BIN)/python -m pytest -n auto
+
+docs: setup ## write docs/settings.md and docs/errors.md from the code
+	@SENDIT_VAR=$(SCRATCH) $(BIN)/python docs/generate.py
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -1,0 +1,133 @@
+"""What sendit is measured against: each takes files and a folder, and leaves one output file per input file there."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tarfile
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from isal import igzip
+
+Run = Callable[[Sequence[Path], Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """`name` and `run`; `sample` is how many files of a study it gets, so that the slow ones end in time."""
+
+    name: str
+    run: Run
+    sample: int
+
+
+def quiet() -> None:
+    """Other tools warn about every file; their warnings cost time that is not theirs."""
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+
+
+def copy(files: Sequence[Path], out: Path) -> None:
+    for path in files:
+        shutil.copyfile(path, out / path.name)
+
+
+def sendit(files: Sequence[Path], out: Path) -> None:
+    """The core alone with the default recipe, as the pipeline calls it: one Deidentifier per study."""
+    from sendit.deid import Deidentifier, Pseudonyms, load_recipe
+
+    one = Deidentifier(load_recipe("research"), Pseudonyms(b"bench" * 8), variables())
+    for path in files:
+        one.deidentify(path).write(out / path.name)
+
+
+def pydicom_read_write(files: Sequence[Path], out: Path) -> None:
+    for path in files:
+        pydicom.dcmread(path).save_as(out / path.name)
+
+
+def dcmanon(files: Sequence[Path], out: Path) -> None:
+    from dcmanon import Anonymizer
+
+    anonymizer = Anonymizer()
+    for path in files:
+        (out / path.name).write_bytes(anonymizer.anonymize(str(path)))
+
+
+def dicognito(files: Sequence[Path], out: Path) -> None:
+    from dicognito.anonymizer import Anonymizer
+
+    anonymizer = Anonymizer()
+    for path in files:
+        ds = pydicom.dcmread(path)
+        anonymizer.anonymize(ds)
+        ds.save_as(out / path.name)
+
+
+def dicom_anonymizer(files: Sequence[Path], out: Path) -> None:
+    from dicomanonymizer import anonymize_dicom_file
+
+    for path in files:
+        anonymize_dicom_file(str(path), str(out / path.name))
+
+
+def deid(files: Sequence[Path], out: Path) -> None:
+    """get_identifiers, then replace_identifiers with the study's pseudonyms, by deid's default recipe."""
+    from deid.config import DeidRecipe
+    from deid.dicom import get_identifiers, replace_identifiers
+
+    names = [str(path) for path in files]
+    found = get_identifiers(names)
+    for fields in found.values():
+        fields.update(variables())
+    replace_identifiers(names, ids=found, deid=DeidRecipe("dicom"), save=True, overwrite=True, output_folder=str(out))
+
+
+def seed_flow(files: Sequence[Path], out: Path) -> None:
+    """The system in the field: copy, filter, get, replace, tarfile w:gz."""
+    from deid.dicom import has_burned_pixels
+
+    originals, replaced = out / "originals", out / "replaced"
+    originals.mkdir()
+    replaced.mkdir()
+    copy(files, originals)
+    has_burned_pixels([str(path) for path in originals.iterdir()], deid="dicom")
+    deid(sorted(originals.iterdir()), replaced)
+    with tarfile.open(out / "study.tar.gz", "w:gz") as archive:
+        archive.add(replaced, arcname="study")
+
+
+def read_and_igzip(files: Sequence[Path], out: Path) -> None:
+    """The floor of any archive: the same bytes read, compressed at the same level and written."""
+    with igzip.open(out / "study.gz", "wb", compresslevel=1) as archive:
+        for path in files:
+            archive.write(path.read_bytes())
+
+
+def variables() -> dict[str, Any]:
+    """What the identity service would have answered."""
+    return {
+        "entity_id": "12fa",
+        "entity_id_source": "Stanford MRN",
+        "entity_timestamp": "19610801",
+        "item_id": "12fb",
+        "item_id_source": "DCM Accession #",
+        "item_timestamp": "20100209",
+        "jitter": 5,
+    }
+
+
+FILE_TO_FILE = (
+    Contender("copy (shutil.copyfile)", copy, 400),
+    Contender("sendit", sendit, 400),
+    Contender("dcmanon", dcmanon, 100),
+    Contender("pydicom read+write", pydicom_read_write, 60),
+    Contender("dicognito", dicognito, 20),
+    Contender("dicom-anonymizer", dicom_anonymizer, 12),
+    Contender("deid get+replace", deid, 8),
+)

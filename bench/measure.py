@@ -1,0 +1,97 @@
+"""How a rate is measured on a noisy machine: contenders take turns, several rounds, and each one's best counts."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.contenders import Contender
+from bench.studies import Study
+
+
+@dataclass(slots=True)
+class Rate:
+    """The best throughput of a contender, in MB/s of input; or what it raised."""
+
+    mb_per_second: float = 0.0
+    failure: str = ""
+
+    def __str__(self) -> str:
+        return f"failed: {self.failure}" if self.failure else f"{self.mb_per_second:,.1f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One line of the design's table: a measured number, and the bound it has to keep."""
+
+    what: str
+    measured: float
+    bound: float
+    unit: str = "×"
+    at_most: bool = False
+    failure: str = ""
+
+    @property
+    def met(self) -> bool:
+        if self.failure:
+            return False
+        return self.measured <= self.bound if self.at_most else self.measured >= self.bound
+
+    def cells(self) -> tuple[str, str, str, str]:
+        sign = "≤" if self.at_most else "≥"
+        measured = self.failure or f"{self.measured:,.2f} {self.unit}"
+        return (self.what, f"{sign} {self.bound:g} {self.unit}", measured, "met" if self.met else "MISSED")
+
+
+@dataclass(slots=True)
+class Section:
+    """What one part of the bench found: its bars, and the table of rates behind them."""
+
+    title: str
+    bars: list[Bar] = field(default_factory=list)
+    header: tuple[str, ...] = ()
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def rates(contenders: Sequence[Contender], study: Study, scratch: Path, rounds: int) -> dict[str, Rate]:
+    """Every contender's best rate over the rounds; in each round all of them take one turn."""
+    found = {contender.name: Rate() for contender in contenders}
+    for _ in range(rounds):
+        for contender in contenders:
+            rate = found[contender.name]
+            if not rate.failure:
+                _turn(contender, study, scratch / "out", rate)
+    return found
+
+
+def _turn(contender: Contender, study: Study, out: Path, rate: Rate) -> None:
+    files = study.files[: contender.sample]
+    size = sum(path.stat().st_size for path in files)
+    out.mkdir()
+    gc.collect()
+    try:
+        started = time.perf_counter()
+        contender.run(files, out)
+        rate.mb_per_second = max(rate.mb_per_second, size / (time.perf_counter() - started) / 1e6)
+    except Exception as error:  # noqa: BLE001 - other people's code on real files: what it raises is the finding
+        rate.failure = type(error).__name__
+    finally:
+        shutil.rmtree(out)
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Everybody on the same single core, also those with threads of their own."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

@@ -1,0 +1,127 @@
+"""The studies that are measured: real headers from pydicom's wheel under pixels of clinical size."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from PIL import Image
+from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit
+
+GIVEN = Path(__file__).parents[2] / "shared" / "data" / "dicom"
+"""Real files that lie beside the repository on some machines; measured where present, never needed."""
+UID_ROOT = "1.2.826.0.1.3680043.8.498"
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One study folder: its name, its files, their bytes."""
+
+    name: str
+    folder: Path
+
+    @property
+    def files(self) -> list[Path]:
+        return sorted(path for path in self.folder.iterdir() if path.is_file())
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(path.stat().st_size for path in self.files)
+
+
+def ct(folder: Path, images: int = 200) -> Study:
+    """512×512 CT, Explicit VR, 262 elements an image, 179 of them private (GE)."""
+    return _study("CT 512×512", folder, images, "CT_small.dcm", 512, 512)
+
+
+def mr(folder: Path, images: int = 384) -> Study:
+    """384×274 MR, Implicit VR, 72 elements an image."""
+    return _study("MR 384×274", folder, images, "MR_small_implicit.dcm", 384, 274)
+
+
+def cr(folder: Path, images: int = 40) -> Study:
+    """2048×2500 CR, JPEG Baseline: a big encapsulated fragment under a CT's header."""
+    folder.mkdir(parents=True)
+    jpegs = [_jpeg(rows) for rows in _pixels(2500, 2048, kinds=2)]
+    for number in range(1, images + 1):
+        ds = _image("CT_small.dcm", folder.name, number, 2500, 2048)
+        ds.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+        ds.Modality, ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = "CR", 8, 8, 7, 0
+        ds.PixelData = encapsulate([jpegs[number % len(jpegs)]])
+        ds["PixelData"].is_undefined_length = True
+        ds.save_as(folder / f"{number:04d}.dcm")
+    return Study("CR JPEG 2500×2048", folder)
+
+
+def multiframe(folder: Path, frames: int = 2048) -> Study:
+    """One file of 1 GiB: 2048 frames of 512×512. Written in pieces, never held."""
+    folder.mkdir(parents=True)
+    ds = _image("CT_small.dcm", folder.name, 1, 512, 512)
+    ds.NumberOfFrames = frames
+    del ds.PixelData
+    header = io.BytesIO()
+    ds.save_as(header)
+    with (folder / "0001.dcm").open("wb") as file:
+        file.write(header.getvalue())
+        file.write(b"\xe0\x7f\x10\x00OW\0\0" + (frames * 512 * 512 * 2).to_bytes(4, "little"))
+        kinds = [plane.tobytes() for plane in _pixels(512, 512, kinds=8)]
+        for number in range(frames):
+            file.write(kinds[number % len(kinds)])
+    return Study("1 GiB multi-frame", folder)
+
+
+def given() -> Iterator[Study]:
+    """The real studies beside the repository, if this machine has them."""
+    for folder in sorted(GIVEN.iterdir()) if GIVEN.is_dir() else ():
+        yield Study(f"given: {folder.name}", folder)
+
+
+def _study(name: str, folder: Path, images: int, base: str, rows: int, columns: int) -> Study:
+    folder.mkdir(parents=True)
+    planes = [plane.tobytes() for plane in _pixels(rows, columns, kinds=16)]
+    for number in range(1, images + 1):
+        ds = _image(base, folder.name, number, rows, columns)
+        ds.PixelData = planes[number % len(planes)]
+        ds.save_as(folder / f"{number:04d}.dcm")
+    return Study(name, folder)
+
+
+def _image(base: str, study: str, number: int, rows: int, columns: int) -> Dataset:
+    """A bundled image made into image `number` of an invented patient's study."""
+    path = get_testdata_file(base, download=False)
+    ds = pydicom.dcmread(str(path))
+    if ds.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian:
+        ds["PixelData"].VR = "OW"
+    ds.PatientID, ds.AccessionNumber = f"P{study}", study
+    ds.PatientName, ds.PatientBirthDate = "Benchley^Robin", "19610727"
+    digits = "".join(str(ord(letter)) for letter in study)[:20].lstrip("0")
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = f"{UID_ROOT}.{digits}.1", f"{UID_ROOT}.{digits}.2"
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{UID_ROOT}.{digits}.3.{number}"
+    ds.Rows, ds.Columns, ds.InstanceNumber = rows, columns, number
+    return ds
+
+
+def _pixels(rows: int, columns: int, kinds: int) -> Iterator[np.ndarray]:
+    """16-bit planes that compress about as well as clinical ones: a body, air around it, and noise on both."""
+    noise = np.random.default_rng(2)
+    y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
+    for kind in range(kinds):
+        body = (x / 0.8) ** 2 + (y / 0.9) ** 2 < 1
+        tissue = 1000 + 300 * np.sin(5 * x + kind) * np.cos(4 * y) + noise.normal(0, 12, x.shape)
+        yield np.where(body, tissue, 0).astype("<u2")
+
+
+def _jpeg(plane: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray((plane >> 4).clip(0, 255).astype("u1")).save(out, "JPEG", quality=95)
+    return out.getvalue()
+
+
+MAKERS: dict[str, Callable[[Path], Study]] = {"ct": ct, "mr": mr, "cr": cr, "multiframe": multiframe}

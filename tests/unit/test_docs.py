@@ -1,0 +1,189 @@
+"""What the documentation says is what the code has: settings, errors, commands, states, words, dependencies, links."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import load_command_class
+from django.core.management.base import BaseCommand
+
+import sendit
+from docs import generate
+from sendit.pipeline.states import MOVES, State
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PROSE = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
+COMMANDS = sorted(path.stem for path in (ROOT / "sendit/pipeline/management/commands").glob("[!_]*.py"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
+
+
+def page(name: str) -> str:
+    """The text of a page; a missing one fails by its name."""
+    path = DOCS / name
+    assert path.is_file(), f"docs/{name} is missing"
+    return path.read_text()
+
+
+# ------------------------------------------------------------------------------------------------- tables of the code
+
+
+@pytest.mark.parametrize("name", generate.PAGES)
+def test_a_generated_page_is_what_the_code_makes(name: str) -> None:
+    assert page(name) == generate.PAGES[name](), f"docs/{name} is out of date: run `make docs`"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_its_section(name: str) -> None:
+    assert re.search(rf"^#+ .*`(sendit )?{name}\b", page("commands.md"), re.M), (
+        f"docs/commands.md has no heading `{name}`"
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_of_a_command_is_explained(name: str) -> None:
+    section = _section(page("commands.md"), name)
+    missing = [option for option in _options(name) if option not in section]
+    assert not missing, f"docs/commands.md, `{name}`: nothing about {missing}"
+
+
+def test_every_documented_command_exists() -> None:
+    documented = set(re.findall(r"\bsendit ([a-z]+(?:_[a-z]+)*)", "\n".join(_code(path.read_text()) for path in PROSE)))
+    assert documented <= {*COMMANDS, "migrate", "check"}
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_is_explained(state: State) -> None:
+    assert re.search(rf"\b{state}\b", page("states.md")), f"docs/states.md says nothing of {state}"
+
+
+@pytest.mark.parametrize("move", MOVES, ids=lambda move: f"{move.source}-{move.target}")
+def test_every_move_is_explained(move: tuple[str, str, str]) -> None:
+    source, target, cause = move
+    rows = [line for line in page("states.md").splitlines() if cause in line]
+    assert any(source in row and target in row for row in rows), (
+        f"docs/states.md has no row {source}, {target}: {cause}"
+    )
+
+
+# ------------------------------------------------------------------------------------------------- one word, everywhere
+
+
+def unwanted_words() -> list[str]:
+    rows = [line.split("|")[1:4] for line in page("glossary.md").splitlines() if line.startswith("| ")][2:]
+    return [word.strip() for _, _, words in rows for word in words.split(",") if word.strip()]
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.name)
+def test_prose_uses_the_words_of_the_glossary(path: Path) -> None:
+    if path.name == "glossary.md":
+        assert unwanted_words()
+        return
+    prose = _prose(path.read_text()).lower()
+    used = [word for word in unwanted_words() if re.search(rf"\b{word}", prose)]
+    assert not used, f"{path.name} says {used}; see docs/glossary.md"
+
+
+def test_the_glossary_is_in_order() -> None:
+    words = [word.lower() for word in re.findall(r"^\| ([^|]+?) \|", page("glossary.md"), re.M)][2:]
+    assert len(words) > 20 and words == sorted(words)
+
+
+# ------------------------------------------------------------------------------------------------- dependencies
+
+
+def dependencies() -> list[str]:
+    groups = [PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values()]
+    return sorted({re.split(r"[<>=\[ ;]", line)[0].lower() for group in groups for line in group})
+
+
+@pytest.mark.parametrize("name", dependencies())
+def test_every_dependency_has_its_reason(name: str) -> None:
+    rows = [line for path in DECISIONS for line in path.read_text().splitlines() if f"`{name}`" in line.lower()]
+    assert any(len(row) > len(name) + 40 for row in rows), f"no page of docs/decisions/ gives the reason for {name}"
+
+
+@pytest.mark.parametrize("name", dependencies())
+def test_every_dependency_is_locked(name: str) -> None:
+    assert re.search(rf"^{re.escape(name)}==", (ROOT / "requirements-dev.lock").read_text(), re.M), "run `make lock`"
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_a_lock_has_a_hash_for_every_package_and_names_no_host(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    assert "://" not in text
+    for package in re.split(r"^(?=\S+==)", text, flags=re.M)[1:]:
+        assert "--hash=sha256:" in package
+
+
+def test_the_changelog_is_the_versions_source() -> None:
+    newest = re.search(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d{2}-\d{2}$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert newest and newest[1] == sendit.__version__, "run `make setup`: the installed version is another one"
+
+
+# ------------------------------------------------------------------------------------------------- decisions, links
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.name)
+def test_a_decision_is_one_numbered_page(path: Path) -> None:
+    assert re.match(r"\d{4}-[a-z0-9-]+\.md$", path.name)
+    assert re.match(r"# \S", path.read_text())
+    assert len(path.read_text().splitlines()) <= 90
+
+
+def test_no_two_decisions_share_a_number() -> None:
+    numbers = [path.name[:4] for path in DECISIONS]
+    assert len(numbers) == len(set(numbers))
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", path.read_text())
+    missing = [target for target in targets if not (path.parent / target).exists()]
+    assert not missing, f"{path.name} links to {missing}"
+
+
+def test_every_page_can_be_reached_from_the_index() -> None:
+    index = page("index.md")
+    missing = [
+        name for name in (path.name for path in DOCS.glob("*.md")) if name != "index.md" and f"({name})" not in index
+    ]
+    assert not missing, f"docs/index.md does not lead to {missing}"
+
+
+def test_every_make_target_named_in_prose_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    named = {name for path in PROSE for name in re.findall(r"\bmake ([a-z]+)`", path.read_text())}
+    assert named and named <= targets
+
+
+# ------------------------------------------------------------------------------------------------- reading pages
+
+
+def _section(text: str, name: str) -> str:
+    """The part of a page under the heading that names a command."""
+    parts = re.split(r"^(?=#+ )", text, flags=re.M)
+    return "\n".join(part for part in parts if re.match(rf"#+ .*`(sendit )?{name}\b", part))
+
+
+def _options(name: str) -> Iterator[str]:
+    """A command's own options, without Django's."""
+    djangos = set(BaseCommand().create_parser("sendit", name)._option_string_actions)
+    parser = load_command_class("sendit.pipeline", name).create_parser("sendit", name)
+    for action in parser._actions:
+        if action.option_strings and not djangos & set(action.option_strings) and action.help != "==SUPPRESS==":
+            yield max(action.option_strings, key=len)
+
+
+def _code(text: str) -> str:
+    return "\n".join([*re.findall(r"```.*?```", text, re.S), *re.findall(r"`[^`\n]+`", text)])
+
+
+def _prose(text: str) -> str:
+    """A page without its code, links and quotations of settings."""
+    return re.sub(r"```.*?```|`[^`\n]*`|\]\([^)]*\)", " ", text, flags=re.S)
