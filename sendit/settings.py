@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sendit.errors import Misconfigured
 
@@ -138,32 +138,32 @@ def secret(path: Path, make: Callable[[], bytes]) -> bytes:
 
 
 globals().update(read_settings(os.environ))
-if TYPE_CHECKING:  # what that makes, for the type checker; a test keeps the names equal
-    DATA_SUBFOLDER: str
-    DATA_INPUT_FOLDERS: tuple[str, ...]
-    DATABASE: str
-    STUDY_DEID: str
-    ANONYMIZE_RESTFUL: bool
-    ANONYMIZE_PIXELS: bool
-    ENTITY_ID: str
-    ITEM_ID: str
-    ENTITY_ID_SOURCE: str
-    ITEM_ID_SOURCE: str
-    SOM_STUDY: str
-    MAX_DATE_SHIFT_DAYS: int
-    WORKERS: int
-    UPLOAD_WORKERS: int
-    LEASE_SECONDS: int
-    MAX_ATTEMPTS: int
-    RESCAN_SECONDS: int
-    SETTLE_SECONDS: float
-    SEND_TO_GOOGLE: bool
-    GOOGLE_CLOUD_STORAGE: str
-    GOOGLE_STORAGE_COLLECTION: str
-    GOOGLE_PROJECT_NAME: str
-    ORIGINALS: str
-    IDENTIFIERS: str
-    LOG_FORMAT: str
+# What that makes, for the type checker; a test keeps the names equal.
+DATA_SUBFOLDER: str
+DATA_INPUT_FOLDERS: tuple[str, ...]
+DATABASE: str
+STUDY_DEID: str
+ANONYMIZE_RESTFUL: bool
+ANONYMIZE_PIXELS: bool
+ENTITY_ID: str
+ITEM_ID: str
+ENTITY_ID_SOURCE: str
+ITEM_ID_SOURCE: str
+SOM_STUDY: str
+MAX_DATE_SHIFT_DAYS: int
+WORKERS: int
+UPLOAD_WORKERS: int
+LEASE_SECONDS: int
+MAX_ATTEMPTS: int
+RESCAN_SECONDS: int
+SETTLE_SECONDS: float
+SEND_TO_GOOGLE: bool
+GOOGLE_CLOUD_STORAGE: str
+GOOGLE_STORAGE_COLLECTION: str
+GOOGLE_PROJECT_NAME: str
+ORIGINALS: str
+IDENTIFIERS: str
+LOG_FORMAT: str
 
 VAR = Path(globals()["VAR"]).absolute()
 DATA_BASE = Path(globals()["DATA_BASE"]).absolute()
