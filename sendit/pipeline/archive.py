@@ -75,6 +75,7 @@ class ArchiveWriter:
         self._path, self._draft = path, draft_of(path)
         self._folder = _flat(top_folder)
         self._names: set[str] = set()
+        self._block = bytearray(BLOCK_BYTES)
         self._offset = self._crc32c = 0
         with disk("archive"):
             sweep_drafts(path)
@@ -98,7 +99,7 @@ class ArchiveWriter:
         offset = self._offset
         with ExitStack() as undo:
             undo.callback(self._rewind, offset, self._crc32c)
-            self._write(_gzip_member(_entry(f"{self._folder}/{name}", size, chunks, digest)))
+            self._write(_gzip_member(_entry(f"{self._folder}/{name}", size, _blocks(chunks, self._block), digest)))
             undo.pop_all()
         self._names.add(name)
         return Member(name, offset, self._offset - offset, digest.hexdigest(), size)
@@ -173,11 +174,11 @@ def _flat(name: str) -> str:
     return name
 
 
-def _entry(name: str, size: int, chunks: Iterable[Bytes], digest: hashlib._Hash) -> Iterator[Bytes]:
+def _entry(name: str, size: int, blocks: Iterable[Bytes], digest: hashlib._Hash) -> Iterator[Bytes]:
     """A tar entry's blocks: header, data (hashed as they pass), padding."""
     yield _file_header(name, size)
     seen = 0
-    for block in _blocks(chunks):
+    for block in blocks:
         digest.update(block)
         seen += len(block)
         yield block
@@ -198,18 +199,17 @@ def _gzip_member(blocks: Iterable[Bytes]) -> Iterator[bytes]:
     yield held + compress.flush()
 
 
-def _blocks(chunks: Iterable[Bytes]) -> Iterator[memoryview]:
-    """The same bytes cut every `BLOCK_BYTES`, copied, so that a chunk's buffer may be used again by its maker."""
-    block = memoryview(bytearray(BLOCK_BYTES))
-    filled = 0
+def _blocks(chunks: Iterable[Bytes], buffer: bytearray) -> Iterator[memoryview]:
+    """The same bytes, cut to the buffer's size and copied into it, so that a chunk's maker may use its own again."""
+    block, filled = memoryview(buffer), 0
     for chunk in chunks:
         rest = memoryview(chunk).cast("B")
         while rest:
-            taken = rest[: BLOCK_BYTES - filled]
+            taken = rest[: len(block) - filled]
             block[filled : filled + len(taken)] = taken
             filled += len(taken)
             rest = rest[len(taken) :]
-            if filled == BLOCK_BYTES:
+            if filled == len(block):
                 yield block
                 filled = 0
     if filled:
