@@ -12,7 +12,7 @@ from sendit.errors import BrokenPromise
 
 EVENTS: dict[str, tuple[str, ...]] = {
     # a batch's life; these are kept as rows of Event too
-    "batch.found": ("files", "bytes"),
+    "batch.found": (),
     "batch.queued": (),
     "batch.claimed": ("state", "attempt"),
     "batch.taken_over": ("state", "attempt"),

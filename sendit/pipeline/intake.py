@@ -1,0 +1,120 @@
+"""New folders become batches, each once. Where is looked is WIRE 2's choice; what a folder holds is not asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from sendit.deid.phi import Phi
+from sendit.errors import Misconfigured
+from sendit.pipeline import events
+from sendit.pipeline.folders import has_settled, is_finished
+from sendit.pipeline.models import Batch, BatchIdentifiers
+from sendit.pipeline.phi_field import digest
+from sendit.pipeline.states import State
+
+CHUNK = 500
+"""Folders looked up in one statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A finished folder that may become a batch."""
+
+    path: str
+    modified_at: float
+
+    @property
+    def folder_digest(self) -> str:
+        """What its batch is looked up by."""
+        return digest(os.fsencode(self.path))
+
+
+def data_folders(subfolder: str | None = None) -> list[str]:
+    """Where study folders are looked for: `subfolder`, else DATA_INPUT_FOLDERS, else DATA_BASE/DATA_SUBFOLDER.
+
+    Relative ones are below DATA_BASE. Raises Misconfigured("NoSuchFolder") with the setting's name.
+    """
+    if subfolder:
+        return [_existing("--subfolder", subfolder)]
+    if settings.DATA_INPUT_FOLDERS:
+        return [_existing("SENDIT_DATA_INPUT_FOLDERS", folder) for folder in settings.DATA_INPUT_FOLDERS]
+    name = "SENDIT_DATA_SUBFOLDER" if settings.DATA_SUBFOLDER else "SENDIT_DATA_BASE"
+    return [_existing(name, settings.DATA_SUBFOLDER)]
+
+
+def _existing(setting: str, folder: str) -> str:
+    path = os.path.realpath(os.path.join(settings.DATA_BASE, folder))
+    if not os.path.isdir(path):
+        raise Misconfigured("NoSuchFolder", subject=setting)
+    return path
+
+
+def contenders(folder: str) -> list[Contender]:
+    """The finished folders in a data folder, oldest first. A link to a folder is none."""
+    return sorted(_finished(folder), key=lambda found: (found.modified_at, os.fsencode(found.path)))
+
+
+def _finished(folder: str) -> Iterator[Contender]:
+    with os.scandir(folder) as scan:
+        for item in scan:
+            try:
+                if is_finished(item.name) and item.is_dir(follow_symlinks=False):
+                    yield Contender(item.path, item.stat(follow_symlinks=False).st_mtime)
+            except OSError:  # gone, or not ours to see, between two looks
+                continue
+
+
+def unknown(found: Iterable[Contender]) -> Iterator[Contender]:
+    """Those that are no batch yet, in their order."""
+    waiting = list(found)
+    for start in range(0, len(waiting), CHUNK):
+        chunk = {contender.folder_digest: contender for contender in waiting[start : start + CHUNK]}
+        known = set(Batch.objects.filter(folder_digest__in=list(chunk)).values_list("folder_digest", flat=True))
+        yield from (contender for key, contender in chunk.items() if key not in known)
+
+
+def add(contender: Contender) -> Batch | None:
+    """A queued batch for the folder, or None where there is one already or the folder is still being written to."""
+    if not has_settled(contender.path, settings.SETTLE_SECONDS):
+        return None
+    uid = os.path.basename(contender.path)
+    try:
+        with transaction.atomic():
+            batch = Batch.objects.create(
+                folder_digest=contender.folder_digest, uid_digest=digest(os.fsencode(uid)), state=State.NEW
+            )
+            BatchIdentifiers.objects.create(batch=batch, folder=Phi({"uid": uid, "path": contender.path}))
+            events.record("batch.found", batch.pk)
+            queue(batch)
+    except IntegrityError:  # another process was faster
+        return None
+    return batch
+
+
+def queue(batch: Batch) -> bool:
+    """Put a batch into the queue, as new: after it was found, and for `retry`. False where another was faster."""
+    now = timezone.now()
+    with transaction.atomic():
+        if not batch.move(
+            State.QUEUE, queued_at=now, not_before=now, attempts=0, postponements=0, folder_changes=0, waits_for=""
+        ):
+            return False
+        events.record("batch.queued", batch.pk)
+    return True
+
+
+def add_up_to(limit: int | None, folders: Iterable[str]) -> int:
+    """Queue new folders, oldest first in each data folder in turn; returns how many."""
+    added = 0
+    for folder in folders:
+        for contender in unknown(contenders(folder)):
+            if limit is not None and added >= limit:
+                return added
+            added += add(contender) is not None
+    return added
