@@ -1,0 +1,85 @@
+"""Whole batches through the real commands: study folders → delivered archives, rows and states."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench import commands, contenders, studies
+from bench.contenders import Contender
+from bench.measure import Bar, Rate, Section, rates
+from bench.studies import Study
+
+ROUNDS = 3
+COPIES = 6
+"""Study folders of each kind, so that the first and the last batch do not decide the figure."""
+FLOOR = Contender("read + igzip the same bytes", contenders.read_and_igzip, 400)
+FIELD = Contender("the seed system's flow (deid)", contenders.seed_flow, 8)
+
+
+def run(scratch: Path) -> Section:
+    """Against reading and compressing the same bytes, against the system in the field, and two workers against one."""
+    contenders.quiet()
+    kinds = [studies.ct(scratch / "CT20", images=100), studies.mr(scratch / "MR20", images=200)]
+    copies = list(_copies(kinds, scratch / "data"))
+    size_mb = sum(study.size_bytes for study in copies) / 1e6
+    one, two, floor, field = Rate(), Rate(), Rate(), Rate()
+    for _ in range(ROUNDS):
+        floor.keep(_together(FLOOR, kinds, scratch))
+        one.keep(size_mb / _seconds(scratch, workers=1, batches=len(copies)))
+        two.keep(size_mb / _seconds(scratch, workers=2, batches=len(copies)))
+    field.keep(_together(FIELD, kinds, scratch))
+    return _section(one, two, floor, field, f"{len(copies)} study folders, {size_mb:,.0f} MB")
+
+
+def _section(one: Rate, two: Rate, floor: Rate, field: Rate, corpus: str) -> Section:
+    rows = {"sendit, one worker": one, "sendit, two workers": two, FLOOR.name: floor, FIELD.name: field}
+    return Section(
+        "The whole batch: folder → delivered archive, rows and states",
+        bars=[
+            Bar(f"one worker ÷ {FLOOR.name}", one.mb_per_second / floor.mb_per_second, 0.6),
+            Bar(f"one worker ÷ {FIELD.name}", one.mb_per_second / field.mb_per_second, 30),
+            Bar("two workers ÷ one", two.mb_per_second / one.mb_per_second, 1.8),
+        ],
+        header=("", "MB/s of input"),
+        rows=[(name, str(rate)) for name, rate in rows.items()],
+        notes=[
+            f"{corpus}. `start_queue --number all`, then `upload_finished`, less what both take when there is nothing"
+            " to do (starting Python and its processes)."
+        ],
+    )
+
+
+def _copies(kinds: Sequence[Study], data: Path) -> Iterator[Study]:
+    for study in kinds:
+        for number in range(21, 21 + COPIES):
+            yield studies.clone(study, data / f"{study.folder.name[:2]}{number}")
+
+
+def _together(contender: Contender, kinds: Sequence[Study], scratch: Path) -> float:
+    """A contender's rate over one study of each kind: all bytes by all seconds."""
+    sizes = [sum(path.stat().st_size for path in study.files[: contender.sample]) / 1e6 for study in kinds]
+    found = [rates([contender], study, scratch, rounds=2)[contender.name] for study in kinds]
+    return sum(sizes) / sum(size / rate.mb_per_second for size, rate in zip(sizes, found, strict=True))
+
+
+def _seconds(scratch: Path, workers: int, batches: int) -> float:
+    """The time of both commands, without what they take on an empty data folder."""
+    var, idle = scratch / "var", scratch / "idle"
+    idle.mkdir(exist_ok=True)
+    busy = _both(var, scratch / "data", workers)
+    delivered = len(list((var / "store").rglob("*.tar.gz")))
+    if delivered != batches:
+        raise commands.CommandFailed(f"{delivered} of {batches} batches were delivered")
+    nothing = _both(var, idle, workers)
+    shutil.rmtree(var)
+    return busy - nothing
+
+
+def _both(var: Path, data: Path, workers: int) -> float:
+    took = [
+        commands.sendit(*arguments, var=var, data=data, workers=workers).seconds
+        for arguments in (("start_queue", "--number", "all"), ("upload_finished",))
+    ]
+    return sum(took)

@@ -1,0 +1,117 @@
+"""A million batches in the embedded database: what a claim, a glance and a page of the list then take."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.measure import Bar, Section
+
+if TYPE_CHECKING:
+    from sendit.pipeline.models import Batch
+
+BATCHES = 1_000_000
+SHARES = {"DONE": 0.70, "QUEUE": 0.20, "DONEPROCESSING": 0.05, "EMPTY": 0.03, "ERROR": 0.02}
+REPEATS = 25
+LIMIT_MS = 200
+PAGE = 50
+
+
+def run(scratch: Path) -> Section:
+    """Each question is asked many times and the slowest answer counts."""
+    _set_up(scratch / "var")
+    filled_seconds = _timed(lambda: _fill(BATCHES))
+    questions: dict[str, Callable[[], object]] = {
+        "a claim": _claim,
+        "`status`, one glance": _glance,
+        f"a page of the list ({PAGE} batches of one state, newest first)": lambda: _page("ERROR"),
+        f"a page from the middle of the list ({PAGE} batches of all states)": _middle_page,
+    }
+    section = Section(f"{BATCHES:,} batches in the database", header=("", "median ms", "slowest ms"))
+    for name, ask in questions.items():
+        took_ms = sorted(_timed(ask) * 1000 for _ in range(REPEATS))
+        section.rows.append((name, f"{took_ms[REPEATS // 2]:.1f}", f"{took_ms[-1]:.1f}"))
+        section.bars.append(Bar(f"{name}, slowest of {REPEATS}", took_ms[-1], LIMIT_MS, "ms", at_most=True))
+    section.notes.append(f"Filled in {filled_seconds:.0f} s; {_size_mb():,.0f} MB on a memory file system.")
+    return section
+
+
+def _set_up(var: Path) -> None:
+    os.environ["SENDIT_VAR"] = str(var)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "sendit.settings"
+    import django
+
+    django.setup()
+    from sendit.pipeline.database import make_ready
+
+    make_ready()
+
+
+def _fill(batches: int) -> None:
+    """One batch of each state by the model, which knows its columns; the others as copies of it by SQL."""
+    from django.db import connection
+
+    from sendit.pipeline.models import Batch
+
+    names = [field.column for field in Batch._meta.concrete_fields if not field.primary_key]
+    fresh = dict.fromkeys(("folder_digest", "uid_digest"), "lower(hex(randomblob(32)))")
+    for state, share in SHARES.items():
+        pattern = Batch.objects.create(
+            state=state, folder_digest=state, uid_digest=state, started_at=_now(), processed_at=_now()
+        )
+        values = ", ".join(fresh.get(name, f'"{name}"') for name in names)
+        columns = ", ".join(f'"{name}"' for name in names)
+        table = Batch._meta.db_table
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %s)"
+                f" INSERT INTO {table} ({columns}) SELECT {values} FROM {table}, n WHERE id = %s",
+                [round(batches * share) - 1, pattern.pk],
+            )
+
+
+def _now() -> object:
+    from django.utils import timezone
+
+    return timezone.now()
+
+
+def _claim() -> None:
+    from sendit.pipeline.leases import Job, claim, claimable
+
+    (pk,) = claimable(Job.PROCESS, 1)
+    if claim(pk, Job.PROCESS) is None:
+        raise LookupError("nothing was claimed")
+
+
+def _glance() -> None:
+    from sendit.pipeline.reports import overview
+
+    overview()
+
+
+def _page(state: str) -> list[Batch]:
+    from sendit.pipeline.models import Batch
+
+    return list(Batch.objects.filter(state=state).order_by("-pk")[:PAGE])
+
+
+def _middle_page() -> list[Batch]:
+    from sendit.pipeline.models import Batch
+
+    return list(Batch.objects.filter(pk__lt=BATCHES // 2).order_by("-pk")[:PAGE])
+
+
+def _size_mb() -> float:
+    from django.conf import settings
+
+    return Path(settings.DATABASES["default"]["NAME"]).stat().st_size / 1e6
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
