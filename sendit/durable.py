@@ -25,6 +25,11 @@ def disk(subject: str) -> Iterator[None]:
         raise ServiceDown("DiskRefused", subject=f"{subject}, {errno.errorcode.get(error.errno or 0, '?')}") from None
 
 
+def private(path: str, flags: int) -> int:
+    """An opener for `open`: only the owner reads and writes the file."""
+    return os.open(path, flags, 0o600)
+
+
 def draft_of(path: Path) -> Path:
     """A temporary name beside `path`, hidden, and no other writer's."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")

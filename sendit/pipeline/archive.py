@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import os
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +18,7 @@ from pathlib import Path
 import google_crc32c
 from isal import isal_zlib
 
-from sendit.durable import disk, draft_of, place, sweep_drafts
+from sendit.durable import disk, draft_of, place, private, sweep_drafts
 from sendit.errors import BrokenPromise, DataFault
 
 Bytes = bytes | bytearray | memoryview
@@ -79,7 +78,7 @@ class ArchiveWriter:
         self._offset = self._crc32c = 0
         with disk("archive"):
             sweep_drafts(path)
-            self._file = open(self._draft, "xb", buffering=0, opener=_private)  # noqa: SIM115 - closed by close or abort
+            self._file = open(self._draft, "xb", buffering=0, opener=private)  # noqa: SIM115 - closed by close or abort
         with ExitStack() as undo:
             undo.callback(self.abort)
             self._write(_gzip_member([_folder_header(self._folder)]))
@@ -239,7 +238,3 @@ def _header(name: str, size: int, kind: bytes = tarfile.REGTYPE, mode: int = 0o6
     entry = tarfile.TarInfo(name)
     entry.size, entry.type, entry.mode = size, kind, mode
     return entry.tobuf(tarfile.PAX_FORMAT)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
