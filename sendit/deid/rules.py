@@ -1,9 +1,24 @@
-"""What a recipe's rules do to one element: its address in, the steps that befall it out. Knows no bytes and no values."""
+"""What a recipe's rules do to one element: its address in, the steps that befall it out. Knows no bytes, no values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from sendit.deid.selectors import (
+    Address,
+    AnyOf,
+    Everything,
+    Path,
+    SelectGroup,
+    Selector,
+    SelectPrivate,
+    is_private,
+    known_vr,
+    only_tag,
+)
 
 
 class Action(StrEnum):
@@ -53,10 +68,17 @@ class Value:
     text: str
     options: tuple[tuple[str, str], ...] = ()
 
+    def __str__(self) -> str:
+        prefix = "" if self.kind == "literal" else f"{self.kind}:"
+        return " ".join((prefix + self.text, *(f"{name}={option}" for name, option in self.options)))
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of a recipe's %header; `str(rule)` is that line, its words one space apart and its comment gone."""
+    """One line of a recipe's %header; `str(rule)` is that line, its words one space apart and its comment gone.
+
+    With `values_list`, it speaks only of elements whose value matches that %values list.
+    """
 
     action: Action
     field: str
@@ -64,6 +86,16 @@ class Rule:
     line: int
     column: int
     file: str
+    values_list: str | None = None
+
+    def __str__(self) -> str:
+        condition = f"values:{self.values_list}" if self.values_list and not self.field.startswith("values:") else ""
+        return " ".join(filter(None, (self.action, self.field, str(self.value or ""), condition)))
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether a value decides if it applies, so that it may befall an element or not."""
+        return self.values_list is not None or (self.action is Action.REMOVE and self.value is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +134,201 @@ class Addition:
     tag: int
     vr: str
     steps: tuple[Step, ...]
+
+
+# ---------------------------------------------------------------------------------------------- what no rule may do
+
+PIXEL_DATA = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+PALETTES = (0x00281201, 0x00281202, 0x00281203)
+VOI_LUT_SEQUENCE, LUT_DESCRIPTOR, LUT_DATA = 0x00283010, 0x00283002, 0x00283006
+SPECIFIC_CHARACTER_SET, SOP_CLASS_UID, REFERENCED_SOP_CLASS_UID = 0x00080005, 0x00080016, 0x00081150
+
+PROTECTED = frozenset((*PIXEL_DATA, *PALETTES, SPECIFIC_CHARACTER_SET, SOP_CLASS_UID, REFERENCED_SOP_CLASS_UID))
+"""Attributes that no rule touches: they say what the bytes are, not whose."""
+
+NEEDED_UIDS = frozenset({0x00080018, 0x00081155, 0x0020000D, 0x0020000E, 0x00200052})
+"""SOP Instance, Referenced SOP Instance, Study, Series and Frame of Reference UID: Type 1 where they stand (PS3.3)."""
+
+PSEUDONYM = Value("deid_func", "pydicom_uuid")
+
+
+def is_protected(field: Field) -> bool:
+    """Whether no rule may touch the element."""
+    if field.tag in (LUT_DESCRIPTOR, LUT_DATA) and field.path[-1:] == (VOI_LUT_SEQUENCE,):
+        return True
+    return field.file_meta or field.tag in PROTECTED or (field.tag == VOI_LUT_SEQUENCE and field.vr == "SQ")
+
+
+# ---------------------------------------------------------------------------------------------- rules as a whole
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRule:
+    """A Rule and what its FIELD matches; an ADD's selector is a Path, for it names one place."""
+
+    rule: Rule
+    selector: Selector
+
+    @property
+    def removes_private(self) -> bool:
+        """Whether it is REMOVE select:private:yes, which spares only private elements that a rule names."""
+        return self._always_removes and self.selector == SelectPrivate(True)
+
+    @property
+    def removes_everything(self) -> bool:
+        return self._always_removes and self.selector == Everything()
+
+    @property
+    def _always_removes(self) -> bool:
+        return self.rule.action is Action.REMOVE and not self.rule.is_conditional
+
+    @property
+    def holds_back_remove(self) -> bool:
+        """Whether an element that it speaks of is not removed by another rule."""
+        changes = self.rule.action in (Action.REPLACE, Action.JITTER)
+        return changes and self.rule.values_list is None
+
+    @property
+    def may_spare_private(self) -> bool:
+        """Whether it may keep a private element that REMOVE ALL would remove."""
+        if self.rule.action not in (Action.KEEP, Action.REPLACE, Action.JITTER):
+            return False
+        return self.selector.names_private or not _speaks_of_public_only(self.selector)
+
+
+def _speaks_of_public_only(selector: Selector) -> bool:
+    match selector:
+        case SelectGroup(group):
+            return not group & 1
+        case SelectPrivate(private):
+            return not private
+        case AnyOf(selectors):
+            return all(map(_speaks_of_public_only, selectors))
+        case _:
+            return selector.key is not None and not selector.names_private
+
+
+class RuleSet:
+    """A recipe's rules in order, with the look-ups that make `decide` fast."""
+
+    REMEMBERED = 65536
+
+    def __init__(self, rules: Sequence[BoundRule]) -> None:
+        self.rules = tuple(rules)
+        self._by_key: defaultdict[Hashable, list[tuple[int, BoundRule]]] = defaultdict(list)
+        self._unkeyed: list[tuple[int, BoundRule]] = []
+        for order, bound in enumerate(self.rules):
+            (self._unkeyed if bound.selector.key is None else self._by_key[bound.selector.key]).append((order, bound))
+        self._decisions: dict[Field, Decision] = {}
+        self.purges_private = any(bound.removes_private for bound in self.rules)
+
+    @property
+    def uses_indices(self) -> bool:
+        """Whether a rule tells the items of a sequence apart."""
+        return any(_uses_indices(bound.selector) for bound in self.rules)
+
+    @property
+    def uses_values(self) -> bool:
+        """Whether a rule asks for a %values list."""
+        return any(bound.rule.values_list is not None for bound in self.rules)
+
+    @property
+    def removes_all_private(self) -> bool:
+        """Whether every private element goes, whatever it is."""
+        if self.purges_private:
+            spare = (Action.KEEP, Action.REPLACE, Action.JITTER)
+            return not any(b.selector.names_private and b.rule.action in spare for b in self.rules)
+        everything = any(bound.removes_everything for bound in self.rules)
+        return everything and not any(bound.may_spare_private for bound in self.rules)
+
+    def decide(self, field: Field) -> Decision:
+        """What the rules do to a present element; depends on its address alone."""
+        decision = self._decisions.get(field)
+        if decision is None:
+            if len(self._decisions) >= self.REMEMBERED:
+                self._decisions.clear()
+            decision = self._decisions[field] = self._decide(field)
+        return decision
+
+    def additions(self) -> tuple[Addition, ...]:
+        """The places that ADD rules name, each with the steps that follow where nothing is there."""
+        places = {bound.selector: None for bound in self.rules if bound.rule.action is Action.ADD}
+        return tuple(self._addition(place) for place in places if isinstance(place, Path))
+
+    def _addition(self, place: Path) -> Addition:
+        tag = only_tag(place.leaf)
+        assert tag is not None
+        path = tuple((sequence, index or 0) for sequence, index in place.sequences)
+        field = Field(tuple(t for t, _ in path), tag, known_vr(tag), None, tuple(index for _, index in path))
+        return Addition(path, tag, field.vr, _steps(self._since_add(self._matching(field)), field))
+
+    def _decide(self, field: Field) -> Decision:
+        if is_protected(field):
+            return Decision(field.vr != "SQ", (), None)
+        matching = self._matching(field)
+        keep = self._keep(field, matching)
+        steps = _steps(self._since_add(matching) if keep else matching, field)
+        if keep and not steps:
+            return Decision(True, (), keep)
+        return Decision(False, steps, steps[-1].rule if steps else None)
+
+    def _keep(self, field: Field, matching: list[BoundRule]) -> Rule | None:
+        for bound in matching:
+            if bound.rule.action is Action.KEEP:
+                return bound.rule
+        for depth, sequence in enumerate(field.path):
+            outer = self.decide(Field(field.path[:depth], sequence, "SQ", None, field.indices[:depth]))
+            if outer.kept:
+                return outer.rule
+        return None
+
+    @staticmethod
+    def _since_add(matching: list[BoundRule]) -> list[BoundRule]:
+        first = next((n for n, bound in enumerate(matching) if bound.rule.action is Action.ADD), len(matching))
+        return matching[first:]
+
+    def _matching(self, field: Field) -> list[BoundRule]:
+        matching = [bound for _, bound in sorted(self._candidates(Address(field)), key=lambda pair: pair[0])]
+        if is_private(field.tag) and any(bound.removes_private for bound in matching):
+            return [bound for bound in matching if bound.removes_private or bound.selector.names_private]
+        return matching
+
+    def _candidates(self, address: Address) -> Iterator[tuple[int, BoundRule]]:
+        for key in dict.fromkeys(address.keys()):
+            yield from ((n, bound) for n, bound in self._by_key.get(key, ()) if bound.selector.matches(address))
+        yield from ((n, bound) for n, bound in self._unkeyed if bound.selector.matches(address))
+
+
+def _uses_indices(selector: Selector) -> bool:
+    if isinstance(selector, AnyOf):
+        return any(map(_uses_indices, selector.selectors))
+    return isinstance(selector, Path) and selector.uses_indices
+
+
+def _steps(matching: list[BoundRule], field: Field) -> tuple[Step, ...]:
+    held_back = any(bound.holds_back_remove for bound in matching)
+    steps: list[Step] = []
+    for bound in matching:
+        rule = bound.rule
+        if (rule.action is Action.REMOVE and held_back) or (_is_gone(steps) and rule.action is not Action.ADD):
+            continue
+        step = _lawful(Step(rule.action, rule.value, rule, rule.values_list), field)
+        if step is None:
+            continue
+        if step.action is Action.REMOVE and not rule.is_conditional:
+            steps.clear()
+        steps.append(step)
+    return tuple(steps)
+
+
+def _is_gone(steps: list[Step]) -> bool:
+    return bool(steps) and steps[-1].action is Action.REMOVE and not steps[-1].rule.is_conditional
+
+
+def _lawful(step: Step, field: Field) -> Step | None:
+    """The step as it may befall this element: no value for a sequence, no Type 1 UID without one."""
+    if step.action is Action.KEEP or (field.vr == "SQ" and step.action in (Action.REPLACE, Action.JITTER)):
+        return None
+    if field.tag in NEEDED_UIDS and step.action in (Action.REMOVE, Action.BLANK):
+        return replace(step, action=Action.REPLACE, value=PSEUDONYM)
+    return step
