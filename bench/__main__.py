@@ -12,9 +12,9 @@ from pathlib import Path
 from rich.console import Console
 
 from bench import batches, files, memory, million, report
-from bench.measure import Section
+from bench.measure import FULL, QUICK, Section, Size
 
-PARTS: dict[str, Callable[[Path], Section]] = {
+PARTS: dict[str, Callable[[Path, Size], Section]] = {
     "files": files.run,
     "batches": batches.run,
     "memory": memory.run,
@@ -27,19 +27,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """A missed bar is a finding, not a failure: the exit code speaks of crashes only."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="only these parts; all when none is named")
-    parts = parser.parse_args(arguments).parts or list(PARTS)
+    parser.add_argument("--quick", action="store_true", help="a few images each: says only that the bench works")
+    given = parser.parse_args(arguments)
+    parts, size = given.parts or list(PARTS), QUICK if given.quick else FULL
     console, started = Console(), time.monotonic()
-    sections = [_measure(part, console) for part in parts]
+    sections = [_measure(part, size, console) for part in parts]
     bars = [bar for section in sections for bar in section.bars]
     console.print(f"\n[bold]{report.summary(bars)}[/bold] ({time.monotonic() - started:.0f} s)")
-    if parts == list(PARTS):
+    if parts == list(PARTS) and size is FULL:
         report.PAGE.write_text(report.page(sections, time.monotonic() - started))
 
 
-def _measure(part: str, console: Console) -> Section:
+def _measure(part: str, size: Size, console: Console) -> Section:
     scratch = Path(tempfile.mkdtemp(prefix="sendit-bench-", dir=_memory()))
     try:
-        section = PARTS[part](scratch)
+        section = PARTS[part](scratch, size)
     finally:
         shutil.rmtree(scratch)
     report.show(section, console)

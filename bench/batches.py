@@ -8,24 +8,21 @@ from pathlib import Path
 
 from bench import commands, contenders, studies
 from bench.contenders import Contender
-from bench.measure import Bar, Rate, Section, rates
+from bench.measure import Bar, Rate, Section, Size, rates
 from bench.studies import Study
 
-ROUNDS = 3
-COPIES = 6
-"""Study folders of each kind, so that the first and the last batch do not decide the figure."""
 FLOOR = Contender("read + igzip the same bytes", contenders.read_and_igzip, 400)
 FIELD = Contender("the seed system's flow (deid)", contenders.seed_flow, 8)
 
 
-def run(scratch: Path) -> Section:
+def run(scratch: Path, size: Size) -> Section:
     """Against reading and compressing the same bytes, against the system in the field, and two workers against one."""
     contenders.quiet()
-    kinds = [studies.ct(scratch / "CT20", images=100), studies.mr(scratch / "MR20", images=200)]
-    copies = list(_copies(kinds, scratch / "data"))
+    kinds = [studies.ct(scratch / "CT20", size.ct_images // 2), studies.mr(scratch / "MR20", size.mr_images // 2)]
+    copies = list(_copies(kinds, scratch / "data", size.copies))
     size_mb = sum(study.size_bytes for study in copies) / 1e6
     one, two, floor, field = Rate(), Rate(), Rate(), Rate()
-    for _ in range(ROUNDS):
+    for _ in range(min(size.rounds, 3)):
         floor.keep(_together(FLOOR, kinds, scratch))
         one.keep(size_mb / _seconds(scratch, workers=1, batches=len(copies)))
         two.keep(size_mb / _seconds(scratch, workers=2, batches=len(copies)))
@@ -51,9 +48,9 @@ def _section(one: Rate, two: Rate, floor: Rate, field: Rate, corpus: str) -> Sec
     )
 
 
-def _copies(kinds: Sequence[Study], data: Path) -> Iterator[Study]:
+def _copies(kinds: Sequence[Study], data: Path, copies: int) -> Iterator[Study]:
     for study in kinds:
-        for number in range(21, 21 + COPIES):
+        for number in range(21, 21 + copies):
             yield studies.clone(study, data / f"{study.folder.name[:2]}{number}")
 
 

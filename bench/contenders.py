@@ -38,10 +38,12 @@ def copy(files: Sequence[Path], out: Path) -> None:
 
 
 def sendit(files: Sequence[Path], out: Path) -> None:
-    """The core alone with the default recipe, as the pipeline calls it: one Deidentifier per study."""
-    from sendit.deid import Deidentifier, Pseudonyms, load_recipe
+    """The core alone with the default recipe, one Deidentifier a study and its residual scan."""
+    from sendit.deid import Deidentifier, Pseudonyms, load_recipe, read_header
+    from sendit.deid.identifiers import extract
 
-    one = Deidentifier(load_recipe("research"), Pseudonyms(b"bench" * 8), variables())
+    residuals = extract(read_header(files[0]))
+    one = Deidentifier(load_recipe("research"), Pseudonyms(b"bench" * 8), variables(), residuals)
     for path in files:
         one.deidentify(path).write(out / path.name)
 

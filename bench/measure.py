@@ -15,6 +15,24 @@ from bench.contenders import Contender
 from bench.studies import Study
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured: images in a study, frames in the big file, study folders of a kind, rounds, rows."""
+
+    ct_images: int
+    mr_images: int
+    cr_images: int
+    frames: int
+    copies: int
+    rounds: int
+    rows: int
+
+
+FULL = Size(ct_images=200, mr_images=384, cr_images=40, frames=2048, copies=6, rounds=5, rows=1_000_000)
+QUICK = Size(ct_images=3, mr_images=3, cr_images=2, frames=4, copies=1, rounds=1, rows=1_000)
+"""Says only that the bench works; its figures say nothing."""
+
+
 @dataclass(slots=True)
 class Rate:
     """The best throughput of a contender, in MB/s of input; or what it raised."""

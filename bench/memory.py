@@ -6,16 +6,22 @@ import shutil
 from pathlib import Path
 
 from bench import commands, studies
-from bench.measure import Bar, Section
+from bench.measure import Bar, Section, Size
 
 LIMIT_MB = 200
 
 
-def run(scratch: Path) -> Section:
+def run(scratch: Path, size: Size) -> Section:
     """Each study through the job by itself; the fattest process of the whole tree is what counts."""
     section = Section("Peak memory of a worker", header=("study", "MB", "process MB", "deliver MB"))
-    for name, make in studies.MAKERS.items():
-        study = make(scratch / "data" / f"{name.upper()}1")
+    makers = {
+        "CT1": lambda folder: studies.ct(folder, size.ct_images),
+        "MR1": lambda folder: studies.mr(folder, size.mr_images),
+        "CR1": lambda folder: studies.cr(folder, size.cr_images),
+        "MF1": lambda folder: studies.multiframe(folder, size.frames),
+    }
+    for name, make in makers.items():
+        study = make(scratch / "data" / name)
         peaks = [
             commands.sendit(*arguments, var=scratch / "var", data=scratch / "data").peak_mb
             for arguments in (("start_queue", "--number", "all"), ("upload_finished",))

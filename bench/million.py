@@ -8,33 +8,33 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.measure import Bar, Section
+from bench.measure import Bar, Section, Size
 
 if TYPE_CHECKING:
     from sendit.pipeline.models import Batch
 
-BATCHES = 1_000_000
 SHARES = {"DONE": 0.70, "QUEUE": 0.20, "DONEPROCESSING": 0.05, "EMPTY": 0.03, "ERROR": 0.02}
 REPEATS = 25
 LIMIT_MS = 200
 PAGE = 50
 
 
-def run(scratch: Path) -> Section:
-    """Each question is asked many times and the slowest answer counts."""
+def run(scratch: Path, size: Size) -> Section:
+    """Each question is asked many times; nine answers of ten have to keep the bar."""
     _set_up(scratch / "var")
-    filled_seconds = _timed(lambda: _fill(BATCHES))
+    filled_seconds = _timed(lambda: _fill(size.rows))
     questions: dict[str, Callable[[], object]] = {
         "a claim": _claim,
         "`status`, one glance": _glance,
         f"a page of the list ({PAGE} batches of one state, newest first)": lambda: _page("ERROR"),
-        f"a page from the middle of the list ({PAGE} batches of all states)": _middle_page,
+        f"a page from the middle of the list ({PAGE} batches of all states)": lambda: _middle_page(size.rows // 2),
     }
-    section = Section(f"{BATCHES:,} batches in the database", header=("", "median ms", "slowest ms"))
+    section = Section(f"{size.rows:,} batches in the database", header=("", "median ms", "9 of 10 ms", "slowest ms"))
     for name, ask in questions.items():
         took_ms = sorted(_timed(ask) * 1000 for _ in range(REPEATS))
-        section.rows.append((name, f"{took_ms[REPEATS // 2]:.1f}", f"{took_ms[-1]:.1f}"))
-        section.bars.append(Bar(f"{name}, slowest of {REPEATS}", took_ms[-1], LIMIT_MS, "ms", at_most=True))
+        median, ninth, slowest = took_ms[REPEATS // 2], took_ms[REPEATS * 9 // 10], took_ms[-1]
+        section.rows.append((name, *(f"{figure:.1f}" for figure in (median, ninth, slowest))))
+        section.bars.append(Bar(f"{name}, 9 of 10 times", ninth, LIMIT_MS, "ms", at_most=True))
     section.notes.append(f"Filled in {filled_seconds:.0f} s; {_size_mb():,.0f} MB on a memory file system.")
     return section
 
@@ -99,10 +99,10 @@ def _page(state: str) -> list[Batch]:
     return list(Batch.objects.filter(state=state).order_by("-pk")[:PAGE])
 
 
-def _middle_page() -> list[Batch]:
+def _middle_page(middle: int) -> list[Batch]:
     from sendit.pipeline.models import Batch
 
-    return list(Batch.objects.filter(pk__lt=BATCHES // 2).order_by("-pk")[:PAGE])
+    return list(Batch.objects.filter(pk__lt=middle).order_by("-pk")[:PAGE])
 
 
 def _size_mb() -> float:

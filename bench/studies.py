@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,17 +37,17 @@ class Study:
         return sum(path.stat().st_size for path in self.files)
 
 
-def ct(folder: Path, images: int = 200) -> Study:
+def ct(folder: Path, images: int) -> Study:
     """512×512 CT, Explicit VR, 262 elements an image, 179 of them private (GE)."""
     return _study("CT 512×512", folder, images, "CT_small.dcm", 512, 512)
 
 
-def mr(folder: Path, images: int = 384) -> Study:
+def mr(folder: Path, images: int) -> Study:
     """384×274 MR, Implicit VR, 72 elements an image."""
     return _study("MR 384×274", folder, images, "MR_small_implicit.dcm", 384, 274)
 
 
-def cr(folder: Path, images: int = 40) -> Study:
+def cr(folder: Path, images: int) -> Study:
     """2048×2500 CR, JPEG Baseline: a big encapsulated fragment under a CT's header."""
     folder.mkdir(parents=True)
     jpegs = [_jpeg(rows) for rows in _pixels(2500, 2048, kinds=2)]
@@ -61,8 +61,8 @@ def cr(folder: Path, images: int = 40) -> Study:
     return Study("CR JPEG 2500×2048", folder)
 
 
-def multiframe(folder: Path, frames: int = 2048) -> Study:
-    """One file of 1 GiB: 2048 frames of 512×512. Written in pieces, never held."""
+def multiframe(folder: Path, frames: int) -> Study:
+    """One file of 512×512 frames, 1 GiB if there are 2048. Written in pieces, never held."""
     folder.mkdir(parents=True)
     ds = _image("CT_small.dcm", folder.name, 1, 512, 512)
     ds.NumberOfFrames = frames
@@ -75,7 +75,7 @@ def multiframe(folder: Path, frames: int = 2048) -> Study:
         kinds = [plane.tobytes() for plane in _pixels(512, 512, kinds=8)]
         for number in range(frames):
             file.write(kinds[number % len(kinds)])
-    return Study("1 GiB multi-frame", folder)
+    return Study(f"one file of {frames} frames", folder)
 
 
 def clone(study: Study, folder: Path) -> Study:
@@ -140,6 +140,3 @@ def _jpeg(plane: np.ndarray) -> bytes:
     out = io.BytesIO()
     Image.fromarray((plane >> 4).clip(0, 255).astype("u1")).save(out, "JPEG", quality=95)
     return out.getvalue()
-
-
-MAKERS: dict[str, Callable[[Path], Study]] = {"ct": ct, "mr": mr, "cr": cr, "multiframe": multiframe}

@@ -1,0 +1,148 @@
+"""The whole job on a dozen study folders, by the commands that an operator uses."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pydicom
+from rich.console import Console
+from rich.table import Table
+
+from demo import studies
+
+ROOT = Path(__file__).parents[1]
+VAR = ROOT / "var" / "demo"
+DATA = VAR / "data"
+console = Console(highlight=False)
+
+WHERE_IT_IS = """
+    SELECT object_name, member, "offset", length, d.size_bytes AS archive_bytes
+    FROM instance JOIN dicom d USING (object_name) WHERE d.Modality = 'CT' ORDER BY member LIMIT 1 OFFSET 2"""
+QUESTION = """SELECT Modality, count(*) AS images, count(DISTINCT TransferSyntaxUID) AS syntaxes,
+       round(sum(size_bytes) / 1e6, 2) AS mb FROM instance GROUP BY Modality ORDER BY images DESC"""
+
+
+def main() -> None:
+    """Tell the story from the start: whatever an earlier run left is removed first."""
+    started = time.monotonic()
+    shutil.rmtree(VAR, ignore_errors=True)
+    for act in (folders, work, deliver, glance, one_header, one_image, one_question):
+        act()
+    _act("That is all", f"{time.monotonic() - started:.0f} seconds. What was made is in {_short(VAR)}/:")
+    console.print(
+        "data/ the originals, unchanged · store/ archives · warehouse/ rows · secrets/ keys, for their owner only"
+    )
+
+
+def folders() -> None:
+    """What the imaging team would have put there."""
+    _act("A dozen study folders", "Real images from pydicom's wheel; the patients are invented.")
+    table = Table("folder", "patient", "files", "what is in it", box=None, header_style="bold")
+    for folder in studies.make(DATA):
+        files = len(list((DATA / folder.name).iterdir()))
+        table.add_row(folder.name, folder.patient_name.partition("=")[0], str(files), folder.about)
+    console.print(table)
+
+
+def work() -> None:
+    """Import, screen, identify, de-identify into archives."""
+    _act(
+        "De-identify",
+        "Each folder is a batch, each batch becomes one archive. No identified byte is copied on the way.",
+    )
+    sendit("start_queue", "--number", "all")
+
+
+def deliver() -> None:
+    """Store and load."""
+    _act("Deliver", "Archives to the object store (here a folder), rows to the warehouse (here Parquet files).")
+    sendit("upload_finished")
+
+
+def glance() -> None:
+    """Every file has its outcome: delivered, filtered by a rule, or an error with its code."""
+    _act("What happened", "found = delivered + filtered + errors: no file is unaccounted for.")
+    sendit("status")
+
+
+def one_header() -> None:
+    """What a privacy officer asks first."""
+    _act(
+        "One header, before and after",
+        "With the rule that decided. Shown to the terminal that asked, and nowhere else.",
+    )
+    sendit("preview", _short(DATA / "ACC1008" / "image01.dcm"))
+
+
+def one_image() -> None:
+    """Where an image lies in its archive is a row of the warehouse."""
+    _act("One image out of an archive", "Each image is a gzip member of its own: one ranged read fetches it.")
+    (row,) = json.loads(sendit("query", "--format", "json", WHERE_IT_IS, quiet=True))
+    member = _ranged_read(VAR / "store" / row["object_name"], row["offset"], row["length"])
+    ds = pydicom.dcmread(io.BytesIO(_untar(member)))
+    console.print(
+        f"{row['member']}: bytes {row['offset']:,} to {row['offset'] + row['length']:,} of an archive of"
+        f" {row['archive_bytes']:,} bytes.\nIt opens in pydicom: {ds.Modality}, {ds.Rows}×{ds.Columns},"
+        f" {len(ds.PixelData):,} bytes of pixels, Patient ID {ds.PatientID!r}, Study Date {ds.StudyDate}."
+    )
+
+
+def one_question() -> None:
+    """The warehouse speaks SQL."""
+    _act("One question to the warehouse", "")
+    sendit("query", QUESTION)
+
+
+def sendit(*arguments: str, quiet: bool = False) -> str:
+    """Run one command as an operator would; a failure ends the demo."""
+    if not quiet:
+        console.print(f"[bold green]$ sendit {' '.join(arguments)}[/bold green]", markup=True, soft_wrap=True)
+    ran = subprocess.run(
+        [sys.executable, "-m", "sendit", *arguments],
+        cwd=ROOT,
+        env=_environment(),
+        text=True,
+        stdout=subprocess.PIPE if quiet else None,
+        check=False,
+    )
+    if ran.returncode:
+        sys.exit(f"demo: sendit {arguments[0]} ended with exit code {ran.returncode}")
+    return ran.stdout or ""
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SENDIT_")}
+    return kept | {"SENDIT_VAR": str(VAR), "SENDIT_DATA_BASE": str(DATA), "SENDIT_SETTLE_SECONDS": "0"}
+
+
+def _ranged_read(archive: Path, offset: int, length: int) -> bytes:
+    with archive.open("rb") as file:
+        file.seek(offset)
+        return file.read(length)
+
+
+def _untar(member: bytes) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(member), mode="r:gz") as tar:
+        entry = tar.next()
+        content = tar.extractfile(entry) if entry else None
+        return content.read() if content else b""
+
+
+def _act(title: str, about: str) -> None:
+    console.print(f"\n[bold]— {title}[/bold]  {about}\n", soft_wrap=True)
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
