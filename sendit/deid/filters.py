@@ -104,7 +104,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One %filter: its name and its labels in order. An image that fits a whitelist's label passes; any other's, not."""
+    """One %filter: its name and its labels in order. An image that fits a whitelist's label passes, any other's not."""
 
     name: str
     labels: tuple[Label, ...]

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
 
 from sendit.deid.filters import (
     Check,
@@ -35,7 +36,6 @@ from sendit.deid.rules import (
     Value,
 )
 from sendit.deid.selectors import (
-    Address,
     AnyOf,
     FieldError,
     Keyword,
@@ -50,7 +50,11 @@ from sendit.deid.selectors import (
     parse_field,
     tags_of,
 )
+from sendit.deid.value_lists import ValuesSource, extract_values
 from sendit.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 __all__ = [
     "DEID_FUNCTIONS",
@@ -87,28 +91,6 @@ class RecipeError(Misconfigured):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (RecipeError, (self.file, self.line, self.column, self.reason))
-
-
-@dataclass(frozen=True, slots=True)
-class ValuesSource:
-    """One line of a %values list: which elements feed it, and how their values become its terms.
-
-    `by` is None for FIELD, which takes each value whole; SPLIT cuts at `by` and drops what is shorter than `minlength`.
-    """
-
-    selector: Selector
-    by: str | None = None
-    minlength: int = 1
-
-    def takes(self, field: Field) -> bool:
-        """Whether the element at this address feeds the list."""
-        return self.selector.matches(Address(field))
-
-    def terms(self, values: Iterable[str]) -> Iterator[str]:
-        """The terms that an element's values make."""
-        for value in values:
-            parts = (value,) if self.by is None else value.split(self.by)
-            yield from (part for part in parts if len(part) >= self.minlength)
 
 
 @dataclass(frozen=True)
@@ -171,10 +153,9 @@ class Recipe:
         """The places that ADD rules name, each with the steps that follow where nothing is there."""
         return self.ruleset.additions()
 
-    def sources(self, field: Field) -> tuple[tuple[str, ValuesSource], ...]:
-        """The %values lists that the element at this address feeds."""
-        pairs = ((name, source) for name, sources in self.values_lists.items() for source in sources)
-        return tuple((name, source) for name, source in pairs if source.takes(field))
+    def extract_values(self, dataset: Dataset) -> dict[str, frozenset[str]]:
+        """The terms of each %values list in one image's dataset, by the list's name."""
+        return extract_values(dataset, self.values_lists)
 
 
 # ---------------------------------------------------------------------------------------------- finding recipes

@@ -19,6 +19,7 @@ from sendit.deid.selectors import (
     known_vr,
     only_tag,
 )
+from sendit.deid.values import TEXT_VRS
 
 
 class Action(StrEnum):
@@ -326,9 +327,13 @@ def _is_gone(steps: list[Step]) -> bool:
 
 
 def _lawful(step: Step, field: Field) -> Step | None:
-    """The step as it may befall this element: no value for a sequence, no Type 1 UID without one."""
-    if step.action is Action.KEEP or (field.vr == "SQ" and step.action in (Action.REPLACE, Action.JITTER)):
+    """The step as it may befall this element, or None."""
+    if step.action is Action.KEEP:
         return None
-    if field.tag in NEEDED_UIDS and step.action in (Action.REMOVE, Action.BLANK):
+    if field.vr == "SQ" and (step.action in (Action.REPLACE, Action.JITTER) or step.rule.is_conditional):
+        return None  # a sequence has no value; the rule speaks to what it holds
+    if field.tag in NEEDED_UIDS and step.action in (Action.REMOVE, Action.BLANK, Action.JITTER):
         return replace(step, action=Action.REPLACE, value=PSEUDONYM)
+    if step.action is Action.JITTER and (field.vr == "TM" or field.vr not in TEXT_VRS):
+        return None  # whole days leave a time of day as it is, and a number is no date
     return step

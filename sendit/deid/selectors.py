@@ -481,8 +481,8 @@ def tags_of(leaf: Leaf) -> tuple[int, ...]:
         case Tag(tag):
             return (tag,)
         case Keyword(keyword):
-            tag = tag_for_keyword(keyword)
-            return (tag,) if tag is not None else _repeating().get(keyword, ())
+            known = tag_for_keyword(keyword)
+            return (known,) if known is not None else _repeating().get(keyword, ())
         case ElementName(name):
             return tuple(tag for tag, entry in DicomDictionary.items() if entry[2].lower() == name.lower())
         case PrivateTag():
