@@ -35,6 +35,15 @@ def draft_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
 
 
+def make_folder(folder: Path) -> None:
+    """The folder with all above it, each durable, for the owner only."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync(folder.parent)
+
+
 def sweep_drafts(path: Path) -> None:
     """Remove what killed writers of `path` left behind; a live one finds its draft gone and starts over."""
     for name in os.listdir(path.parent):

@@ -151,10 +151,12 @@ CODES: dict[str, ErrorCode] = {
     **_codes(
         "ServiceDown",
         NoSpace=("There is no space left.", "Free some; the work is taken up again."),
+        NotVerified=("What was read back is not what was written.", "Look at the disk; the work is taken up again."),
         DiskRefused=("The operating system refused a file operation.", "Look at the disk and its permissions."),
     ),
     **_codes(
         "ServiceRefused",
+        BadIdentityRequest=("An id to be replaced is blank, or a timestamp is none.", "Look at the batch's images."),
         ObjectConflict=("Other bytes stand under the object's name.", "Find out which of the two is right."),
         NoSuchObject=("The store has no such object, or it is shorter.", "Look at the batch's delivery."),
         LoadConflict=("Other rows were loaded under this load id.", "Find out which of the two are right."),

@@ -1,0 +1,190 @@
+"""The folder object store: objects are files under one root, whole or not there, and never overwritten."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import google_crc32c
+
+from sendit.durable import disk, make_folder, place, private, sync
+from sendit.errors import BrokenPromise, ServiceDown, ServiceRefused
+from sendit.ports import StoredObject
+
+LONGEST_NAME_BYTES = 1024
+LONGEST_PART_BYTES = 200
+READ_BYTES = 1 << 20
+_OTHERS = 0o077
+_NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+class FolderStore:
+    """Keeps objects as files: `<root>/<name>`, and what was said of them in `<root>/.metadata/<name>.json`.
+
+    Folders have mode 0700, files 0600. A file of that mode on the same file system is taken in by a hard link and must
+    not be written to afterwards (sendit's are not: a finished file is only ever replaced); any other is copied, by way
+    of `<root>/.incoming`. A file in there that no process holds is a killed put's; the next put removes it.
+
+    Parameters
+    ----------
+    root : Path
+        Where objects are kept; made when first needed.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+        self._incoming = self._root / ".incoming"
+
+    def put(self, name: str, path: Path, metadata: Mapping[str, str]) -> StoredObject:
+        """Store the file's bytes under `name` once; a repeated put verifies what is there.
+
+        Raises
+        ------
+        ServiceRefused
+            `ObjectConflict`: other bytes stand under the name.
+        ServiceDown
+            `NoSpace`, `DiskRefused`; `NotVerified`: what was read back is not what was written.
+        BrokenPromise
+            `ObjectName`: the name is not a relative path of plain parts.
+        """
+        target = self._root / _plain(name)
+        with disk("object store"):
+            make_folder(self._incoming)
+            make_folder(target.parent)
+            if not target.exists():
+                self._take_in(path, target)
+            crc32c = _crc32c_if_same(path, target)
+            if crc32c is None:
+                raise ServiceRefused("ObjectConflict")
+            sidecar = self._describe(name, target, crc32c, metadata)
+            link = target.as_uri()
+            return StoredObject(name, link, target.stat().st_size, crc32c, "", link, sidecar.as_uri())
+
+    def read(self, name: str, offset: int, length: int) -> bytes:
+        """`length` bytes from `offset`.
+
+        Raises
+        ------
+        ServiceRefused
+            `NoSuchObject`: there is no such object, or it ends before.
+        """
+        with disk("object store"):
+            try:
+                with open(self._root / _plain(name), "rb") as stream:
+                    stream.seek(offset)
+                    content = stream.read(length)
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                raise ServiceRefused("NoSuchObject") from None
+        if len(content) != length:
+            raise ServiceRefused("NoSuchObject")
+        return content
+
+    def _take_in(self, path: Path, target: Path) -> None:
+        linked = not path.stat().st_mode & _OTHERS and self._link(path, target)
+        if not linked:
+            self._copy(path, target)
+        sync(target.parent)
+
+    def _link(self, path: Path, target: Path) -> bool:
+        """Whether the file system can have it so; a racing put's object is left as it is."""
+        sync(path)
+        try:
+            with self._lock():
+                os.link(path, target)
+        except FileExistsError:
+            return True
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            return False
+        return True
+
+    def _copy(self, path: Path, target: Path) -> None:
+        with self._draft() as draft:
+            with path.open("rb") as source:
+                shutil.copyfileobj(source, draft, READ_BYTES)
+            draft.flush()
+            os.fsync(draft.fileno())
+            if _crc32c_if_same(path, Path(draft.name)) is None:
+                raise ServiceDown("NotVerified", subject="object store")
+            with self._lock():
+                if not target.exists():
+                    os.rename(draft.name, target)
+
+    def _describe(self, name: str, target: Path, crc32c: str, metadata: Mapping[str, str]) -> Path:
+        """What was said of the object, beside the objects and not among them; written again only if it changed."""
+        sidecar = self._root / ".metadata" / f"{name}.json"
+        facts = {"name": name, "size_bytes": target.stat().st_size, "crc32c": crc32c, "metadata": dict(metadata)}
+        text = json.dumps(facts, indent=1, sort_keys=True).encode() + b"\n"
+        make_folder(sidecar.parent)
+        if not sidecar.exists() or sidecar.read_bytes() != text:
+            with self._draft() as draft:
+                draft.write(text)
+                draft.flush()
+                place(Path(draft.name), sidecar)
+        return sidecar
+
+    @contextmanager
+    def _draft(self) -> Iterator[BinaryIO]:
+        """A new file among the incoming ones, locked as long as it is open and gone afterwards, unless renamed."""
+        path = self._incoming / secrets.token_hex(8)
+        with self._lock():
+            self._sweep()
+            stream = open(path, "xb", opener=private)  # noqa: SIM115 - its lock ends with it, below
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        with stream:
+            try:
+                yield stream
+            finally:
+                path.unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        for left in self._incoming.iterdir():
+            with left.open("rb") as stream:
+                try:
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                left.unlink(missing_ok=True)
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """One put at a time gives a file its name: what was looked at is still so when it is done."""
+        with open(self._root / ".lock", "ab", opener=private) as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+
+def _plain(name: str) -> str:
+    """The name, when it leads to a place under the root and nowhere else."""
+    parts = name.split("/")
+    if not all(map(_is_plain, parts)) or len(name.encode("utf-8", "replace")) > LONGEST_NAME_BYTES:
+        raise BrokenPromise("ObjectName")
+    return name
+
+
+def _is_plain(part: str) -> bool:
+    short = 0 < len(part.encode("utf-8", "replace")) <= LONGEST_PART_BYTES
+    return short and part.isprintable() and not part.startswith(".")
+
+
+def _crc32c_if_same(path: Path, target: Path) -> str | None:
+    """The checksum of `target`, read back; None where its bytes are not those of `path`."""
+    crc32c = 0
+    with path.open("rb") as expected, target.open("rb") as found:
+        while block := found.read(READ_BYTES):
+            if expected.read(READ_BYTES) != block:
+                return None
+            crc32c = google_crc32c.extend(crc32c, block)
+        if expected.read(1):
+            return None
+    return base64.b64encode(crc32c.to_bytes(4, "big")).decode()
