@@ -1,0 +1,348 @@
+"""File in, de-identified file out: the one function the pipeline calls for each image."""
+
+from __future__ import annotations
+
+import io
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sendit.deid.elements import (
+    CHUNK,
+    EXPLICIT_LE,
+    FileSource,
+    PartTen,
+    Source,
+    open_part_ten,
+)
+from sendit.deid.identifiers import Identifier
+from sendit.deid.plan import Plan
+from sendit.deid.pseudonyms import Pseudonyms
+from sendit.deid.recipe import Recipe, load_recipe
+from sendit.deid.rewrite import Bulk, Rewriter
+from sendit.deid.verify import Instance, Verifier
+from sendit.errors import DataFault
+
+IMPLEMENTATION_CLASS_UID = "2.25.243079528119424170265398270437170431543"
+IMPLEMENTATION_VERSION_NAME = "SENDIT"
+_PREAMBLE = bytes(128) + b"DICM"
+
+
+class Deidentifier:
+    """De-identifies the images of one patient-study.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    pseudonyms : Pseudonyms
+        The site's keyed pseudonyms.
+    variables : mapping of str to object
+        What the recipe's `var:` and `func:` name.
+    residuals : iterable of Identifier
+        What must not remain in any output.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        pseudonyms: Pseudonyms,
+        variables: Mapping[str, Any] | None = None,
+        residuals: Iterable[Identifier] = (),
+    ) -> None:
+        self._recipe, self._pseudonyms, self._variables = recipe, pseudonyms, dict(variables or {})
+        self._plans: dict[frozenset[tuple[str, frozenset[str]]], Plan] = {}
+        self._verifier = Verifier(tuple(residuals))
+
+    def deidentify(self, source: Path | str | bytes) -> DeidentifiedImage:
+        """The de-identified, verified image.
+
+        Parameters
+        ----------
+        source : Path, str or bytes
+            A file's path, or its bytes. A path stays open until the image is written, read or closed.
+
+        Raises
+        ------
+        DataFault
+            The file is malformed or unsupported, or an identifier would remain (ResidualIdentifier).
+        Misconfigured
+            The recipe asks for what is not there.
+        OSError
+            The file cannot be read.
+        """
+        part_ten = open_part_ten(source)
+        try:
+            return self._deidentify(part_ten)
+        except BaseException:
+            part_ten.source.close()
+            raise
+
+    def _deidentify(self, part_ten: PartTen) -> DeidentifiedImage:
+        plan = self._plan(part_ten)
+        pieces = Rewriter(part_ten.source, HeaderJob(part_ten)).root(plan.root(part_ten.encoding), part_ten.start)
+        identity = self._verifier.check(pieces, part_ten.encoding)
+        head = _PREAMBLE + file_meta(identity.sop_class_uid, identity.sop_instance_uid, part_ten.syntax.uid)
+        return DeidentifiedImage(part_ten, head, pieces, self._verifier)
+
+    def _plan(self, part_ten: PartTen) -> Plan:
+        """The plan for an image; another one for other terms in the recipe's %values lists."""
+        lists = value_lists(self._recipe, part_ten) if self._recipe.uses_values else {}
+        key = frozenset(lists.items())
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= 16:
+                self._plans.clear()
+            plan = self._plans[key] = Plan(self._recipe, self._pseudonyms, self._variables, lists)
+        return plan
+
+
+def value_lists(recipe: Recipe, part_ten: PartTen) -> dict[str, frozenset[str]]:
+    """The terms of the recipe's %values lists in one image."""
+    return recipe.extract_values(HeaderJob(part_ten).dataset())
+
+
+@lru_cache(maxsize=256)
+def _meta_around(sop_class_uid: bytes, syntax_uid: str) -> tuple[bytes, bytes]:
+    """What stands before and behind the SOP Instance UID in the File Meta Information, its group length left out."""
+    version, software = b"\0\1", IMPLEMENTATION_VERSION_NAME.encode()
+    head = EXPLICIT_LE.write(0x00020001, "OB", version)
+    head += EXPLICIT_LE.write(0x00020002, "UI", sop_class_uid) if sop_class_uid else b""
+    tail = EXPLICIT_LE.write(0x00020010, "UI", _even(syntax_uid))
+    tail += EXPLICIT_LE.write(0x00020012, "UI", _even(IMPLEMENTATION_CLASS_UID))
+    return head, tail + EXPLICIT_LE.write(0x00020013, "SH", software)
+
+
+def file_meta(sop_class_uid: bytes, sop_instance_uid: bytes, syntax_uid: str) -> bytes:
+    """The File Meta Information of an output (PS3.10 7.1): written anew, never copied."""
+    head, tail = _meta_around(sop_class_uid, syntax_uid)
+    instance = EXPLICIT_LE.write(0x00020003, "UI", sop_instance_uid) if sop_instance_uid else b""
+    size = len(head) + len(instance) + len(tail)
+    return b"\x02\0\0\0UL\x04\0" + size.to_bytes(4, "little") + head + instance + tail
+
+
+def _even(uid: str) -> bytes:
+    raw = uid.encode("ascii")
+    return raw + b"\0" if len(raw) % 2 else raw
+
+
+class HeaderJob:
+    """The image at hand, as a pydicom Dataset when a recipe's function first wants one."""
+
+    __slots__ = ("_dataset", "_part_ten")
+
+    def __init__(self, part_ten: PartTen) -> None:
+        self._part_ten = part_ten
+        self._dataset: Any = None
+
+    def dataset(self) -> Any:
+        """The header as a Dataset; pixel data is left out."""
+        if self._dataset is None:
+            from pydicom import dcmread
+
+            part_ten = self._part_ten
+            encoding = part_ten.encoding
+            uid = {(True, "<"): "1.2.840.10008.1.2", (False, ">"): "1.2.840.10008.1.2.2"}.get(
+                (encoding.implicit, encoding.order), "1.2.840.10008.1.2.1"
+            )
+            head = _PREAMBLE + file_meta(b"", b"", uid)
+            stream = _Joined(head, part_ten.source, part_ten.start)
+            self._dataset = dcmread(io.BufferedReader(stream), stop_before_pixels=True, force=True)
+        return self._dataset
+
+
+class _Joined(io.RawIOBase):
+    """A head and the rest of a source, as one readable stream."""
+
+    name = ""  # pydicom asks every BufferedReader for one
+
+    def __init__(self, head: bytes, source: Source, start: int) -> None:
+        self._head, self._source, self._start, self._pos = head, source, start, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        size = len(self._head) + self._source.size - self._start
+        self._pos = max(0, (0, self._pos, size)[whence] + offset)
+        return self._pos
+
+    def tell(self) -> int:
+        return self._pos
+
+    def readinto(self, into: Any) -> int:
+        pos, head = self._pos, self._head
+        piece = (
+            head[pos : pos + len(into)]
+            if pos < len(head)
+            else self._source.read(self._start + pos - len(head), len(into))
+        )
+        into[: len(piece)] = piece
+        self._pos += len(piece)
+        return len(piece)
+
+
+class DeidentifiedImage:
+    """A de-identified, verified image, ready to be written once.
+
+    Its bulk data is read from the source only as it is written, so the source must not change until then.
+
+    Attributes
+    ----------
+    size : int
+        Bytes that it will have as a file.
+    """
+
+    __slots__ = ("_head", "_instance", "_part_ten", "_pieces", "_size", "_verifier")
+
+    def __init__(self, part_ten: PartTen, head: bytes, pieces: list[bytes | Bulk], verifier: Verifier) -> None:
+        self._part_ten, self._head, self._pieces, self._verifier = part_ten, head, pieces, verifier
+        self._size: int | None = None
+        self._instance: Instance | None = None
+
+    @property
+    def size(self) -> int:
+        """Length of the file in bytes."""
+        if self._size is None:
+            if self._part_ten.syntax.deflated:
+                self._size = sum(len(piece) for piece in self._stream())
+            else:
+                self._size = len(self._head) + sum(p.size if isinstance(p, Bulk) else len(p) for p in self._pieces)
+        return self._size
+
+    @property
+    def instance(self) -> Instance:
+        """What the output says of itself, for the warehouse."""
+        if self._instance is None:
+            part_ten = self._part_ten
+            self._instance = self._verifier.instance(self._pieces, part_ten.encoding, part_ten.syntax.uid)
+        return self._instance
+
+    def chunks(self) -> Iterator[bytes]:
+        """The file's bytes, once, in bounded pieces; closes the source at the end."""
+        try:
+            yield from self._stream()
+        finally:
+            self.close()
+
+    def _stream(self) -> Iterator[bytes]:
+        plain = self._plain(self._pieces)
+        if not self._part_ten.syntax.deflated:
+            yield self._head + next(plain, b"")
+            yield from plain
+            return
+        yield self._head
+        deflate, size = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS), 0
+        for piece in plain:
+            size += len(out := deflate.compress(piece))
+            yield out
+        size += len(out := deflate.flush())
+        yield out + (b"\0" if size % 2 else b"")  # PS3.5 A.5: padded to even
+
+    def _plain(self, pieces: list[bytes | Bulk]) -> Iterator[bytes]:
+        """The dataset's bytes: what lies between bulk data at once, bulk data in chunks."""
+        held: list[bytes] = []
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                held.append(piece)
+                continue
+            yield b"".join((*held, piece.head))
+            held = []
+            yield from self._bulk(piece)
+        if held:
+            yield b"".join(held)
+
+    def _bulk(self, bulk: Bulk) -> Iterator[bytes]:
+        offset, left = bulk.offset, bulk.length
+        while left:
+            chunk = self._part_ten.source.read(offset, min(left, CHUNK))
+            if not chunk:
+                raise DataFault("Truncated")
+            yield chunk
+            offset, left = offset + len(chunk), left - len(chunk)
+
+    def tobytes(self) -> bytes:
+        """The whole file in memory."""
+        return b"".join(self.chunks())
+
+    def write(self, path: Path | str) -> int:
+        """Write the file; what stands at `path` is replaced. Returns its size."""
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            return self.write_to(handle)
+        finally:
+            os.close(handle)
+
+    def write_to(self, handle: int) -> int:
+        """Write the file to an open descriptor; bulk data goes from file to file within the kernel where it can."""
+        source = self._part_ten.source
+        try:
+            if self._part_ten.syntax.deflated or not isinstance(source, FileSource):
+                return sum(_write_all(handle, chunk) for chunk in self._stream())
+            written, held = 0, [self._head]
+            for piece in self._pieces:
+                if isinstance(piece, bytes):
+                    held.append(piece)
+                    continue
+                held.append(piece.head)
+                written += _write_all(handle, b"".join(held)) + _send_all(handle, source.handle, piece)
+                held = []
+            return written + _write_all(handle, b"".join(held))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close the source; the image can no longer be written."""
+        self._part_ten.source.close()
+
+
+def _write_all(handle: int, data: bytes) -> int:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
+    return len(data)
+
+
+def _send_all(handle: int, source: int, bulk: Bulk) -> int:
+    offset, left = bulk.offset, bulk.length
+    while left:
+        sent = os.sendfile(handle, source, offset, left)
+        if not sent:
+            raise DataFault("Truncated")
+        offset, left = offset + sent, left - sent
+    return bulk.length
+
+
+def deidentify(
+    source: Path | str | bytes,
+    *,
+    recipe: Recipe | str | Path = "research",
+    key: bytes,
+    variables: Mapping[str, Any] | None = None,
+) -> DeidentifiedImage:
+    """De-identify one image; for a study's images make one `Deidentifier` and reuse it.
+
+    Parameters
+    ----------
+    source : Path, str or bytes
+        A file's path, or its bytes.
+    recipe : Recipe, str or Path
+        A recipe, a shipped recipe's name or a path.
+    key : bytes
+        The site's secret; the same key gives the same pseudonyms.
+    variables : mapping, optional
+        The recipe's variables, e.g. entity_id, item_id, jitter.
+
+    Examples
+    --------
+    >>> from sendit.deid import deidentify
+    >>> image = deidentify("in.dcm", key=b"a site's secret key", variables={"entity_id": "p1", "item_id": "s1", "jitter": 5})
+    >>> image.write("out.dcm")
+    """
+    loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    return Deidentifier(loaded, Pseudonyms(key), variables).deidentify(source)

@@ -1,0 +1,479 @@
+"""A recipe bound to one patient-study: what becomes of each element, compiled once and looked up by its encoded key.
+
+A `Level` is one dataset's place in a file: the root, or the items of one sequence. Its `actions` map an element's
+encoded key (tag and VR, as the bytes they are read in) to what is to be done. What a value becomes is remembered, so
+that the values which the images of a study share are worked out once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sendit.deid import values
+from sendit.deid.elements import (
+    ITEM_END,
+    PIXEL_DATA_TAGS,
+    SEQUENCE_END,
+    TRAILING_PADDING,
+    Encoding,
+    effective_vr,
+)
+from sendit.deid.pseudonyms import Pseudonyms, shift_date, shift_datetime
+from sendit.deid.recipe import Recipe
+from sendit.deid.rules import Action, Addition, Decision, Field, Step, Value
+from sendit.deid.values import Charset
+from sendit.errors import DataFault, Misconfigured
+
+COPY, VALUE, DROP, SEQUENCE, CALL, CHARSET, BULK, PRIVATE, CREATOR, END = range(10)
+"""What a `Deed` is, by the engine's dispatch."""
+
+MEMO_ENTRIES, MEMO_VALUE_BYTES = 4096, 16 * 1024
+CLASS_UID_TAGS = frozenset(
+    {0x00080016, 0x0008001A, 0x0008001B, 0x00081150, 0x0008115A, 0x0008010C, 0x00080117, 0x00020010}
+)
+"""UI attributes whose values name a class, a syntax or a vocabulary and never an instance: UID functions leave them."""
+
+Function = Callable[..., Any]
+
+
+class Job(Protocol):
+    """What a `func:` of a recipe may ask for: the image at hand as a pydicom Dataset, read when first wanted."""
+
+    def dataset(self) -> Any:
+        """The image's header as a Dataset, without pixel data."""
+        ...
+
+
+class Memo(dict[bytes, "bytes | None"]):
+    """Encoded value in, encoded element out; None where nothing changes and b"" where it goes. Forgets when full."""
+
+    __slots__ = ("work",)
+
+    def __init__(self, work: Callable[[bytes], bytes | None]) -> None:
+        self.work = work
+
+    def __missing__(self, value: bytes) -> bytes | None:
+        result = self.work(value)
+        if len(value) <= MEMO_VALUE_BYTES:
+            if len(self) >= MEMO_ENTRIES:
+                self.clear()
+            self[value] = result
+        return result
+
+
+class Deed:
+    """What is done to the elements of one key: `kind`, and what that kind needs."""
+
+    __slots__ = ("call", "child", "kind", "long", "memo", "tag", "vr")
+
+    def __init__(
+        self,
+        kind: int,
+        tag: int,
+        vr: str,
+        long: bool,
+        memo: Memo | None = None,
+        child: Level | None = None,
+        call: Callable[[bytes, Job], bytes | None] | None = None,
+    ) -> None:
+        self.kind, self.tag, self.vr, self.long = kind, tag, vr, long
+        self.memo, self.child, self.call = memo, child, call
+
+
+class Actions(dict[bytes, "tuple[int, Deed | None]"]):
+    """Key in, (tag, deed) out; a deed of None is an element in short form that no rule touches: the commonest case."""
+
+    __slots__ = ("level",)
+
+    def __init__(self, level: Level) -> None:
+        self.level = level
+
+    def __missing__(self, key: bytes) -> tuple[int, Deed | None]:
+        result = self[key] = self.level.compile(key)
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class AddedElement:
+    """An element that a rule adds where it is absent, encoded."""
+
+    tag: int
+    encoded: bytes
+
+
+class Level:
+    """One dataset's place in a file, its encoding and its character set."""
+
+    __slots__ = (
+        "_additions",
+        "_charsets",
+        "_children",
+        "_private",
+        "actions",
+        "encoding",
+        "encodings",
+        "head",
+        "indices",
+        "path",
+        "plan",
+    )
+
+    def __init__(
+        self, plan: Plan, path: tuple[int, ...], indices: tuple[int, ...], encoding: Encoding, encodings: Charset
+    ) -> None:
+        self.plan, self.path, self.indices = plan, path, indices
+        self.encoding, self.encodings, self.head = encoding, encodings, encoding.head
+        self.actions = Actions(self)
+        self._children: dict[tuple[int, int | None, Encoding], Level] = {}
+        self._charsets: dict[bytes, Level] = {}
+        self._private: dict[tuple[int, str, str | None], Deed | None] = {}
+        self._additions: list[AddedElement] | None = None
+        plan.count()
+
+    def child(self, tag: int, index: int | None, encoding: Encoding) -> Level:
+        """The level of the items of the sequence `tag` (of its item `index`, where the recipe tells items apart)."""
+        key = (tag, index, encoding)
+        level = self._children.get(key)
+        if level is None:
+            indices = self.indices if index is None else (*self.indices, index)
+            level = self._children[key] = Level(self.plan, (*self.path, tag), indices, encoding, self.encodings)
+        return level
+
+    def with_charset(self, raw: bytes) -> Level:
+        """This level under another Specific Character Set."""
+        level = self._charsets.get(raw)
+        if level is None:
+            encodings = values.charset(raw)
+            level = (
+                self
+                if encodings == self.encodings
+                else Level(self.plan, self.path, self.indices, self.encoding, encodings)
+            )
+            self._charsets[raw] = level
+        return level
+
+    # ------------------------------------------------------------------------------------------ compiling
+
+    def compile(self, key: bytes) -> tuple[int, Deed | None]:
+        """What is done to the elements of `key`; DataFault when the key is none that a dataset may hold."""
+        encoding = self.encoding
+        tag = encoding.tag(key)
+        if tag in (ITEM_END, SEQUENCE_END):
+            return tag, Deed(END, tag, "", long=False)
+        vr = "" if encoding.implicit else key[4:6].decode("latin-1")
+        group = tag >> 16
+        if group in (0x0000, 0x0002, 0xFFFE) or (vr and vr not in values.VRS):
+            raise DataFault("BadElement", tag=tag)
+        long = vr in values.LONG_VRS
+        if tag & 0xFFFF == 0 or tag == TRAILING_PADDING:
+            return tag, Deed(DROP, tag, vr or "UL", long)
+        if group & 1:
+            return tag, self._private_key(tag, vr, long)
+        return tag, self.deed(tag, vr, long, None)
+
+    def _private_key(self, tag: int, vr: str, long: bool) -> Deed:
+        if self.plan.recipe.removes_all_private:
+            return Deed(DROP, tag, vr or "UN", long)
+        kind = CREATOR if 0x10 <= tag & 0xFFFF <= 0xFF else PRIVATE
+        return Deed(kind, tag, vr, long)
+
+    def private(self, tag: int, vr: str, long: bool, creator: str | None) -> Deed | None:
+        """What is done to a private element, by its Private Creator."""
+        key = (tag, vr, creator)
+        if key not in self._private:
+            if len(self._private) >= MEMO_ENTRIES:
+                self._private.clear()
+            self._private[key] = self.deed(tag, vr, long, creator)
+        return self._private[key]
+
+    def deed(self, tag: int, written_vr: str, long: bool, creator: str | None) -> Deed | None:
+        """What is done to the elements of one tag, VR and creator."""
+        vr = effective_vr(tag, written_vr)
+        if (written_vr == "SQ") != (vr == "SQ") and written_vr not in ("", "UN"):
+            raise DataFault("BadElement", tag=tag)
+        decision = self.plan.recipe.decide(Field(self.path, tag, vr, creator, self.indices))
+        if decision.kept or not decision.steps:
+            return self._untouched(decision, tag, vr, written_vr, long)
+        fold = Fold(self, tag, vr, decision.steps)
+        if fold.removes:
+            return Deed(DROP, tag, vr, long)
+        if vr == "SQ":
+            return self._emptied(tag, long) if fold.blanks else self._sequence(tag, written_vr, long)
+        if fold.calls:
+            return Deed(CALL, tag, vr, long, call=fold.element)
+        return Deed(VALUE, tag, vr, long, memo=Memo(fold.element))
+
+    def _untouched(self, decision: Decision, tag: int, vr: str, written_vr: str, long: bool) -> Deed | None:
+        if tag == 0x00080005:
+            return Deed(CHARSET, tag, vr, long)
+        if vr == "SQ" and not decision.kept:
+            return self._sequence(tag, written_vr, long)
+        if tag in PIXEL_DATA_TAGS and not self.path:
+            return Deed(BULK, tag, vr, long)
+        if vr == "UN" and not decision.kept:
+            return self._sequence(tag, "UN", long)
+        if long or vr == "SQ" or (self.encoding.implicit and vr in ("OB", "OW", "UN")):
+            return Deed(COPY, tag, vr, long)
+        return None
+
+    def _sequence(self, tag: int, written_vr: str, long: bool) -> Deed:
+        return Deed(SEQUENCE, tag, written_vr or "SQ", long)
+
+    def _emptied(self, tag: int, long: bool) -> Deed:
+        empty = self.encoding.write(tag, "SQ", b"")
+        return Deed(VALUE, tag, "SQ", long, memo=Memo(lambda value: empty if value else None))
+
+    # ------------------------------------------------------------------------------------------ additions
+
+    def additions(self) -> list[AddedElement]:
+        """The elements that rules add to this dataset where absent, ascending by tag."""
+        if self._additions is None:
+            wanted = [addition for addition in self.plan.additions if self._is_here(addition)]
+            self._additions = sorted((self._add(addition) for addition in wanted), key=lambda added: added.tag)
+        return self._additions
+
+    def _is_here(self, addition: Addition) -> bool:
+        return (
+            tuple(tag for tag, _ in addition.path) == self.path
+            and tuple(index for _, index in addition.path) == self.indices
+        )
+
+    def _add(self, addition: Addition) -> AddedElement:
+        encoded = Fold(self, addition.tag, addition.vr, addition.steps).absent()
+        return AddedElement(addition.tag, encoded or b"")
+
+
+# ---------------------------------------------------------------------------------------------- folding
+
+
+class Fold:
+    """The steps that befall one attribute, folded over its value."""
+
+    __slots__ = ("_level", "_steps", "_tag", "_vr", "blanks", "calls", "removes")
+
+    def __init__(self, level: Level, tag: int, vr: str, steps: tuple[Step, ...]) -> None:
+        self._level, self._tag, self._vr = level, tag, vr
+        gone = [
+            n
+            for n, step in enumerate(steps)
+            if step.action is Action.REMOVE and not step.value and not step.values_list
+        ]
+        added_after = any(step.action is Action.ADD for step in steps[gone[-1] :]) if gone else False
+        self.removes = bool(gone) and not added_after
+        self._steps = steps[gone[-1] + 1 :] if added_after else steps
+        self.blanks = bool(steps) and steps[-1].action is Action.BLANK and not steps[-1].values_list
+        self.calls = any(step.value is not None and step.value.kind == "func" for step in steps)
+
+    def element(self, raw: bytes, job: Job | None = None) -> bytes | None:
+        """The encoded element for an encoded value: None if unchanged, b"" if it goes."""
+        new = self._fold(raw, job)
+        if new is None:
+            return b""
+        return None if new == raw else self._level.encoding.write(self._tag, self._vr, new)
+
+    def absent(self) -> bytes | None:
+        """The encoded element where the file has none; None if none is to be."""
+        new = self._fold(None, None)
+        return None if new is None else self._level.encoding.write(self._tag, self._vr, new)
+
+    def _fold(self, raw: bytes | None, job: Job | None) -> bytes | None:
+        for step in self._steps:
+            if raw is None and step.action is not Action.ADD:
+                continue
+            if step.values_list is not None and not self._holds(raw or b"", step.values_list):
+                continue
+            raw = self._step(step, raw, job)
+        return raw
+
+    def _step(self, step: Step, raw: bytes | None, job: Job | None) -> bytes | None:
+        match step.action:
+            case Action.REMOVE:
+                return None if step.value is None or self._value(step.value, raw, job) else raw
+            case Action.BLANK:
+                return b""
+            case Action.JITTER:
+                return self._jitter(raw or b"", step.value, job)
+            case Action.ADD | Action.REPLACE:
+                assert step.value is not None
+                return self._encode(self._value(step.value, raw, job))
+            case _:
+                return raw
+
+    def _encode(self, value: Any) -> bytes:
+        level = self._level
+        try:
+            return values.encode(value, self._vr, level.encoding.order, level.encodings, self._tag)
+        except DataFault:
+            if self._vr in values.NUMBERS or self._vr in ("DS", "IS"):
+                return b""  # as deid does with a value that is no number
+            raise
+
+    def _holds(self, raw: bytes, values_list: str) -> bool:
+        pattern = self._level.plan.values.get(values_list)
+        return pattern is not None and any(pattern.search(str(value)) for value in self._read(raw))
+
+    def _read(self, raw: bytes) -> tuple[object, ...]:
+        return values.read_values(raw, self._vr, self._level.encoding.order, self._level.encodings)
+
+    # ------------------------------------------------------------------------------------------ values
+
+    def _value(self, value: Value, raw: bytes | None, job: Job | None) -> Any:
+        plan = self._level.plan
+        match value.kind:
+            case "var":
+                return plan.variable(value.text)
+            case "func":
+                return plan.call(value, Field(self._level.path, self._tag, self._vr), job)
+            case "deid_func":
+                return self._deid_func(value, raw or b"")
+            case _:
+                return value.text
+
+    def _deid_func(self, value: Value, raw: bytes) -> Any:
+        function, options = DEID_FUNCS.get(value.text), dict(value.options)
+        if function is None:
+            raise Misconfigured("UnknownFunction", subject=value.text)
+        if value.text == "jitter":
+            days = int(options.get("days", 1)) + 365 * int(options.get("years", 0))
+            return self._shift(raw, days)
+        original = [str(part) for part in self._read(raw)]
+        if self._tag in CLASS_UID_TAGS:
+            return "\\".join(original)
+        return "\\".join(function(self._level.plan.pseudonyms, self._tag, part, options) for part in original)
+
+    def _jitter(self, raw: bytes, value: Value | None, job: Job | None) -> bytes:
+        if not raw.strip(b" \0"):
+            return raw
+        assert value is not None
+        try:
+            days = int(self._value(value, raw, job))
+        except (TypeError, ValueError):
+            raise Misconfigured("UnknownVariable", subject=value.text) from None
+        return self._encode(self._shift(raw, days))
+
+    def _shift(self, raw: bytes, days: int) -> str:
+        """Each value shifted; one that is not understood is emptied, for a date that was not shifted must not leave."""
+        return "\\".join(_shifted(str(part), self._vr, days) or "" for part in self._read(raw))
+
+
+def _shifted(text: str, vr: str, days: int) -> str | None:
+    if vr == "DA":
+        return shift_date(text, days)
+    if vr == "DT":
+        return shift_datetime(text, days)
+    return shift_date(text, days) or shift_datetime(text, days)
+
+
+def _pydicom_uuid(pseudonyms: Pseudonyms, tag: int, original: str, options: Mapping[str, str]) -> str:
+    prefix = options.get("prefix", "2.25.")
+    uid = pseudonyms.uid(original)
+    if prefix == "2.25." or uid == original:
+        return uid
+    return (prefix + str(pseudonyms.number("uid" + prefix, original)))[:64]
+
+
+def _dicom_uuid(pseudonyms: Pseudonyms, tag: int, original: str, options: Mapping[str, str]) -> str:
+    root = options.get("org_root", "2.25")
+    return _pydicom_uuid(pseudonyms, tag, original, {"prefix": f"{root}."} if re.fullmatch(r"[\d.]+", root) else {})
+
+
+def _uuid_text(pseudonyms: Pseudonyms, tag: int, original: str) -> str:
+    number = pseudonyms.number(f"uuid/{tag:08X}", original)
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _basic_uuid(pseudonyms: Pseudonyms, tag: int, original: str, options: Mapping[str, str]) -> str:
+    return _uuid_text(pseudonyms, tag, original)
+
+
+def _suffix_uuid(pseudonyms: Pseudonyms, tag: int, original: str, options: Mapping[str, str]) -> str:
+    from pydicom.datadict import keyword_for_tag
+
+    return f"{keyword_for_tag(tag).lower()}-{_uuid_text(pseudonyms, tag, original)}"
+
+
+def _jitter_placeholder(pseudonyms: Pseudonyms, tag: int, original: str, options: Mapping[str, str]) -> str:
+    raise AssertionError("jitter is folded, not called")
+
+
+DEID_FUNCS: dict[str, Callable[[Pseudonyms, int, str, Mapping[str, str]], str]] = {
+    "jitter": _jitter_placeholder,
+    "pydicom_uuid": _pydicom_uuid,
+    "dicom_uuid": _dicom_uuid,
+    "basic_uuid": _basic_uuid,
+    "suffix_uuid": _suffix_uuid,
+}
+"""deid's own functions, keyed here, so that the same value becomes the same pseudonym everywhere."""
+
+
+# ---------------------------------------------------------------------------------------------- the plan
+
+
+class Plan:
+    """A recipe with its variables, pseudonyms and functions.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    pseudonyms : Pseudonyms
+    variables : mapping of str to object
+        What `var:` names; `func:` names are looked up here too, as callables `(dicom, value, field, item)`.
+    value_lists : mapping of str to set of str
+        The %values lists' terms, as one image has them.
+    """
+
+    LEVELS = 50_000
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        pseudonyms: Pseudonyms,
+        variables: Mapping[str, Any],
+        value_lists: Mapping[str, frozenset[str]] | None = None,
+    ) -> None:
+        self.recipe, self.pseudonyms, self.variables = recipe, pseudonyms, variables
+        self.additions = recipe.additions()
+        self.values = {name: _any_of(terms) for name, terms in (value_lists or {}).items() if terms}
+        self._roots: dict[Encoding, Level] = {}
+        self._levels = 0
+
+    def root(self, encoding: Encoding) -> Level:
+        """The level of a file's dataset."""
+        if self._levels > self.LEVELS:  # hostile files make ever new paths; forget them
+            self._roots.clear()
+            self._levels = 0
+        level = self._roots.get(encoding)
+        if level is None:
+            level = self._roots[encoding] = Level(self, (), (), encoding, values.DEFAULT_CHARSET)
+        return level
+
+    def count(self) -> None:
+        """Note one more level made."""
+        self._levels += 1
+
+    def variable(self, name: str) -> Any:
+        """The value of `var:name`; Misconfigured when there is none: the original is never left in its place."""
+        value = self.variables.get(name)
+        if value is None:
+            raise Misconfigured("UnknownVariable", subject=name)
+        return value
+
+    def call(self, value: Value, field: Field, job: Job | None) -> Any:
+        """What the registered callable of `func:` returns; its errors are told without their words."""
+        function = self.variables.get(value.text)
+        if not callable(function):
+            raise Misconfigured("UnknownFunction", subject=value.text)
+        dataset = job.dataset() if job is not None else None
+        try:
+            return function(dicom=dataset, value=f"func:{value.text}", field=field, item=self.variables)
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise Misconfigured("FunctionFailed", subject=f"{value.text}: {type(error).__name__}") from None
+
+
+def _any_of(terms: frozenset[str]) -> re.Pattern[str]:
+    longest_first = sorted(terms, key=lambda term: (-len(term), term))
+    return re.compile("|".join(re.escape(term) for term in longest_first), re.IGNORECASE)

@@ -1,0 +1,434 @@
+"""One walk over a file's elements that does what a plan says: bytes in, the pieces of the new dataset out.
+
+An element that no rule touches is copied as the bytes it came in; bulk data is passed on as a range of the source.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from sendit.deid.elements import (
+    DEPTH_LIMIT,
+    HEADER_LIMIT,
+    IMPLICIT_LE,
+    ITEM,
+    ITEM_END,
+    PIXEL_DATA_TAGS,
+    SEQUENCE_END,
+    UNDEFINED,
+    WINDOW,
+    BytesSource,
+    Encoding,
+    Source,
+    element_end,
+    fragments_end,
+    in_order,
+    long_length,
+    value_span,
+)
+from sendit.deid.plan import BULK, CALL, CHARSET, COPY, CREATOR, DROP, END, PRIVATE, VALUE, Deed, Job, Level
+from sendit.errors import DataFault
+
+BULK_BYTES = 64 * 1024
+"""A value at the root that passes the window is streamed, not held, from this length on."""
+NO_TAG = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """An element whose value, a range of the source, is passed on as it is; `head` is its encoded tag, VR and length."""
+
+    tag: int
+    head: bytes
+    offset: int
+    length: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole element."""
+        return len(self.head) + self.length
+
+
+class Creator:
+    """A Private Creator's element, passed on only if an element of its block is."""
+
+    __slots__ = ("encoded", "name", "used")
+
+    def __init__(self, encoded: bytes, name: str) -> None:
+        self.encoded, self.name, self.used = encoded, name, False
+
+
+Piece = bytes | Bulk | Creator
+
+
+class Incomplete(Exception):
+    """The window ends within an element."""
+
+
+class Disorder(Exception):
+    """A tag that is not above the one before it."""
+
+
+class Dataset:
+    """The state of one dataset's walk: where it stands and what has come out."""
+
+    __slots__ = ("additions", "changed", "creators", "last", "level", "next_added", "out")
+
+    def __init__(self, level: Level) -> None:
+        self.level = level
+        self.last = -1
+        self.out: list[Piece] = []
+        self.creators: dict[int, Creator] = {}
+        self.changed = False
+        self.await_additions()
+
+    def await_additions(self) -> None:
+        """Expect the level's additions above the last tag."""
+        self.additions = [added for added in reversed(self.level.additions()) if added.tag > self.last]
+        self.next_added = self.additions[-1].tag if self.additions else NO_TAG
+
+    def add_below(self, tag: int) -> None:
+        """Put out the additions below `tag`; one of `tag` itself is there already and not added."""
+        while self.additions and self.additions[-1].tag <= tag:
+            added = self.additions.pop()
+            if added.tag < tag and added.encoded:
+                self.out.append(added.encoded)
+                self.changed = True
+        self.next_added = self.additions[-1].tag if self.additions else NO_TAG
+
+    def fork(self) -> Dataset:
+        """A copy to try a window with."""
+        twin = Dataset.__new__(Dataset)
+        twin.level, twin.last, twin.out, twin.changed = self.level, self.last, list(self.out), self.changed
+        twin.creators, twin.additions, twin.next_added = dict(self.creators), list(self.additions), self.next_added
+        return twin
+
+    def pieces(self) -> list[bytes | Bulk]:
+        """What has come out, each Private Creator only if an element of its block did."""
+        if not self.creators:
+            return self.out  # type: ignore[return-value]
+        return [piece.encoded if isinstance(piece, Creator) else piece for piece in self.out if _stays(piece)]
+
+    def joined(self) -> bytes:
+        """The pieces as bytes; only for an item, which holds no bulk."""
+        return b"".join(piece for piece in self.pieces() if isinstance(piece, bytes))
+
+
+def _stays(piece: Piece) -> bool:
+    return not isinstance(piece, Creator) or piece.used
+
+
+class Rewriter:
+    """Walks one file's dataset.
+
+    Parameters
+    ----------
+    source : Source
+    job : Job
+        Handed to the recipe's `func:` callables.
+    """
+
+    __slots__ = ("_job", "_source")
+
+    def __init__(self, source: Source, job: Job) -> None:
+        self._source, self._job = source, job
+
+    def root(self, level: Level, start: int) -> list[bytes | Bulk]:
+        """The pieces of the dataset that begins at `start`; tags that do not ascend are put in order first."""
+        try:
+            return self._root(level, start)
+        except Disorder:
+            pass
+        if self._source.size - start > HEADER_LIMIT:
+            raise DataFault("TooLarge")
+        data = self._source.read(start, self._source.size - start)
+        ordered = BytesSource(in_order(data, 0, len(data), level.encoding, 0))
+        try:
+            pieces = Rewriter(ordered, self._job)._root(level, 0)
+        except Disorder:
+            raise DataFault("BadElement") from None
+        return [p.head + ordered.read(p.offset, p.length) if isinstance(p, Bulk) else p for p in pieces]
+
+    def _root(self, level: Level, offset: int) -> list[bytes | Bulk]:
+        dataset, size = Dataset(level), WINDOW
+        while offset < self._source.size:
+            window = self._source.read(offset, size)
+            trial = dataset.fork() if dataset.out else Dataset(level)
+            try:
+                offset = self._walk(trial, window, 0, len(window), offset)
+                dataset, size = trial, WINDOW
+            except Incomplete:
+                if offset + len(window) >= self._source.size:
+                    if dataset.last in PIXEL_DATA_TAGS:
+                        break  # bytes after the dataset are dropped
+                    raise DataFault("Truncated") from None
+                if size >= HEADER_LIMIT:
+                    raise DataFault("TooLarge") from None
+                size *= 4
+            except (DataFault, Disorder):
+                if dataset.last in PIXEL_DATA_TAGS:
+                    break
+                raise
+        dataset.add_below(NO_TAG)
+        return dataset.pieces()
+
+    # ------------------------------------------------------------------------------------------ one dataset
+
+    def _walk(self, dataset: Dataset, buf: bytes, pos: int, end: int, base: int | None, depth: int = 0) -> int:
+        """Walk the elements of one dataset from `pos`.
+
+        At the root `base` is the window's offset in the source, and what returns is the offset to go on from. In an
+        item `base` is None, and what returns is `end`, or the position behind the item's delimiter.
+        """
+        level, out, last, run = dataset.level, dataset.out, dataset.last, pos
+        actions, head, next_added = level.actions, level.head, dataset.next_added
+        while pos < end:
+            try:
+                key, size = head(buf, pos)
+            except struct.error:
+                break
+            tag, deed = actions[key]
+            if not last < tag < next_added:
+                if tag <= last:
+                    raise Disorder
+                if deed is None or deed.kind != END:
+                    _flush(out, buf, run, pos)
+                    run = pos
+                    dataset.add_below(tag)
+                    next_added = dataset.next_added
+            last = tag
+            if deed is None:  # in short form, and no rule touches it: the commonest case
+                pos += 8 + size
+                continue
+            kind, begin = deed.kind, pos + 8
+            if kind == VALUE and begin + size <= end and not deed.long:  # in short form, and a rule speaks of it
+                new = deed.memo[buf[begin : begin + size]]  # type: ignore[index]
+                if new is not None:
+                    if run < pos:
+                        out.append(buf[run:pos])
+                    if new:
+                        out.append(new)
+                    run = begin + size
+                    dataset.changed = True
+                pos = begin + size
+                continue
+            if deed.long:
+                begin = pos + 12
+                size = long_length(buf, pos + 8, level.encoding.order) if begin <= end else 0
+            if kind == END:
+                if tag == SEQUENCE_END or base is not None:
+                    raise DataFault("BadSequence")
+                _flush(out, buf, run, pos)
+                return pos + 8
+            if kind == CREATOR:
+                kind = self._creator(dataset, buf, pos, begin, size, end, run)
+                run = pos = begin + size
+                continue
+            if kind == PRIVATE:
+                deed = self._private(dataset, deed)
+                if deed is None:
+                    pos = begin + size
+                    continue
+                kind = deed.kind
+            after = begin + size
+            if size != UNDEFINED:
+                if kind == COPY and after <= end:
+                    pos = after
+                    continue
+                if after > end:
+                    if base is None or base + after > self._source.size:
+                        raise DataFault("Truncated", tag=tag)
+                    if kind in (DROP, BULK) or (kind == COPY and size >= BULK_BYTES):
+                        _flush(out, buf, run, pos)
+                        if kind != DROP:
+                            out.append(Bulk(tag, buf[pos:begin], base + begin, size))
+                        dataset.last = last
+                        return base + after
+                    break
+            if kind == BULK and base is not None:
+                after = begin + size if size != UNDEFINED else self._fragments(base + begin, level.encoding) - base
+                _flush(out, buf, run, pos)
+                out.append(Bulk(tag, buf[pos:begin], base + begin, after - begin))
+                dataset.last = last
+                return base + after
+            try:
+                new, after = self._element(dataset, deed, buf, pos, begin, size, end, depth)
+            except DataFault as fault:
+                if fault.code == "Truncated" and base is not None:
+                    break  # a sequence of undefined length may merely pass the window
+                raise
+            if kind == CHARSET:
+                level = dataset.level
+                actions, next_added = level.actions, dataset.next_added
+            if new is not None:
+                if run < pos:
+                    out.append(buf[run:pos])
+                if new:
+                    out.append(new)
+                run = after
+                dataset.changed = True
+            pos = after
+        if pos != end:
+            if base is None:
+                raise DataFault("Truncated", tag=last if last >= 0 else None)
+            if pos > end and base + pos > self._source.size:
+                raise DataFault("Truncated", tag=last)
+            raise Incomplete
+        _flush(out, buf, run, end)
+        dataset.last = last
+        return end if base is None else base + end
+
+    def _fragments(self, offset: int, encoding: Encoding) -> int:
+        return fragments_end(self._source, offset, encoding)
+
+    def _element(
+        self, dataset: Dataset, deed: Deed, buf: bytes, pos: int, begin: int, size: int, end: int, depth: int
+    ) -> tuple[bytes | None, int]:
+        """What becomes of one element: the new one, None if it is copied, b"" if it goes; and where it ends."""
+        level, kind = dataset.level, deed.kind
+        if (
+            size == UNDEFINED
+            and not (deed.vr in ("SQ", "UN", "OB", "OW") and deed.long)
+            and not level.encoding.implicit
+        ):
+            raise DataFault("BadElement", tag=deed.tag)
+        if kind not in (COPY, DROP, VALUE, CHARSET, CALL):
+            return self._sequence(level, deed, buf, pos, begin, size, end, depth)
+        after = begin + size if size != UNDEFINED else element_end(buf, pos, end, level.encoding, depth)
+        match kind:
+            case _ if kind == VALUE:
+                assert deed.memo is not None
+                return deed.memo[buf[begin:after]], after
+            case _ if kind == DROP:
+                return b"", after
+            case _ if kind == CALL:
+                assert deed.call is not None
+                return deed.call(buf[begin:after], self._job), after
+            case _ if kind == CHARSET:
+                dataset.level = level.with_charset(buf[begin:after])
+                dataset.last = deed.tag
+                dataset.await_additions()
+        return None, after
+
+    # ------------------------------------------------------------------------------------------ private blocks
+
+    def _creator(self, dataset: Dataset, buf: bytes, pos: int, begin: int, size: int, end: int, run: int) -> int:
+        """Note a Private Creator (PS3.5 7.8.1); its element waits for one of its block to be passed on."""
+        if begin + size <= end:
+            _flush(dataset.out, buf, run, pos)
+            tag = dataset.level.encoding.tag(buf[pos : pos + 4])
+            creator = Creator(buf[pos : begin + size], buf[begin : begin + size].decode("latin-1").strip(" \0"))
+            dataset.creators[tag] = creator
+            dataset.out.append(creator)
+            dataset.changed = True
+        return CREATOR
+
+    def _private(self, dataset: Dataset, deed: Deed) -> Deed | None:
+        """The deed for a private element, by the creator of its block."""
+        creator = dataset.creators.get(deed.tag & 0xFFFF0000 | deed.tag >> 8 & 0xFF)
+        found = dataset.level.private(deed.tag, deed.vr, deed.long, creator.name if creator else None)
+        if creator is not None and (found is None or found.kind != DROP):
+            creator.used = True
+        return found
+
+    # ------------------------------------------------------------------------------------------ sequences
+
+    def _sequence(
+        self, level: Level, deed: Deed, buf: bytes, pos: int, begin: int, size: int, end: int, depth: int
+    ) -> tuple[bytes | None, int]:
+        """A sequence, each of its items walked (PS3.5 7.5); an element of unknown VR that looks like one, too."""
+        if depth >= DEPTH_LIMIT:
+            raise DataFault("TooDeep", tag=deed.tag)
+        encoding = IMPLICIT_LE if deed.vr == "UN" else level.encoding
+        limit = end if size == UNDEFINED else begin + size
+        if deed.vr == "UN" and size != UNDEFINED:
+            if buf[begin : begin + 4] != b"\xfe\xff\x00\xe0":
+                return None, limit
+            try:
+                items, after = self._items(level, deed.tag, encoding, buf, begin, limit, False, depth)
+            except (DataFault, Disorder):
+                return None, limit  # opaque after all
+        else:
+            items, after = self._items(level, deed.tag, encoding, buf, begin, limit, size == UNDEFINED, depth)
+        if items is None:
+            return None, after
+        if size != UNDEFINED:
+            return level.encoding.write(deed.tag, "SQ" if deed.vr == "SQ" else "UN", items), after
+        return buf[pos:begin] + items + _delimiter(SEQUENCE_END, encoding), after
+
+    def _items(
+        self, level: Level, tag: int, encoding: Encoding, buf: bytes, pos: int, end: int, delimited: bool, depth: int
+    ) -> tuple[bytes | None, int]:
+        """The items from `pos`: their new bytes, or None if all stay as they are; and where the sequence ends."""
+        out, index, changed, indexed = [], 0, False, level.plan.recipe.uses_indices
+        while delimited or pos < end:
+            mark, _, begin, size = value_span(buf, pos, end, encoding)
+            if mark == SEQUENCE_END and delimited:
+                return b"".join(out) if changed else None, begin
+            if mark != ITEM:
+                raise DataFault("BadSequence", tag=tag)
+            child = level.child(tag, index if indexed else None, encoding)
+            item, after = self._item(child, buf, begin, end if size == UNDEFINED else begin + size, size, depth)
+            if item is None:
+                out.append(buf[pos:after])
+            else:
+                changed = True
+                out.append(_item(item, encoding, delimited=size == UNDEFINED))
+            pos, index = after, index + 1
+        return b"".join(out) if changed else None, pos
+
+    def _item(self, level: Level, buf: bytes, begin: int, end: int, size: int, depth: int) -> tuple[bytes | None, int]:
+        dataset = Dataset(level)
+        try:
+            after = self._walk(dataset, buf, begin, end, None, depth + 1)
+        except Disorder:
+            return self._disordered_item(level, buf, begin, end, size, depth)
+        ended = buf[after - 8 : after - 4] == _mark(ITEM_END, level.encoding) if size == UNDEFINED else after == end
+        if not ended:
+            raise DataFault("BadSequence")
+        dataset.add_below(NO_TAG)
+        return (dataset.joined() if dataset.changed else None), after
+
+    def _disordered_item(
+        self, level: Level, buf: bytes, begin: int, end: int, size: int, depth: int
+    ) -> tuple[bytes | None, int]:
+        after = end
+        if size == UNDEFINED:
+            after, end = _delimited_item(buf, begin, end, level.encoding, depth)
+        ordered = in_order(buf, begin, end, level.encoding, depth)
+        dataset = Dataset(level)
+        try:
+            self._walk(dataset, ordered, 0, len(ordered), None, depth + 1)
+        except Disorder:
+            raise DataFault("BadElement") from None
+        dataset.add_below(NO_TAG)
+        return dataset.joined(), after
+
+
+def _flush(out: list[Piece], buf: bytes, run: int, pos: int) -> None:
+    if run < pos:
+        out.append(buf[run:pos])
+
+
+def _mark(tag: int, encoding: Encoding) -> bytes:
+    return struct.pack(encoding.order + "HH", tag >> 16, tag & 0xFFFF)
+
+
+def _delimiter(tag: int, encoding: Encoding) -> bytes:
+    return _mark(tag, encoding) + b"\0\0\0\0"
+
+
+def _item(content: bytes, encoding: Encoding, *, delimited: bool) -> bytes:
+    size = UNDEFINED if delimited else len(content)
+    start = _mark(ITEM, encoding) + struct.pack(encoding.order + "I", size)
+    return start + content + (_delimiter(ITEM_END, encoding) if delimited else b"")
+
+
+def _delimited_item(buf: bytes, pos: int, end: int, encoding: Encoding, depth: int) -> tuple[int, int]:
+    """Where an item of undefined length ends, with and without its delimiter."""
+    while True:
+        tag, _, begin, _ = value_span(buf, pos, end, encoding)
+        if tag == ITEM_END:
+            return begin, pos
+        pos = element_end(buf, pos, end, encoding, depth)

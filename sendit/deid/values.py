@@ -1,0 +1,212 @@
+"""Values of data elements: bytes to Python and back, by VR and Specific Character Set (PS3.5 section 6, PS3.3 C.12.1.1.2).
+
+Decides nothing about identifiers; the plan does.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import warnings
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+
+from pydicom.charset import decode_bytes, encode_string, python_encoding
+
+from sendit.errors import DataFault
+
+TEXT_VRS = frozenset(
+    {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"}
+)
+"""VRs whose value is a string."""
+CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+"""VRs whose string is encoded by the Specific Character Set; the other strings are of the default repertoire."""
+SINGLE_VRS = frozenset({"LT", "ST", "UT", "UR"})
+"""String VRs in which a backslash is a character, not a delimiter of values."""
+LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
+"""VRs whose explicit form has a 32-bit length (PS3.5 7.1.2)."""
+NUMBERS = {"FL": "f", "FD": "d", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
+"""Binary number VRs and their struct codes."""
+BYTES_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+VRS = TEXT_VRS | LONG_VRS | NUMBERS.keys() | {"AT"}
+MAX_CHARACTERS = {"AE": 16, "CS": 16, "DS": 16, "IS": 12, "LO": 64, "SH": 16, "ST": 1024, "LT": 10240, "AS": 4}
+"""PS3.5 Table 6.2-1, characters a value (PN: 64 a component group)."""
+
+Charset = tuple[str, ...]
+"""Python's names of the encodings that a Specific Character Set declares, the default one first."""
+
+DEFAULT_CHARSET: Charset = ("iso8859",)
+
+_PN_DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C, 0x5E, 0x3D}
+_TEXT_DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C}
+
+
+@lru_cache(maxsize=256)
+def charset(raw: bytes) -> Charset:
+    """The encodings of a (0008,0005) value; DataFault when a term is not one of PS3.3 C.12.1.1.2's."""
+    terms = [term.strip(" \0") for term in raw.decode("ascii", "replace").split("\\")]
+    encodings = []
+    for term in terms:
+        tidy = re.sub(r"[ _-]+", " ", term.upper()).replace("ISOIR", "ISO IR")
+        tidy = tidy.replace("ISO IR", "ISO_IR") if tidy.startswith("ISO IR") else tidy
+        name = python_encoding.get(term) or python_encoding.get(tidy)
+        if name is None:
+            raise DataFault("UnknownCharacterSet", tag=0x00080005)
+        encodings.append(name)
+    if not encodings[0]:
+        encodings[0] = "iso8859"
+    return tuple(encodings)
+
+
+def decode(raw: bytes, vr: str, encodings: Charset) -> str:
+    """The text of a string value: padding gone, undecodable bytes shown as U+FFFD, never an error."""
+    if raw.isascii() and b"\x1b" not in raw:
+        return raw.decode("ascii").strip(" \0") if vr not in SINGLE_VRS else raw.decode("ascii").rstrip(" \0")
+    if vr not in CHARSET_VRS:
+        return raw.decode("latin-1").strip(" \0")
+    delimiters = _PN_DELIMITERS if vr == "PN" else _TEXT_DELIMITERS
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            text = decode_bytes(raw, list(encodings), delimiters)
+        except (UnicodeError, LookupError, ValueError):
+            text = raw.decode(encodings[0] if encodings else "latin-1", "replace")
+    return text.strip(" \0")
+
+
+def split(text: str, vr: str) -> tuple[str, ...]:
+    """The values of a string, each without its padding (PS3.5 6.4)."""
+    if vr in SINGLE_VRS:
+        return (text,) if text else ()
+    return tuple(part.strip(" \0") for part in text.split("\\")) if text else ()
+
+
+def read_values(raw: bytes, vr: str, order: str, encodings: Charset) -> tuple[object, ...]:
+    """The values of an element as Python's: str, int, float, or bytes for opaque VRs. `order` is "<" or ">"."""
+    if vr in TEXT_VRS:
+        return split(decode(raw, vr, encodings), vr)
+    code = "HH" if vr == "AT" else NUMBERS.get(vr)
+    if code is None:
+        return (raw,) if raw else ()
+    numbers = [entry for entry in struct.iter_unpack(order + code, raw[: len(raw) // _size(code) * _size(code)])]
+    return tuple(f"{a[0]:04X}{a[1]:04X}" for a in numbers) if vr == "AT" else tuple(a[0] for a in numbers)
+
+
+def _size(code: str) -> int:
+    return struct.calcsize("<" + code)
+
+
+def encode(value: object, vr: str, order: str, encodings: Charset, tag: int) -> bytes:
+    """The even-length bytes of a value; DataFault NotEncodable where no legal ones exist.
+
+    Parameters
+    ----------
+    value : str, int, float, bytes, None, or a sequence of these
+        None and "" are the empty value.
+    vr, order, encodings
+        The element's VR, "<" or ">", and its character set.
+    tag : int
+        For the error.
+    """
+    if value is None or value == "":
+        return b""
+    raw = _encode(value, vr, order, encodings, tag)
+    return raw + (b"\0" if vr == "UI" or vr not in TEXT_VRS else b" ") if len(raw) % 2 else raw
+
+
+def _encode(value: object, vr: str, order: str, encodings: Charset, tag: int) -> bytes:
+    if vr in TEXT_VRS:
+        return _encode_text(value, vr, encodings, tag)
+    try:
+        if vr in BYTES_VRS:
+            return value if isinstance(value, bytes) else str(value).encode()
+        if vr == "AT":
+            numbers = [int(str(part).replace(",", "").strip("()"), 16) for part in _several(value)]
+            return b"".join(struct.pack(order + "HH", number >> 16, number & 0xFFFF) for number in numbers)
+        kind = float if vr in ("FL", "FD") else int
+        return b"".join(struct.pack(order + NUMBERS[vr], kind(part)) for part in _several(value))  # type: ignore[call-overload]
+    except (ValueError, TypeError, KeyError, OverflowError, struct.error):
+        raise DataFault("NotEncodable", tag=tag) from None
+
+
+def _several(value: object) -> Sequence[object]:
+    if isinstance(value, str):
+        return value.split("\\")
+    return value if isinstance(value, Sequence) and not isinstance(value, bytes) else (value,)
+
+
+def _encode_text(value: object, vr: str, encodings: Charset, tag: int) -> bytes:
+    text = value if isinstance(value, str) else "\\".join(str(part) for part in _several(value))
+    parts = [text] if vr in SINGLE_VRS else text.split("\\")
+    text = "\\".join(_legal(part, vr, tag) for part in parts)
+    if text.isascii():
+        return text.encode("ascii")
+    if vr not in CHARSET_VRS:
+        raise DataFault("NotEncodable", tag=tag)
+    repertoires = ["ascii" if name == "iso8859" else name for name in encodings]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            raw = b"=".join(encode_string(part, repertoires) for part in text.split("="))
+        except (UnicodeError, LookupError, ValueError):
+            raise DataFault("NotEncodable", tag=tag) from None
+    if decode(raw, vr, encodings) != text.strip(" \0"):
+        raise DataFault("NotEncodable", tag=tag)
+    return raw
+
+
+_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*")
+_AGE = re.compile(r"\d{3}[DWMY]")
+_CODE = re.compile(r"[A-Z0-9 _]*")
+_MOMENTS = {
+    "DA": re.compile(r"\d{8}"),
+    "TM": re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?"),
+    "DT": re.compile(r"\d{4}(\d{2}){0,5}(\.\d{1,6})?([+-]\d{4})?"),
+}
+_ISO = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}:\d{2}(?:\.\d+)?))?(?:Z|[+-]\d{2}:?\d{2})?")
+
+
+def _legal(part: str, vr: str, tag: int) -> str:
+    """One value in the form its VR asks for (PS3.5 Table 6.2-1); ISO 8601 becomes DA, TM, DT."""
+    part = _date_or_time(part.strip(), vr) if vr in ("DA", "TM", "DT") else part
+    limit = MAX_CHARACTERS.get(vr)
+    groups = part.split("=") if vr == "PN" else (part,)
+    fits = all(len(group) <= 64 for group in groups) if vr == "PN" else limit is None or len(part) <= limit
+    if not fits or not _well_formed(part, vr):
+        raise DataFault("NotEncodable", tag=tag)
+    return part
+
+
+def _well_formed(part: str, vr: str) -> bool:
+    if not part:
+        return True
+    match vr:
+        case "UI":
+            return len(part) <= 64 and _UID.fullmatch(part) is not None
+        case "AS":
+            return _AGE.fullmatch(part) is not None
+        case "CS":
+            return _CODE.fullmatch(part) is not None
+        case "DA" | "TM" | "DT":
+            return _MOMENTS[vr].fullmatch(part) is not None
+        case "IS" | "DS":
+            return _is_number(part)
+        case _:
+            return True
+
+
+def _is_number(part: str) -> bool:
+    try:
+        float(part)
+    except ValueError:
+        return False
+    return True
+
+
+def _date_or_time(part: str, vr: str) -> str:
+    match = _ISO.fullmatch(part)
+    if not match:
+        return part[:8] if vr == "DA" and re.fullmatch(r"\d{8}(\d{2}){0,3}(\.\d+)?", part) else part
+    moment = datetime.fromisoformat(match[1] + "T" + (match[2] or "00:00:00")[:8])
+    return moment.strftime({"DA": "%Y%m%d", "TM": "%H%M%S", "DT": "%Y%m%d%H%M%S"}[vr])
