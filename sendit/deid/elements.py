@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -56,7 +57,7 @@ class Encoding:
 
     @property
     def head(self) -> Callable[[bytes, int], tuple[bytes, int]]:
-        """Reads (key, length) at an offset: the key is tag and, if explicit, VR; the length 16 or, if implicit, 32 bits."""
+        """Reads (key, length) at an offset: tag and, if explicit, VR; 16 bits of length or, if implicit, 32."""
         return _HEADS[self]
 
     def tag(self, key: bytes) -> int:
@@ -79,9 +80,9 @@ class Encoding:
 
 IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE = Encoding(True, "<"), Encoding(False, "<"), Encoding(False, ">")
 _HEADS: dict[Encoding, Callable[[bytes, int], tuple[bytes, int]]] = {
-    IMPLICIT_LE: struct.Struct("<4sI").unpack_from,  # type: ignore[dict-item]
-    EXPLICIT_LE: struct.Struct("<6sH").unpack_from,  # type: ignore[dict-item]
-    EXPLICIT_BE: struct.Struct(">6sH").unpack_from,  # type: ignore[dict-item]
+    IMPLICIT_LE: struct.Struct("<4sI").unpack_from,
+    EXPLICIT_LE: struct.Struct("<6sH").unpack_from,
+    EXPLICIT_BE: struct.Struct(">6sH").unpack_from,
 }
 _META_HEAD = struct.Struct("<2xH2sH").unpack_from
 _LENGTH = {"<": struct.Struct("<I").unpack_from, ">": struct.Struct(">I").unpack_from}
@@ -180,7 +181,8 @@ class InflatedSource:
 
     def _restart(self) -> None:
         self._inflate, self._next, self._input = zlib.decompressobj(-zlib.MAX_WBITS), self._begin, b""
-        self._base, self._held = 0, b""
+        self._base = 0
+        self._held = b""
 
     def _more(self) -> bool:
         """Inflate about a chunk more; False at the end of the stream."""
@@ -273,7 +275,7 @@ def _at(source: Source, window: bytes, start: int) -> bytes:
 
 
 def _file_meta(window: bytes, pos: int, source: Source) -> tuple[dict[int, bytes], int]:
-    """The elements of group 2, always Explicit VR Little Endian (PS3.10 7.1), wherever its group length says it ends."""
+    """The elements of group 2, always Explicit VR Little Endian (PS3.10 7.1), whatever its group length says."""
     meta: dict[int, bytes] = {}
     limit = len(window) - 8
     while pos <= limit and window[pos : pos + 2] == b"\x02\x00":
@@ -436,7 +438,7 @@ def in_order(buf: bytes, pos: int, end: int, encoding: Encoding, depth: int) -> 
         spans.append((encoding.tag(buf[pos : pos + 4]), pos, after))
         pos = after
     spans.sort()
-    for (tag, _, _), (following, _, _) in zip(spans, spans[1:], strict=False):
+    for (tag, _, _), (following, _, _) in pairwise(spans):
         if tag == following:
             raise DataFault("DuplicateElement", tag=tag)
     return b"".join(buf[begin:after] for _, begin, after in spans)

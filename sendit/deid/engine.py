@@ -341,7 +341,7 @@ def deidentify(
     Examples
     --------
     >>> from sendit.deid import deidentify
-    >>> image = deidentify("in.dcm", key=b"a site's secret key", variables={"entity_id": "p1", "item_id": "s1", "jitter": 5})
+    >>> image = deidentify("in.dcm", key=b"the site's secret key", variables={"entity_id": "p1", "jitter": 5})
     >>> image.write("out.dcm")
     """
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)

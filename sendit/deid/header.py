@@ -174,7 +174,7 @@ _ENDS = PIXEL_DATA_TAGS | {ITEM_END}
 
 
 class _Kinds(dict[bytes, tuple[int, str, bool]]):
-    """An element's encoded key in; its tag, the VR that rules see, and whether its length stands in four bytes of its own."""
+    """An element's encoded key in; its tag, the VR that rules see, and whether it is in long form."""
 
     def __init__(self, encoding: Encoding) -> None:
         self.encoding = encoding

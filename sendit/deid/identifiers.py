@@ -30,7 +30,7 @@ class Identifier:
 
 
 def extract(header: Header) -> list[Identifier]:
-    """The patient's own identifiers in a header, as they may turn up elsewhere: each name part, id, date, address part."""
+    """The patient's own identifiers in a header, in the parts in which they may turn up elsewhere."""
     found = [Identifier("name", part) for tag in NAME_TAGS for part in _words(header.text(tag), SHORTEST_NAME)]
     ids = [value for tag in ID_TAGS for value in header.get(tag) or ()]
     for item in header.items(OTHER_IDS):

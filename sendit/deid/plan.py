@@ -34,7 +34,7 @@ MEMO_ENTRIES, MEMO_VALUE_BYTES = 4096, 16 * 1024
 CLASS_UID_TAGS = frozenset(
     {0x00080016, 0x0008001A, 0x0008001B, 0x00081150, 0x0008115A, 0x0008010C, 0x00080117, 0x00020010}
 )
-"""UI attributes whose values name a class, a syntax or a vocabulary and never an instance: UID functions leave them."""
+"""UI attributes whose values name a class, a syntax or a vocabulary, never an instance: UID functions leave them."""
 
 Function = Callable[..., Any]
 

@@ -6,7 +6,7 @@ import hmac
 import re
 from datetime import date, timedelta
 
-from pydicom.uid import UID_dictionary
+from pydicom._uid_dict import UID_dictionary
 
 WELL_KNOWN_UIDS = frozenset(UID_dictionary)
 """UIDs that PS3.6 Annex A registers: classes, syntaxes, frames of reference. They name no instance."""

@@ -37,7 +37,7 @@ NO_TAG = 1 << 32
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """An element whose value, a range of the source, is passed on as it is; `head` is its encoded tag, VR and length."""
+    """An element whose value, a range of the source, is passed on as it is; `head` is what stands before the value."""
 
     tag: int
     head: bytes
@@ -361,7 +361,8 @@ class Rewriter:
         self, level: Level, tag: int, encoding: Encoding, buf: bytes, pos: int, end: int, delimited: bool, depth: int
     ) -> tuple[bytes | None, int]:
         """The items from `pos`: their new bytes, or None if all stay as they are; and where the sequence ends."""
-        out, index, changed, indexed = [], 0, False, level.plan.recipe.uses_indices
+        out: list[bytes] = []
+        index, changed, indexed = 0, False, level.plan.recipe.uses_indices
         while delimited or pos < end:
             mark, _, begin, size = value_span(buf, pos, end, encoding)
             if mark == SEQUENCE_END and delimited:

@@ -1,4 +1,4 @@
-"""Values of data elements: bytes to Python and back, by VR and Specific Character Set (PS3.5 section 6, PS3.3 C.12.1.1.2).
+"""Values of data elements: bytes to Python and back, by VR and Specific Character Set (PS3.5 6, PS3.3 C.12.1.1.2).
 
 Decides nothing about identifiers; the plan does.
 """
@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from pydicom.charset import decode_bytes, encode_string, python_encoding
 
@@ -89,7 +90,7 @@ def read_values(raw: bytes, vr: str, order: str, encodings: Charset) -> tuple[ob
     code = "HH" if vr == "AT" else NUMBERS.get(vr)
     if code is None:
         return (raw,) if raw else ()
-    numbers = [entry for entry in struct.iter_unpack(order + code, raw[: len(raw) // _size(code) * _size(code)])]
+    numbers = list(struct.iter_unpack(order + code, raw[: len(raw) // _size(code) * _size(code)]))
     return tuple(f"{a[0]:04X}{a[1]:04X}" for a in numbers) if vr == "AT" else tuple(a[0] for a in numbers)
 
 
@@ -124,8 +125,8 @@ def _encode(value: object, vr: str, order: str, encodings: Charset, tag: int) ->
         if vr == "AT":
             numbers = [int(str(part).replace(",", "").strip("()"), 16) for part in _several(value)]
             return b"".join(struct.pack(order + "HH", number >> 16, number & 0xFFFF) for number in numbers)
-        kind = float if vr in ("FL", "FD") else int
-        return b"".join(struct.pack(order + NUMBERS[vr], kind(part)) for part in _several(value))  # type: ignore[call-overload]
+        kind: Any = float if vr in ("FL", "FD") else int
+        return b"".join(struct.pack(order + NUMBERS[vr], kind(part)) for part in _several(value))
     except (ValueError, TypeError, KeyError, OverflowError, struct.error):
         raise DataFault("NotEncodable", tag=tag) from None
 

@@ -119,7 +119,7 @@ class Verifier:
         sop_class_uid = sop_instance_uid = b""
         for piece in pieces:
             if piece.__class__ is Bulk:
-                first = tag = piece.tag  # type: ignore[union-attr]
+                first = tag = piece.tag
             else:
                 proven = known.get(piece)  # type: ignore[arg-type]
                 if proven is None:
