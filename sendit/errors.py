@@ -170,6 +170,7 @@ CODES: dict[str, ErrorCode] = {
         ArchiveName=("A name in an archive is not flat or stands twice.", "Report this as a bug."),
         OutputUnreadable=("A de-identified image does not re-read.", "Report this as a bug; the image is withheld."),
         UnexpectedFailure=("Something failed that nobody expected.", "Report this as a bug with the place named."),
+        WorkersDie=("Worker processes end before they finish anything.", "Run `sendit work </dev/null` to see why."),
         IllegalMove=("A batch was to make a move that is not in the table.", "Report this as a bug."),
         BarePhi=("An identified value came without its wrapper.", "Report this as a bug."),
         Unaccounted=("A file of a batch has no outcome, or two.", "Report this as a bug."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import Enum
 from itertools import islice
@@ -75,7 +75,21 @@ def _is_abandoned(batch: Batch, now: datetime) -> bool:
     return batch.lease_expires_at is None or batch.lease_expires_at <= now or is_known_dead(batch.lease_token)
 
 
-def claim(pk: int, job: Job, *, must_stop: Callable[[], bool] = lambda: False) -> Lease | None:
+class Observer:
+    """Who hears of progress, and says when to stop; this one neither listens nor speaks."""
+
+    def must_stop(self) -> bool:
+        """Whether the work is to be put down."""
+        return False
+
+    def did(self, images: int, bytes_: int) -> None:
+        """So much more is done."""
+
+
+NOBODY = Observer()
+
+
+def claim(pk: int, job: Job, observer: Observer = NOBODY) -> Lease | None:
     """A lease on the batch, or None where another was faster or there is nothing to claim.
 
     The claim counts as an attempt: a batch that kills its workers must not do so for ever. `Lease.is_overtried` says
@@ -91,23 +105,23 @@ def claim(pk: int, job: Job, *, must_stop: Callable[[], bool] = lambda: False) -
         "attempts": batch.attempts + 1,
     }
     if batch.state == job.waiting and batch.not_before <= now:
-        return _take(batch, job, terms, must_stop)
+        return _take(batch, job, terms, observer)
     if batch.state == job.working and _is_abandoned(batch, now):
-        return _take_over(batch, job, terms, must_stop)
+        return _take_over(batch, job, terms, observer)
     return None
 
 
-def _take(batch: Batch, job: Job, terms: dict[str, Any], must_stop: Callable[[], bool]) -> Lease | None:
+def _take(batch: Batch, job: Job, terms: dict[str, Any], observer: Observer) -> Lease | None:
     if job is Job.PROCESS:
         terms["started_at"] = timezone.now()
     with transaction.atomic():
         if not batch.move(job.working, waits_for="", **terms):
             return None
         events.record("batch.claimed", batch.pk, state=job.working, attempt=batch.attempts)
-    return Lease(batch, job, must_stop)
+    return Lease(batch, job, observer)
 
 
-def _take_over(batch: Batch, job: Job, terms: dict[str, Any], must_stop: Callable[[], bool]) -> Lease | None:
+def _take_over(batch: Batch, job: Job, terms: dict[str, Any], observer: Observer) -> Lease | None:
     """The old token and its moment still stand, or the holder has renewed it and lives."""
     unchanged = Q(pk=batch.pk, state=job.working, lease_token=batch.lease_token)
     with transaction.atomic():
@@ -116,16 +130,15 @@ def _take_over(batch: Batch, job: Job, terms: dict[str, Any], must_stop: Callabl
         events.record("batch.taken_over", batch.pk, state=job.working, attempt=terms["attempts"])
     for name, value in terms.items():
         setattr(batch, name, value)
-    return Lease(batch, job, must_stop)
+    return Lease(batch, job, observer)
 
 
 class Lease:
     """The right to work on a batch; a context manager, in which a thread renews it as long as there is progress."""
 
-    def __init__(self, batch: Batch, job: Job, must_stop: Callable[[], bool]) -> None:
+    def __init__(self, batch: Batch, job: Job, observer: Observer) -> None:
         self.batch, self.job = batch, job
-        self.bytes_done = self.images_done = 0
-        self._must_stop = must_stop
+        self._observer = observer
         self._lost, self._ended = False, threading.Event()
         self._progress_at = time.monotonic()
         self._thread = threading.Thread(target=self._keep, name=f"lease of batch {batch.pk}", daemon=True)
@@ -148,13 +161,12 @@ class Lease:
         self._progress_at = time.monotonic()
         if self._lost:
             raise LeaseLost
-        if self._must_stop():
+        if self._observer.must_stop():
             raise Stopped
 
     def progress(self, *, images: int = 0, bytes_: int = 0) -> None:
         """Say what is done, and go on if the lease holds."""
-        self.images_done += images
-        self.bytes_done += bytes_
+        self._observer.did(images, bytes_)
         self.check()
 
     def finish(self, target: State, **results: Any) -> None:

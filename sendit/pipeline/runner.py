@@ -1,0 +1,105 @@
+"""One attempt at one batch: claim it, do the work, and decide by the kind of error whose move is next.
+
+The one place that catches everything: whatever goes wrong, the batch ends up in a state, and no message of a foreign
+exception, which may quote a value, is stored or logged.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import OperationalError, transaction
+from django.utils import timezone
+
+import sendit
+from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown
+from sendit.pipeline import events
+from sendit.pipeline.leases import FIRST_DELAY_SECONDS, NOBODY, Job, LeaseLost, Observer, Stopped, claim
+from sendit.pipeline.models import Batch
+from sendit.pipeline.stages import delivering, processing
+from sendit.pipeline.stages.work import FolderChanged, Work
+from sendit.pipeline.states import State
+
+RUN: dict[Job, Callable[[Work], None]] = {Job.PROCESS: processing.process, Job.DELIVER: delivering.deliver}
+FAIL: dict[Job, Callable[..., None]] = {Job.PROCESS: processing.fail, Job.DELIVER: delivering.fail}
+
+PACKAGE = Path(sendit.__file__).parent
+
+
+def attempt(pk: int, job: Job, observer: Observer = NOBODY) -> Batch | None:
+    """Do the job for one batch, if it can be claimed; returns the batch as it is left, None where it was not ours.
+
+    Raises
+    ------
+    OperationalError
+        The database itself is away or full; the lease lapses by itself.
+    """
+    lease = claim(pk, job, observer)
+    if lease is None:
+        return None
+    with lease:
+        try:
+            _try(Work(lease), job)
+        except LeaseLost:
+            events.log("batch.lease_lost", pk, state=job.working)
+            return None
+    return lease.batch
+
+
+def _try(work: Work, job: Job) -> None:
+    try:
+        if work.lease.is_overtried:
+            raise DataFault("TooManyAttempts")
+        RUN[job](work)
+    except (LeaseLost, Stopped, FolderChanged, ServiceDown, OperationalError) as cause:
+        _give_back(work, job, cause)
+    except SenditError as error:
+        FAIL[job](work, error, **({"subject": error.subject} if error.subject else {}))
+    except Exception as error:  # noqa: BLE001 - the one place that catches everything
+        FAIL[job](work, BrokenPromise("UnexpectedFailure"), failure=type(error).__name__, place=place_of(error))
+
+
+def _give_back(work: Work, job: Job, cause: Exception) -> None:
+    """What may pass by itself: the batch waits, and is taken up again."""
+    if isinstance(cause, LeaseLost):
+        raise cause
+    if isinstance(cause, FolderChanged):
+        _queue_again(work, job)
+    elif isinstance(cause, Stopped):
+        _record_release(work, job, "stopped", work.lease.release)
+    else:
+        code = cause.code if isinstance(cause, ServiceDown) else "DatabaseDown"
+        _record_release(work, job, code, lambda: work.lease.postpone(code))
+
+
+def _record_release(work: Work, job: Job, reason: str, release: Callable[[], float | None]) -> None:
+    with transaction.atomic():
+        delay_seconds = release() or 0
+        events.record("batch.released", work.batch.pk, state=job.working, reason=reason, seconds=delay_seconds)
+
+
+def _queue_again(work: Work, job: Job) -> None:
+    """The folder was written to: what was made of it is void. Too often, and a person must look."""
+    changes = work.batch.folder_changes + 1
+    if changes >= settings.MAX_ATTEMPTS:
+        FAIL[job](work, DataFault("FolderKeepsChanging", count=changes))
+        return
+    delay = timedelta(seconds=FIRST_DELAY_SECONDS)
+    with transaction.atomic():
+        work.lease.release(attempts=0)
+        events.record("batch.folder_changed", work.batch.pk, state=job.working, changes=changes)
+        terms = {"folder_changes": changes, "not_before": timezone.now() + delay}
+        if job is Job.PROCESS:
+            Batch.objects.filter(pk=work.batch.pk, state=State.QUEUE).update(**terms)
+        elif not work.batch.move(State.QUEUE, **terms):
+            raise LeaseLost
+
+
+def place_of(error: BaseException) -> str:
+    """`stages/importing.py:87`: the last line of our own code that the error passed through."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if PACKAGE in Path(frame.filename).parents]
+    return f"{Path(frames[-1].filename).relative_to(PACKAGE)}:{frames[-1].lineno}" if frames else "elsewhere"

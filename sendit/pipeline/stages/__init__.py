@@ -1,0 +1,1 @@
+"""What is done to a batch under a lease: import, screen, identify, de-identify; deliver."""

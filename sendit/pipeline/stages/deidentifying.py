@@ -1,0 +1,156 @@
+"""De-identify: image by image from the folder into the archive, and a row of the table `instance` for each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from sendit.deid.engine import DeidentifiedImage, Deidentifier
+from sendit.deid.recipe import Recipe
+from sendit.deid.verify import Instance
+from sendit.errors import BrokenPromise, DataFault
+from sendit.pipeline import wiring
+from sendit.pipeline.archive import ArchiveFacts, ArchiveWriter, Member
+from sendit.pipeline.rows import write_parquet
+from sendit.pipeline.stages.identifying import date_text, variables
+from sendit.pipeline.stages.importing import Study
+from sendit.pipeline.stages.summary import Summary
+from sendit.pipeline.stages.work import Work
+from sendit.ports import IdentityResponse
+
+UNDATED = "00000000"
+UNNUMBERED = "NA"
+INSTANCES = "instance.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the de-identify stage made: the archive, and what its images say together."""
+
+    entity_suid: str
+    item_suid: str
+    object_name: str
+    archive: ArchiveFacts
+    summary: Summary
+
+
+def deidentify_study(work: Work, study: Study, response: IdentityResponse, recipe: Recipe, outbox: Path) -> Made | None:
+    """Write the archive and its rows into `outbox`; None when no image was left to deliver.
+
+    Every image that cannot be de-identified gets its error and is not in the archive; the others are not harmed.
+    """
+    work.stage = "de-identify"
+    deidentifier = Deidentifier(recipe, wiring.pseudonyms(), variables(response), study.identifiers)
+    press = Press(work, response, outbox)
+    write_parquet("instance", press.rows(deidentifier, study.numbers), outbox / INSTANCES)
+    return press.close()
+
+
+class Press:
+    """Makes one archive; rows come out as images go in."""
+
+    def __init__(self, work: Work, response: IdentityResponse, outbox: Path) -> None:
+        self._work, self._response, self._outbox = work, response, outbox
+        self._summary = Summary()
+        self._names: Counter[str] = Counter()
+        self._archive: ArchiveWriter | None = None
+        self._object_name = ""
+
+    def rows(self, deidentifier: Deidentifier, numbers: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+        """De-identify the numbered files into the archive; yields a row for each that is in it."""
+        for number in numbers:
+            try:
+                image = deidentifier.deidentify(self._work.path(number))
+                instance = image.instance
+                member = self._add(image, instance)
+            except (DataFault, BrokenPromise) as error:
+                self._work.ledger.fail(number, error, self._work.stage)
+            except OSError:
+                self._work.ledger.fail(number, DataFault("Unreadable"), self._work.stage)
+            else:
+                self._summary.add(instance)
+                self._deliver(number, member)
+                yield self._row(instance, member)
+
+    def close(self) -> Made | None:
+        """End the archive."""
+        if self._archive is None:
+            return None
+        if not self._summary.images:
+            self._archive.abort()
+            return None
+        entity, item = self._response.entity, self._response.items[0]
+        return Made(entity.suid, item.suid, self._object_name, self._archive.close(), self._summary)
+
+    def _add(self, image: DeidentifiedImage, instance: Instance) -> Member:
+        if self._archive is None:
+            self._archive = self._begin(instance)
+        return self._archive.add(self._name(instance), image.size, self._chunks(image))
+
+    def _begin(self, first: Instance) -> ArchiveWriter:
+        """The archive is named when its first image is known: its date is the shifted Study Date."""
+        entity, item = self._response.entity, self._response.items[0]
+        name = f"{entity.suid}_{first.study_date or date_text(item) or UNDATED}_{item.suid}"
+        collection = settings.GOOGLE_STORAGE_COLLECTION
+        self._object_name = f"Collection/{collection}/Entity/{entity.suid}/{name}.tar.gz"
+        return ArchiveWriter(self._outbox / f"{name}.tar.gz", name)
+
+    def _name(self, instance: Instance) -> str:
+        """`{study suid}_{SeriesNumber}_{InstanceNumber}.dcm`, numbered on where one such name is taken."""
+        numbers = (instance.series_number, instance.instance_number)
+        words = [UNNUMBERED if number is None else str(number) for number in numbers]
+        stem = "_".join([self._response.items[0].suid, *words])
+        self._names[stem] += 1
+        return f"{stem}.dcm" if self._names[stem] == 1 else f"{stem}_{self._names[stem]}.dcm"
+
+    def _chunks(self, image: DeidentifiedImage) -> Iterator[bytes]:
+        for chunk in image.chunks():
+            self._work.lease.progress(bytes_=len(chunk))
+            yield chunk
+
+    def _deliver(self, number: int, member: Member) -> None:
+        self._work.lease.progress(images=1)
+        self._work.ledger.deliver(
+            number,
+            member=member.name,
+            offset=member.offset,
+            length=member.length,
+            sha256=member.sha256,
+            size_bytes=member.size_bytes,
+        )
+
+    def _row(self, instance: Instance, member: Member) -> dict[str, Any]:
+        return {
+            "CodedPatientID": self._response.entity.suid,
+            "CodedAccessionNumberID": self._response.items[0].suid,
+            "StudyInstanceUID": instance.study_instance_uid,
+            "SeriesInstanceUID": instance.series_instance_uid,
+            "SOPInstanceUID": instance.sop_instance_uid,
+            "SOPClassUID": instance.sop_class_uid,
+            "TransferSyntaxUID": instance.transfer_syntax_uid,
+            "Modality": instance.modality,
+            "SeriesNumber": instance.series_number,
+            "InstanceNumber": instance.instance_number,
+            "Rows": instance.rows,
+            "Columns": instance.columns,
+            "NumberOfFrames": instance.number_of_frames,
+            "object_name": self._object_name,
+            "member": member.name,
+            "offset": member.offset,
+            "length": member.length,
+            "size_bytes": member.size_bytes,
+            "sha256": member.sha256,
+            "header": instance.header_json,
+            "batch": self._work.batch.pk,
+            "load_id": load_id(self._object_name),
+        }
+
+
+def load_id(object_name: str) -> str:
+    """What makes a repeated load add nothing: the archive's own name, the same in every run and every database."""
+    return object_name.rpartition("/")[2].removesuffix(".tar.gz")

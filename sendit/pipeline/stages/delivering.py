@@ -1,0 +1,109 @@
+"""Deliver: the archive into the object store, the rows into the warehouse, and only then DONE.
+
+Each step may be done again after a crash at any point: the store is idempotent by name and checksum, a load by its id.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from sendit.errors import SenditError
+from sendit.pipeline import events, wiring
+from sendit.pipeline.ledger import tag_text
+from sendit.pipeline.models import Image, Outcome
+from sendit.pipeline.rows import write_parquet
+from sendit.pipeline.stages.deidentifying import INSTANCES, load_id
+from sendit.pipeline.stages.outbox import outbox_of, remove_outbox
+from sendit.pipeline.stages.processing import STUDY
+from sendit.pipeline.stages.work import FolderChanged, Work
+from sendit.pipeline.states import State
+from sendit.ports import StoredObject
+
+STUDIES = "dicom.parquet"
+
+
+def deliver(work: Work) -> None:
+    """Take the batch from UPLOADING to DONE.
+
+    Raises
+    ------
+    ServiceRefused, Misconfigured
+        The store or the warehouse says no; `fail` writes it down.
+    FolderChanged
+        The folder is not what was processed, or what was made of it is gone: it is processed again.
+    ServiceDown, LeaseLost, Stopped
+        The batch stays at DONEPROCESSING.
+    """
+    work.stage = "deliver"
+    batch, outbox = work.batch, outbox_of(work.batch.pk)
+    archive = outbox / batch.object_name.rpartition("/")[2]
+    _ensure_as_processed(work, archive)
+    stored = wiring.object_store().put(batch.object_name, archive, {"content_type": "application/gzip"})
+    work.lease.check()
+    write_parquet("dicom", [_study_row(outbox / STUDY, stored)], outbox / STUDIES)
+    for table, rows in (("instance", INSTANCES), ("dicom", STUDIES)):
+        wiring.warehouse().load(table, outbox / rows, load_id(batch.object_name))
+        work.lease.check()
+    _finish(work, stored)
+    remove_outbox(batch.pk)
+
+
+def _ensure_as_processed(work: Work, archive: Path) -> None:
+    """A folder that is gone is no change: what was made of it was whole."""
+    if not archive.is_file():
+        raise FolderChanged
+    if not os.path.isdir(work.folder):
+        events.record("batch.folder_gone", work.batch.pk, state=work.batch.state)
+    elif work.fingerprint != work.batch.fingerprint:
+        raise FolderChanged
+
+
+def _study_row(path: Path, stored: StoredObject) -> dict[str, Any]:
+    row: dict[str, Any] = json.loads(path.read_text())
+    return row | {
+        "storage_download": stored.download_link,
+        "storage_metadataLink": stored.metadata_link,
+        "storage_uri": stored.uri,
+    }
+
+
+def _finish(work: Work, stored: StoredObject) -> None:
+    batch = work.batch
+    with transaction.atomic():
+        work.lease.finish(
+            State.DONE,
+            storage_uri=stored.uri,
+            delivered_at=timezone.now(),
+            attempts=0,
+            postponements=0,
+            waits_for="",
+        )
+        seconds = (timezone.now() - (batch.started_at or batch.changed_at)).total_seconds()
+        events.record(
+            "batch.delivered", batch.pk, images=batch.delivered, bytes=batch.archive_bytes, seconds=round(seconds, 3)
+        )
+
+
+def fail(work: Work, error: SenditError, **where: str) -> None:
+    """UPLOADING becomes ERROR: nothing counts as delivered, and `retry` begins anew."""
+    batch = work.batch
+    entry = {"code": error.code, "tag": tag_text(error.tag), "count": batch.delivered, "stage": work.stage}
+    with transaction.atomic():
+        work.lease.finish(
+            State.ERROR,
+            delivered=0,
+            errored=batch.errored + batch.delivered,
+            errors=[entry, *batch.errors],
+            has_error=True,
+        )
+        Image.objects.filter(batch=batch, outcome=Outcome.DELIVERED).update(
+            outcome=Outcome.ERROR, code=error.code, member="", offset=None, length=None, sha256=""
+        )
+        events.record("batch.failed", batch.pk, state=State.UPLOADING, code=error.code, **where)
+    remove_outbox(batch.pk)

@@ -1,0 +1,207 @@
+"""Import and screen: every file of the folder is read once, judged by the recipe's filters, and must be of one study.
+
+What becomes of the odd ones is in docs/folders.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+from pydicom.datadict import tag_for_keyword
+
+from sendit.deid.header import Header, read_header
+from sendit.deid.identifiers import Identifier, extract
+from sendit.deid.phi import Phi
+from sendit.deid.recipe import Recipe
+from sendit.deid.screen import screen
+from sendit.errors import DataFault
+from sendit.pipeline import wiring
+from sendit.pipeline.folders import Kind
+from sendit.pipeline.stages.work import Work
+
+MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
+DATE_KEYWORDS = ("StudyDate", "SeriesDate", "ContentDate", "AcquisitionDate")
+READ_BYTES = 1 << 20
+
+WITHHELD_DICOMDIR = "sendit: DICOMDIR"
+WITHHELD_COPY = "sendit: identical copy"
+WITHHELD_LINK = "sendit: link inside the folder"
+
+REFUSED = {
+    Kind.EMPTY: "EmptyFile",
+    Kind.LINK_OUTSIDE: "LinkOutsideFolder",
+    Kind.SPECIAL: "NotAFile",
+    Kind.UNREADABLE: "Unreadable",
+}
+"""Entries that are errors without being opened."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Facts:
+    """What one readable image says of its patient, its study and itself."""
+
+    number: int
+    passed: bool
+    entity_id: str
+    item_id: str
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    order: tuple[int, int, int]
+    birth_date: str
+    dates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What the identity service is asked, and the images that are left to de-identify, in the archive's order."""
+
+    entity_id: Phi[str]
+    item_id: Phi[str]
+    birth_date: Phi[str]
+    study_date: Phi[str]
+    identifiers: tuple[Identifier, ...]
+    numbers: tuple[int, ...]
+    withheld_series: frozenset[str]
+    """Pseudonymous UIDs of series of which a filter withholds an image."""
+
+
+def import_study(work: Work, recipe: Recipe) -> Study:
+    """Read and screen every file; what is not to be de-identified gets its outcome.
+
+    Raises
+    ------
+    DataFault
+        The folder as a whole is not one study: MixedPatients, MixedStudies, MissingPatientID, NothingReadable.
+    """
+    identifiers: dict[Identifier, None] = {}
+    found = list(_read_all(work, recipe, identifiers))
+    _ensure_one_study(found)
+    named = list(_with_patient(work, found))
+    passed = [facts for facts in named if facts.passed]
+    left = sorted(_distinct(work, passed), key=lambda facts: facts.order)
+    return Study(
+        entity_id=Phi(_first(facts.entity_id for facts in named)),
+        item_id=Phi(_first(facts.item_id for facts in found) or os.path.basename(work.folder)),
+        birth_date=Phi(_first(facts.birth_date for facts in named)),
+        study_date=Phi(_first(date for dates in zip(*(facts.dates for facts in found), strict=True) for date in dates)),
+        identifiers=tuple(identifiers),
+        numbers=tuple(facts.number for facts in left),
+        withheld_series=frozenset(
+            wiring.pseudonyms().uid(facts.series_instance_uid) for facts in found if not facts.passed
+        ),
+    )
+
+
+def _read_all(work: Work, recipe: Recipe, identifiers: dict[Identifier, None]) -> Iterator[Facts]:
+    for number, entry in enumerate(work.entries, 1):
+        work.lease.check()
+        if entry.kind is Kind.LINK_INSIDE:
+            work.ledger.filter(number, WITHHELD_LINK)
+        elif entry.kind in REFUSED:
+            work.ledger.fail(number, DataFault(REFUSED[entry.kind]), work.stage)
+        else:
+            yield from _read(work, number, recipe, identifiers)
+
+
+def _read(work: Work, number: int, recipe: Recipe, identifiers: dict[Identifier, None]) -> Iterator[Facts]:
+    try:
+        header = read_header(work.path(number))
+        if header.sop_class_uid == MEDIA_STORAGE_DIRECTORY:
+            work.ledger.filter(number, WITHHELD_DICOMDIR)
+            return
+        verdict = screen(header, recipe)
+        facts = _facts(number, header, verdict.passed)
+        identifiers.update(dict.fromkeys(extract(header)))
+    except DataFault as fault:
+        work.ledger.fail(number, fault, work.stage)
+    except OSError:
+        work.ledger.fail(number, DataFault("Unreadable"), work.stage)
+    else:
+        if not verdict.passed:
+            work.ledger.filter(number, verdict.rule)
+        yield facts
+
+
+def _facts(number: int, header: Header, passed: bool) -> Facts:
+    return Facts(
+        number=number,
+        passed=passed,
+        entity_id=header.text(settings.ENTITY_ID).replace("-", "").strip(),
+        item_id=header.text(settings.ITEM_ID).strip(),
+        study_instance_uid=header.text("StudyInstanceUID"),
+        series_instance_uid=header.text("SeriesInstanceUID"),
+        sop_instance_uid=header.text("SOPInstanceUID"),
+        order=(_whole(header.text("SeriesNumber")), _whole(header.text("InstanceNumber")), number),
+        birth_date=header.text("PatientBirthDate"),
+        dates=tuple(header.text(keyword) for keyword in DATE_KEYWORDS),
+    )
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        return 0
+
+
+def _first(texts: Iterable[str]) -> str:
+    return next((text for text in texts if text.strip()), "")
+
+
+def _ensure_one_study(found: list[Facts]) -> None:
+    """The images that a filter withholds count too: they may be why the folder is not one study."""
+    if not found:
+        raise DataFault("NothingReadable")
+    patients = {facts.entity_id for facts in found} - {""}
+    if not patients:
+        raise DataFault("MissingPatientID", tag=tag_for_keyword(settings.ENTITY_ID))
+    if len(patients) > 1:
+        raise DataFault("MixedPatients", count=len(patients))
+    for several in ({facts.study_instance_uid for facts in found}, {facts.item_id for facts in found}):
+        if len(several - {""}) > 1:
+            raise DataFault("MixedStudies", count=len(several - {""}))
+
+
+def _with_patient(work: Work, found: list[Facts]) -> Iterator[Facts]:
+    for facts in found:
+        if facts.entity_id:
+            yield facts
+        elif work.ledger.is_open(facts.number):
+            fault = DataFault("MissingPatientID", tag=tag_for_keyword(settings.ENTITY_ID))
+            work.ledger.fail(facts.number, fault, work.stage)
+
+
+def _distinct(work: Work, passed: list[Facts]) -> Iterator[Facts]:
+    """One of each SOP Instance: copies are withheld, and where they differ, nobody can say which is right."""
+    alike: dict[str, list[Facts]] = defaultdict(list)
+    for facts in passed:
+        alike[facts.sop_instance_uid or f"#{facts.number}"].append(facts)
+    for first, *others in alike.values():
+        if not others:
+            yield first
+        elif len({_sha256(work, facts.number) for facts in (first, *others)}) > 1:
+            for facts in (first, *others):
+                work.ledger.fail(facts.number, DataFault("ConflictingInstance", tag=0x00080018), work.stage)
+        else:
+            yield first
+            for facts in others:
+                work.ledger.filter(facts.number, WITHHELD_COPY)
+
+
+def _sha256(work: Work, number: int) -> bytes:
+    """Of the file; one that cannot be read any more is like no other."""
+    digest = hashlib.sha256()
+    try:
+        with open(work.path(number), "rb") as file:
+            while piece := file.read(READ_BYTES):
+                digest.update(piece)
+                work.lease.check()
+    except OSError:
+        return number.to_bytes(8, "big")
+    return digest.digest()

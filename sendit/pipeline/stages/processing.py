@@ -1,0 +1,158 @@
+"""The whole processing of one batch: import → screen → identify → de-identify, and its outcome in one transaction.
+
+One job does it all, so that no half-done study waits behind 999 others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+import sendit
+from sendit.deid.phi import Phi
+from sendit.deid.recipe import Recipe
+from sendit.durable import disk
+from sendit.errors import DataFault, SenditError
+from sendit.pipeline import events, wiring
+from sendit.pipeline.ledger import tag_text
+from sendit.pipeline.models import BatchIdentifiers, Image, Outcome
+from sendit.pipeline.stages.deidentifying import Made, deidentify_study, load_id
+from sendit.pipeline.stages.identifying import identify
+from sendit.pipeline.stages.importing import Study, import_study
+from sendit.pipeline.stages.outbox import draft_outbox, publish, remove_outbox
+from sendit.pipeline.stages.work import Work
+from sendit.pipeline.states import State
+
+STUDY = "dicom.json"
+ROWS_AT_ONCE = 1000
+
+
+def process(work: Work) -> None:
+    """Take the batch from PROCESSING to DONEPROCESSING, EMPTY or ERROR.
+
+    Raises
+    ------
+    DataFault, Misconfigured, ServiceRefused
+        The batch as a whole cannot be de-identified; `fail` writes it down.
+    ServiceDown, FolderChanged, LeaseLost, Stopped
+        Nothing is written; the batch is taken up again.
+    """
+    recipe = wiring.recipe()
+    with draft_outbox(work.batch.pk) as draft:
+        study = import_study(work, recipe)
+        made = _deidentify(work, study, recipe, draft) if study.numbers else None
+        work.ensure_unchanged()
+        if made:
+            _finish(work, study, made, recipe, draft)
+        elif work.ledger.count(Outcome.ERROR):
+            raise DataFault("NothingDelivered")
+        else:
+            _finish_empty(work)
+
+
+def _deidentify(work: Work, study: Study, recipe: Recipe, draft: Path) -> Made | None:
+    return deidentify_study(work, study, identify(work, study), recipe, draft)
+
+
+def _finish(work: Work, study: Study, made: Made, recipe: Recipe, draft: Path) -> None:
+    work.lease.check()
+    _write_study_row(work, study, made, recipe, draft / STUDY)
+    with transaction.atomic():
+        _finish_as(
+            work,
+            State.DONEPROCESSING,
+            entity_suid=made.entity_suid,
+            item_suid=made.item_suid,
+            recipe_name=recipe.name,
+            recipe_sha256=recipe.sha256,
+            object_name=made.object_name,
+            archive_bytes=made.archive.size_bytes,
+            archive_crc32c=made.archive.crc32c,
+        )
+        events.record("batch.processed", work.batch.pk, **_numbers(work))
+        publish(draft, work.batch.pk)
+
+
+def _finish_empty(work: Work) -> None:
+    with transaction.atomic():
+        _finish_as(work, State.EMPTY)
+        numbers = _numbers(work)
+        events.record("batch.empty", work.batch.pk, filtered=numbers["filtered"], seconds=numbers["seconds"])
+
+
+def fail(work: Work, error: SenditError, **where: str) -> None:
+    """The batch cannot go on: PROCESSING becomes ERROR, and every file that was to be delivered an error of its own."""
+    stage = work.stage
+    work.ledger.fail_rest(error, stage)
+    known = {(entry["code"], entry["stage"]) for entry in work.ledger.errors()}
+    errors = work.ledger.errors()
+    if (error.code, stage) not in known:
+        errors.insert(0, {"code": error.code, "tag": tag_text(error.tag), "count": 0, "stage": stage})
+    with transaction.atomic():
+        _finish_as(work, State.ERROR, errors=errors, has_error=True)
+        events.record("batch.failed", work.batch.pk, state=work.lease.job.working, code=error.code, **where)
+    remove_outbox(work.batch.pk)
+
+
+def _finish_as(work: Work, state: State, **results: Any) -> None:
+    """The move first: it fails when the lease is lost, and it locks the row until everything else is written."""
+    ledger, batch = work.ledger, work.batch
+    results = {
+        "errors": ledger.errors(),
+        "has_error": bool(ledger.count(Outcome.ERROR)),
+        "attempts": 0,
+        "postponements": 0,
+        "processed_at": timezone.now(),
+        "fingerprint": work.fingerprint,
+        "input_bytes": sum(entry.size_bytes for entry in work.known_entries),
+        **ledger.counts(),
+        **results,
+    }
+    work.lease.finish(state, **results)
+    Image.objects.filter(batch=batch).delete()
+    Image.objects.bulk_create(ledger.images(batch.pk), batch_size=ROWS_AT_ONCE)
+    names = [entry.name for entry in work.known_entries]
+    identified = {name: Phi(value) for name, value in work.identified.items()}
+    BatchIdentifiers.objects.filter(batch=batch).update(files=Phi(names), **identified)
+
+
+def _numbers(work: Work) -> dict[str, int | float]:
+    batch = work.batch
+    started_at = batch.started_at or timezone.now()
+    return {
+        "images": batch.delivered,
+        "filtered": batch.filtered,
+        "errors": batch.errored,
+        "bytes": batch.input_bytes,
+        "seconds": round((timezone.now() - started_at).total_seconds(), 3),
+    }
+
+
+def _write_study_row(work: Work, study: Study, made: Made, recipe: Recipe, path: Path) -> None:
+    """The row of `dicom`, as JSON: where the archive is stored is only known after its delivery."""
+    counts = work.ledger.counts()
+    row = made.summary.row(study.withheld_series) | {
+        "CodedAccessionNumberID": made.item_suid,
+        "CodedPatientID": made.entity_suid,
+        "ContentType": "application/gzip",
+        "batch": work.batch.pk,
+        "load_id": load_id(made.object_name),
+        "object_name": made.object_name,
+        "size_bytes": made.archive.size_bytes,
+        "crc32c": made.archive.crc32c,
+        "filtered_count": counts["filtered"],
+        "error_count": counts["errored"],
+        "recipe": recipe.name,
+        "recipe_sha256": recipe.sha256,
+        "sendit_version": sendit.__version__,
+        "processed_at": timezone.now().isoformat(),
+    }
+    with disk("rows"), path.open("w") as file:
+        json.dump(row, file)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,68 @@
+"""A batch under a lease: its folder, what the folder holds, and the account of every file."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+
+from sendit.errors import DataFault
+from sendit.pipeline.folders import Entry, fingerprint, list_folder
+from sendit.pipeline.leases import Lease
+from sendit.pipeline.ledger import Ledger
+from sendit.pipeline.models import Batch
+
+
+class FolderChanged(Exception):
+    """The folder is not what it was when its batch was taken up; the batch is queued again."""
+
+
+class Work:
+    """What the stages share; identified, and so without a voice."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self.stage = "import"
+        self.identified: dict[str, object] = {}
+        """What goes into BatchIdentifiers, by field."""
+
+    @property
+    def batch(self) -> Batch:
+        """The batch as it was when it was claimed."""
+        return self.lease.batch
+
+    @cached_property
+    def folder(self) -> str:
+        """The study folder's path."""
+        return self.batch.folder.reveal()
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """The folder's listing when the work began."""
+        return list_folder(self.folder)
+
+    @cached_property
+    def known_entries(self) -> list[Entry]:
+        """The same, or nothing where the folder cannot be listed."""
+        try:
+            return self.entries
+        except DataFault:
+            return []
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The account of the entries."""
+        return Ledger(len(self.known_entries))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """That of the listing when the work began."""
+        return fingerprint(self.known_entries)
+
+    def path(self, number: int) -> str:
+        """Where the numbered file is."""
+        return os.path.join(self.folder, self.entries[number - 1].name)
+
+    def ensure_unchanged(self) -> None:
+        """Raise FolderChanged if anybody wrote to the folder since."""
+        if fingerprint(list_folder(self.folder)) != self.fingerprint:
+            raise FolderChanged

@@ -1,0 +1,67 @@
+"""Which adapters and which recipe are in use: the one place where settings choose them, and no room imports another."""
+
+from __future__ import annotations
+
+import secrets
+from functools import cache
+from pathlib import Path
+from typing import cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from sendit.deid.pseudonyms import Pseudonyms
+from sendit.deid.recipe import Recipe, load_recipe
+from sendit.ports import IdentityService, ObjectStore, Warehouse
+from sendit.settings import secret
+
+
+def pseudonym_key() -> bytes:
+    """The site's secret: UIDs and the local identity service's answers are made with it."""
+    return secret(settings.SECRETS / "pseudonym.key", lambda: secrets.token_hex(32).encode())
+
+
+def pseudonyms() -> Pseudonyms:
+    """The site's keyed UIDs."""
+    return _pseudonyms(pseudonym_key())
+
+
+def recipe() -> Recipe:
+    """The recipe that STUDY_DEID names."""
+    return _recipe(settings.STUDY_DEID)
+
+
+def identity_service() -> IdentityService:
+    """Who answers with pseudonyms for patients and studies."""
+    return _identity_service(pseudonym_key(), settings.MAX_DATE_SHIFT_DAYS)
+
+
+def object_store() -> ObjectStore:
+    """Where archives go."""
+    return _object_store(settings.STORE)
+
+
+def warehouse() -> Warehouse:
+    """Where rows go."""
+    return _warehouse(settings.WAREHOUSE)
+
+
+_pseudonyms = cache(Pseudonyms)
+_recipe = cache(load_recipe)
+
+
+@cache
+def _identity_service(key: bytes, max_shift_days: int) -> IdentityService:
+    return cast(
+        IdentityService, import_string("sendit.adapters.identity_local.LocalIdentityService")(key, max_shift_days)
+    )
+
+
+@cache
+def _object_store(folder: Path) -> ObjectStore:
+    return cast(ObjectStore, import_string("sendit.adapters.store_folder.FolderStore")(folder))
+
+
+@cache
+def _warehouse(folder: Path) -> Warehouse:
+    return cast(Warehouse, import_string("sendit.adapters.warehouse_parquet.ParquetWarehouse")(folder))
