@@ -179,6 +179,9 @@ class InflatedSource:
         self.size = self._base + len(self._held)
         self._restart()
 
+    _base: int
+    _held: bytes
+
     def _restart(self) -> None:
         self._inflate, self._next, self._input = zlib.decompressobj(-zlib.MAX_WBITS), self._begin, b""
         self._base = 0

@@ -12,6 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pydicom.datadict import keyword_for_tag
+from pydicom.dataelem import DataElement
+
 from sendit.deid import values
 from sendit.deid.elements import (
     ITEM_END,
@@ -326,7 +329,7 @@ class Fold:
             case "var":
                 return plan.variable(value.text)
             case "func":
-                return plan.call(value, Field(self._level.path, self._tag, self._vr), job)
+                return plan.call(value, FunctionField(self._level, self._tag, self._vr, raw or b""), job)
             case "deid_func":
                 return self._deid_func(value, raw or b"")
             case _:
@@ -391,8 +394,6 @@ def _basic_uuid(pseudonyms: Pseudonyms, tag: int, original: str, options: Mappin
 
 
 def _suffix_uuid(pseudonyms: Pseudonyms, tag: int, original: str, options: Mapping[str, str]) -> str:
-    from pydicom.datadict import keyword_for_tag
-
     return f"{keyword_for_tag(tag).lower()}-{_uuid_text(pseudonyms, tag, original)}"
 
 
@@ -408,6 +409,28 @@ DEID_FUNCS: dict[str, Callable[[Pseudonyms, int, str, Mapping[str, str]], str]] 
     "suffix_uuid": _suffix_uuid,
 }
 """deid's own functions, keyed here, so that the same value becomes the same pseudonym everywhere."""
+
+
+class FunctionField:
+    """What a `func:` callable is told of its element, under deid's names: `element`, `name` (the keywords from the
+    outermost sequence inwards, joined by "__") and `uid` (the tags likewise)."""
+
+    def __init__(self, level: Level, tag: int, vr: str, raw: bytes) -> None:
+        self._level, self._tag, self._vr, self._raw = level, tag, vr, raw
+
+    @property
+    def name(self) -> str:
+        return "__".join(keyword_for_tag(tag) for tag in (*self._level.path, self._tag))
+
+    @property
+    def uid(self) -> str:
+        return "__".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in (*self._level.path, self._tag))
+
+    @property
+    def element(self) -> DataElement:
+        """The element as pydicom has it."""
+        found = values.read_values(self._raw, self._vr, self._level.encoding.order, self._level.encodings)
+        return DataElement(self._tag, self._vr, found[0] if len(found) == 1 else list(found) or None)
 
 
 # ---------------------------------------------------------------------------------------------- the plan
@@ -462,7 +485,7 @@ class Plan:
             raise Misconfigured("UnknownVariable", subject=name)
         return value
 
-    def call(self, value: Value, field: Field, job: Job | None) -> Any:
+    def call(self, value: Value, field: FunctionField, job: Job | None) -> Any:
         """What the registered callable of `func:` returns; its errors are told without their words."""
         function = self.variables.get(value.text)
         if not callable(function):
