@@ -26,7 +26,7 @@ from sendit.deid.rewrite import Bulk, Rewriter
 from sendit.deid.verify import Instance, Verifier
 from sendit.errors import DataFault
 
-IMPLEMENTATION_CLASS_UID = "2.25.243079528119424170265398270437170431543"
+IMPLEMENTATION_CLASS_UID = "2.25.182110035787192016398455469105522174389"
 IMPLEMENTATION_VERSION_NAME = "SENDIT"
 _PREAMBLE = bytes(128) + b"DICM"
 
