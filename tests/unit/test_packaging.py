@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import sendit
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -35,3 +37,9 @@ def test_the_wheel_has_nothing_beside_the_package(wheel: zipfile.ZipFile) -> Non
 def test_the_wheel_brings_the_command(wheel: zipfile.ZipFile) -> None:
     (entry_points,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
     assert "sendit = sendit.__main__:main" in wheel.read(entry_points).decode()
+
+
+@pytest.mark.parametrize("words", [["--version"], ["version"]])
+def test_the_command_says_its_own_version(words: list[str]) -> None:
+    said = subprocess.run([sys.executable, "-m", "sendit", *words], capture_output=True, text=True, check=True)
+    assert said.stdout == f"sendit {sendit.__version__}\n"
