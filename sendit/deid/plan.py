@@ -30,8 +30,8 @@ from sendit.deid.rules import Action, Addition, Decision, Field, Step, Value
 from sendit.deid.values import Charset
 from sendit.errors import DataFault, Misconfigured
 
-COPY, VALUE, DROP, SEQUENCE, CALL, CHARSET, BULK, PRIVATE, CREATOR, END = range(10)
-"""What a `Deed` is, by the engine's dispatch."""
+DROP, VALUE, COPY, SEQUENCE, CALL, CHARSET, BULK, PRIVATE, CREATOR, END = range(10)
+"""What a `Deed` is, by the engine's dispatch; the two commonest first."""
 
 MEMO_ENTRIES, MEMO_VALUE_BYTES = 4096, 16 * 1024
 CLASS_UID_TAGS = frozenset(

@@ -182,7 +182,7 @@ class Rewriter:
         item `base` is None, and what returns is `end`, or the position behind the item's delimiter.
         """
         level, out, last, run = dataset.level, dataset.out, dataset.last, pos
-        actions, head, next_added = level.actions, level.head, dataset.next_added
+        actions, head, order, next_added = level.actions, level.head, level.encoding.order, dataset.next_added
         while pos < end:
             try:
                 key, size = head(buf, pos)
@@ -202,20 +202,21 @@ class Rewriter:
                 pos += 8 + size
                 continue
             kind, begin = deed.kind, pos + 8
-            if kind == VALUE and begin + size <= end and not deed.long:  # in short form, and a rule speaks of it
-                new = deed.memo[buf[begin : begin + size]]  # type: ignore[index]
+            if deed.long:
+                begin = pos + 12
+                size = long_length(buf, pos + 8, order) if begin <= end else 0
+            after = begin + size
+            if kind <= VALUE and after <= end:  # a rule speaks of it; an undefined length is far beyond the end
+                new = deed.memo[buf[begin:after]] if kind == VALUE else b""  # type: ignore[index]
                 if new is not None:
                     if run < pos:
                         out.append(buf[run:pos])
                     if new:
                         out.append(new)
-                    run = begin + size
+                    run = after
                     dataset.changed = True
-                pos = begin + size
+                pos = after
                 continue
-            if deed.long:
-                begin = pos + 12
-                size = long_length(buf, pos + 8, level.encoding.order) if begin <= end else 0
             if kind == END:
                 if tag == SEQUENCE_END or base is not None:
                     raise DataFault("BadSequence")
@@ -231,7 +232,6 @@ class Rewriter:
                     pos = begin + size
                     continue
                 kind = deed.kind
-            after = begin + size
             if size != UNDEFINED:
                 if kind == COPY and after <= end:
                     pos = after
