@@ -1,0 +1,50 @@
+"""`export_metrics`: the table of processing times that programs of the field read."""
+
+from __future__ import annotations
+
+import csv
+import os
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.utils import timezone
+
+from sendit.durable import draft_of, place, private
+from sendit.pipeline import reports
+from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
+
+
+class Command(DatabaseCommand):
+    """Write sendit-process-time-YYYY-MM-DD.tsv: one row a batch, without identifiers."""
+
+    help = __doc__ = "Write sendit-process-time-YYYY-MM-DD.tsv: one row a batch, without identifiers."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare them."""
+        parser.add_argument("--out", metavar="DIR", default=".", help="where to write it (default: here)")
+
+    def handle(self, *args: Any, out: str, **options: Any) -> None:
+        """Write the file; it replaces an earlier one of the same day."""
+        folder = Path(out)
+        if not folder.is_dir():
+            raise WrongUse("--out is not a folder.")
+        path = folder / f"sendit-process-time-{timezone.now():%Y-%m-%d}.tsv"
+        number = write(path)
+        self.stdout.write(f"{path}: {counted(number, 'batch', 'batches')}")
+
+
+def write(path: Path) -> int:
+    """Write the table under a temporary name, then under its own; returns the number of rows."""
+    draft, number = draft_of(path), 0
+    try:
+        with open(draft, "x", newline="", encoding="utf-8", opener=private) as file:
+            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+            writer.writerow(reports.COLUMNS)
+            for number, row in enumerate(reports.process_times(), 1):
+                writer.writerow(row)
+        os.chmod(draft, 0o644)
+        place(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return number

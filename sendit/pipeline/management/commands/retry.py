@@ -1,0 +1,59 @@
+"""`retry`: batches that stopped go back into the queue."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterable
+from typing import Any
+
+from sendit.errors import CODES
+from sendit.pipeline.intake import retry
+from sendit.pipeline.management.shell import NEEDS_A_LOOK, DatabaseCommand, WrongUse, counted, named
+from sendit.pipeline.models import Batch
+from sendit.pipeline.states import State
+
+
+class Command(DatabaseCommand):
+    """Queue batches again that are in ERROR, or in EMPTY when named; what the last attempt left is cleared."""
+
+    help = "Queue batches again that are in ERROR, or in EMPTY when named; what the last attempt left is cleared."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare them."""
+        parser.add_argument("ids", metavar="ID", nargs="*", help="a batch: its primary key, or its folder's name")
+        parser.add_argument("--all-errors", action="store_true", help="every batch in ERROR")
+        parser.add_argument("--code", metavar="CODE", help="every batch in ERROR that has this code, such as NoSpace")
+
+    def handle(self, *args: Any, ids: list[str], all_errors: bool, code: str | None, **options: Any) -> None:
+        """Queue them; exit code 1 when one that was named could not be."""
+        if not (ids or all_errors or code):
+            raise WrongUse("Say which: an ID, --all-errors or --code CODE.")
+        if code and code not in CODES:
+            raise WrongUse("--code is not an error code; docs/errors.md lists them.")
+        refused = 0
+        for batch in named(ids):
+            refused += not self._retry(batch)
+        queued = sum(self._retry(batch) for batch in _stopped(code) if all_errors or code)
+        if all_errors or code:
+            self.stdout.write(f"{counted(queued, 'batch', 'batches')} queued again.")
+        if refused:
+            sys.exit(NEEDS_A_LOOK)
+
+    def _retry(self, batch: Batch) -> bool:
+        state = batch.state
+        if state not in (State.ERROR, State.EMPTY):
+            self.stdout.write(f"batch {batch.pk} is {state}: left alone, only ERROR and EMPTY can be retried.")
+            return False
+        if not retry(batch):
+            self.stdout.write(f"batch {batch.pk} was {state} and is on the move: left alone.")
+            return False
+        self.stdout.write(f"batch {batch.pk} was {state}: queued again.")
+        return True
+
+
+def _stopped(code: str | None) -> Iterable[Batch]:
+    """The batches in ERROR, of one code or of any."""
+    for batch in Batch.objects.filter(state=State.ERROR).order_by("pk").iterator(chunk_size=500):
+        if code is None or any(error["code"] == code for error in batch.errors):
+            yield batch

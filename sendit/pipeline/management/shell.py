@@ -1,0 +1,154 @@
+"""What the commands share: exit codes, the state of the database before the first question, how batches are named.
+
+Exit codes: 0 fine; 1 something needs a look; 2 wrong use, or a deployment that is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from django.core.management.base import BaseCommand, CommandError, SystemCheckError
+
+if TYPE_CHECKING:
+    from sendit.pipeline.models import Batch
+
+NEEDS_A_LOOK, WRONG = 1, 2
+
+
+class WrongUse(CommandError):
+    """The command line asks for what makes no sense; exit code 2."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, returncode=WRONG)
+
+
+class Command(BaseCommand):
+    """One of sendit's commands, without Django's own options in its help."""
+
+    suppressed_base_arguments = frozenset(
+        (
+            "--version",
+            "--verbosity",
+            "--settings",
+            "--pythonpath",
+            "--traceback",
+            "--no-color",
+            "--force-color",
+            "--skip-checks",
+        )
+    )
+
+    def check(self, *args: Any, **options: Any) -> None:
+        """The system checks; a deployment that is wrong is exit code 2."""
+        try:
+            super().check(*args, **options)
+        except SystemCheckError as error:
+            error.returncode = WRONG
+            raise
+
+    @property
+    def stream(self) -> TextIO:
+        """Standard output itself, without Django's line endings."""
+        return cast(TextIO, self.stdout._out)
+
+    @property
+    def stream(self) -> TextIO:
+        """The standard output itself, for what draws on it."""
+        return cast(TextIO, self.stdout._out)
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Write them."""
+        for line in lines:
+            self.stdout.write(line)
+
+
+class DatabaseCommand(Command):
+    """A command that asks the database, which makes and upgrades itself first."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Silence whatever quotes values; bring the database up to date; then the command."""
+        from sendit.pipeline import database, logs
+
+        logs.silence_libraries()
+        database.make_ready()
+        return super().execute(*args, **options)
+
+
+def table(rows: Sequence[Sequence[object]], header: Sequence[str] = (), indent: str = "") -> list[str]:
+    """Rows in columns two spaces apart: numbers to the right, words to the left."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    texts = [list(header), *cells] if header else cells
+    widths = [max(len(row[column]) for row in texts) for column in range(len(texts[0]))] if texts else []
+    right = [all(isinstance(row[column], int | float | None) for row in rows) for column in range(len(widths))]
+    return [indent + _aligned(row, widths, right) for row in texts]
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    places = zip(row, widths, right, strict=True)
+    return "  ".join(text.rjust(width) if to_right else text.ljust(width) for text, width, to_right in places).rstrip()
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.1f}"
+        case _:
+            return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Text that can move no cursor and end no line."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min`, `5 h`, `9 days`."""
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f} s"
+    for unit, length, limit in (("s", 1, 120), ("min", 60, 120), ("h", 3600, 48)):
+        if seconds < length * limit:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{math.floor(seconds / 86400):,} days"
+
+
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """`1 batch`, `2 batches`."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def named(identities: Sequence[str]) -> list[Batch]:
+    """The batches that an operator names, by primary key or by the folder's name; each once, in the order given.
+
+    An accession number may look like a primary key: where both fit different batches, `pk:` or `uid:` says which.
+    """
+    found: dict[int, Batch] = {}
+    for place, identity in enumerate(identities, 1):
+        batches = {batch.pk: batch for batch in _meant_by(identity)}
+        if not batches:
+            raise WrongUse(f"No batch has the ID given as number {place}.")
+        if len(batches) > 1:
+            keys = ", ".join(f"pk:{key}" for key in sorted(batches))
+            raise WrongUse(f"The ID given as number {place} fits several batches; say one of {keys}.")
+        found.update(batches)
+    return list(found.values())
+
+
+def _meant_by(identity: str) -> list[Batch]:
+    from sendit.pipeline.models import Batch
+
+    kind, colon, rest = identity.partition(":")
+    if not colon or kind not in ("pk", "uid"):
+        kind, rest = "", identity
+    is_key = kind != "uid" and rest.isascii() and rest.isdigit() and len(rest) < 19
+    by_key = Batch.objects.filter(pk=int(rest)) if is_key else Batch.objects.none()
+    by_uid = Batch.objects.for_uid(rest) if kind != "pk" else Batch.objects.none()
+    return [*by_key, *by_uid]
