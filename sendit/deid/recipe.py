@@ -73,6 +73,7 @@ __all__ = [
 ]
 
 DEID_FUNCTIONS: dict[str, dict[str, str]] = {
+    "cap_age": {"max": r"\d{1,3}"},
     "jitter": {"days": r"[+-]?\d+", "years": r"[+-]?\d+"},
     "pydicom_uuid": {"prefix": r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*\.", "stable_remapping": r"true"},
     "dicom_uuid": {"org_root": r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*"},
