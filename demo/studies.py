@@ -57,6 +57,7 @@ def _image(folder: Folder, name: str, number: int) -> Dataset:
     ds.StudyInstanceUID, ds.SeriesInstanceUID = study, f"{study}.1"
     ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{study}.1.{number}"
     ds.SeriesNumber, ds.InstanceNumber = 1, number
+    ds.BurnedInAnnotation = "NO"  # unsaid, ultrasound and secondary capture are withheld
     return ds
 
 

@@ -16,6 +16,7 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import DataElement
 
 from sendit.deid import values
+from sendit.deid.ages import cap_age
 from sendit.deid.elements import (
     ITEM_END,
     PIXEL_DATA_TAGS,
@@ -402,6 +403,7 @@ def _jitter_placeholder(pseudonyms: Pseudonyms, tag: int, original: str, options
 
 
 DEID_FUNCS: dict[str, Callable[[Pseudonyms, int, str, Mapping[str, str]], str]] = {
+    "cap_age": lambda _pseudonyms, _tag, original, options: cap_age(original, int(options.get("max", 89))),
     "jitter": _jitter_placeholder,
     "pydicom_uuid": _pydicom_uuid,
     "dicom_uuid": _dicom_uuid,
