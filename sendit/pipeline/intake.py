@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -14,7 +16,7 @@ from sendit.deid.phi import Phi
 from sendit.errors import Misconfigured
 from sendit.pipeline import events
 from sendit.pipeline.folders import has_settled, is_finished
-from sendit.pipeline.models import Batch, BatchIdentifiers
+from sendit.pipeline.models import Batch, BatchIdentifiers, Image
 from sendit.pipeline.phi_field import digest
 from sendit.pipeline.states import State
 
@@ -97,24 +99,60 @@ def add(contender: Contender) -> Batch | None:
     return batch
 
 
-def queue(batch: Batch) -> bool:
-    """Put a batch into the queue, as new: after it was found, and for `retry`. False where another was faster."""
+def queue(batch: Batch, **terms: Any) -> bool:
+    """Put a batch into the queue, as new. False where another was faster."""
     now = timezone.now()
+    anew = {
+        "queued_at": now,
+        "not_before": now,
+        "attempts": 0,
+        "postponements": 0,
+        "folder_changes": 0,
+        "waits_for": "",
+    }
     with transaction.atomic():
-        if not batch.move(
-            State.QUEUE, queued_at=now, not_before=now, attempts=0, postponements=0, folder_changes=0, waits_for=""
-        ):
+        if not batch.move(State.QUEUE, **anew, **terms):
             return False
         events.record("batch.queued", batch.pk)
     return True
 
 
+NOTHING_YET: dict[str, Any] = {
+    "found": 0, "delivered": 0, "filtered": 0, "errored": 0, "has_error": False, "errors": [], "processed_at": None,
+}  # fmt: skip
+
+
+def retry(batch: Batch) -> bool:
+    """Put a batch in ERROR or EMPTY into the queue, without its last attempt's results. False where another was faster."""
+    state = batch.state
+    with transaction.atomic():
+        if not queue(batch, **NOTHING_YET):
+            return False
+        Image.objects.filter(batch=batch).delete()
+        events.record("batch.retried", batch.pk, state=state)
+    return True
+
+
 def add_up_to(limit: int | None, folders: Iterable[str]) -> int:
-    """Queue new folders, oldest first in each data folder in turn; returns how many."""
-    added = 0
-    for folder in folders:
-        for contender in unknown(contenders(folder)):
-            if limit is not None and added >= limit:
-                return added
-            added += add(contender) is not None
+    """Queue new folders, oldest first in each data folder in turn; returns how many.
+
+    One that was written to just now is asked again after SETTLE_SECONDS, once.
+    """
+    waiting = [contender for folder in folders for contender in unknown(contenders(folder))]
+    added, unsettled = _add_all(waiting, limit)
+    if unsettled and added != limit:
+        time.sleep(settings.SETTLE_SECONDS)
+        added += _add_all(unsettled, None if limit is None else limit - added)[0]
     return added
+
+
+def _add_all(waiting: Iterable[Contender], limit: int | None) -> tuple[int, list[Contender]]:
+    added, left = 0, []
+    for contender in waiting:
+        if added == limit:
+            break
+        if add(contender):
+            added += 1
+        else:
+            left.append(contender)
+    return added, left

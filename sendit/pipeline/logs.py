@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -56,7 +57,8 @@ def formatter(form: str) -> logging.Formatter:
     return JsonFormatter() if form == "json" else TextFormatter()
 
 
-def write_to(stream: TextIO, form: str) -> logging.Handler:
+@contextmanager
+def written_to(stream: TextIO, form: str) -> Iterator[None]:
     """Send sendit's own events to a stream, and nothing else."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter(form))
@@ -64,7 +66,10 @@ def write_to(stream: TextIO, form: str) -> logging.Handler:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    return handler
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def silence_libraries() -> None:

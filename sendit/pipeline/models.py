@@ -82,6 +82,8 @@ class Batch(models.Model):
     recipe_sha256 = models.CharField(max_length=64, default="")
     object_name = models.CharField(max_length=1024, default="")
     archive_bytes = models.BigIntegerField(default=0)
+    archive_made_at = models.DateTimeField(null=True)
+    """When an archive of these bytes was first made: made again, it gives the same rows."""
     archive_crc32c = models.CharField(max_length=16, default="")
     storage_uri = models.CharField(max_length=2048, default="")
 

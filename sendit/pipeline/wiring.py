@@ -43,7 +43,7 @@ def object_store() -> ObjectStore:
 
 def warehouse() -> Warehouse:
     """Where rows go."""
-    return _warehouse(settings.WAREHOUSE)
+    return _warehouse(settings.WAREHOUSE, settings.GOOGLE_STORAGE_COLLECTION)
 
 
 _pseudonyms = cache(Pseudonyms)
@@ -63,5 +63,5 @@ def _object_store(folder: Path) -> ObjectStore:
 
 
 @cache
-def _warehouse(folder: Path) -> Warehouse:
-    return cast(Warehouse, import_string("sendit.adapters.warehouse_parquet.ParquetWarehouse")(folder))
+def _warehouse(folder: Path, collection: str) -> Warehouse:
+    return cast(Warehouse, import_string("sendit.adapters.warehouse_parquet.ParquetWarehouse")(folder, collection))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sendit.durable import disk
 from sendit.errors import DataFault, SenditError
 from sendit.pipeline import events, wiring
 from sendit.pipeline.ledger import tag_text
-from sendit.pipeline.models import BatchIdentifiers, Image, Outcome
+from sendit.pipeline.models import Batch, BatchIdentifiers, Image, Outcome
 from sendit.pipeline.stages.deidentifying import Made, deidentify_study, load_id
 from sendit.pipeline.stages.identifying import identify
 from sendit.pipeline.stages.importing import Study, import_study
@@ -61,18 +62,20 @@ def _deidentify(work: Work, study: Study, recipe: Recipe, draft: Path) -> Made |
 
 def _finish(work: Work, study: Study, made: Made, recipe: Recipe, draft: Path) -> None:
     work.lease.check()
-    _write_study_row(work, study, made, recipe, draft / STUDY)
+    made_at = _made_at(work.batch, made)
+    _write_study_row(work, study, made, recipe, made_at, draft / STUDY)
     with transaction.atomic():
         _finish_as(
             work,
             State.DONEPROCESSING,
             entity_suid=made.entity_suid,
             item_suid=made.item_suid,
-            recipe_name=recipe.name,
+            recipe_name=name_of(recipe),
             recipe_sha256=recipe.sha256,
             object_name=made.object_name,
             archive_bytes=made.archive.size_bytes,
             archive_crc32c=made.archive.crc32c,
+            archive_made_at=made_at,
         )
         events.record("batch.processed", work.batch.pk, **_numbers(work))
         publish(draft, work.batch.pk)
@@ -133,7 +136,19 @@ def _numbers(work: Work) -> dict[str, int | float]:
     }
 
 
-def _write_study_row(work: Work, study: Study, made: Made, recipe: Recipe, path: Path) -> None:
+def name_of(recipe: Recipe) -> str:
+    """Its name; of one that was loaded by path the last part, for where it lies is nobody's business."""
+    return os.path.basename(recipe.name)
+
+
+def _made_at(batch: Batch, made: Made) -> datetime:
+    """Now, or when an earlier attempt made the same bytes: that attempt's rows may be in the warehouse already."""
+    before = (batch.object_name, batch.archive_crc32c, batch.archive_bytes)
+    is_same = before == (made.object_name, made.archive.crc32c, made.archive.size_bytes)
+    return batch.archive_made_at if is_same and batch.archive_made_at else timezone.now()
+
+
+def _write_study_row(work: Work, study: Study, made: Made, recipe: Recipe, made_at: datetime, path: Path) -> None:
     """The row of `dicom`, as JSON: where the archive is stored is only known after its delivery."""
     counts = work.ledger.counts()
     row = made.summary.row(study.withheld_series) | {
@@ -147,10 +162,10 @@ def _write_study_row(work: Work, study: Study, made: Made, recipe: Recipe, path:
         "crc32c": made.archive.crc32c,
         "filtered_count": counts["filtered"],
         "error_count": counts["errored"],
-        "recipe": recipe.name,
+        "recipe": name_of(recipe),
         "recipe_sha256": recipe.sha256,
         "sendit_version": sendit.__version__,
-        "processed_at": timezone.now().isoformat(),
+        "processed_at": made_at.isoformat(),
     }
     with disk("rows"), path.open("w") as file:
         json.dump(row, file)

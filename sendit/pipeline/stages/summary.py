@@ -31,7 +31,7 @@ class Summary:
 
     def row(self, withheld_series: frozenset[str]) -> dict[str, Any]:
         """The columns that the images decide; `withheld_series` are pseudonymous UIDs."""
-        header = {_keyword(tag): _plain(element) for tag, element in self._shared.items()}
+        header = {_keyword(tag): _plain(element) for tag, element in self._shared.items() if element.get("Value")}
         header |= {
             "NumberOfSeries": len(self._series),
             "Series": list(self._series.values()),
@@ -72,5 +72,5 @@ def _keyword(tag: str) -> str:
 
 def _plain(element: dict[str, Any]) -> Any:
     """A DICOM JSON element as a plain value: names as text, one value without its list."""
-    values = [one.get("Alphabetic", "") if element["vr"] == "PN" else one for one in element.get("Value", ())]
+    values = [one.get("Alphabetic", "") if element["vr"] == "PN" else one for one in element["Value"]]
     return values[0] if len(values) == 1 and element["vr"] != "SQ" else values

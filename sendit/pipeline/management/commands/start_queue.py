@@ -1,0 +1,74 @@
+"""`start_queue`: the cached queue, worked on by the local pool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from sendit.pipeline import intake, wiring
+from sendit.pipeline.interrupts import Interrupts
+from sendit.pipeline.management.closing import exit_code, summary
+from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
+from sendit.pipeline.models import Batch
+from sendit.pipeline.pool import Pool
+from sendit.pipeline.progress import Tally, shown
+from sendit.pipeline.states import State
+
+
+def number_or_all(text: str) -> int | None:
+    """A number of batches; None for `all`."""
+    if text == "all":
+        return None
+    if text.isascii() and text.isdigit() and int(text) > 0:
+        return int(text)
+    raise WrongUse("--number takes a number from 1, or all.")
+
+
+class Command(DatabaseCommand):
+    """Queue new folders if none is queued, and process what is."""
+
+    help = (
+        "Processes batches in QUEUE: import, screen, identify, de-identify. When none is in QUEUE, looks for new "
+        "folders first. Processed batches rest at DONEPROCESSING; upload_finished delivers them. Ctrl-C puts what is "
+        "in work back into the queue; a second one kills. Exit codes: 0 fine; 1 a batch is in ERROR or waits for a "
+        "service; 2 a deployment that is wrong; 128 + n ended by signal n."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Two, as the field knows them."""
+        parser.add_argument(
+            "--number",
+            default="1",
+            metavar="N",
+            help="batches that this call adds and starts at most, or all; default 1",
+        )
+        parser.add_argument("--subfolder", metavar="DIR", help="where to look instead; relative to the data folder")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Add, process, sum up."""
+        limit = number_or_all(str(options["number"]))
+        wiring.recipe()
+        self._add(limit, options["subfolder"])
+        to_do = self._waiting(limit)
+        tally = Tally()
+        pool = Pool(min(settings.WORKERS, max(to_do, 1)), limit=limit, on_progress=tally.did)
+        with Interrupts() as interrupts:
+            with shown(tally, lambda: max(to_do - len(pool.ended), 0), self.stream, settings.LOG_FORMAT), pool:
+                pool.run(interrupts.must_stop)
+                pool.stop(interrupts.must_hurry)
+            self.lines(summary(pool.ended, tally))
+        if code := interrupts.exit_code or exit_code(pool.ended):
+            raise SystemExit(code)
+
+    def _add(self, limit: int | None, subfolder: str | None) -> None:
+        """The cache is not made again until the current set is done."""
+        if not Batch.objects.filter(state=State.QUEUE).exists():
+            added = intake.add_up_to(limit, intake.data_folders(subfolder))
+            self.stdout.write(f"{counted(added, 'new folder')} queued.")
+
+    def _waiting(self, limit: int | None) -> int:
+        waiting = Batch.objects.filter(state=State.QUEUE, not_before__lte=timezone.now()).count()
+        return waiting if limit is None else min(limit, waiting)

@@ -1,0 +1,49 @@
+"""`upload_finished`: deliver what rests at DONEPROCESSING."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandParser
+
+from sendit.pipeline.interrupts import Interrupts
+from sendit.pipeline.management.closing import exit_code, summary
+from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
+from sendit.pipeline.models import Batch
+from sendit.pipeline.progress import Tally, shown
+from sendit.pipeline.states import State
+from sendit.pipeline.uploads import Uploads
+
+
+class Command(DatabaseCommand):
+    """Store archives and load rows."""
+
+    help = (
+        "Delivers batches in DONEPROCESSING: the archive into the object store, the rows into the warehouse, and then "
+        "DONE. May be repeated at any time: nothing is stored or loaded twice. Exit codes: as start_queue's."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """How many at a time."""
+        parser.add_argument("--workers", type=int, metavar="N", help="deliveries at a time; default UPLOAD_WORKERS")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Deliver, sum up."""
+        workers = settings.UPLOAD_WORKERS if options["workers"] is None else options["workers"]
+        if workers < 1:
+            raise WrongUse("--workers takes a number from 1.")
+        to_do = Batch.objects.filter(state=State.DONEPROCESSING).count()
+        if not settings.SEND_TO_GOOGLE:
+            self.stdout.write(
+                f"SENDIT_SEND_TO_GOOGLE is off: {counted(to_do, 'batch', 'batches')} rest at DONEPROCESSING."
+            )
+            return
+        tally = Tally()
+        with Interrupts() as interrupts:
+            uploads = Uploads(tally, interrupts.must_stop)
+            with shown(tally, lambda: max(to_do - len(uploads.ended), 0), self.stream, settings.LOG_FORMAT):
+                uploads.run(min(workers, max(to_do, 1)))
+            self.lines(summary(uploads.ended, tally))
+        if code := interrupts.exit_code or exit_code(uploads.ended):
+            raise SystemExit(code)

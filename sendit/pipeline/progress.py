@@ -1,0 +1,55 @@
+"""What a person sees while batches are worked on: a moving line on a terminal, plain event lines elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from sendit.pipeline import logs
+from sendit.pipeline.management.shell import counted
+
+
+class Tally:
+    """Images and bytes done, from any thread, and how fast."""
+
+    def __init__(self) -> None:
+        self.images = self.bytes = 0
+        self._lock = threading.Lock()
+        self._began_at = time.monotonic()
+
+    def did(self, images: int, bytes_: int) -> None:
+        """So much more is done."""
+        with self._lock:
+            self.images += images
+            self.bytes += bytes_
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return max(time.monotonic() - self._began_at, 1e-9)
+
+    def __str__(self) -> str:
+        images_per_second, bytes_per_second = self.images / self.seconds, self.bytes / self.seconds
+        return f"{self.images:,} images · {images_per_second:,.0f} images/s · {bytes_per_second / 1e6:,.0f} MB/s"
+
+
+@contextmanager
+def shown(tally: Tally, left: Callable[[], int], stream: TextIO, form: str) -> Iterator[None]:
+    """Show the tally and how many batches are `left` on a terminal; on anything else the events, one a line."""
+    if not stream.isatty():
+        with logs.written_to(stream, form):
+            yield
+        return
+
+    def line() -> Text:
+        return Text(f"{counted(left(), 'batch', 'batches')} left · {tally}")
+
+    with Live(console=Console(file=stream), get_renderable=line, refresh_per_second=5, transient=True):
+        yield
