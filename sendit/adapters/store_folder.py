@@ -149,12 +149,12 @@ class FolderStore:
 
     def _sweep(self) -> None:
         for left in self._incoming.iterdir():
-            with left.open("rb") as stream:
-                try:
+            try:
+                with left.open("rb") as stream:
                     fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                left.unlink(missing_ok=True)
+                    left.unlink(missing_ok=True)
+            except (BlockingIOError, FileNotFoundError):  # at work, or done between two looks
+                continue
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
