@@ -42,16 +42,22 @@ def data_folders(subfolder: str | None = None) -> list[str]:
 
     Relative ones are below DATA_BASE. Raises Misconfigured("NoSuchFolder") with the setting's name.
     """
+    return [_existing(setting, path) for setting, path in places(subfolder)]
+
+
+def places(subfolder: str | None = None) -> list[tuple[str, str]]:
+    """The same, whether they are there or not: the setting's name and the path of each."""
     if subfolder:
-        return [_existing("--subfolder", subfolder)]
-    if settings.DATA_INPUT_FOLDERS:
-        return [_existing("SENDIT_DATA_INPUT_FOLDERS", folder) for folder in settings.DATA_INPUT_FOLDERS]
-    name = "SENDIT_DATA_SUBFOLDER" if settings.DATA_SUBFOLDER else "SENDIT_DATA_BASE"
-    return [_existing(name, settings.DATA_SUBFOLDER)]
+        named = [("--subfolder", subfolder)]
+    elif settings.DATA_INPUT_FOLDERS:
+        named = [("SENDIT_DATA_INPUT_FOLDERS", folder) for folder in settings.DATA_INPUT_FOLDERS]
+    else:
+        name = "SENDIT_DATA_SUBFOLDER" if settings.DATA_SUBFOLDER else "SENDIT_DATA_BASE"
+        named = [(name, settings.DATA_SUBFOLDER)]
+    return [(setting, os.path.realpath(os.path.join(settings.DATA_BASE, folder))) for setting, folder in named]
 
 
-def _existing(setting: str, folder: str) -> str:
-    path = os.path.realpath(os.path.join(settings.DATA_BASE, folder))
+def _existing(setting: str, path: str) -> str:
     if not os.path.isdir(path):
         raise Misconfigured("NoSuchFolder", subject=setting)
     return path
@@ -83,8 +89,11 @@ def unknown(found: Iterable[Contender]) -> Iterator[Contender]:
 
 def add(contender: Contender) -> Batch | None:
     """A queued batch for the folder, or None where there is one already or the folder is still being written to."""
-    if not has_settled(contender.path, settings.SETTLE_SECONDS):
-        return None
+    return admit(contender) if has_settled(contender.path, settings.SETTLE_SECONDS) else None
+
+
+def admit(contender: Contender) -> Batch | None:
+    """A queued batch for a folder that is known to be finished, or None where there is one already."""
     uid = os.path.basename(contender.path)
     try:
         with transaction.atomic():
@@ -123,7 +132,7 @@ NOTHING_YET: dict[str, Any] = {
 
 
 def retry(batch: Batch) -> bool:
-    """Put a batch in ERROR or EMPTY into the queue, without its last attempt's results. False where another was faster."""
+    """Put a batch in ERROR or EMPTY into the queue, as if it were new. False where another was faster."""
     state = batch.state
     with transaction.atomic():
         if not queue(batch, **NOTHING_YET):

@@ -121,6 +121,12 @@ class Pool:
         while not must_stop() and (self.tick() or self.is_busy):
             pass
 
+    def warm_up(self) -> None:
+        """Start every worker that is not there, so that the next batch does not wait for one to start."""
+        for number in self._numbers():
+            if number not in self._workers:
+                self._start(number)
+
     def tick(self, timeout_seconds: float = POLL_SECONDS) -> bool:
         """Give out work, then hear reports for at most so long; whether any work was given out."""
         given = self._give_out()
@@ -165,7 +171,12 @@ class Pool:
         for worker in self._workers.values():
             if worker.batch is None:
                 return worker
-        number = next(number for number in range(1, self._size + 1) if number not in self._workers)
+        return self._start(next(number for number in self._numbers() if number not in self._workers))
+
+    def _numbers(self) -> range:
+        return range(1, self._size + 1)
+
+    def _start(self, number: int) -> Worker:
         worker = self._workers[number] = Worker(number)
         self._selector.register(worker.reports, selectors.EVENT_READ, worker)
         events.log("worker.started", worker=number, pid=worker.process.pid)
