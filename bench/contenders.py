@@ -8,11 +8,15 @@ import tarfile
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pydicom
 from isal import igzip
+
+from sendit.deid import Deidentifier, Pseudonyms, Recipe, load_recipe, read_header
+from sendit.deid.identifiers import extract
 
 Run = Callable[[Sequence[Path], Path], None]
 
@@ -37,13 +41,16 @@ def copy(files: Sequence[Path], out: Path) -> None:
         shutil.copyfile(path, out / path.name)
 
 
+@cache
+def _recipe(name: str) -> Recipe:
+    """As in a worker: read once per process."""
+    return load_recipe(name)
+
+
 def sendit(files: Sequence[Path], out: Path) -> None:
     """The core alone with the default recipe, one Deidentifier a study and its residual scan."""
-    from sendit.deid import Deidentifier, Pseudonyms, load_recipe, read_header
-    from sendit.deid.identifiers import extract
-
     residuals = extract(read_header(files[0]))
-    one = Deidentifier(load_recipe("research"), Pseudonyms(b"bench" * 8), variables(), residuals)
+    one = Deidentifier(_recipe("research"), Pseudonyms(b"bench" * 8), variables(), residuals)
     for path in files:
         one.deidentify(path).write(out / path.name)
 
