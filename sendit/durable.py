@@ -30,6 +30,11 @@ def private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def read_only(path: str, flags: int) -> int:
+    """An opener for `open`: once closed, nobody writes the file, and only the owner reads it."""
+    return os.open(path, flags, 0o400)
+
+
 def draft_of(path: Path) -> Path:
     """A temporary name beside `path`, hidden, and no other writer's."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")

@@ -166,6 +166,7 @@ CODES: dict[str, ErrorCode] = {
         ArchiveSize=("An image has not the size that it said.", "Report this as a bug; the image is withheld."),
         RowsValue=("A value does not fit its column in a warehouse table.", "Report this as a bug."),
         RowsFile=("A file does not hold rows of its warehouse table.", "Report this as a bug."),
+        LoadName=("There is no such warehouse table, or a load id is not legal.", "Report this as a bug."),
         ObjectName=("A name in the object store is not legal.", "Report this as a bug."),
         ArchiveName=("A name in an archive is not flat or stands twice.", "Report this as a bug."),
         OutputUnreadable=("A de-identified image does not re-read.", "Report this as a bug; the image is withheld."),

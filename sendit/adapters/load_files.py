@@ -1,0 +1,140 @@
+"""The files of one warehouse table: one a load, and compacted ones of many loads, so that every row is there once.
+
+<load id>.parquet            the rows of one load
+compacted/<name>.parquet     the rows of many loads
+compacted/<name>.loads       whose they are: a line a load, its id and its file's SHA-256
+compacted/<name>.merging     the same list while the loads' own files are still there
+.incoming/, .merged.*        files on their way
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sendit.durable import make_folder, place, private, read_only, sync
+
+Merge = Callable[[Sequence[Path], Path], None]
+"""Writes the rows of some files into one."""
+
+
+class LoadFiles:
+    """One table's folder. A file's name is given and taken under a lock; reading needs none.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when first needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._incoming, self._compacted = folder / ".incoming", folder / "compacted"
+
+    def current(self) -> list[Path]:
+        """The files that hold every row once. One may be compacted away before it is read: then look again."""
+        own = {path.stem: path for path in self._folder.glob("*.parquet")}
+        compacted = sorted(self._compacted.glob("*.parquet"))
+        for path in compacted:
+            for load_id, _ in _listed(path.with_suffix(".merging")):
+                own.pop(load_id, None)
+        return [*compacted, *(own[load_id] for load_id in sorted(own))]
+
+    def take_in(self, rows: Path, load_id: str) -> bool:
+        """Keep a copy of the file as the load's, or find that it is kept already; False if another one is."""
+        with self._lock(".lock"):
+            loaded = self._digest_of(load_id)
+            if loaded is None:
+                self._copy(rows, self._own(load_id))
+            return loaded in (None, _sha256(rows))
+
+    def compact(self, most: int, merge: Merge) -> int:
+        """Merge up to `most` loads' own files into one; returns how many. What was begun before is finished first."""
+        if not self._folder.exists():
+            return 0
+        with self._lock(".compacting"):
+            self._finish()
+            own = sorted(self._folder.glob("*.parquet"))[:most]
+            if len(own) < 2:
+                return 0
+            self._merge(own, merge)
+            self._finish()
+        return len(own)
+
+    def _merge(self, own: Sequence[Path], merge: Merge) -> None:
+        """The merged file's new name is the moment from which it counts; its list has its name before."""
+        target = self._compacted / f"{secrets.token_hex(8)}.parquet"
+        merged, listed = self._folder / ".merged.parquet", self._folder / ".merged.loads"
+        merged.unlink(missing_ok=True)
+        merge(own, merged)
+        listed.write_text("".join(f"{path.stem} {_sha256(path)}\n" for path in own))
+        place(listed, target.with_suffix(".merging"))
+        merged.chmod(0o400)
+        place(merged, target)
+
+    def _finish(self) -> None:
+        """Remove own files whose rows are in a compacted one, and lists whose file never came to be."""
+        for merging in self._compacted.glob("*.merging"):
+            if not merging.with_suffix(".parquet").exists():
+                merging.unlink()
+                continue
+            with self._lock(".lock"):
+                for load_id, _ in _listed(merging):
+                    self._own(load_id).unlink(missing_ok=True)
+                sync(self._folder)
+                os.rename(merging, merging.with_suffix(".loads"))
+                sync(self._compacted)
+
+    def _digest_of(self, load_id: str) -> str | None:
+        """The SHA-256 of what was loaded under the id."""
+        if self._own(load_id).exists():
+            return _sha256(self._own(load_id))
+        for path in self._compacted.glob("*.parquet"):
+            for listed in (path.with_suffix(".loads"), path.with_suffix(".merging")):
+                match = re.search(rf"^{re.escape(load_id)} (\w+)$", _text(listed), re.MULTILINE)
+                if match:
+                    return match[1]
+        return None
+
+    def _copy(self, rows: Path, target: Path) -> None:
+        for left in self._incoming.iterdir():
+            left.unlink()  # under the lock, so it is a killed process's
+        draft = self._incoming / secrets.token_hex(8)
+        with rows.open("rb") as source, open(draft, "xb", opener=read_only) as stream:
+            shutil.copyfileobj(source, stream)
+        place(draft, target)
+
+    def _own(self, load_id: str) -> Path:
+        return self._folder / f"{load_id}.parquet"
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        make_folder(self._incoming)
+        make_folder(self._compacted)
+        with open(self._folder / name, "ab", opener=private) as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+
+def _listed(path: Path) -> list[tuple[str, str]]:
+    lines = (line.partition(" ") for line in _text(path).splitlines())
+    return [(load_id, digest) for load_id, _, digest in lines]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

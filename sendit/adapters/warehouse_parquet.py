@@ -1,0 +1,86 @@
+"""The embedded warehouse: Parquet files, one a load, asked in SQL by DuckDB, which a load does not need."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+
+from sendit import parquet
+from sendit.adapters.load_files import LoadFiles
+from sendit.adapters.readonly_sql import Tables, merge
+from sendit.durable import disk
+from sendit.errors import BrokenPromise, Misconfigured, ServiceDown, ServiceRefused
+from sendit.ports import TABLES, QueryResult
+
+MOST_LOADS = 2000
+"""How many loads `compact` puts into one file."""
+TRIES = 5
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,200}")
+
+
+class ParquetWarehouse:
+    """Keeps each load as a file, `<root>/<dataset>/<table>/<load id>.parquet`: it is there once or not at all.
+
+    Parameters
+    ----------
+    root : Path
+        Where data sets are kept; made when first needed.
+    dataset : str
+        The data set, sendit's collection; in SQL, tables stand under its name too.
+    """
+
+    def __init__(self, root: Path, dataset: str) -> None:
+        if not _PLAIN.fullmatch(dataset):
+            raise Misconfigured("BadSetting", subject="SENDIT_GOOGLE_STORAGE_COLLECTION: letters, digits, _ and -")
+        self._folder, self._dataset = root.absolute() / dataset, dataset
+        if set("*?") & set(str(self._folder)):  # DuckDB would take it for a pattern
+            raise Misconfigured("BadSetting", subject="SENDIT_VAR: a folder without * and ? in its path")
+
+    def load(self, table: str, rows: Path, load_id: str) -> int:
+        """Load a Parquet file in the table's schema once. Returns its rows, loaded now or before.
+
+        Raises
+        ------
+        ServiceRefused
+            `LoadConflict`: another file was loaded under this load id; that one stays.
+        BrokenPromise
+            `RowsFile`: the file is not in the table's schema. `LoadName`: no such table, or a load id that cannot be.
+        ServiceDown
+            `NoSpace`, `DiskRefused`.
+        """
+        if table not in TABLES or not _PLAIN.fullmatch(load_id):
+            raise BrokenPromise("LoadName")
+        with disk("warehouse"):
+            count = parquet.count_rows(rows, TABLES[table])
+            if not self._files(table).take_in(rows, load_id):
+                raise ServiceRefused("LoadConflict")
+        return count
+
+    def query(self, sql: str) -> QueryResult:
+        """Run one SQL statement that reads the tables `dicom` and `instance`.
+
+        Raises
+        ------
+        Misconfigured
+            `BadQuery`: it is another kind of statement, or cannot be run.
+        """
+        for _ in range(TRIES):
+            files = {table: (columns, self._files(table).current()) for table, columns in TABLES.items()}
+            try:
+                with Tables(self._dataset, files) as tables:
+                    return tables.query(sql)
+            except FileNotFoundError:
+                continue  # compacted away before it was read
+        raise ServiceDown("DiskRefused", subject="warehouse")
+
+    def compact(self, most: int = MOST_LOADS) -> int:
+        """Put the files of up to `most` loads of each table into one; returns how many loads of both.
+
+        Stopped at any moment, it leaves every row in its table once; the next call finishes.
+        """
+        with disk("warehouse"):
+            return sum(self._files(table).compact(most, partial(merge, TABLES[table])) for table in TABLES)
+
+    def _files(self, table: str) -> LoadFiles:
+        return LoadFiles(self._folder / table)
