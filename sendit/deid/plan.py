@@ -10,13 +10,29 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import DataElement
 
 from sendit.deid import values
 from sendit.deid.ages import cap_age
+from sendit.deid.deeds import (
+    BULK,
+    CALL,
+    CHARSET,
+    COPY,
+    CREATOR,
+    DROP,
+    END,
+    MEMO_ENTRIES,
+    PRIVATE,
+    SEQUENCE,
+    VALUE,
+    Deed,
+    Job,
+    Memo,
+)
 from sendit.deid.elements import (
     ITEM_END,
     PIXEL_DATA_TAGS,
@@ -28,63 +44,16 @@ from sendit.deid.elements import (
 from sendit.deid.pseudonyms import Pseudonyms, shift_date, shift_datetime
 from sendit.deid.recipe import Recipe
 from sendit.deid.rules import Action, Addition, Decision, Field, Step, Value
+from sendit.deid.stretches import Memory
 from sendit.deid.values import Charset
 from sendit.errors import DataFault, Misconfigured
 
-DROP, VALUE, COPY, SEQUENCE, CALL, CHARSET, BULK, PRIVATE, CREATOR, END = range(10)
-"""What a `Deed` is, by the engine's dispatch; the two commonest first."""
-
-MEMO_ENTRIES, MEMO_VALUE_BYTES = 4096, 16 * 1024
 CLASS_UID_TAGS = frozenset(
     {0x00080016, 0x0008001A, 0x0008001B, 0x00081150, 0x0008115A, 0x0008010C, 0x00080117, 0x00020010}
 )
 """UI attributes whose values name a class, a syntax or a vocabulary, never an instance: UID functions leave them."""
 
 Function = Callable[..., Any]
-
-
-class Job(Protocol):
-    """What a `func:` of a recipe may ask for: the image at hand as a pydicom Dataset, read when first wanted."""
-
-    def dataset(self) -> Any:
-        """The image's header as a Dataset, without pixel data."""
-        ...
-
-
-class Memo(dict[bytes, "bytes | None"]):
-    """Encoded value in, encoded element out; None where nothing changes and b"" where it goes. Forgets when full."""
-
-    __slots__ = ("work",)
-
-    def __init__(self, work: Callable[[bytes], bytes | None]) -> None:
-        self.work = work
-
-    def __missing__(self, value: bytes) -> bytes | None:
-        result = self.work(value)
-        if len(value) <= MEMO_VALUE_BYTES:
-            if len(self) >= MEMO_ENTRIES:
-                self.clear()
-            self[value] = result
-        return result
-
-
-class Deed:
-    """What is done to the elements of one key: `kind`, and what that kind needs."""
-
-    __slots__ = ("call", "child", "kind", "long", "memo", "tag", "vr")
-
-    def __init__(
-        self,
-        kind: int,
-        tag: int,
-        vr: str,
-        long: bool,
-        memo: Memo | None = None,
-        child: Level | None = None,
-        call: Callable[[bytes, Job], bytes | None] | None = None,
-    ) -> None:
-        self.kind, self.tag, self.vr, self.long = kind, tag, vr, long
-        self.memo, self.child, self.call = memo, child, call
 
 
 class Actions(dict[bytes, "tuple[int, Deed | None]"]):
@@ -121,6 +90,7 @@ class Level:
         "encodings",
         "head",
         "indices",
+        "memory",
         "path",
         "plan",
     )
@@ -135,6 +105,7 @@ class Level:
         self._charsets: dict[bytes, Level] = {}
         self._private: dict[tuple[int, str, str | None], Deed | None] = {}
         self._additions: list[AddedElement] | None = None
+        self.memory: Memory | None = None
         plan.count()
 
     def child(self, tag: int, index: int | None, encoding: Encoding) -> Level:
@@ -151,11 +122,9 @@ class Level:
         level = self._charsets.get(raw)
         if level is None:
             encodings = values.charset(raw)
-            level = (
-                self
-                if encodings == self.encodings
-                else Level(self.plan, self.path, self.indices, self.encoding, encodings)
-            )
+            same = encodings == self.encodings
+            level = self if same else Level(self.plan, self.path, self.indices, self.encoding, encodings)
+            level.memory = self.memory
             self._charsets[raw] = level
         return level
 
@@ -463,6 +432,7 @@ class Plan:
         self.recipe, self.pseudonyms, self.variables = recipe, pseudonyms, variables
         self.additions = recipe.additions()
         self.values = {name: _any_of(terms) for name, terms in (value_lists or {}).items() if terms}
+        self._calls = any(rule.value is not None and rule.value.kind == "func" for rule in recipe.rules)
         self._roots: dict[Encoding, Level] = {}
         self._levels = 0
 
@@ -474,6 +444,7 @@ class Plan:
         level = self._roots.get(encoding)
         if level is None:
             level = self._roots[encoding] = Level(self, (), (), encoding, values.DEFAULT_CHARSET)
+            level.memory = None if self._calls else Memory()
         return level
 
     def count(self) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
+from sendit.deid.deeds import BULK, CALL, CHARSET, COPY, CREATOR, DROP, END, PRIVATE, STRETCH, VALUE, Deed, Job
 from sendit.deid.elements import (
     DEPTH_LIMIT,
     HEADER_LIMIT,
@@ -27,7 +29,8 @@ from sendit.deid.elements import (
     long_length,
     value_span,
 )
-from sendit.deid.plan import BULK, CALL, CHARSET, COPY, CREATOR, DROP, END, PRIVATE, VALUE, Deed, Job, Level
+from sendit.deid.plan import Level
+from sendit.deid.stretches import Stretch, Trace
 from sendit.errors import DataFault
 
 BULK_BYTES = 64 * 1024
@@ -60,6 +63,13 @@ class Creator:
 
 
 Piece = bytes | Bulk | Creator
+
+
+class NoJob:
+    """No image is at hand; only for recipes without functions."""
+
+    def dataset(self) -> Any:
+        raise LookupError
 
 
 class Incomplete(Exception):
@@ -97,6 +107,13 @@ class Dataset:
                 self.changed = True
         self.next_added = self.additions[-1].tag if self.additions else NO_TAG
 
+    def pass_additions(self, last: int) -> int:
+        """Strike the additions up to `last`, which a stretch has put out; returns the next one's tag."""
+        while self.additions and self.additions[-1].tag <= last:
+            self.additions.pop()
+        self.next_added = self.additions[-1].tag if self.additions else NO_TAG
+        return self.next_added
+
     def fork(self) -> Dataset:
         """A copy to try a window with."""
         twin = Dataset.__new__(Dataset)
@@ -129,10 +146,11 @@ class Rewriter:
         Handed to the recipe's `func:` callables.
     """
 
-    __slots__ = ("_job", "_source")
+    __slots__ = ("_job", "_source", "_trace")
 
     def __init__(self, source: Source, job: Job) -> None:
         self._source, self._job = source, job
+        self._trace: Trace | None = None
 
     def root(self, level: Level, start: int) -> list[bytes | Bulk]:
         """The pieces of the dataset that begins at `start`; tags that do not ascend are put in order first."""
@@ -151,13 +169,16 @@ class Rewriter:
         return [p.head + ordered.read(p.offset, p.length) if isinstance(p, Bulk) else p for p in pieces]
 
     def _root(self, level: Level, offset: int) -> list[bytes | Bulk]:
-        dataset, size = Dataset(level), WINDOW
+        dataset, size, memory = Dataset(level), WINDOW, level.memory
         while offset < self._source.size:
             window = self._source.read(offset, size)
             trial = dataset.fork() if dataset.out else Dataset(level)
+            self._trace = [] if memory is not None and not dataset.out and memory.wants() else None
             try:
-                offset = self._walk(trial, window, 0, len(window), offset)
-                dataset, size = trial, WINDOW
+                after = self._walk(trial, window, 0, len(window), offset)
+                if self._trace and memory is not None:
+                    memory.learn(trial.level, window, self._trace, min(after - offset, len(window)), rewritten)
+                dataset, offset, size = trial, after, WINDOW
             except Incomplete:
                 if offset + len(window) >= self._source.size:
                     if dataset.last in PIXEL_DATA_TAGS:
@@ -183,6 +204,7 @@ class Rewriter:
         """
         level, out, last, run = dataset.level, dataset.out, dataset.last, pos
         actions, head, order, next_added = level.actions, level.head, level.encoding.order, dataset.next_added
+        trace = self._trace if base is not None else None
         while pos < end:
             try:
                 key, size = head(buf, pos)
@@ -197,11 +219,33 @@ class Rewriter:
                     run = pos
                     dataset.add_below(tag)
                     next_added = dataset.next_added
-            last = tag
+            if trace is not None:
+                trace.append((key, pos))
             if deed is None:  # in short form, and no rule touches it: the commonest case
                 pos += 8 + size
+                last = tag
                 continue
-            kind, begin = deed.kind, pos + 8
+            kind = deed.kind
+            if kind == STRETCH:
+                assert isinstance(deed, Stretch)
+                if buf.startswith(deed.source, pos):
+                    if run < pos:
+                        out.append(buf[run:pos])
+                    if deed.encoded:
+                        out.append(deed.encoded)
+                    run = pos = pos + len(deed.source)
+                    last = deed.last
+                    if last >= next_added:
+                        next_added = dataset.pass_additions(last)
+                    continue
+                deed = deed.forget(level, key)
+                if deed is None:
+                    pos += 8 + size
+                    last = tag
+                    continue
+                kind = deed.kind
+            last = tag
+            begin = pos + 8
             if deed.long:
                 begin = pos + 12
                 size = long_length(buf, pos + 8, order) if begin <= end else 0
@@ -261,6 +305,8 @@ class Rewriter:
             if kind == CHARSET:
                 level = dataset.level
                 actions, next_added = level.actions, dataset.next_added
+                if trace is not None:
+                    trace.clear()
             if new is not None:
                 if run < pos:
                     out.append(buf[run:pos])
@@ -405,6 +451,15 @@ class Rewriter:
             raise DataFault("BadElement") from None
         dataset.add_below(NO_TAG)
         return dataset.joined(), after
+
+
+def rewritten(level: Level, elements: bytes, first: int) -> bytes:
+    """The new bytes of whole elements that stand behind those below `first`, and before others."""
+    dataset = Dataset(level)
+    dataset.last = first - 1
+    dataset.await_additions()
+    Rewriter(BytesSource(elements), NoJob())._walk(dataset, elements, 0, len(elements), 0)
+    return dataset.joined()
 
 
 def _flush(out: list[Piece], buf: bytes, run: int, pos: int) -> None:

@@ -29,7 +29,7 @@ from sendit.deid.rewrite import Bulk
 from sendit.deid.values import DEFAULT_CHARSET, Charset
 from sendit.errors import BrokenPromise, DataFault
 
-MEMO_ENTRIES, MEMO_PIECE_BYTES = 8192, 16 * 1024
+MEMO_ENTRIES, MEMO_PIECE_BYTES = 8192, 32 * 1024
 SOP_CLASS_UID, SOP_INSTANCE_UID, CHARACTER_SET = 0x00080016, 0x00080018, 0x00080005
 
 _UNSEARCHED_VRS = frozenset({"AS", "AT", "CS", "DS", "FD", "FL", "IS", "SL", "SS", "SV", "TM", "UL", "US", "UV"})

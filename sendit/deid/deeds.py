@@ -1,0 +1,54 @@
+"""What may be done to an element, as the rewriting walk dispatches on it. Knows neither recipes nor levels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+DROP, VALUE, COPY, SEQUENCE, CALL, CHARSET, BULK, PRIVATE, CREATOR, END, STRETCH = range(11)
+"""What a `Deed` is, by the engine's dispatch; the two commonest first."""
+
+MEMO_ENTRIES, MEMO_VALUE_BYTES = 4096, 16 * 1024
+
+
+class Job(Protocol):
+    """What a `func:` of a recipe may ask for: the image at hand as a pydicom Dataset, read when first wanted."""
+
+    def dataset(self) -> Any:
+        """The image's header as a Dataset, without pixel data."""
+        ...
+
+
+class Memo(dict[bytes, "bytes | None"]):
+    """Encoded value in, encoded element out; None where nothing changes and b"" where it goes. Forgets when full."""
+
+    __slots__ = ("work",)
+
+    def __init__(self, work: Callable[[bytes], bytes | None]) -> None:
+        self.work = work
+
+    def __missing__(self, value: bytes) -> bytes | None:
+        result = self.work(value)
+        if len(value) <= MEMO_VALUE_BYTES:
+            if len(self) >= MEMO_ENTRIES:
+                self.clear()
+            self[value] = result
+        return result
+
+
+class Deed:
+    """What is done to the elements of one key: `kind`, and what that kind needs."""
+
+    __slots__ = ("call", "kind", "long", "memo", "tag", "vr")
+
+    def __init__(
+        self,
+        kind: int,
+        tag: int,
+        vr: str,
+        long: bool,
+        memo: Memo | None = None,
+        call: Callable[[bytes, Job], bytes | None] | None = None,
+    ) -> None:
+        self.kind, self.tag, self.vr, self.long = kind, tag, vr, long
+        self.memo, self.call = memo, call
