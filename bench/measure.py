@@ -102,7 +102,7 @@ def _turn(contender: Contender, study: Study, out: Path, rate: Rate) -> None:
         started = time.perf_counter()
         contender.run(files, out)
         rate.keep(size / (time.perf_counter() - started) / 1e6)
-    except Exception as error:  # noqa: BLE001 - other people's code on real files
+    except Exception as error:
         if not contender.is_foreign:
             raise
         rate.failure = type(error).__name__

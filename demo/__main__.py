@@ -19,7 +19,7 @@ from rich.table import Table
 from demo import studies
 
 ROOT = Path(__file__).parents[1]
-VAR = ROOT / "var" / "demo"
+VAR = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else ROOT / "var" / "demo"
 DATA = VAR / "data"
 console = Console(highlight=False)
 
@@ -141,7 +141,7 @@ def _act(title: str, about: str) -> None:
 
 
 def _short(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,47 @@
+"""`make demo`, as a newcomer runs it, says what it promises to show."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> str:
+    var = tmp_path_factory.mktemp("demo") / "var"
+    ran = subprocess.run([sys.executable, "-m", "demo", str(var)], cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def test_eleven_studies_are_delivered_and_one_is_not(said: str) -> None:
+    assert re.search(r"DONE\s+11", said)
+    assert "MixedPatients" in said
+
+
+def test_what_is_withheld_is_said_with_its_reason(said: str) -> None:
+    assert "Truncated" in said
+    assert "NotDicom" in said
+    assert "burned-in" in said
+
+
+def test_the_unfinished_folder_is_left_alone(said: str) -> None:
+    assert "12 new folders" in said
+
+
+def test_one_image_is_fetched_and_opened(said: str) -> None:
+    assert "It opens in pydicom: CT, 128×128, 32,768 bytes of pixels" in said
+
+
+def test_the_readme_shows_the_demos_own_words(said: str) -> None:
+    shown = README.partition("<!-- demo -->")[2].partition("<!-- /demo -->")[0]
+    acts = re.findall(r"^ *— (.+?)  ", shown, re.M)
+    assert len(acts) >= 6
+    assert [act for act in acts if f"— {act}" not in said] == []
