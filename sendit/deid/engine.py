@@ -52,6 +52,7 @@ class Deidentifier:
         variables: Mapping[str, Any] | None = None,
         residuals: Iterable[Identifier] = (),
     ) -> None:
+        self._uses_values = recipe.uses_values
         self._recipe, self._pseudonyms, self._variables = recipe, pseudonyms, dict(variables or {})
         self._plans: dict[frozenset[tuple[str, frozenset[str]]], Plan] = {}
         self._verifier = Verifier(tuple(residuals))
@@ -89,7 +90,7 @@ class Deidentifier:
 
     def _plan(self, part_ten: PartTen) -> Plan:
         """The plan for an image; another one for other terms in the recipe's %values lists."""
-        lists = value_lists(self._recipe, part_ten) if self._recipe.uses_values else {}
+        lists = value_lists(self._recipe, part_ten) if self._uses_values else {}
         key = frozenset(lists.items())
         plan = self._plans.get(key)
         if plan is None:

@@ -148,7 +148,7 @@ class Level:
         return tag, self.deed(tag, vr, long, None)
 
     def _private_key(self, tag: int, vr: str, long: bool) -> Deed:
-        if self.plan.recipe.removes_all_private:
+        if self.plan.removes_all_private:
             return Deed(DROP, tag, vr or "UN", long)
         kind = CREATOR if 0x10 <= tag & 0xFFFF <= 0xFF else PRIVATE
         return Deed(kind, tag, vr, long)
@@ -432,6 +432,7 @@ class Plan:
         self.recipe, self.pseudonyms, self.variables = recipe, pseudonyms, variables
         self.additions = recipe.additions()
         self.values = {name: _any_of(terms) for name, terms in (value_lists or {}).items() if terms}
+        self.removes_all_private, self.uses_indices = recipe.removes_all_private, recipe.uses_indices
         self._calls = any(rule.value is not None and rule.value.kind == "func" for rule in recipe.rules)
         self._roots: dict[Encoding, Level] = {}
         self._levels = 0

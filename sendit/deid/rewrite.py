@@ -408,7 +408,7 @@ class Rewriter:
     ) -> tuple[bytes | None, int]:
         """The items from `pos`: their new bytes, or None if all stay as they are; and where the sequence ends."""
         out: list[bytes] = []
-        index, changed, indexed = 0, False, level.plan.recipe.uses_indices
+        index, changed, indexed = 0, False, level.plan.uses_indices
         while delimited or pos < end:
             mark, _, begin, size = value_span(buf, pos, end, encoding)
             if mark == SEQUENCE_END and delimited:
