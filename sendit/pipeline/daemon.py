@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from sendit.errors import Misconfigured
@@ -65,6 +67,12 @@ class PidFile:
             os.ftruncate(self._handle, 0)
             self._close()
 
+    def _close(self) -> None:
+        """In a forked child too: what outlives the watcher must not hold the watcher's lock."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
     def holder(self) -> Holder | None:
         """Who holds the file now; None when no process does, whatever the file says."""
         try:
@@ -77,11 +85,31 @@ class PidFile:
         finally:
             os.close(handle)
 
-    def _close(self) -> None:
-        """In a forked child too: a worker that outlives the watcher must not hold the watcher's lock."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+    def ensure_free(self) -> None:
+        """Raise Misconfigured("WatcherRuns") where a process holds the file."""
+        holder = self.holder()
+        if holder:
+            raise Misconfigured("WatcherRuns", subject=f"pid {holder.pid}")
+
+
+class LogFile(RotatingFileHandler):
+    """A log that is renamed when it is full, and opened anew when told, for those who rename it themselves."""
+
+    def __init__(self, path: Path, max_bytes: int = 10_000_000, old_files: int = 9) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        super().__init__(path, maxBytes=max_bytes, backupCount=old_files, encoding="utf-8")
+        self._is_to_reopen = False
+
+    def reopen(self) -> None:
+        """Before the next line; safe in a signal's handler."""
+        self._is_to_reopen = True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line."""
+        if self._is_to_reopen:
+            self._is_to_reopen = False
+            self.close()
+        super().emit(record)
 
 
 def _lock(handle: int, kind: int = fcntl.LOCK_EX) -> bool:
@@ -99,23 +127,20 @@ def _pid(handle: int) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def launch(command: Sequence[str], log: Path, environ: Mapping[str, str], timeout_seconds: float = 60) -> int | None:
-    """Start `command` in a session of its own, with `--ready-fd N` added; its output goes to `log`.
+def launch(command: Sequence[str], timeout_seconds: float = 60) -> int | None:
+    """Start `command` in a session of its own, with `--ready-fd N` added.
 
-    Returns its pid once it has said that it is up, or None when it ended, or said nothing for `timeout_seconds`.
+    Returns its pid once it has said that it is up (`say_ready`); until then its standard error is ours. None when it
+    ended, or said nothing for `timeout_seconds`.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
     ready, tell = os.pipe()
-    with log.open("ab") as output:
-        child = subprocess.Popen(
-            [*command, "--ready-fd", str(tell)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=dict(environ),
-            start_new_session=True,
-            pass_fds=(tell,),
-        )
+    child = subprocess.Popen(
+        [*command, "--ready-fd", str(tell)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+        pass_fds=(tell,),
+    )
     os.close(tell)
     try:
         return child.pid if _hears(ready, timeout_seconds) else _gone(child)
@@ -144,11 +169,13 @@ def _gone(child: subprocess.Popen[bytes]) -> None:
         child.wait()
 
 
-def say_ready(handle: int | None) -> None:
-    """In the launched process: it is up."""
-    if handle is not None:
-        os.write(handle, b"\n")
-        os.close(handle)
+def say_ready(handle: int) -> None:
+    """In the launched process: it is up, and has no terminal any more."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    os.write(handle, b"\n")
+    os.close(handle)
 
 
 def stop(pid_file: PidFile, timeout_seconds: float) -> int | None:
@@ -167,13 +194,3 @@ def stop(pid_file: PidFile, timeout_seconds: float) -> int | None:
             raise Misconfigured("WatcherStops", subject=f"pid {holder.pid}")
         time.sleep(POLL_SECONDS)
     return holder.pid
-
-
-def last_line(log: Path, limit_bytes: int = 4096) -> str:
-    """The last line of a log, "" when there is none."""
-    with contextlib.suppress(FileNotFoundError), log.open("rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(0, file.tell() - limit_bytes))
-        lines = file.read().decode("utf-8", "replace").split("\n")
-        return next((line for line in reversed(lines) if line.strip()), "")
-    return ""

@@ -40,8 +40,11 @@ EVENTS: dict[str, tuple[str, ...]] = {
     # the watcher
     "watcher.started": ("pid", "folders"),
     "watcher.stopped": ("pid",),
-    "watcher.rescanned": ("folders", "found", "seconds"),
+    "watcher.died": ("pid",),
+    "watcher.found": ("folders", "seconds"),
     "watcher.blind": ("code",),
+    "watcher.sees": ("code",),
+    "watcher.failed": ("failure", "place"),
 }
 
 Fields = Mapping[str, "int | float | str"]

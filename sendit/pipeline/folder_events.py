@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import watchfiles
-from watchfiles import WatchfilesRustInternalError
 
 STEP_MS, DEBOUNCE_MS, TIMEOUT_MS = 20, 200, 500
 """An event is told after so long without another, at the latest after so long; without one, we come up for air."""
@@ -26,15 +25,15 @@ Identity = tuple[int, int]
 
 
 class FolderEvents(threading.Thread):
-    """A thread that calls `wake` after every event, and `blind` when there will be none for now.
+    """A thread that calls `wake` after every event, and `tell` with whether there will be any, when that changes.
 
     A folder that is removed and made again, unmounted or mounted has another identity and is watched anew: an
     operating system does not say that it watches what is not there any more.
     """
 
-    def __init__(self, folders: Sequence[str], wake: Callable[[], None], blind: Callable[[], None]) -> None:
+    def __init__(self, folders: Callable[[], Sequence[str]], wake: Callable[[], None], tell: Callable[[bool], None]) -> None:
         super().__init__(name="folder events", daemon=True)
-        self._folders, self._wake, self._blind = tuple(folders), wake, blind
+        self._folders, self._wake, self._tell = folders, wake, tell
         self._over = threading.Event()
         self._failures = 0
 
@@ -56,14 +55,19 @@ class FolderEvents(threading.Thread):
             for number, changes in enumerate(self._changes(present)):
                 if changes or number == 0:  # what came before the watch began was not told
                     self._wake()
-                self._failures = 0
+                self._recover()
                 if self._present() != present or any(path in present for _, path in changes):
                     break  # the folder itself; a new one may have the inode of the old
-        except (OSError, WatchfilesRustInternalError):  # too many watches; a name that is not UTF-8; gone in between
+        except (OSError, RuntimeError):  # too many watches; a name that is not UTF-8; gone in between
             self._failures += 1
             if self._failures == FAILURES:
-                self._blind()
+                self._tell(False)
         self._wake()
+
+    def _recover(self) -> None:
+        if self._failures >= FAILURES:
+            self._tell(True)
+        self._failures = 0
 
     def _changes(self, present: dict[str, Identity]) -> Iterator[set[tuple[watchfiles.Change, str]]]:
         return watchfiles.watch(
@@ -84,7 +88,7 @@ class FolderEvents(threading.Thread):
 
     def _present(self) -> dict[str, Identity]:
         """The folders that are there, with what tells one from another of the same name."""
-        return {folder: identity for folder in self._folders if (identity := _identity(folder))}
+        return {folder: identity for folder in self._folders() if (identity := _identity(folder))}
 
 
 def _identity(folder: str) -> Identity | None:

@@ -60,7 +60,13 @@ def formatter(form: str) -> logging.Formatter:
 @contextmanager
 def written_to(stream: TextIO, form: str) -> Iterator[None]:
     """Send sendit's own events to a stream, and nothing else."""
-    handler = logging.StreamHandler(stream)
+    with written_by(logging.StreamHandler(stream), form):
+        yield
+
+
+@contextmanager
+def written_by(handler: logging.Handler, form: str) -> Iterator[None]:
+    """Send sendit's own events, and nothing else, through a handler."""
     handler.setFormatter(formatter(form))
     logger = logging.getLogger("sendit")
     logger.addHandler(handler)

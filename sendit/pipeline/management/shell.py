@@ -8,9 +8,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, SystemCheckError
+
+from sendit.pipeline.daemon import PidFile
 
 if TYPE_CHECKING:
     from sendit.pipeline.models import Batch
@@ -75,6 +79,11 @@ class DatabaseCommand(Command):
         logs.silence_libraries()
         database.make_ready()
         return super().execute(*args, **options)
+
+
+def watcher_pid_file() -> PidFile:
+    """Where the watcher says which process it is."""
+    return PidFile(Path(settings.VAR) / "watcher.pid")
 
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str] = (), indent: str = "") -> list[str]:

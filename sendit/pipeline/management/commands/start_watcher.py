@@ -1,0 +1,99 @@
+"""`start_watcher`: finished folders are processed and delivered as they come."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from argparse import SUPPRESS, ArgumentParser
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from django.conf import settings
+
+from sendit.errors import Misconfigured, SenditError
+from sendit.pipeline import daemon, events, logs, wiring
+from sendit.pipeline.management.shell import DatabaseCommand, watcher_pid_file
+from sendit.pipeline.runner import place_of
+from sendit.pipeline.watcher import Watcher
+
+COMMAND = (sys.executable, "-m", "sendit", "start_watcher", "--foreground")
+
+
+class Command(DatabaseCommand):
+    """Watch the data folder: process and deliver finished folders as they come, in the background, until stop_watcher."""
+
+    help = (
+        "Watch the data folder: process and deliver finished folders as they come, in the background, until "
+        "stop_watcher. Logs: VAR/logs/watcher.log."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare them."""
+        parser.add_argument(
+            "--foreground", action="store_true", help="stay in the foreground and log to standard error: for a service manager"
+        )
+        parser.add_argument("--ready-fd", type=int, help=SUPPRESS)
+
+    def handle(self, *args: Any, foreground: bool, ready_fd: int | None, **options: Any) -> None:
+        """Be the watcher, or start it in a process of its own and wait until it is up."""
+        pid_file = watcher_pid_file()
+        if foreground:
+            watch(pid_file, ready_fd)
+            return
+        pid_file.ensure_free()
+        pid = daemon.launch(COMMAND)
+        if pid is None:
+            raise Misconfigured("WatcherFailed")
+        self.stdout.write(f"The watcher runs (pid {pid}). Its log is {log_path()}.")
+
+
+def log_path() -> Path:
+    """Where the watcher in the background logs."""
+    return Path(settings.LOGS) / "watcher.log"
+
+
+def watch(pid_file: daemon.PidFile, ready_fd: int | None) -> None:
+    """Be the watcher until SIGTERM or SIGINT, with the pid file held."""
+    wiring.recipe()
+    left_behind = pid_file.acquire()
+    signals: list[int] = []
+    watcher = Watcher(lambda: bool(signals), pid_file.beat)
+
+    def hear(number: int, frame: object) -> None:
+        signals.append(number)
+        watcher.wake()
+
+    signal.signal(signal.SIGTERM, hear)
+    signal.signal(signal.SIGINT, hear)
+    sys.excepthook = _say_failure
+    with logs.written_by(_log(in_file=ready_fd is not None), settings.LOG_FORMAT):
+        if left_behind:
+            events.log("watcher.died", pid=left_behind)
+        if ready_fd is not None:
+            daemon.say_ready(ready_fd)
+        _run(watcher)
+    pid_file.release()
+
+
+def _log(in_file: bool) -> logging.Handler:
+    if not in_file:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        return logging.StreamHandler(sys.stderr)
+    log = daemon.LogFile(log_path())
+    signal.signal(signal.SIGHUP, lambda number, frame: log.reopen())
+    return log
+
+
+def _run(watcher: Watcher) -> None:
+    try:
+        watcher.run()
+    except SenditError as error:
+        events.log("watcher.failed", failure=error.code, place=place_of(error))
+        raise
+
+
+def _say_failure(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """In place of a traceback, which quotes: what failed, and where."""
+    events.log("watcher.failed", failure=kind.__name__, place=place_of(error))

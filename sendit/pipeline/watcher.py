@@ -1,0 +1,205 @@
+"""The watcher: finished folders become batches as they come, and the pool works on them, for ever.
+
+A thin loop around three that decide: `settling` (which folder is finished), `folder_events` (when to look), `aftercare`
+(which was written to when it was too late). Whatever goes wrong in a round is said in the log, and the next round
+tries again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from django.conf import settings
+from django.db import OperationalError
+
+from sendit.errors import BrokenPromise, DataFault
+from sendit.pipeline import events
+from sendit.pipeline.aftercare import Aftercare
+from sendit.pipeline.folder_events import FolderEvents
+from sendit.pipeline.folders import fingerprint, is_finished, list_folder
+from sendit.pipeline.intake import Contender, admit, places, unknown
+from sendit.pipeline.leases import Job
+from sendit.pipeline.pool import Pool
+from sendit.pipeline.settling import Content, FolderTracker, Sighting
+
+IDLE_SECONDS, BUSY_SECONDS = 0.25, 0.1
+"""How long a round waits for something to happen: a folder's event while idle, a worker's report while busy."""
+
+SLICE_SECONDS = 0.2
+"""How long a round may look at folders before the workers get their orders."""
+
+PAUSE_SECONDS = 30.0
+"""How long a pool rests whose workers only die."""
+
+
+class Watcher:
+    """Looks and works until it must stop.
+
+    Parameters
+    ----------
+    must_stop : callable
+        Asked every round.
+    beat : callable
+        Called every round: the watcher lives.
+    """
+
+    def __init__(self, must_stop: Callable[[], bool], beat: Callable[[], None] = lambda: None) -> None:
+        self._must_stop, self._beat = must_stop, beat
+        self._woken = threading.Event()
+        self._tracker = FolderTracker(settings.SETTLE_SECONDS)
+        self._aftercare = Aftercare()
+        self._chore: Iterator[None] = iter(())
+        self._troubles: set[str] = set()
+        self._look_at = self._rescan_at = self._may_look_at = 0.0
+
+    def wake(self) -> None:
+        """Look now; from any thread, and from a signal's handler."""
+        self._woken.set()
+
+    def run(self) -> None:
+        """Watch; returns when it must stop and every worker has put its batch back."""
+        folder_events = FolderEvents(
+            lambda: [path for _, path in places()], self.wake, lambda is_well: self._say("NoEvents", is_well)
+        )
+        folder_events.start()
+        events.log("watcher.started", pid=os.getpid(), folders=len(places()))
+        try:
+            while not self._must_stop():
+                self._work()
+        finally:
+            folder_events.stop()
+            events.log("watcher.stopped", pid=os.getpid())
+
+    def _work(self) -> None:
+        """With one pool, until it must stop or its workers only die."""
+        jobs = (Job.DELIVER, Job.PROCESS) if settings.SEND_TO_GOOGLE else (Job.PROCESS,)
+        try:
+            with Pool(settings.WORKERS, jobs) as pool:
+                while not self._must_stop():
+                    self._round(pool)
+        except BrokenPromise as error:
+            if error.code != "WorkersDie":
+                raise
+            self._say(error.code, False)
+            self._pause(PAUSE_SECONDS)
+
+    def _round(self, pool: Pool) -> None:
+        self._beat()
+        was_busy = pool.is_busy
+        try:
+            self._look_if_due()
+            pool.warm_up()
+            pool.tick(BUSY_SECONDS)
+            self._say("DatabaseDown", True)
+        except OperationalError:
+            self._say("DatabaseDown", False)
+            self._pause(1)
+        if not (was_busy or pool.is_busy):
+            self._woken.wait(IDLE_SECONDS)
+
+    def _pause(self, seconds: float) -> None:
+        ends_at = time.monotonic() + seconds
+        while time.monotonic() < ends_at and not self._must_stop():
+            self._beat()
+            time.sleep(0.1)
+
+    def _say(self, code: str, is_well: bool) -> None:
+        """In the log, when it begins and when it is over."""
+        if is_well and code in self._troubles:
+            self._troubles.discard(code)
+            events.log("watcher.sees", code=code)
+        elif not is_well and code not in self._troubles:
+            self._troubles.add(code)
+            events.log("watcher.blind", code=code)
+
+    # ------------------------------------------------------------------------------------------ looking
+
+    def _look_if_due(self) -> None:
+        now = time.monotonic()
+        if now >= self._rescan_at:
+            self._rescan_at = self._look_at = now
+            self._rescan_at += settings.RESCAN_SECONDS
+            self._chore = self._aftercare.round()
+        if self._woken.is_set():
+            self._woken.clear()
+            self._look_at = min(self._look_at, max(now, self._may_look_at))
+        if now >= self._look_at:
+            self._look_at = self._rescan_at
+            self._look(now)
+            self._may_look_at = time.monotonic() + 2 * (time.monotonic() - now)  # a huge folder is not all we look at
+        self._do_chore()
+
+    def _look(self, now: float) -> None:
+        """Make batches of what is new and finished, for at most a slice of time."""
+        found = 0
+        for contender in self._unknown(self._tracker.observe(self._sightings())):
+            if time.monotonic() > now + SLICE_SECONDS:
+                self._look_at = now
+                break
+            found += self._take(contender)
+        if self._tracker.is_waiting:
+            self._look_at = min(self._look_at, now + max(IDLE_SECONDS, settings.SETTLE_SECONDS / 2))
+        if found:
+            events.log("watcher.found", folders=found, seconds=round(time.monotonic() - now, 3))
+
+    def _sightings(self) -> dict[str, Sighting]:
+        """Every folder in the data folders, as far as those can be listed."""
+        seen: dict[str, Sighting] = {}
+        is_well = True
+        for _, place in places():
+            try:
+                seen |= _listed(place)
+            except OSError:
+                is_well = False
+        self._say("NoSuchFolder", is_well)
+        return seen
+
+    def _unknown(self, paths: list[str]) -> list[Contender]:
+        """Those that are no batch yet, oldest first; the others are not asked about again."""
+        contenders = sorted(_contenders(paths), key=lambda contender: contender.modified_at)
+        new = list(unknown(contenders))
+        for known in {contender.path for contender in contenders} - {contender.path for contender in new}:
+            self._tracker.take(known)
+        return new
+
+    def _take(self, contender: Contender) -> bool:
+        """Make a batch of it, if it is finished."""
+        if not self._tracker.is_settled(contender.path, lambda: _content(contender.path), time.monotonic()):
+            return False
+        batch = admit(contender)
+        self._tracker.take(contender.path)
+        return batch is not None
+
+    def _do_chore(self) -> None:
+        """A little of what has time."""
+        ends_at = time.monotonic() + SLICE_SECONDS
+        for _ in self._chore:
+            if time.monotonic() > ends_at:
+                break
+
+
+def _listed(place: str) -> dict[str, Sighting]:
+    with os.scandir(place) as items:
+        folders = (item for item in items if item.is_dir(follow_symlinks=False))
+        return {item.path: Sighting(item.inode(), is_finished(item.name)) for item in folders}
+
+
+def _contenders(paths: list[str]) -> Iterator[Contender]:
+    for path in paths:
+        try:
+            yield Contender(path, os.stat(path).st_mtime)
+        except OSError:  # gone between two looks
+            continue
+
+
+def _content(folder: str) -> Content:
+    """A folder that cannot be listed settles too: its batch will say why."""
+    try:
+        entries = list_folder(folder)
+        newest_at = max(os.stat(folder).st_mtime, *(entry.modified_ns / 1e9 for entry in entries), 0)
+    except (OSError, DataFault):
+        return Content("unlisted", 0)
+    return Content(fingerprint(entries), time.time() - newest_at)
