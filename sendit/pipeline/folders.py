@@ -121,5 +121,5 @@ def _entry(item: os.DirEntry[str], name: str, root: str) -> Entry:
 
 def _kind_of_link(path: str, root: str) -> Kind:
     target = os.path.realpath(path)
-    inside = os.path.exists(target) and target.startswith(root + os.sep)
+    inside = os.path.exists(target) and (target + os.sep).startswith(root + os.sep)
     return Kind.LINK_INSIDE if inside else Kind.LINK_OUTSIDE
