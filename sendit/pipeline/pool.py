@@ -118,8 +118,10 @@ class Pool:
 
     def run(self, must_stop: Callable[[], bool] = lambda: False) -> None:
         """Work until there is nothing left that may be taken, or until it must stop."""
-        while not must_stop() and (self.tick() or self.is_busy):
-            pass
+        is_working = True
+        while is_working and not must_stop():
+            was_busy = self.is_busy  # the last batch's end within a tick is no reason not to ask for the next one
+            is_working = self.tick() or was_busy
 
     def warm_up(self) -> None:
         """Start every worker that is not there, so that the next batch does not wait for one to start."""
