@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +15,12 @@ from bench.studies import Study
 
 FLOOR = Contender("read + igzip the same bytes", contenders.read_and_igzip, 400)
 FIELD = Contender("the seed system's flow (deid)", contenders.seed_flow, 8)
+
+STAGES = (("PROCESSING", "batch.processed"), ("UPLOADING", "batch.delivered"))
+SPAN = """
+    SELECT (max(julianday(at)) FILTER (WHERE name = ?2)
+            - min(julianday(at)) FILTER (WHERE name = 'batch.claimed' AND fields ->> 'state' = ?1)) * 86400
+    FROM pipeline_event"""
 
 
 def run(scratch: Path, size: Size) -> Section:
@@ -42,8 +50,8 @@ def _section(one: Rate, two: Rate, floor: Rate, field: Rate, corpus: str) -> Sec
         header=("", "MB/s of input"),
         rows=[(name, str(rate)) for name, rate in rows.items()],
         notes=[
-            f"{corpus}. `start_queue --number all`, then `upload_finished`, less what both take when there is nothing"
-            " to do (starting Python and its processes)."
+            f"{corpus}. `start_queue --number all`, then `upload_finished`; each from its first claim to its last end,"
+            " so without the start of Python and of the workers."
         ],
     )
 
@@ -62,21 +70,14 @@ def _together(contender: Contender, kinds: Sequence[Study], scratch: Path) -> fl
 
 
 def _seconds(scratch: Path, workers: int, batches: int) -> float:
-    """The time of both commands, without what they take on an empty data folder."""
-    var, idle = scratch / "var", scratch / "idle"
-    idle.mkdir(exist_ok=True)
-    busy = _both(var, scratch / "data", workers)
-    delivered = len(list((var / "store").rglob("*.tar.gz")))
+    """From the first claim to the last end, of processing and of delivery: what the batches' own histories say."""
+    var = scratch / "var"
+    for arguments in (("start_queue", "--number", "all"), ("upload_finished",)):
+        commands.sendit(*arguments, var=var, data=scratch / "data", workers=workers)
+    with contextlib.closing(sqlite3.connect(var / "sendit.sqlite3")) as database:
+        (delivered,) = database.execute("SELECT count(*) FROM pipeline_batch WHERE state = 'DONE'").fetchone()
+        seconds = sum(database.execute(SPAN, words).fetchone()[0] for words in STAGES)
     if delivered != batches:
         raise commands.CommandFailed(f"{delivered} of {batches} batches were delivered")
-    nothing = _both(var, idle, workers)
     shutil.rmtree(var)
-    return busy - nothing
-
-
-def _both(var: Path, data: Path, workers: int) -> float:
-    took = [
-        commands.sendit(*arguments, var=var, data=data, workers=workers).seconds
-        for arguments in (("start_queue", "--number", "all"), ("upload_finished",))
-    ]
-    return sum(took)
+    return float(seconds)
