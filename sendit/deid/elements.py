@@ -40,9 +40,10 @@ ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
-DEFLATED = "1.2.840.10008.1.2.1.99"
+DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
+"""Deflated Explicit VR Little Endian, and the two that refer to pixels by JPIP."""
 _VRS, _LONG_VRS = {vr.encode() for vr in VRS}, {vr.encode() for vr in LONG_VRS}
-_ENCAPSULATED = re.compile(r"1\.2\.840\.10008\.1\.2\.(4\.\d+(\.\d+)*|5|6\.\d+|7\.\d+)")
+_ENCAPSULATED = re.compile(r"1\.2\.840\.10008\.1\.2\.(1\.98|4\.\d+(\.\d+)*|5|7\.\d+|8\.1)")
 
 
 # ---------------------------------------------------------------------------------------------- transfer syntax
@@ -105,7 +106,7 @@ def transfer_syntax(encoded_uid: bytes) -> TransferSyntax:
     plain = {IMPLICIT_LITTLE: IMPLICIT_LE, EXPLICIT_LITTLE: EXPLICIT_LE, EXPLICIT_BIG: EXPLICIT_BE}
     if uid in plain:
         return TransferSyntax(uid, plain[uid])
-    if uid == DEFLATED:
+    if uid in DEFLATED:
         return TransferSyntax(uid, EXPLICIT_LE, deflated=True)
     if _ENCAPSULATED.fullmatch(uid):
         return TransferSyntax(uid, EXPLICIT_LE, encapsulated=True)
@@ -144,6 +145,8 @@ class BytesSource:
 
 class FileSource:
     """An open file, read in place; a file that shrinks meanwhile is a DataFault, not a crash."""
+
+    handle = -1
 
     def __init__(self, path: str | os.PathLike[str] | bytes) -> None:
         self.handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -390,7 +393,7 @@ def element_end(buf: bytes, pos: int, end: int, encoding: Encoding, depth: int =
     if size != UNDEFINED:
         return begin + size
     if tag in PIXEL_DATA_TAGS or vr in ("OB", "OW"):
-        return fragments_end(BytesSource(buf[:end]), begin, encoding)
+        return nested_fragments_end(buf, begin, end, encoding)
     return sequence_end(buf, begin, end, IMPLICIT_LE if vr == "UN" else encoding, depth + 1)
 
 
@@ -431,6 +434,17 @@ def fragments_end(source: Source, offset: int, encoding: Encoding) -> int:
         offset += size
         if offset > source.size:
             raise DataFault("Truncated", tag=0x7FE00010)
+
+
+def nested_fragments_end(buf: bytes, pos: int, end: int, encoding: Encoding) -> int:
+    """Where the fragments of an encapsulated value that is held in memory end."""
+    while True:
+        tag, _, begin, size = value_span(buf, pos, end, encoding)
+        if tag == SEQUENCE_END:
+            return begin
+        if tag != ITEM or size == UNDEFINED:
+            raise DataFault("BadSequence")
+        pos = begin + size
 
 
 def in_order(buf: bytes, pos: int, end: int, encoding: Encoding, depth: int) -> bytes:
