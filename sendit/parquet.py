@@ -234,11 +234,11 @@ def count_rows(path: Path, columns: Sequence[Column]) -> int:
 
 def _read_footer(path: Path) -> bytes:
     with path.open("rb") as stream:
-        size = stream.seek(0, 2)
+        head, size = stream.read(len(MAGIC)), stream.seek(0, 2)
         stream.seek(max(0, size - 8))
         tail = stream.read()
         length = int.from_bytes(tail[:4], "little")
-        if tail[4:] != MAGIC or length + 12 > size:
+        if head != MAGIC or tail[4:] != MAGIC or length + 12 > size:
             raise ValueError("no Parquet file")
         stream.seek(size - 8 - length)
         return stream.read(length)

@@ -89,7 +89,9 @@ def _binary(stream: BytesIO) -> bytes:
 def _list(stream: BytesIO) -> list[Any]:
     head = _byte(stream)
     size = head >> 4 if head >> 4 < _LONG_LIST else _number(stream)
-    return [_READ[head & 0x0F](stream) for _ in range(size)]
+    kind = head & 0x0F
+    read = _byte if kind in (TRUE, FALSE) else _READ[kind]  # in a list a truth has a byte, in a struct it has none
+    return [read(stream) for _ in range(size)]
 
 
 _READ: Mapping[int, Callable[[BytesIO], Any]] = {

@@ -1,0 +1,45 @@
+"""The adapters that each port's suite runs on. A new adapter is one fixture here and its name in one list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sendit.adapters.identity_local import LocalIdentityService
+from sendit.adapters.store_folder import FolderStore
+from sendit.adapters.warehouse_parquet import ParquetWarehouse
+from sendit.ports import IdentityService, ObjectStore, Warehouse
+
+
+@pytest.fixture
+def local_identity_service() -> IdentityService:
+    return LocalIdentityService(b"a key for the contract suite only", 365)
+
+
+@pytest.fixture
+def folder_store(tmp_path: Path) -> ObjectStore:
+    return FolderStore(tmp_path / "store")
+
+
+@pytest.fixture
+def parquet_warehouse(tmp_path: Path) -> Warehouse:
+    return ParquetWarehouse(tmp_path / "warehouse", "IRB41449")
+
+
+@pytest.fixture(params=["local_identity_service"])
+def identity_service(request: pytest.FixtureRequest) -> IdentityService:
+    service: IdentityService = request.getfixturevalue(request.param)
+    return service
+
+
+@pytest.fixture(params=["folder_store"])
+def object_store(request: pytest.FixtureRequest) -> ObjectStore:
+    store: ObjectStore = request.getfixturevalue(request.param)
+    return store
+
+
+@pytest.fixture(params=["parquet_warehouse"])
+def warehouse(request: pytest.FixtureRequest) -> Warehouse:
+    warehouse: Warehouse = request.getfixturevalue(request.param)
+    return warehouse

@@ -1,0 +1,165 @@
+"""The contract of every Warehouse. SQL here is what DuckDB and BigQuery both understand."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sendit.errors import BrokenPromise, Misconfigured, ServiceRefused
+from sendit.pipeline.rows import write_parquet
+from sendit.ports import TABLES, Warehouse
+from tests.processes import at_once, killed_after
+
+INSTANCES = 40
+
+
+def study(name: str, **values: object) -> dict[str, object]:
+    return {"CodedAccessionNumberID": name, "load_id": name, "DicomHeader": '{"Modality":"CT"}', **values}
+
+
+def instance(name: str, number: int) -> dict[str, object]:
+    return {"CodedAccessionNumberID": name, "InstanceNumber": number, "load_id": name, "header": '{"00080060":{}}'}
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Any:
+    def make(name: str = "one", count: int = INSTANCES) -> Path:
+        path = tmp_path / f"{name}.parquet"
+        write_parquet("instance", (instance(name, number) for number in range(count)), path)
+        return path
+
+    return make
+
+
+def counted(warehouse: Warehouse, table: str = "instance") -> int:
+    [(count,)] = warehouse.query(f"SELECT count(*) FROM {table}").rows
+    assert isinstance(count, int)
+    return count
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_without_a_load_is_empty_and_has_its_columns(warehouse: Warehouse, table: str) -> None:
+    answer = warehouse.query(f"SELECT * FROM {table}")
+    assert list(answer.rows) == []
+    assert answer.columns == tuple(column.name for column in TABLES[table])
+
+
+def test_what_is_loaded_is_answered(warehouse: Warehouse, rows: Any) -> None:
+    assert warehouse.load("instance", rows("one"), "one") == INSTANCES
+    assert warehouse.load("instance", rows("two", 3), "two") == 3
+    answer = warehouse.query("SELECT load_id, count(*) AS n FROM instance GROUP BY load_id ORDER BY load_id")
+    assert answer.columns == ("load_id", "n")
+    assert [tuple(row) for row in answer.rows] == [("one", INSTANCES), ("two", 3)]
+
+
+def test_values_keep_their_types_and_nulls(warehouse: Warehouse, tmp_path: Path) -> None:
+    path = tmp_path / "dicom.parquet"
+    row = study("ü", study_date=date(2010, 2, 9), size_bytes=5_000_000_000, processed_at="2026-01-02T04:04:05.5+01:00")
+    write_parquet("dicom", [row], path)
+    warehouse.load("dicom", path, "typed")
+    [found] = warehouse.query("SELECT load_id, study_date, size_bytes, processed_at, PatientSex FROM dicom").rows
+    assert found[:3] == ("ü", date(2010, 2, 9), 5_000_000_000)
+    assert str(found[3]).startswith("2026-01-02 03:04:05.5")
+    assert found[4] is None
+
+
+def test_the_tables_stand_under_the_data_sets_name_too(warehouse: Warehouse, rows: Any) -> None:
+    warehouse.load("instance", rows(), "one")
+    assert counted(warehouse, "IRB41449.instance") == INSTANCES
+
+
+def test_two_tables_can_be_joined(warehouse: Warehouse, rows: Any, tmp_path: Path) -> None:
+    warehouse.load("instance", rows(), "one")
+    write_parquet("dicom", [study("one", image_count=INSTANCES)], tmp_path / "d.parquet")
+    warehouse.load("dicom", tmp_path / "d.parquet", "one")
+    joined = "SELECT count(*) FROM dicom JOIN instance USING (CodedAccessionNumberID)"
+    assert [tuple(row) for row in warehouse.query(joined).rows] == [(INSTANCES,)]
+
+
+def test_a_repeated_load_adds_no_row(warehouse: Warehouse, rows: Any) -> None:
+    for _ in range(3):
+        assert warehouse.load("instance", rows(), "one") == INSTANCES
+    assert counted(warehouse) == INSTANCES
+
+
+def test_a_load_id_is_a_tables_own(warehouse: Warehouse, rows: Any, tmp_path: Path) -> None:
+    warehouse.load("instance", rows(), "one")
+    write_parquet("dicom", [study("one")], tmp_path / "d.parquet")
+    warehouse.load("dicom", tmp_path / "d.parquet", "one")
+    assert (counted(warehouse), counted(warehouse, "dicom")) == (INSTANCES, 1)
+
+
+def test_other_rows_under_a_known_load_id_do_not_change_it(warehouse: Warehouse, rows: Any) -> None:
+    warehouse.load("instance", rows(), "one")
+    with suppress(ServiceRefused):
+        warehouse.load("instance", rows("two", 5), "one")
+    assert counted(warehouse) == INSTANCES
+
+
+def test_racing_loads_of_the_same_rows_add_them_once(warehouse: Warehouse, rows: Any) -> None:
+    answers = at_once(*[partial(warehouse.load, "instance", rows(), "one")] * 6)
+    assert answers == [INSTANCES] * 6
+    assert counted(warehouse) == INSTANCES
+
+
+def test_racing_loads_of_other_rows_all_come_in(warehouse: Warehouse, rows: Any) -> None:
+    names = [f"load-{number}" for number in range(6)]
+    assert at_once(*(partial(warehouse.load, "instance", rows(name), name) for name in names)) == [INSTANCES] * 6
+    assert counted(warehouse) == INSTANCES * 6
+
+
+def test_a_load_that_was_killed_is_repeated_as_if_it_had_not_been(warehouse: Warehouse, rows: Any) -> None:
+    killed = 0
+    for number in range(12):
+        name = f"killed-{number}"
+        path = rows(name)
+        killed += killed_after(number * 0.0005, partial(warehouse.load, "instance", path, name))
+        assert warehouse.load("instance", path, name) == INSTANCES
+        assert counted(warehouse) == INSTANCES * (number + 1)
+    assert killed
+
+
+@pytest.mark.parametrize("sql", ["", "nonsense", "SELECT", "SELECT nothing FROM instance", "SELECT * FROM missing"])
+def test_a_statement_that_cannot_be_run_is_the_operators(warehouse: Warehouse, sql: str) -> None:
+    with pytest.raises(Misconfigured, match="BadQuery"):
+        warehouse.query(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM instance WHERE true",
+        "INSERT INTO instance (load_id) VALUES ('x')",
+        "UPDATE instance SET load_id = 'x' WHERE true",
+        "DROP TABLE instance",
+        "DROP VIEW instance",
+        "CREATE TABLE other AS SELECT 1 AS one",
+        "SELECT 1; DROP VIEW instance",
+    ],
+)
+def test_a_query_changes_nothing(warehouse: Warehouse, rows: Any, sql: str) -> None:
+    warehouse.load("instance", rows(), "one")
+    with pytest.raises(Misconfigured, match="BadQuery"):
+        warehouse.query(sql)
+    assert counted(warehouse) == INSTANCES
+
+
+def test_a_file_that_is_not_in_the_tables_schema_is_our_bug(warehouse: Warehouse, rows: Any, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("PAR1 no, PAR1")
+    for path in (tmp_path / "text", rows()):
+        with pytest.raises(BrokenPromise, match="RowsFile"):
+            warehouse.load("dicom", path, "one")
+    assert counted(warehouse, "dicom") == 0
+
+
+@pytest.mark.parametrize(
+    "table, load_id", [("nothing", "one"), ("instance", ""), ("instance", "../x"), ("instance", "a b")]
+)
+def test_a_load_that_cannot_be_named_is_our_bug(warehouse: Warehouse, rows: Any, table: str, load_id: str) -> None:
+    with pytest.raises(BrokenPromise, match="LoadName"):
+        warehouse.load(table, rows(), load_id)
