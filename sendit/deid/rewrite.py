@@ -77,7 +77,11 @@ class Incomplete(Exception):
 
 
 class Disorder(Exception):
-    """A tag that is not above the one before it."""
+    """A tag at the root that is not above the one before it."""
+
+
+class ItemDisorder(Exception):
+    """A tag in an item that is not above the one before it."""
 
 
 class Dataset:
@@ -146,10 +150,10 @@ class Rewriter:
         Handed to the recipe's `func:` callables.
     """
 
-    __slots__ = ("_job", "_source", "_trace")
+    __slots__ = ("_job", "_orders", "_source", "_trace")
 
-    def __init__(self, source: Source, job: Job) -> None:
-        self._source, self._job = source, job
+    def __init__(self, source: Source, job: Job, *, orders: bool = False) -> None:
+        self._source, self._job, self._orders = source, job, orders
         self._trace: Trace | None = None
 
     def root(self, level: Level, start: int) -> list[bytes | Bulk]:
@@ -157,13 +161,19 @@ class Rewriter:
         try:
             return self._root(level, start)
         except Disorder:
-            pass
+            return self._ordered_root(level, start)
+        except ItemDisorder:
+            # From now on every item is put in order before it is walked. To walk it first and see would take twice the
+            # time at each depth.
+            return Rewriter(self._source, self._job, orders=True).root(level, start)
+
+    def _ordered_root(self, level: Level, start: int) -> list[bytes | Bulk]:
         if self._source.size - start > HEADER_LIMIT:
             raise DataFault("TooLarge")
         data = self._source.read(start, self._source.size - start)
         ordered = BytesSource(in_order(data, 0, len(data), level.encoding, 0))
         try:
-            pieces = Rewriter(ordered, self._job)._root(level, 0)
+            pieces = Rewriter(ordered, self._job, orders=True)._root(level, 0)
         except Disorder:
             raise DataFault("BadElement") from None
         return [p.head + ordered.read(p.offset, p.length) if isinstance(p, Bulk) else p for p in pieces]
@@ -172,12 +182,15 @@ class Rewriter:
         dataset, size, memory = Dataset(level), WINDOW, level.memory
         while offset < self._source.size:
             window = self._source.read(offset, size)
+            if not window:  # the file has shrunk since it was opened
+                raise DataFault("Truncated")
             trial = dataset.fork() if dataset.out else Dataset(level)
             self._trace = [] if memory is not None and not dataset.out and memory.wants() else None
             try:
                 after = self._walk(trial, window, 0, len(window), offset)
                 if self._trace and memory is not None:
-                    memory.learn(trial.level, window, self._trace, min(after - offset, len(window)), rewritten)
+                    whole = after - offset if after <= offset + len(window) else self._trace.pop()[1]
+                    memory.learn(trial.level, window, self._trace, whole, self._rewritten)
                 dataset, offset, size = trial, after, WINDOW
             except Incomplete:
                 if offset + len(window) >= self._source.size:
@@ -186,13 +199,21 @@ class Rewriter:
                     raise DataFault("Truncated") from None
                 if size >= HEADER_LIMIT:
                     raise DataFault("TooLarge") from None
-                size *= 4
+                size = min(size * 4, HEADER_LIMIT)
             except (DataFault, Disorder):
                 if dataset.last in PIXEL_DATA_TAGS:
                     break
                 raise
         dataset.add_below(NO_TAG)
         return dataset.pieces()
+
+    def _rewritten(self, level: Level, elements: bytes, first: int) -> bytes:
+        """The new bytes of whole elements that stand behind those below `first`, and before others."""
+        dataset = Dataset(level)
+        dataset.last = first - 1
+        dataset.await_additions()
+        Rewriter(BytesSource(elements), NoJob(), orders=self._orders)._walk(dataset, elements, 0, len(elements), 0)
+        return dataset.joined()
 
     # ------------------------------------------------------------------------------------------ one dataset
 
@@ -213,7 +234,7 @@ class Rewriter:
             tag, deed = actions[key]
             if not last < tag < next_added:
                 if tag <= last:
-                    raise Disorder
+                    raise Disorder if base is not None else ItemDisorder
                 if deed is None or deed.kind != END:
                     _flush(out, buf, run, pos)
                     run = pos
@@ -248,7 +269,9 @@ class Rewriter:
             begin = pos + 8
             if deed.long:
                 begin = pos + 12
-                size = long_length(buf, pos + 8, order) if begin <= end else 0
+                if begin > end:
+                    break
+                size = long_length(buf, pos + 8, order)
             after = begin + size
             if kind <= VALUE and after <= end:  # a rule speaks of it; an undefined length is far beyond the end
                 new = deed.memo[buf[begin:after]] if kind == VALUE else b""  # type: ignore[index]
@@ -391,12 +414,7 @@ class Rewriter:
         if deed.vr == "UN" and size != UNDEFINED:
             if buf[begin : begin + 4] != b"\xfe\xff\x00\xe0":
                 return None, limit
-            try:
-                items, after = self._items(level, deed.tag, encoding, buf, begin, limit, False, depth)
-            except (DataFault, Disorder):
-                return None, limit  # opaque after all
-        else:
-            items, after = self._items(level, deed.tag, encoding, buf, begin, limit, size == UNDEFINED, depth)
+        items, after = self._items(level, deed.tag, encoding, buf, begin, limit, size == UNDEFINED, depth)
         if items is None:
             return None, after
         if size != UNDEFINED:
@@ -426,18 +444,17 @@ class Rewriter:
         return b"".join(out) if changed else None, pos
 
     def _item(self, level: Level, buf: bytes, begin: int, end: int, size: int, depth: int) -> tuple[bytes | None, int]:
+        if self._orders:
+            return self._ordered_item(level, buf, begin, end, size, depth)
         dataset = Dataset(level)
-        try:
-            after = self._walk(dataset, buf, begin, end, None, depth + 1)
-        except Disorder:
-            return self._disordered_item(level, buf, begin, end, size, depth)
+        after = self._walk(dataset, buf, begin, end, None, depth + 1)
         ended = buf[after - 8 : after - 4] == _mark(ITEM_END, level.encoding) if size == UNDEFINED else after == end
         if not ended:
             raise DataFault("BadSequence")
         dataset.add_below(NO_TAG)
         return (dataset.joined() if dataset.changed else None), after
 
-    def _disordered_item(
+    def _ordered_item(
         self, level: Level, buf: bytes, begin: int, end: int, size: int, depth: int
     ) -> tuple[bytes | None, int]:
         after = end
@@ -445,21 +462,9 @@ class Rewriter:
             after, end = _delimited_item(buf, begin, end, level.encoding, depth)
         ordered = in_order(buf, begin, end, level.encoding, depth)
         dataset = Dataset(level)
-        try:
-            self._walk(dataset, ordered, 0, len(ordered), None, depth + 1)
-        except Disorder:
-            raise DataFault("BadElement") from None
+        self._walk(dataset, ordered, 0, len(ordered), None, depth + 1)
         dataset.add_below(NO_TAG)
         return dataset.joined(), after
-
-
-def rewritten(level: Level, elements: bytes, first: int) -> bytes:
-    """The new bytes of whole elements that stand behind those below `first`, and before others."""
-    dataset = Dataset(level)
-    dataset.last = first - 1
-    dataset.await_additions()
-    Rewriter(BytesSource(elements), NoJob())._walk(dataset, elements, 0, len(elements), 0)
-    return dataset.joined()
 
 
 def _flush(out: list[Piece], buf: bytes, run: int, pos: int) -> None:
