@@ -169,6 +169,9 @@ def _parse_question(text: str, offset: int, lenient: bool, unknown: list[FieldEr
     tags = _tags(name, offset + match.start(2), lenient, unknown)
     if value is None:
         return Question(criterion, name, tags)
+    if any(known_vr(tag) == "SQ" for tag in tags):
+        reason = f"{name} is a sequence: ask whether it is present, missing or empty"
+        raise FieldError(reason, offset + match.start(2))
     return _question_of_value(criterion, name, tags, value, offset + match.start(3))
 
 
@@ -176,8 +179,6 @@ def _question_of_value(criterion: Criterion, name: str, tags: tuple[int, ...], v
     stray = _STRAY.search(f" {value}")
     if stray:
         raise FieldError(f"no criterion follows {stray[1]} (write \\{stray[1][0]} for the sign itself)", offset)
-    if any(known_vr(tag) == "SQ" for tag in tags):
-        raise FieldError(f"{name} is a sequence: ask whether it is present, missing or empty", offset)
     if criterion in (Criterion.CONTAINS, Criterion.NOTCONTAINS):
         return Question(criterion, name, tags, pattern=compile_search(value, value, offset))
     terms = {value.lower(), *(part.strip().lower() for part in value.split("|"))}

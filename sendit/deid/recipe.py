@@ -421,16 +421,20 @@ class _Parser:
     def _header(self, words: _Words, line: str) -> None:
         action = self._action(words)
         text = self._field_text(words, action)
-        value, values_list = self._value(words, action)
+        selector: Selector | str | None
+        of_values = None
         if text.lower().startswith("values:"):
-            text, values_list = self._values_field(words, action, text, values_list)
-        rule = Rule(action, text, value, words.number, words.column(0), self.source.file, values_list)
-        if text.lower().startswith("values:"):
-            self.draft.add(rule, parse_field("ALL"))
+            selector, of_values = parse_field("ALL"), self._values_field(words, action, text)
         elif text.lower().startswith("fields:"):
-            self.draft.add(rule, self._fields_name(words, action, text))
+            selector = self._fields_name(words, action, text)
         else:
-            self._bind(words, rule, text)
+            selector = self._attribute(words, action, text)
+        value, values_list = self._value(words, action)
+        if of_values and values_list:
+            raise self._error(words.number, words.column(2), "one values: list is enough")
+        if selector is not None:
+            at = (words.number, words.column(0), self.source.file)
+            self.draft.add(Rule(action, text, value, *at, of_values or values_list), selector)
 
     def _action(self, words: _Words) -> Action:
         known = {action.value.lower(): action.value for action in Action}
@@ -446,14 +450,13 @@ class _Parser:
             raise self._error(words.number, words.column(1) + words[1].index('"'), "a quotation mark is not closed")
         return words[1]
 
-    def _bind(self, words: _Words, rule: Rule, text: str) -> None:
+    def _attribute(self, words: _Words, action: Action, text: str) -> Selector | None:
+        """What a FIELD that is no list matches; None where it names nothing that a rule could change."""
         selector = self._selector(words, text)
         if selector is None or self._is_file_meta(words, selector):
-            return
-        self._check_attribute(words, rule.action, selector)
-        if rule.action is Action.ADD:
-            selector = self._place(words, selector)
-        self.draft.add(rule, selector)
+            return None
+        self._check_attribute(words, action, selector)
+        return self._place(words, selector) if action is Action.ADD else selector
 
     def _selector(self, words: _Words, text: str, column: int | None = None) -> Selector | None:
         """The selector of a FIELD; None for one that names nothing, where that is allowed."""
@@ -535,8 +538,8 @@ class _Parser:
     def _options(self, words: _Words, function: str, options: list[str], at: int) -> Iterator[tuple[str, str]]:
         known = DEID_FUNCTIONS.get(function)
         if known is None:
-            names = {word: word for word in DEID_FUNCTIONS}
-            raise self._error(words.number, at, f"there is no deid_func:{function}" + hint(function, names))
+            reason = f"there is no deid_func:{function}, only " + ", ".join(DEID_FUNCTIONS)
+            raise self._error(words.number, at, reason)
         for number, option in enumerate(options):
             name, _, value = option.partition("=")
             if name not in known or not re.fullmatch(known[name], value):
@@ -544,13 +547,10 @@ class _Parser:
                 raise self._error(words.number, words.column(3 + number), reason)
             yield name, value
 
-    def _values_field(self, words: _Words, action: Action, text: str, values_list: str | None) -> tuple[str, str]:
-        """A FIELD that is a %values list."""
+    def _values_field(self, words: _Words, action: Action, text: str) -> str:
         if action in (Action.ADD, Action.KEEP):
             raise self._error(words.number, words.column(1), f"{action} cannot be of a values: list")
-        if values_list is not None:
-            raise self._error(words.number, words.column(2), "one values: list is enough")
-        return text, self._list_name(words, text, words.column(1))
+        return self._list_name(words, text, words.column(1))
 
     def _list_name(self, words: _Words, text: str, column: int) -> str:
         name = text.partition(":")[2].strip()

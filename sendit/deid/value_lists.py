@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from pydicom.config import disable_value_validation
+from pydicom.errors import BytesLengthException
+from pydicom.multival import MultiValue
 
 from sendit.deid.elements import PIXEL_DATA_TAGS, effective_vr
 from sendit.deid.rules import Field
@@ -15,7 +20,16 @@ from sendit.errors import DataFault
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NotImplementedError, struct.error)
+_UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    BytesLengthException,
+    LookupError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 """What pydicom raises for a value that is none of its VR."""
 
 
@@ -73,12 +87,14 @@ def _creator(dataset: Dataset, tag: int) -> str | None:
 
 def _values(dataset: Dataset, tag: int) -> list[str]:
     value = _read(dataset, tag)
-    several = value if isinstance(value, list | tuple) or hasattr(value, "type_constructor") else [value]
+    several = value if isinstance(value, MultiValue | list | tuple) else [value]
     return [text for text in (str(part).strip() for part in several if part is not None) if text]
 
 
 def _read(dataset: Dataset, tag: int) -> Any:
     try:
-        return dataset[tag].value
+        with warnings.catch_warnings(), disable_value_validation():  # pydicom's warnings print values
+            warnings.simplefilter("ignore")
+            return dataset[tag].value
     except _UNREADABLE:
         raise DataFault("BadElement", tag=tag) from None
