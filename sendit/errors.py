@@ -14,6 +14,8 @@ An error carries a code, a tag and a count; never a value and never a path. The 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from traceback import extract_tb
 from typing import ClassVar
 
 
@@ -87,6 +89,17 @@ class BrokenPromise(SenditError):
     kind = "BrokenPromise"
 
 
+EXIT_CODES = {"DataFault": 1, "Misconfigured": 2, "ServiceDown": 1, "ServiceRefused": 1, "BrokenPromise": 1}
+"""What the shell is told, by kind: 1 something needs a look, 2 wrong use or a deployment that is wrong."""
+
+
+def place_of(error: BaseException) -> str:
+    """`pipeline/intake.py:87`: the last line of our own code that the error passed through; it quotes nothing."""
+    package = Path(__file__).parent
+    frames = [frame for frame in extract_tb(error.__traceback__) if package in Path(frame.filename).parents]
+    return f"{Path(frames[-1].filename).relative_to(package)}:{frames[-1].lineno}" if frames else "elsewhere"
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
     """What a code means (`what`) and what to do next (`then`), one sentence each, without any value."""
@@ -148,7 +161,6 @@ CODES: dict[str, ErrorCode] = {
         WatcherRuns=("A watcher runs already.", "Stop it with `sendit stop_watcher` first."),
         WatcherStops=("The watcher is asked to stop and still puts batches back.", "Wait, or end the process named."),
         WatcherFailed=("The watcher did not start.", "Run `sendit start_watcher --foreground` to see why."),
-        NotBuilt=("The setting asks for what this version does not do.", "Unset it."),
         BadQuery=("The SQL statement cannot be run.", "Mend it; it may only read the warehouse's tables."),
     ),
     **_codes(
