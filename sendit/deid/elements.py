@@ -11,7 +11,7 @@ import re
 import stat
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -85,6 +85,7 @@ _HEADS: dict[Encoding, Callable[[bytes, int], tuple[bytes, int]]] = {
     EXPLICIT_LE: struct.Struct("<6sH").unpack_from,
     EXPLICIT_BE: struct.Struct(">6sH").unpack_from,
 }
+_GROUP_LENGTH, _SYNTAX_HEAD = b"\x02\0\0\0UL\x04\0", b"\x02\0\x10\0UI"
 _META_HEAD = struct.Struct("<2xH2sH").unpack_from
 _LENGTH = {"<": struct.Struct("<I").unpack_from, ">": struct.Struct(">I").unpack_from}
 
@@ -228,12 +229,17 @@ class InflatedSource:
 
 @dataclass(slots=True)
 class PartTen:
-    """An opened file: its File Meta values by tag, its transfer syntax, and where in `source` the dataset begins."""
+    """An opened file: its transfer syntax, where in `source` the dataset begins, and where the File Meta is."""
 
     source: Source
     syntax: TransferSyntax
     start: int
-    meta: dict[int, bytes]
+    meta_bytes: bytes = b""
+
+    @property
+    def meta(self) -> dict[int, bytes]:
+        """The values of the File Meta Information by tag."""
+        return _file_meta(self.meta_bytes, 0, len(self.meta_bytes))[0]
 
     @property
     def encoding(self) -> Encoding:
@@ -263,35 +269,45 @@ def _open(source: Source) -> PartTen:
         raise DataFault("EmptyFile")
     window = source.read(0, WINDOW)
     start = 132 if window[128:132] == b"DICM" else 0
-    meta, start = _file_meta(window, start, source)
-    declared = meta.get(0x00020010, b"").rstrip(b" \0")
+    declared, end = _declared_syntax(window, start, source)
+    meta = window[start:end]
     if declared:
         syntax = transfer_syntax(declared)
         if syntax.deflated:
-            return PartTen(InflatedSource(source, start), syntax, 0, meta)
-        return PartTen(source, _as_encoded(syntax, window, start, source), start, meta)
-    guess = _guess(_at(source, window, start))
+            return PartTen(InflatedSource(source, end), syntax, 0, meta)
+        return PartTen(source, _as_encoded(syntax, window, end, source), end, meta)
+    guess = _guess(_at(source, window, end))
     if guess is None:
         raise DataFault("NotDicom")
-    return PartTen(source, guess, start, meta)
+    return PartTen(source, guess, end, meta)
+
+
+def _declared_syntax(window: bytes, start: int, source: Source) -> tuple[bytes, int]:
+    """The Transfer Syntax UID that the File Meta declares, b"" for none; and where the File Meta ends."""
+    if window.startswith(_GROUP_LENGTH, start):  # and if it is right, which most are, that is quick
+        end = start + 12 + long_length(window, start + 8, "<")
+        at = window.find(_SYNTAX_HEAD, start, end)
+        if at >= 0 and window[end : end + 2] not in (b"", b"\x02\0"):
+            return window[at + 8 : at + 8 + window[at + 6]].rstrip(b" \0"), end
+    meta, end = _file_meta(window, start, source.size)
+    return meta.get(0x00020010, b"").rstrip(b" \0"), end
 
 
 def _at(source: Source, window: bytes, start: int) -> bytes:
     return window[start : start + 8] if start + 8 <= len(window) else source.read(start, 8)
 
 
-def _file_meta(window: bytes, pos: int, source: Source) -> tuple[dict[int, bytes], int]:
+def _file_meta(window: bytes, pos: int, file_size: int) -> tuple[dict[int, bytes], int]:
     """The elements of group 2, always Explicit VR Little Endian (PS3.10 7.1), whatever its group length says."""
     meta: dict[int, bytes] = {}
-    limit = len(window) - 8
-    while pos <= limit and window[pos : pos + 2] == b"\x02\x00":
+    while pos <= len(window) - 8 and window[pos : pos + 2] == b"\x02\x00":
         element, vr, size = _META_HEAD(window, pos)
         pos += 8
         if vr in _LONG_VRS:
             pos += 4
             size = long_length(window, pos - 4, "<")
         if pos + size > len(window):
-            raise DataFault("Truncated" if pos + size > source.size else "TooLarge", tag=0x00020000 | element)
+            raise DataFault("Truncated" if pos + size > file_size else "TooLarge", tag=0x00020000 | element)
         meta[0x00020000 | element] = window[pos : pos + size]
         pos += size
     return meta, pos
@@ -385,6 +401,52 @@ def value_span(buf: bytes, pos: int, end: int, encoding: Encoding) -> tuple[int,
     if begin > end or (size != UNDEFINED and begin + size > end):
         raise DataFault("Truncated", tag=tag)
     return tag, vr, begin, size
+
+
+class _Kinds(dict[bytes, tuple[int, str, str, bool]]):
+    """An element's encoded key in; its tag, the VR that rules see, the written one, and whether it is in long form."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self.encoding = encoding
+
+    def __missing__(self, key: bytes) -> tuple[int, str, str, bool]:
+        tag = self.encoding.tag(key)
+        vr = "" if self.encoding.implicit or tag >> 16 == 0xFFFE else key[4:6].decode("latin-1")
+        if vr and vr not in VRS:
+            raise DataFault("BadElement", tag=tag)
+        if len(self) >= 65536:
+            self.clear()
+        kind = self[key] = tag, effective_vr(tag, vr), vr, vr in LONG_VRS
+        return kind
+
+
+_KINDS = {encoding: _Kinds(encoding) for encoding in _HEADS}
+
+
+def elements_of(
+    buf: bytes, pos: int, end: int, encoding: Encoding, depth: int = 0, stop: Container[int] = ()
+) -> Iterator[tuple[int, str, str, int, int]]:
+    """The elements of one dataset up to a tag in `stop`: tag, VR as rules see it, VR as written, value's begin and end.
+
+    DataFault where an element passes `end`.
+    """
+    head, kinds, order = encoding.head, _KINDS[encoding], encoding.order
+    while pos < end:
+        try:
+            key, size = head(buf, pos)
+        except struct.error:
+            raise DataFault("Truncated") from None
+        tag, vr, written, long = kinds[key]
+        if tag in stop:
+            return
+        begin = pos + 8
+        if long:
+            begin += 4
+            size = long_length(buf, pos + 8, order)
+        pos = begin + size if size != UNDEFINED else element_end(buf, pos, end, encoding, depth)
+        if pos > end:
+            raise DataFault("Truncated", tag=tag)
+        yield tag, vr, written, begin, pos
 
 
 def element_end(buf: bytes, pos: int, end: int, encoding: Encoding, depth: int = 0) -> int:

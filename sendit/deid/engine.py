@@ -52,9 +52,9 @@ class Deidentifier:
         variables: Mapping[str, Any] | None = None,
         residuals: Iterable[Identifier] = (),
     ) -> None:
-        self._uses_values = recipe.uses_values
         self._recipe, self._pseudonyms, self._variables = recipe, pseudonyms, dict(variables or {})
         self._plans: dict[frozenset[tuple[str, frozenset[str]]], Plan] = {}
+        self._only_plan = None if recipe.uses_values else Plan(recipe, pseudonyms, self._variables)
         self._verifier = Verifier(tuple(residuals))
 
     def deidentify(self, source: Path | str | bytes) -> DeidentifiedImage:
@@ -90,7 +90,9 @@ class Deidentifier:
 
     def _plan(self, part_ten: PartTen) -> Plan:
         """The plan for an image; another one for other terms in the recipe's %values lists."""
-        lists = value_lists(self._recipe, part_ten) if self._uses_values else {}
+        if self._only_plan is not None:
+            return self._only_plan
+        lists = value_lists(self._recipe, part_ten)
         key = frozenset(lists.items())
         plan = self._plans.get(key)
         if plan is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +10,7 @@ from pydicom.datadict import tag_for_keyword
 from sendit.deid import values
 from sendit.deid.elements import (
     DEPTH_LIMIT,
-    EXPLICIT_BE,
-    EXPLICIT_LE,
     HEADER_LIMIT,
-    IMPLICIT_LE,
     ITEM,
     ITEM_END,
     PIXEL_DATA_TAGS,
@@ -22,10 +18,8 @@ from sendit.deid.elements import (
     UNDEFINED,
     WINDOW,
     Encoding,
-    effective_vr,
-    element_end,
+    elements_of,
     item_end,
-    long_length,
     open_part_ten,
     value_span,
 )
@@ -147,50 +141,12 @@ def read_header(source: Path | str | bytes) -> Header:
 def _spans(buf: bytes, pos: int, end: int, encoding: Encoding, depth: int) -> dict[int, tuple[str, int, int]]:
     """The elements of one dataset up to its pixel data, its end or its item's delimiter."""
     spans: dict[int, tuple[str, int, int]] = {}
-    head, kinds, order = encoding.head, _KINDS[encoding], encoding.order
-    while pos < end:
-        try:
-            key, size = head(buf, pos)
-        except struct.error:
-            raise DataFault("Truncated") from None
-        tag, vr, long = kinds[key]
-        if tag in _ENDS:
-            break
-        begin = pos + 8
-        if long:
-            begin += 4
-            size = long_length(buf, pos + 8, order)
-        if size == UNDEFINED:
-            size = element_end(buf, pos, end, encoding, depth) - begin
-        pos = begin + size
-        if pos > end:
-            raise DataFault("Truncated", tag=tag)
-        if tag not in spans:
-            spans[tag] = vr, begin, pos
+    for tag, vr, _, begin, after in elements_of(buf, pos, end, encoding, depth, stop=_ENDS):
+        spans.setdefault(tag, (vr, begin, after))
     return spans
 
 
 _ENDS = PIXEL_DATA_TAGS | {ITEM_END}
-
-
-class _Kinds(dict[bytes, tuple[int, str, bool]]):
-    """An element's encoded key in; its tag, the VR that rules see, and whether it is in long form."""
-
-    def __init__(self, encoding: Encoding) -> None:
-        self.encoding = encoding
-
-    def __missing__(self, key: bytes) -> tuple[int, str, bool]:
-        tag = self.encoding.tag(key)
-        vr = "" if self.encoding.implicit or tag in _ENDS else key[4:6].decode("latin-1")
-        if vr and vr not in values.VRS:
-            raise DataFault("BadElement", tag=tag)
-        if len(self) >= 65536:
-            self.clear()
-        kind = self[key] = tag, effective_vr(tag, vr), vr in values.LONG_VRS
-        return kind
-
-
-_KINDS = {encoding: _Kinds(encoding) for encoding in (IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE)}
 
 
 def _items(buf: bytes, pos: int, end: int, encoding: Encoding, encodings: Charset, depth: int) -> list[Header]:

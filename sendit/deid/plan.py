@@ -53,7 +53,8 @@ CLASS_UID_TAGS = frozenset(
 )
 """UI attributes whose values name a class, a syntax or a vocabulary, never an instance: UID functions leave them."""
 
-Function = Callable[..., Any]
+NO_TAG = 1 << 32
+"""Above every tag."""
 
 
 class Actions(dict[bytes, "tuple[int, Deed | None]"]):
@@ -175,6 +176,8 @@ class Level:
             return Deed(DROP, tag, vr, long)
         if vr == "SQ":
             return self._emptied(tag, long) if fold.blanks else self._sequence(tag, written_vr, long)
+        if vr == "UI" and fold.is_pseudonym:
+            return Deed(VALUE, tag, vr, long, memo=Memo(fold.pseudonymous))
         if fold.calls:
             return Deed(CALL, tag, vr, long, call=fold.element)
         return Deed(VALUE, tag, vr, long, memo=Memo(fold.element))
@@ -202,10 +205,11 @@ class Level:
     # ------------------------------------------------------------------------------------------ additions
 
     def additions(self) -> list[AddedElement]:
-        """The elements that rules add to this dataset where absent, ascending by tag."""
+        """The elements that rules add to this dataset where absent, ascending by tag, and one of NO_TAG behind them."""
         if self._additions is None:
             wanted = [addition for addition in self.plan.additions if self._is_here(addition)]
-            self._additions = sorted((self._add(addition) for addition in wanted), key=lambda added: added.tag)
+            added = sorted((self._add(addition) for addition in wanted), key=lambda added: added.tag)
+            self._additions = [*added, AddedElement(NO_TAG, b"")]
         return self._additions
 
     def _is_here(self, addition: Addition) -> bool:
@@ -225,20 +229,27 @@ class Level:
 class Fold:
     """The steps that befall one attribute, folded over its value."""
 
-    __slots__ = ("_level", "_steps", "_tag", "_vr", "blanks", "calls", "removes")
+    __slots__ = ("_level", "_steps", "_tag", "_vr", "blanks", "calls", "is_pseudonym", "removes")
 
     def __init__(self, level: Level, tag: int, vr: str, steps: tuple[Step, ...]) -> None:
         self._level, self._tag, self._vr = level, tag, vr
-        gone = [
-            n
-            for n, step in enumerate(steps)
-            if step.action is Action.REMOVE and not step.value and not step.values_list
-        ]
+        gone = [n for n, step in enumerate(steps) if _removes(step)]
         added_after = any(step.action is Action.ADD for step in steps[gone[-1] :]) if gone else False
         self.removes = bool(gone) and not added_after
         self._steps = steps[gone[-1] + 1 :] if added_after else steps
         self.blanks = bool(steps) and steps[-1].action is Action.BLANK and not steps[-1].values_list
+        self.is_pseudonym = tag not in CLASS_UID_TAGS and [_pseudonym_step(step) for step in steps] == [True]
         self.calls = any(step.value is not None and step.value.kind == "func" for step in steps)
+
+    def pseudonymous(self, raw: bytes) -> bytes | None:
+        """As `element`, for the commonest fold: one UID is replaced by its pseudonym."""
+        original = raw.rstrip(b" \0")
+        if not original.isascii() or b"\\" in original:
+            return self.element(raw)
+        uid = self._level.plan.pseudonyms.uid(original.decode("ascii")).encode("ascii")
+        if uid == original:
+            return None
+        return self._level.encoding.write(self._tag, "UI", uid + b"\0" if len(uid) & 1 else uid)
 
     def element(self, raw: bytes, job: Job | None = None) -> bytes | None:
         """The encoded element for an encoded value: None if unchanged, b"" if it goes."""
@@ -330,6 +341,16 @@ class Fold:
     def _shift(self, raw: bytes, days: int) -> str:
         """Each value shifted; one that is not understood is emptied, for a date that was not shifted must not leave."""
         return "\\".join(_shifted(str(part), self._vr, days) or "" for part in self._read(raw))
+
+
+def _pseudonym_step(step: Step) -> bool:
+    """Whether a step replaces a UID by its pseudonym under 2.25."""
+    return step.action is Action.REPLACE and step.value == Value("deid_func", "pydicom_uuid") and not step.values_list
+
+
+def _removes(step: Step) -> bool:
+    """Whether a step removes whatever the value is."""
+    return step.action is Action.REMOVE and step.value is None and step.values_list is None
 
 
 def _shifted(text: str, vr: str, days: int) -> str | None:

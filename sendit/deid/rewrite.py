@@ -29,13 +29,12 @@ from sendit.deid.elements import (
     long_length,
     value_span,
 )
-from sendit.deid.plan import Level
+from sendit.deid.plan import NO_TAG, Level
 from sendit.deid.stretches import Stretch, Trace
 from sendit.errors import DataFault
 
 BULK_BYTES = 64 * 1024
 """A value at the root that passes the window is streamed, not held, from this length on."""
-NO_TAG = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ class ItemDisorder(Exception):
 class Dataset:
     """The state of one dataset's walk: where it stands and what has come out."""
 
-    __slots__ = ("additions", "changed", "creators", "last", "level", "next_added", "out")
+    __slots__ = ("_added", "_additions", "changed", "creators", "last", "level", "next_added", "out")
 
     def __init__(self, level: Level) -> None:
         self.level = level
@@ -95,34 +94,38 @@ class Dataset:
         self.out: list[Piece] = []
         self.creators: dict[int, Creator] = {}
         self.changed = False
-        self.await_additions()
+        self._additions, self._added = level.additions(), 0
+        self.next_added = self._additions[0].tag
 
-    def await_additions(self) -> None:
-        """Expect the level's additions above the last tag."""
-        self.additions = [added for added in reversed(self.level.additions()) if added.tag > self.last]
-        self.next_added = self.additions[-1].tag if self.additions else NO_TAG
+    def switch(self, level: Level) -> None:
+        """Go on at a level that adds the same tags, in another character set."""
+        self.level, self._additions = level, level.additions()
 
     def add_below(self, tag: int) -> None:
         """Put out the additions below `tag`; one of `tag` itself is there already and not added."""
-        while self.additions and self.additions[-1].tag <= tag:
-            added = self.additions.pop()
+        while self.next_added <= tag and self.next_added < NO_TAG:
+            added = self._additions[self._added]
             if added.tag < tag and added.encoded:
                 self.out.append(added.encoded)
                 self.changed = True
-        self.next_added = self.additions[-1].tag if self.additions else NO_TAG
+            self._pass()
 
     def pass_additions(self, last: int) -> int:
         """Strike the additions up to `last`, which a stretch has put out; returns the next one's tag."""
-        while self.additions and self.additions[-1].tag <= last:
-            self.additions.pop()
-        self.next_added = self.additions[-1].tag if self.additions else NO_TAG
+        while self.next_added <= last:
+            self._pass()
         return self.next_added
+
+    def _pass(self) -> None:
+        self._added += 1
+        self.next_added = self._additions[self._added].tag
 
     def fork(self) -> Dataset:
         """A copy to try a window with."""
         twin = Dataset.__new__(Dataset)
         twin.level, twin.last, twin.out, twin.changed = self.level, self.last, list(self.out), self.changed
-        twin.creators, twin.additions, twin.next_added = dict(self.creators), list(self.additions), self.next_added
+        twin.creators, twin.next_added = dict(self.creators), self.next_added
+        twin._additions, twin._added = self._additions, self._added
         return twin
 
     def pieces(self) -> list[bytes | Bulk]:
@@ -211,7 +214,7 @@ class Rewriter:
         """The new bytes of whole elements that stand behind those below `first`, and before others."""
         dataset = Dataset(level)
         dataset.last = first - 1
-        dataset.await_additions()
+        dataset.pass_additions(dataset.last)
         Rewriter(BytesSource(elements), NoJob(), orders=self._orders)._walk(dataset, elements, 0, len(elements), 0)
         return dataset.joined()
 
@@ -375,9 +378,7 @@ class Rewriter:
                 assert deed.call is not None
                 return deed.call(buf[begin:after], self._job), after
             case _ if kind == CHARSET:
-                dataset.level = level.with_charset(buf[begin:after])
-                dataset.last = deed.tag
-                dataset.await_additions()
+                dataset.switch(level.with_charset(buf[begin:after]))
         return None, after
 
     # ------------------------------------------------------------------------------------------ private blocks
@@ -411,9 +412,8 @@ class Rewriter:
             raise DataFault("TooDeep", tag=deed.tag)
         encoding = IMPLICIT_LE if deed.vr == "UN" else level.encoding
         limit = end if size == UNDEFINED else begin + size
-        if deed.vr == "UN" and size != UNDEFINED:
-            if buf[begin : begin + 4] != b"\xfe\xff\x00\xe0":
-                return None, limit
+        if deed.vr == "UN" and size != UNDEFINED and buf[begin : begin + 4] != b"\xfe\xff\x00\xe0":
+            return None, limit
         items, after = self._items(level, deed.tag, encoding, buf, begin, limit, size == UNDEFINED, depth)
         if items is None:
             return None, after

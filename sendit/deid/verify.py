@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sendit.deid import values
@@ -20,7 +20,7 @@ from sendit.deid.elements import (
     UNDEFINED,
     Encoding,
     effective_vr,
-    element_end,
+    elements_of,
     item_end,
     value_span,
 )
@@ -144,21 +144,21 @@ class Verifier:
     def _prove(self, piece: bytes, encoding: Encoding) -> Proven:
         lowered = piece.lower()
         suspects = [needle for needle in self._needles if needle.form in lowered]
-        pos, end, first, last = 0, len(piece), -1, -1
-        found: dict[int, bytes] = {}
-        while pos < end:
-            tag, vr, begin, after = _element(piece, pos, end, encoding)
+        first, last = -1, -1
+        class_uid = instance_uid = None
+        for tag, vr, _, begin, after in _elements(piece, encoding):
             if tag <= last:
                 raise BrokenPromise("OutputUnreadable", tag=tag)
             if suspects:
                 self._search(piece[begin:after], tag, vr, suspects)
-            if tag in (SOP_CLASS_UID, SOP_INSTANCE_UID):
-                found[tag] = piece[begin:after]
-            first, last, pos = (tag if first < 0 else first), tag, after
-        return first, last, found.get(SOP_CLASS_UID), found.get(SOP_INSTANCE_UID)
+            if tag == SOP_CLASS_UID:
+                class_uid = piece[begin:after]
+            elif tag == SOP_INSTANCE_UID:
+                instance_uid = piece[begin:after]
+            first, last = (tag if first < 0 else first), tag
+        return first, last, class_uid, instance_uid
 
     def _search(self, value: bytes, tag: int, vr: str, suspects: Iterable[Needle]) -> None:
-        vr = effective_vr(tag, vr)
         if vr in _UNSEARCHED_VRS:
             return
         lowered = value.lower()
@@ -194,11 +194,10 @@ class Verifier:
         return Instance.of(wanted, syntax_uid, "{" + ",".join(parts) + "}")
 
 
-def _element(piece: bytes, pos: int, end: int, encoding: Encoding) -> tuple[int, str, int, int]:
-    """Tag, VR, and the value's begin and end of an element of the output."""
+def _elements(piece: bytes, encoding: Encoding) -> Iterator[tuple[int, str, str, int, int]]:
+    """As `elements_of`, for an output, which may not be malformed."""
     try:
-        tag, vr, begin, size = value_span(piece, pos, end, encoding)
-        return tag, vr, begin, begin + size if size != UNDEFINED else element_end(piece, pos, end, encoding)
+        yield from elements_of(piece, 0, len(piece), encoding)
     except DataFault as fault:
         raise BrokenPromise("OutputUnreadable", tag=fault.tag) from None
 
@@ -294,17 +293,16 @@ class Described:
 
 def describe(piece: bytes, encoding: Encoding, encodings: Charset) -> Described:
     """The DICOM JSON of a run of elements."""
-    members, wanted, pos, end = [], [], 0, len(piece)
-    while pos < end:
-        tag, vr, begin, after = _element(piece, pos, end, encoding)
+    members, wanted = [], []
+    for tag, vr, written, begin, after in _elements(piece, encoding):
+        raw = piece[begin:after]
         if tag == CHARACTER_SET:
-            encodings = values.charset(piece[begin:after])
-        member = _member(tag, effective_vr(tag, vr), vr, piece[begin:after], encoding, encodings)
+            encodings = values.charset(raw)
+        member = _member(tag, vr, written, raw, encoding, encodings)
         members.append(f'"{tag:08X}":{json.dumps(member, ensure_ascii=False, separators=(",", ":"))}')
         if tag in _WANTED_TAGS:
-            found = values.read_values(piece[begin:after], effective_vr(tag, vr), encoding.order, encodings)
+            found = values.read_values(raw, vr, encoding.order, encodings)
             wanted.append((tag, str(found[0]) if found else ""))
-        pos = after
     return Described(",".join(members), tuple(wanted), encodings)
 
 
