@@ -31,8 +31,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "batch.outbox_cleaned": ("files", "bytes"),
     # the pool
     "pool.started": ("workers",),
-    "pool.stopping": ("reason",),
-    "pool.stopped": ("processed", "delivered", "failed"),
+    "pool.stopped": ("batches",),
     "worker.started": ("worker", "pid"),
     "worker.stopped": ("worker", "pid"),
     "worker.died": ("worker", "pid", "signal", "code"),

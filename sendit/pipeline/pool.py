@@ -105,6 +105,7 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.stop()
         self._selector.close()
+        events.log("pool.stopped", batches=len(self._ended))
 
     @property
     def ended(self) -> dict[int, str]:
