@@ -85,6 +85,13 @@ class PidFile:
         finally:
             os.close(handle)
 
+    def left_behind(self) -> int | None:
+        """The pid that a process left in the file which ended without giving it back."""
+        try:
+            return int(self.path.read_text()) if self.holder() is None else None
+        except (FileNotFoundError, ValueError):
+            return None
+
     def ensure_free(self) -> None:
         """Raise Misconfigured("WatcherRuns") where a process holds the file."""
         holder = self.holder()
@@ -143,9 +150,12 @@ def launch(command: Sequence[str], timeout_seconds: float = 60) -> int | None:
     )
     os.close(tell)
     try:
-        return child.pid if _hears(ready, timeout_seconds) else _gone(child)
+        if _hears(ready, timeout_seconds):
+            return child.pid
     finally:
         os.close(ready)
+    _end(child)
+    return None
 
 
 def _hears(ready: int, timeout_seconds: float) -> bool:
@@ -159,7 +169,7 @@ def _hears(ready: int, timeout_seconds: float) -> bool:
     return False
 
 
-def _gone(child: subprocess.Popen[bytes]) -> None:
+def _end(child: subprocess.Popen[bytes]) -> None:
     """A child that is not up is not left half up."""
     child.terminate()
     try:

@@ -1,6 +1,6 @@
 """Wakes the watcher when an entry of a data folder comes, goes or is renamed, where the operating system tells.
 
-It only wakes: what has changed is for the watcher to look up, so that a lost, doubled or unreadable event costs nothing.
+It only wakes: what has changed is for the watcher to look up, so a lost, doubled or unreadable event costs nothing.
 Only the data folders themselves are watched, not what is in them.
 """
 
@@ -31,7 +31,9 @@ class FolderEvents(threading.Thread):
     operating system does not say that it watches what is not there any more.
     """
 
-    def __init__(self, folders: Callable[[], Sequence[str]], wake: Callable[[], None], tell: Callable[[bool], None]) -> None:
+    def __init__(
+        self, folders: Callable[[], Sequence[str]], wake: Callable[[], None], tell: Callable[[bool], None]
+    ) -> None:
         super().__init__(name="folder events", daemon=True)
         self._folders, self._wake, self._tell = folders, wake, tell
         self._over = threading.Event()

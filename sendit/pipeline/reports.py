@@ -78,6 +78,11 @@ class Reason:
         """What to do next."""
         return CODES[self.code].then if self.code in CODES else ""
 
+    @property
+    def sentences(self) -> str:
+        """`NoSpace: There is no space left. Free some; the work is taken up again.`"""
+        return f"{self.code}: {self.what} {self.then}".strip()
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:

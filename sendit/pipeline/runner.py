@@ -6,17 +6,14 @@ exception, which may quote a value, is stored or logged.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 from django.conf import settings
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-import sendit
-from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown
+from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown, place_of
 from sendit.pipeline import events
 from sendit.pipeline.leases import FIRST_DELAY_SECONDS, NOBODY, Job, LeaseLost, Observer, Stopped, claim
 from sendit.pipeline.models import Batch
@@ -26,8 +23,6 @@ from sendit.pipeline.states import State
 
 RUN: dict[Job, Callable[[Work], None]] = {Job.PROCESS: processing.process, Job.DELIVER: delivering.deliver}
 FAIL: dict[Job, Callable[..., None]] = {Job.PROCESS: processing.fail, Job.DELIVER: delivering.fail}
-
-PACKAGE = Path(sendit.__file__).parent
 
 
 def attempt(pk: int, job: Job, observer: Observer = NOBODY) -> Batch | None:
@@ -97,9 +92,3 @@ def _queue_again(work: Work, job: Job) -> None:
             Batch.objects.filter(pk=work.batch.pk, state=State.QUEUE).update(**terms)
         elif not work.batch.move(State.QUEUE, **terms):
             raise LeaseLost
-
-
-def place_of(error: BaseException) -> str:
-    """`stages/importing.py:87`: the last line of our own code that the error passed through."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if PACKAGE in Path(frame.filename).parents]
-    return f"{Path(frames[-1].filename).relative_to(PACKAGE)}:{frames[-1].lineno}" if frames else "elsewhere"

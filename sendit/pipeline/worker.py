@@ -14,9 +14,10 @@ import time
 from types import FrameType, TracebackType
 from typing import Any, TextIO
 
+from sendit.errors import place_of
 from sendit.pipeline import events, logs
 from sendit.pipeline.leases import Job, Observer
-from sendit.pipeline.runner import attempt, place_of
+from sendit.pipeline.runner import attempt
 
 REPORT_SECONDS = 0.2
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 import re
+from argparse import SUPPRESS
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, SystemCheckError
+from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 
 from sendit.pipeline.daemon import PidFile
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from sendit.pipeline.models import Batch
 
 NEEDS_A_LOOK, WRONG = 1, 2
+
+DJANGOS_OPTIONS = (
+    "--version", "--verbosity", "--settings", "--pythonpath", "--traceback", "--no-color", "--force-color"
+)  # fmt: skip
+"""They work, and are left out of the help."""
 
 
 class WrongUse(CommandError):
@@ -32,18 +38,15 @@ class WrongUse(CommandError):
 class Command(BaseCommand):
     """One of sendit's commands, without Django's own options in its help."""
 
-    suppressed_base_arguments = frozenset(
-        (
-            "--version",
-            "--verbosity",
-            "--settings",
-            "--pythonpath",
-            "--traceback",
-            "--no-color",
-            "--force-color",
-            "--skip-checks",
-        )
-    )
+    suppressed_base_arguments = set(DJANGOS_OPTIONS)
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Django's, under our name."""
+        parser = super().create_parser("sendit", subcommand, **kwargs)
+        for action in parser._actions:
+            if action.dest == "skip_checks":
+                action.help = SUPPRESS
+        return parser
 
     def check(self, *args: Any, **options: Any) -> None:
         """The system checks; a deployment that is wrong is exit code 2."""
@@ -56,11 +59,6 @@ class Command(BaseCommand):
     @property
     def stream(self) -> TextIO:
         """Standard output itself, without Django's line endings."""
-        return cast(TextIO, self.stdout._out)
-
-    @property
-    def stream(self) -> TextIO:
-        """The standard output itself, for what draws on it."""
         return cast(TextIO, self.stdout._out)
 
     def lines(self, lines: Iterable[str]) -> None:

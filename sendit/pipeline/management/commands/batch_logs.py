@@ -14,6 +14,7 @@ from sendit.pipeline.logs import text_line
 from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, named, printable, table
 from sendit.pipeline.models import Batch, Event, Image, Outcome
 
+PURGED = "(purged)"
 NOTICE = "Files are told by their number in the folder's sorted listing; --reveal shows names, which identify."
 
 
@@ -56,11 +57,11 @@ def as_text(batch: Batch, reveal: bool) -> Iterator[str]:
     """Its state and numbers, its errors, its events, and its files that were not delivered."""
     yield f"batch {batch.pk}  {batch.state}{'  has_error' if batch.has_error else ''}"
     if reveal:
-        yield f"  folder  {printable(batch.folder.reveal())}"
+        yield f"  folder  {printable(_folder(batch))}"
     numbers = ("found", "delivered", "filtered", "errored")
     yield "  files   " + "  ".join(f"{name} {getattr(batch, name):,}" for name in numbers)
     if batch.waits_for:
-        yield f"  waits   until {batch.not_before:%Y-%m-%d %H:%M:%S} for {batch.waits_for}: {_sentences(batch.waits_for)}"
+        yield f"  waits   until {batch.not_before:%Y-%m-%d %H:%M:%S}, {batch.waits_for}: {_sentences(batch.waits_for)}"
     for error in batch.errors:
         yield f"  error   {_error_line(error)}"
     for event in _events(batch):
@@ -88,7 +89,7 @@ def as_json(batch: Batch, reveal: bool) -> str:
         ],
     }
     if reveal:
-        about["folder"] = batch.folder.reveal()
+        about["folder"] = _folder(batch)
         names = _names(batch)
         for group in about["files"]:
             group["names"] = [_name(names, number) for number in group["numbers"]]
@@ -118,7 +119,11 @@ def _files(batch: Batch, reveal: bool) -> Iterator[tuple[str, str, str]]:
         if reveal:
             yield from ((outcome, why, f"{image.number}  {_name(names, image.number)}") for image in images)
         else:
-            yield outcome, why, f"files {ranges([image.number for image in images])}"
+            yield (
+                outcome,
+                why,
+                f"{'file' if len(images) == 1 else 'files'} {ranges([image.number for image in images])}",
+            )
 
 
 def _alike(batch: Batch) -> Iterator[tuple[tuple[str, str, str], list[Image]]]:
@@ -129,14 +134,18 @@ def _alike(batch: Batch) -> Iterator[tuple[tuple[str, str, str], list[Image]]]:
         yield key, list(images)
 
 
+def _folder(batch: Batch) -> str:
+    return batch.folder.reveal() if hasattr(batch, "identifiers") else PURGED
+
+
 def _names(batch: Batch) -> list[str]:
-    files = batch.identifiers.files
+    files = batch.identifiers.files if hasattr(batch, "identifiers") else None
     return files.reveal() if files else []
 
 
 def _name(names: Sequence[str], number: int) -> str:
     """A purged batch has no names."""
-    return printable(names[number - 1]) if number <= len(names) else "(purged)"
+    return printable(names[number - 1]) if number <= len(names) else PURGED
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -18,7 +18,7 @@ from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
 class Command(DatabaseCommand):
     """Write sendit-process-time-YYYY-MM-DD.tsv: one row a batch, without identifiers."""
 
-    help = __doc__ = "Write sendit-process-time-YYYY-MM-DD.tsv: one row a batch, without identifiers."
+    help = "Write sendit-process-time-YYYY-MM-DD.tsv: one row a batch, without identifiers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""
@@ -41,8 +41,9 @@ def write(path: Path) -> int:
         with open(draft, "x", newline="", encoding="utf-8", opener=private) as file:
             writer = csv.writer(file, delimiter="\t", lineterminator="\n")
             writer.writerow(reports.COLUMNS)
-            for number, row in enumerate(reports.process_times(), 1):
+            for row in reports.process_times():
                 writer.writerow(row)
+                number += 1
         os.chmod(draft, 0o644)
         place(draft, path)
     finally:

@@ -12,17 +12,16 @@ from typing import Any
 
 from django.conf import settings
 
-from sendit.errors import Misconfigured, SenditError
+from sendit.errors import Misconfigured, SenditError, place_of
 from sendit.pipeline import daemon, events, logs, wiring
 from sendit.pipeline.management.shell import DatabaseCommand, watcher_pid_file
-from sendit.pipeline.runner import place_of
 from sendit.pipeline.watcher import Watcher
 
 COMMAND = (sys.executable, "-m", "sendit", "start_watcher", "--foreground")
 
 
 class Command(DatabaseCommand):
-    """Watch the data folder: process and deliver finished folders as they come, in the background, until stop_watcher."""
+    """Watch the data folder in the background; process and deliver what comes, until stop_watcher."""
 
     help = (
         "Watch the data folder: process and deliver finished folders as they come, in the background, until "
@@ -32,7 +31,9 @@ class Command(DatabaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""
         parser.add_argument(
-            "--foreground", action="store_true", help="stay in the foreground and log to standard error: for a service manager"
+            "--foreground",
+            action="store_true",
+            help="stay in the foreground and log to standard error: for a service manager",
         )
         parser.add_argument("--ready-fd", type=int, help=SUPPRESS)
 

@@ -23,7 +23,11 @@ class Command(ShellCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""
         parser.add_argument(
-            "--timeout", metavar="SECONDS", type=float, default=PATIENCE_SECONDS, help="how long to wait (default: %(default)s)"
+            "--timeout",
+            metavar="SECONDS",
+            type=float,
+            default=PATIENCE_SECONDS,
+            help="how long to wait (default: %(default)s)",
         )
 
     def handle(self, *args: Any, timeout: float, **options: Any) -> None:

@@ -1,0 +1,246 @@
+"""What may go, and when: leftovers of attempts that ended, and, if the settings say so, what identifies.
+
+Originals go last and only when everything says that they are not needed: the batch is DONE without an error, the
+store's bytes are the archive's, and the folder holds what was processed. Each removal may be cut short at any moment
+and done again. Nothing is removed while it is being looked for: the caller applies what it was shown.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import google_crc32c
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from sendit.durable import sync
+from sendit.errors import DataFault, SenditError
+from sendit.pipeline import events, wiring
+from sendit.pipeline.aftercare import mark_changed
+from sendit.pipeline.folders import fingerprint, list_folder
+from sendit.pipeline.models import Batch, BatchIdentifiers, Event
+from sendit.pipeline.processes import is_known_dead
+from sendit.pipeline.states import TERMINAL, State
+
+READ_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Something that may go: `apply` removes it and says why it could not, or nothing."""
+
+    what: str
+    batch: int
+    files: int
+    bytes_: int
+    apply: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something that would go but for a doubt, which a person should look at."""
+
+    what: str
+    batch: int
+    why: str
+
+
+def plan(older_than: timedelta, now: datetime | None = None) -> Iterator[Removal | Kept]:
+    """Everything that may go; of a batch, what tells where its originals are goes last.
+
+    Outbox folders go at any age; originals and identifiers of batches that were delivered longer ago than that.
+    """
+    yield from _outboxes()
+    if settings.ORIGINALS == "delete" or settings.IDENTIFIERS == "purge":
+        for batch in _delivered_before((now or timezone.now()) - older_than):
+            yield from _of_batch(batch)
+
+
+# ---------------------------------------------------------------------------------------------- outbox
+
+_DRAFT = re.compile(r"\.(\d+)\.[0-9a-f]+\.tmp")
+
+
+def _outboxes() -> Iterator[Removal]:
+    """Outbox folders of batches that need none, and drafts that no living worker writes."""
+    for path in sorted(_listed(Path(settings.OUTBOX))):
+        draft = _DRAFT.fullmatch(path.name)
+        key = draft[1] if draft else path.name
+        if key.isdigit() and (_may_lose_draft(int(key)) if draft else _may_lose_outbox(int(key))):
+            files, bytes_ = _size(path)
+            what = "draft of the outbox" if draft else "outbox"
+            yield Removal(what, int(key), files, bytes_, partial(_remove_outbox, path, int(key)))
+
+
+def _listed(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _may_lose_outbox(pk: int) -> bool:
+    """A worker gives an outbox its name just before it moves its batch: one of a batch at work is not looked at."""
+    batch = Batch.objects.filter(pk=pk).first()
+    return batch is None or batch.state in TERMINAL
+
+
+def _may_lose_draft(pk: int) -> bool:
+    """The draft was listed before the batch is read: a worker that wrote it then either still has it, or is gone."""
+    batch = Batch.objects.filter(pk=pk).first()
+    if batch is None or batch.state != State.PROCESSING:
+        return True
+    return is_known_dead(batch.lease_token) or (batch.lease_expires_at or timezone.now()) < timezone.now()
+
+
+def _remove_outbox(path: Path, pk: int) -> str:
+    files, bytes_ = _size(path)
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:  # a worker was faster
+        return ""
+    except OSError as error:
+        return _refusal(error)
+    if Batch.objects.filter(pk=pk).exists():
+        events.record("batch.outbox_cleaned", pk, files=files, bytes=bytes_)
+    return ""
+
+
+def _size(folder: Path) -> tuple[int, int]:
+    sizes = [path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()]
+    return len(sizes), sum(sizes)
+
+
+# ---------------------------------------------------------------------------------------------- originals
+
+CHECKED, DELETED = ".sendit-checked.", ".sendit-deleted."
+"""A folder that is to go is first renamed beside itself, so that nobody writes to it unseen while it is compared a last
+time, and so that a deletion that was cut short is told from a folder that was changed. Dot-folders are no studies."""
+
+
+def _delivered_before(moment: datetime) -> Iterator[Batch]:
+    """Batches that nobody needs to look at any more, and of which something is left to remove."""
+    done = Batch.objects.filter(state=State.DONE, has_error=False, delivered_at__lt=moment, identifiers__isnull=False)
+    if settings.IDENTIFIERS != "purge":
+        deleted = Event.objects.filter(batch=OuterRef("pk"), name="batch.originals_deleted")
+        done = done.filter(~Exists(deleted))
+    yield from done.select_related("identifiers").order_by("pk").iterator(chunk_size=200)
+
+
+def _of_batch(batch: Batch) -> Iterator[Removal | Kept]:
+    originals = _originals(batch) if settings.ORIGINALS == "delete" else None
+    if originals:
+        yield originals
+    if settings.IDENTIFIERS == "purge" and not isinstance(originals, Kept):
+        yield Removal("identifiers", batch.pk, 0, 0, partial(_purge, batch))
+
+
+def _originals(batch: Batch) -> Removal | Kept | None:
+    """What there is to do; nothing where a person was faster."""
+    places = _Places.of(batch)
+    if places.deleted.exists():
+        return Removal("rest of the originals", batch.pk, *_size(places.deleted), partial(_delete, batch, places))
+    places.put_back()
+    try:
+        entries = list_folder(str(places.folder))
+    except DataFault as fault:
+        return None if fault.code == "FolderGone" else Kept("originals", batch.pk, str(fault))
+    doubt = _doubt(batch, fingerprint(entries))
+    if doubt:
+        return Kept("originals", batch.pk, doubt)
+    bytes_ = sum(entry.size_bytes for entry in entries)
+    return Removal("originals", batch.pk, len(entries), bytes_, partial(_compare_and_delete, batch, places))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Places:
+    """Where a batch's folder is, or was put on its way out."""
+
+    folder: Path
+    checked: Path
+    deleted: Path
+
+    @classmethod
+    def of(cls, batch: Batch) -> _Places:
+        folder, mark = Path(batch.folder.reveal()), batch.folder_digest[:24]
+        return cls(folder, folder.with_name(CHECKED + mark), folder.with_name(DELETED + mark))
+
+    def put_back(self) -> None:
+        """Of one whose comparison was cut short."""
+        if self.checked.exists() and not self.folder.exists():
+            self.checked.rename(self.folder)
+            sync(self.folder.parent)
+
+
+def _doubt(batch: Batch, content: str) -> str:
+    """Why the originals may still be needed."""
+    if content != batch.fingerprint:
+        return "the folder is not what was processed"
+    try:
+        stored = _stored_crc32c(batch)
+    except SenditError as error:
+        return str(error)
+    return "" if stored == batch.archive_crc32c else "the store's bytes are not the archive's"
+
+
+def _stored_crc32c(batch: Batch) -> str:
+    """Of the object as the store gives it back, all of it."""
+    store, crc32c = wiring.object_store(), 0
+    for offset in range(0, batch.archive_bytes, READ_BYTES):
+        length = min(READ_BYTES, batch.archive_bytes - offset)
+        crc32c = google_crc32c.extend(crc32c, store.read(batch.object_name, offset, length))
+    return base64.b64encode(crc32c.to_bytes(4, "big")).decode()
+
+
+def _compare_and_delete(batch: Batch, places: _Places) -> str:
+    """Once out of everybody's way, the folder is compared again: whoever was writing to it is too late, or was seen."""
+    if not Batch.objects.filter(pk=batch.pk, state=State.DONE, has_error=False).exists():
+        return "the batch is not DONE without an error any more"
+    try:
+        places.folder.rename(places.checked)
+        sync(places.folder.parent)
+        entries = list_folder(str(places.checked))
+        if fingerprint(entries) != batch.fingerprint:
+            places.put_back()
+            mark_changed(batch.pk, fingerprint(entries), len(entries))
+            return "the folder is not what was processed"
+        places.checked.rename(places.deleted)
+    except OSError as error:
+        return _refusal(error)
+    return _delete(batch, places)
+
+
+def _delete(batch: Batch, places: _Places) -> str:
+    files, bytes_ = _size(places.deleted)
+    try:
+        shutil.rmtree(places.deleted)
+        sync(places.folder.parent)
+    except OSError as error:
+        return _refusal(error)
+    events.record("batch.originals_deleted", batch.pk, files=files, bytes=bytes_)
+    return ""
+
+
+def _refusal(error: OSError) -> str:
+    """Without the path."""
+    return f"the operating system says {errno.errorcode.get(error.errno or 0, 'no')}"
+
+
+# ---------------------------------------------------------------------------------------------- identifiers
+
+
+def _purge(batch: Batch) -> str:
+    """What says where originals are is needed as long as these are to be deleted."""
+    if settings.ORIGINALS == "delete" and Path(batch.folder.reveal()).exists():
+        return "its originals are still there"
+    with transaction.atomic():
+        BatchIdentifiers.objects.filter(batch=batch).delete()
+        events.record("batch.identifiers_purged", batch.pk)
+    return ""

@@ -1,0 +1,224 @@
+"""`status`: one glance."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from sendit.pipeline import reports
+from sendit.pipeline.daemon import Holder
+from sendit.pipeline.folders import is_finished
+from sendit.pipeline.intake import Contender, places, unknown
+from sendit.pipeline.management.shell import (
+    NEEDS_A_LOOK,
+    DatabaseCommand,
+    counted,
+    duration,
+    table,
+    watcher_pid_file,
+)
+from sendit.pipeline.reports import Overview, Reason, Throughput
+from sendit.pipeline.states import State
+
+RULES = 10
+"""So many rules are shown, those that withhold most."""
+
+SILENT_SECONDS = 120
+"""A watcher that has not been heard from for so long hangs, on a network share as a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """What waits in the data folders that is no batch: still being written, marked `.err`, finished but not taken."""
+
+    being_written: int = 0
+    marked_failed: int = 0
+    not_taken: int = 0
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Whether it runs."""
+
+    pid: int | None
+    silent_seconds: float = 0.0
+    died: bool = False
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it has not been heard from for too long."""
+        return self.pid is not None and self.silent_seconds > SILENT_SECONDS
+
+
+class Command(DatabaseCommand):
+    """Show in one glance what waits, what is done, what was withheld and why."""
+
+    help = "Show in one glance what waits, what is done, what was withheld and why."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare them."""
+        parser.add_argument("--json", action="store_true", help="one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print it; exit code 1 when a batch is in ERROR, or the watcher died or hangs, or a data folder is missing."""
+        overview, watcher, folders = reports.overview(), watcher_now(), folders_now()
+        if options["json"]:
+            self.stdout.write(json.dumps(as_object(overview, watcher, folders), default=str, indent=1))
+        else:
+            self.lines(as_text(overview, watcher, folders))
+        if overview.needs_a_look or watcher.hangs or watcher.died or folders.missing:
+            sys.exit(NEEDS_A_LOOK)
+
+
+def watcher_now() -> Watcher:
+    """From its pid file."""
+    pid_file = watcher_pid_file()
+    match pid_file.holder():
+        case Holder(pid, silent_seconds):
+            return Watcher(pid, silent_seconds)
+    return Watcher(None, died=pid_file.left_behind() is not None)
+
+
+def folders_now() -> Folders:
+    """Counted, never named."""
+    counts = Folders()
+    for _, place in places():
+        try:
+            names = [item.name for item in os.scandir(place) if item.is_dir(follow_symlinks=False)]
+        except OSError:
+            counts = dataclasses.replace(counts, missing=counts.missing + 1)
+            continue
+        marked = sum(name.lower().endswith(".err") for name in names)
+        written = sum(os.path.splitext(name)[1].lower().startswith(".tmp") for name in names)
+        finished = [Contender(os.path.join(place, name), 0) for name in names if is_finished(name)]
+        counts = Folders(
+            being_written=counts.being_written + written,
+            marked_failed=counts.marked_failed + marked,
+            not_taken=counts.not_taken + sum(1 for _ in unknown(finished)),
+            missing=counts.missing,
+        )
+    return counts
+
+
+# ---------------------------------------------------------------------------------------------- for a person
+
+
+def as_text(overview: Overview, watcher: Watcher, folders: Folders) -> Iterator[str]:
+    """Batches, then speed, watcher, delivery and folders, then what was withheld and why."""
+    yield from table([(state, count, _beside(overview, state)) for state, count in overview.states.items()])
+    yield ""
+    yield from table(list(_facts(overview, watcher, folders)))
+    scope = "" if overview.is_whole_history else f" (the newest {reports.RECENT_FILES:,} files)"
+    if overview.withheld:
+        yield from ("", f"Withheld by rule{scope}:")
+        yield from table([(number, rule) for rule, number in overview.withheld[:RULES]], indent="  ")
+        if len(overview.withheld) > RULES:
+            yield f"  … and {counted(len(overview.withheld) - RULES, 'rule')} more: --json has them all"
+    if overview.reasons:
+        yield from ("", f"Errors{scope}:")
+        yield from table([_why(reason) for reason in overview.reasons], indent="  ")
+
+
+def _beside(overview: Overview, state: State) -> str:
+    notes = [
+        f"batch {oldest.batch} for {duration(oldest.seconds)}" for oldest in overview.oldest if oldest.state == state
+    ]
+    if state is State.DONEPROCESSING and overview.states[state] and not settings.SEND_TO_GOOGLE:
+        notes.append("resting: SENDIT_SEND_TO_GOOGLE is off")
+    if state is State.ERROR and overview.states[state]:
+        notes.append("see below, then `sendit retry`")
+    return ", ".join(notes)
+
+
+def _facts(overview: Overview, watcher: Watcher, folders: Folders) -> Iterator[tuple[str, str]]:
+    if overview.with_errors:
+        yield "has_error", f"{counted(overview.with_errors, 'batch', 'batches')}: `sendit batch_logs --errors`"
+    for code, number in sorted(overview.postponed.items()):
+        yield "postponed", f"{counted(number, 'batch', 'batches')}: {Reason(code, number, 0).sentences}"
+    if overview.lapsed:
+        yield "lapsed", f"{counted(overview.lapsed, 'batch', 'batches')} of dead workers; the next worker takes over"
+    yield "last hour", _speed(overview.last_hour)
+    yield "latest", _speed(overview.latest)
+    yield "watcher", _watcher(watcher)
+    yield "delivery", "on" if settings.SEND_TO_GOOGLE else "off: batches rest at DONEPROCESSING"
+    yield "folders", _folders(folders)
+
+
+def _speed(throughput: Throughput) -> str:
+    if not throughput.batches:
+        return "nothing"
+    return (
+        f"{counted(throughput.batches, 'batch', 'batches')}, {counted(throughput.images, 'image')}, "
+        f"{throughput.images_per_second:,.1f} images/s, {throughput.megabytes_per_second:,.1f} MB/s"
+    )
+
+
+def _watcher(watcher: Watcher) -> str:
+    if watcher.pid is None:
+        return "died without stopping; `sendit start_watcher` goes on" if watcher.died else "not running"
+    if watcher.hangs:
+        return f"hangs (pid {watcher.pid}): silent for {duration(watcher.silent_seconds)}"
+    return f"runs (pid {watcher.pid})"
+
+
+def _folders(folders: Folders) -> str:
+    notes = [
+        f"{number:,} {what}"
+        for number, what in (
+            (folders.not_taken, "not taken yet"),
+            (folders.being_written, "still being written (.tmp)"),
+            (folders.marked_failed, "marked .err"),
+            (folders.missing, "data folders missing"),
+        )
+        if number
+    ]
+    return ", ".join(notes) or "all taken"
+
+
+def _why(reason: Reason) -> tuple[str, str, str, str]:
+    batches = counted(reason.batches, "batch", "batches") if reason.batches else ""
+    files = counted(reason.files, "file") if reason.files else ""
+    return reason.code, batches, files, f"{reason.what} {reason.then}"
+
+
+# ---------------------------------------------------------------------------------------------- for a program
+
+
+def as_object(overview: Overview, watcher: Watcher, folders: Folders) -> dict[str, Any]:
+    """The same; times in seconds, sizes in bytes."""
+    return {
+        "at": overview.at.isoformat(),
+        "states": {str(state): count for state, count in overview.states.items()},
+        "has_error": overview.with_errors,
+        "postponed": overview.postponed,
+        "lapsed": overview.lapsed,
+        "oldest": {str(oldest.state): {"batch": oldest.batch, "seconds": oldest.seconds} for oldest in overview.oldest},
+        "last_hour": _throughput(overview.last_hour),
+        "latest": _throughput(overview.latest),
+        "withheld": dict(overview.withheld),
+        "errors": {
+            reason.code: {"batches": reason.batches, "files": reason.files, "what": reason.what, "then": reason.then}
+            for reason in overview.reasons
+        },
+        "is_whole_history": overview.is_whole_history,
+        "watcher": {"runs": watcher.pid is not None, "hangs": watcher.hangs, **dataclasses.asdict(watcher)},
+        "delivery": settings.SEND_TO_GOOGLE,
+        "folders": dataclasses.asdict(folders),
+    }
+
+
+def _throughput(throughput: Throughput) -> dict[str, float]:
+    speeds = {
+        "images_per_second": throughput.images_per_second,
+        "megabytes_per_second": throughput.megabytes_per_second,
+    }
+    return dataclasses.asdict(throughput) | speeds
