@@ -229,12 +229,13 @@ class InflatedSource:
 
 @dataclass(slots=True)
 class PartTen:
-    """An opened file: its transfer syntax, where in `source` the dataset begins, and where the File Meta is."""
+    """An opened file: its transfer syntax, where its dataset begins, its File Meta, and what was read of `source`."""
 
     source: Source
     syntax: TransferSyntax
     start: int
     meta_bytes: bytes = b""
+    window: bytes = b""
 
     @property
     def meta(self) -> dict[int, bytes]:
@@ -275,11 +276,11 @@ def _open(source: Source) -> PartTen:
         syntax = transfer_syntax(declared)
         if syntax.deflated:
             return PartTen(InflatedSource(source, end), syntax, 0, meta)
-        return PartTen(source, _as_encoded(syntax, window, end, source), end, meta)
+        return PartTen(source, _as_encoded(syntax, window, end, source), end, meta, window)
     guess = _guess(_at(source, window, end))
     if guess is None:
         raise DataFault("NotDicom")
-    return PartTen(source, guess, end, meta)
+    return PartTen(source, guess, end, meta, window)
 
 
 def _declared_syntax(window: bytes, start: int, source: Source) -> tuple[bytes, int]:

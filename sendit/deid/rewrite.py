@@ -159,10 +159,13 @@ class Rewriter:
         self._source, self._job, self._orders = source, job, orders
         self._trace: Trace | None = None
 
-    def root(self, level: Level, start: int) -> list[bytes | Bulk]:
-        """The pieces of the dataset that begins at `start`; tags that do not ascend are put in order first."""
+    def root(self, level: Level, start: int, window: bytes = b"") -> list[bytes | Bulk]:
+        """The pieces of the dataset that begins at `start`; tags that do not ascend are put in order first.
+
+        `window` is the source's beginning, where it has been read already.
+        """
         try:
-            return self._root(level, start)
+            return self._root(level, start, window)
         except Disorder:
             return self._ordered_root(level, start)
         except ItemDisorder:
@@ -181,22 +184,23 @@ class Rewriter:
             raise DataFault("BadElement") from None
         return [p.head + ordered.read(p.offset, p.length) if isinstance(p, Bulk) else p for p in pieces]
 
-    def _root(self, level: Level, offset: int) -> list[bytes | Bulk]:
-        dataset, size, memory = Dataset(level), WINDOW, level.memory
+    def _root(self, level: Level, offset: int, window: bytes = b"") -> list[bytes | Bulk]:
+        dataset, size, memory, base = Dataset(level), WINDOW, level.memory, 0
         while offset < self._source.size:
-            window = self._source.read(offset, size)
-            if not window:  # the file has shrunk since it was opened
+            if not window:
+                base, window = offset, self._source.read(offset, size)
+            if offset - base >= len(window):  # the file has shrunk since it was opened
                 raise DataFault("Truncated")
             trial = dataset.fork() if dataset.out else Dataset(level)
             self._trace = [] if memory is not None and not dataset.out and memory.wants() else None
             try:
-                after = self._walk(trial, window, 0, len(window), offset)
+                after = self._walk(trial, window, offset - base, len(window), base)
                 if self._trace and memory is not None:
-                    whole = after - offset if after <= offset + len(window) else self._trace.pop()[1]
+                    whole = after - base if after <= base + len(window) else self._trace.pop()[1]
                     memory.learn(trial.level, window, self._trace, whole, self._rewritten)
                 dataset, offset, size = trial, after, WINDOW
             except Incomplete:
-                if offset + len(window) >= self._source.size:
+                if base + len(window) >= self._source.size:
                     if dataset.last in PIXEL_DATA_TAGS:
                         break  # bytes after the dataset are dropped
                     raise DataFault("Truncated") from None
@@ -207,6 +211,7 @@ class Rewriter:
                 if dataset.last in PIXEL_DATA_TAGS:
                     break
                 raise
+            window = b""
         dataset.add_below(NO_TAG)
         return dataset.pieces()
 
