@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sendit.errors import DataFault
-from sendit.pipeline.phi_field import digest
 
 
 class Kind(StrEnum):
@@ -63,6 +62,8 @@ def list_folder(folder: str) -> list[Entry]:
 
 def fingerprint(entries: Sequence[Entry]) -> str:
     """A keyed digest of names, sizes and times: the same as long as nobody writes to the folder."""
+    from sendit.pipeline.phi_field import digest  # a listing alone needs no database
+
     lines = (f"{entry.kind} {entry.size_bytes} {entry.modified_ns} {entry.name}\0" for entry in entries)
     return digest(os.fsencode("".join(lines)))
 

@@ -16,8 +16,8 @@ from sendit.deid.verify import Instance
 from sendit.errors import BrokenPromise, DataFault
 from sendit.pipeline import wiring
 from sendit.pipeline.archive import ArchiveFacts, ArchiveWriter, Member
+from sendit.pipeline.identity import date_text, variables
 from sendit.pipeline.rows import write_parquet
-from sendit.pipeline.stages.identifying import date_text, variables
 from sendit.pipeline.stages.importing import Study
 from sendit.pipeline.stages.summary import Summary
 from sendit.pipeline.stages.work import Work

@@ -22,10 +22,10 @@ from sendit.deid.screen import screen
 from sendit.errors import DataFault
 from sendit.pipeline import wiring
 from sendit.pipeline.folders import Kind
+from sendit.pipeline.identity import DATE_KEYWORDS, entity_id_of, item_id_of
 from sendit.pipeline.stages.work import Work
 
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
-DATE_KEYWORDS = ("StudyDate", "SeriesDate", "ContentDate", "AcquisitionDate")
 READ_BYTES = 1 << 20
 
 WITHHELD_DICOMDIR = "sendit: DICOMDIR"
@@ -132,8 +132,8 @@ def _facts(number: int, header: Header, passed: bool) -> Facts:
     return Facts(
         number=number,
         passed=passed,
-        entity_id=header.text(settings.ENTITY_ID).replace("-", "").strip(),
-        item_id=header.text(settings.ITEM_ID).strip(),
+        entity_id=entity_id_of(header),
+        item_id=item_id_of(header),
         study_instance_uid=header.text("StudyInstanceUID"),
         series_instance_uid=header.text("SeriesInstanceUID"),
         sop_instance_uid=header.text("SOPInstanceUID"),
