@@ -66,7 +66,7 @@ def multiframe(folder: Path, frames: int) -> Study:
     folder.mkdir(parents=True)
     ds = _image("CT_small.dcm", folder.name, 1, 512, 512)
     ds.NumberOfFrames = frames
-    del ds.PixelData
+    del ds[0x7FE00010:]  # Data Set Trailing Padding too: pixels come last here
     header = io.BytesIO()
     ds.save_as(header)
     with (folder / "0001.dcm").open("wb") as file:
