@@ -86,7 +86,7 @@ class Deidentifier:
         pieces = Rewriter(part_ten.source, HeaderJob(part_ten)).root(
             plan.root(part_ten.encoding), part_ten.start, part_ten.window
         )
-        identity = self._verifier.check(pieces, part_ten.encoding)
+        identity = self._verifier.check(pieces, part_ten.encoding, part_ten.source)
         head = _PREAMBLE + file_meta(identity.sop_class_uid, identity.sop_instance_uid, part_ten.syntax.uid)
         return DeidentifiedImage(part_ten, head, pieces, self._verifier)
 

@@ -31,10 +31,11 @@ from sendit.deid.elements import (
 )
 from sendit.deid.plan import NO_TAG, Level
 from sendit.deid.stretches import Stretch, Trace
+from sendit.deid.values import BYTES_VRS
 from sendit.errors import DataFault
 
 BULK_BYTES = 64 * 1024
-"""A value at the root that passes the window is streamed, not held, from this length on."""
+"""A value of bytes at the root that passes the window is streamed, not held, from this length on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +315,7 @@ class Rewriter:
                 if after > end:
                     if base is None or base + after > self._source.size:
                         raise DataFault("Truncated", tag=tag)
-                    if kind in (DROP, BULK) or (kind == COPY and size >= BULK_BYTES):
+                    if kind in (DROP, BULK) or (kind == COPY and size >= BULK_BYTES and deed.vr in BYTES_VRS):
                         _flush(out, buf, run, pos)
                         if kind != DROP:
                             out.append(Bulk(tag, buf[pos:begin], base + begin, size))

@@ -7,34 +7,33 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sendit.deid import values
 from sendit.deid.elements import (
+    CHUNK,
+    DEPTH_LIMIT,
     IMPLICIT_LE,
     ITEM,
     PIXEL_DATA_TAGS,
     SEQUENCE_END,
     UNDEFINED,
     Encoding,
+    Source,
     effective_vr,
     elements_of,
     item_end,
     value_span,
 )
 from sendit.deid.identifiers import Identifier
+from sendit.deid.residuals import MARGIN, Needle, may_stand_in, needles, occurs, plain, stands_in, suspects
 from sendit.deid.rewrite import Bulk
 from sendit.deid.values import DEFAULT_CHARSET, Charset
 from sendit.errors import BrokenPromise, DataFault
 
-MEMO_ENTRIES, MEMO_PIECE_BYTES = 8192, 32 * 1024
+MEMO_ENTRIES, MEMO_PIECE_BYTES, MEMO_BYTES = 8192, 32 * 1024, 16 * 1024 * 1024
 SOP_CLASS_UID, SOP_INSTANCE_UID, CHARACTER_SET = 0x00080016, 0x00080018, 0x00080005
-
-_UNSEARCHED_VRS = frozenset({"AS", "AT", "CS", "DS", "FD", "FL", "IS", "SL", "SS", "SV", "TM", "UL", "US", "UV"})
-"""Numbers, times and defined terms: no identifier of a person is told from an ordinary value in them."""
-_DATE_VRS = frozenset({"DA", "DT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,44 +48,6 @@ Proven = tuple[int, int, bytes | None, bytes | None]
 """What was found in one run of elements: first and last tag, and the encoded SOP Class and SOP Instance UID."""
 
 
-@dataclass(frozen=True, slots=True)
-class Needle:
-    """The lower-case bytes of an identifier in one encoding; `bounded` asks for no letter or digit on either side."""
-
-    form: bytes
-    kind: str
-    bounded: bool
-
-
-def needles(identifiers: Iterable[Identifier]) -> tuple[Needle, ...]:
-    """The byte forms that identifiers may take, in every encoding that an output may be in."""
-    found: dict[Needle, None] = {}
-    for identifier in identifiers:
-        for text in _spellings(identifier):
-            for encoding in _ENCODINGS_ASCII if text.isascii() else _ENCODINGS:
-                try:
-                    form = text.encode(encoding)
-                except UnicodeEncodeError:
-                    continue
-                form = re.sub(rb"\x1b[\x24\x28\x29\x2d\x2e][\x20-\x7e]", b"", form).lower()
-                found[Needle(form, identifier.kind, text.isascii() and encoding == "ascii")] = None
-    return tuple(found)
-
-
-_ENCODINGS_ASCII = ("ascii", "utf-16-le", "utf-16-be")
-_ENCODINGS = (
-    "utf-8", "latin-1", "iso8859-2", "iso8859-3", "iso8859-4", "iso8859-5", "iso8859-6", "iso8859-7", "iso8859-8",
-    "iso8859-9", "iso8859-11", "shift_jis", "iso2022_jp_2", "euc_kr", "gb18030", "utf-16-le", "utf-16-be",
-)  # fmt: skip
-
-
-def _spellings(identifier: Identifier) -> list[str]:
-    text = identifier.text.strip()
-    if identifier.kind == "id":
-        return list(dict.fromkeys((text, text.replace("-", ""))))
-    return list(dict.fromkeys((text, text.lower(), text.upper(), text.title())))
-
-
 class Verifier:
     """Checks and describes the outputs of one patient-study.
 
@@ -96,22 +57,23 @@ class Verifier:
         What must not remain.
     """
 
-    __slots__ = ("_described", "_needles", "_proven")
+    __slots__ = ("_described", "_described_bytes", "_needles", "_proven", "_proven_bytes")
 
     def __init__(self, residuals: Sequence[Identifier]) -> None:
         self._needles = needles(residuals)
         self._proven: dict[Encoding, dict[bytes, Proven]] = {}
         self._described: dict[tuple[bytes, Encoding, Charset], Described] = {}
+        self._proven_bytes = self._described_bytes = 0
 
     # ------------------------------------------------------------------------------------------ proof
 
-    def check(self, pieces: Sequence[bytes | Bulk], encoding: Encoding) -> Identity:
-        """Prove a dataset's pieces.
+    def check(self, pieces: Sequence[bytes | Bulk], encoding: Encoding, source: Source) -> Identity:
+        """Prove a dataset's pieces; what a Bulk is a range of is in `source`.
 
         Raises
         ------
         DataFault
-            ResidualIdentifier, with the tag.
+            ResidualIdentifier, with the tag; BadSequence and others where a sequence that a KEEP holds is malformed.
         BrokenPromise
             OutputUnreadable.
         """
@@ -120,6 +82,8 @@ class Verifier:
         for piece in pieces:
             if piece.__class__ is Bulk:
                 first = tag = piece.tag
+                if self._needles and tag not in PIXEL_DATA_TAGS:
+                    self._search_bulk(piece, encoding, source)
             else:
                 proven = known.get(piece)  # type: ignore[arg-type]
                 if proven is None:
@@ -137,20 +101,24 @@ class Verifier:
 
     def _remember(self, known: dict[bytes, Proven], piece: bytes, proven: Proven) -> None:
         if len(piece) <= MEMO_PIECE_BYTES:
-            if len(known) >= MEMO_ENTRIES:
+            self._proven_bytes += len(piece)
+            if self._proven_bytes > MEMO_BYTES or len(known) >= MEMO_ENTRIES:
                 known.clear()
+                self._proven_bytes = len(piece)
             known[piece] = proven
 
     def _prove(self, piece: bytes, encoding: Encoding) -> Proven:
-        lowered = piece.lower()
-        suspects = [needle for needle in self._needles if needle.form in lowered]
+        suspected = suspects(self._needles, piece)
         first, last = -1, -1
         class_uid = instance_uid = None
-        for tag, vr, _, begin, after in _elements(piece, encoding):
+        for tag, vr, written, begin, after in _elements(piece, encoding):
             if tag <= last:
                 raise BrokenPromise("OutputUnreadable", tag=tag)
-            if suspects:
-                self._search(piece[begin:after], tag, vr, suspects)
+            if vr == "SQ":
+                inner = IMPLICIT_LE if written == "UN" else encoding
+                self._prove_items(piece, begin, after, inner, suspected, 1)
+            elif suspected and tag not in PIXEL_DATA_TAGS:
+                _search(piece[begin:after], tag, vr, suspected)
             if tag == SOP_CLASS_UID:
                 class_uid = piece[begin:after]
             elif tag == SOP_INSTANCE_UID:
@@ -158,15 +126,38 @@ class Verifier:
             first, last = (tag if first < 0 else first), tag
         return first, last, class_uid, instance_uid
 
-    def _search(self, value: bytes, tag: int, vr: str, suspects: Iterable[Needle]) -> None:
-        if vr in _UNSEARCHED_VRS:
-            return
-        lowered = value.lower()
-        for needle in suspects:
-            if vr in _DATE_VRS and needle.kind != "date":
-                continue
-            if _occurs(needle, lowered):
-                raise DataFault("ResidualIdentifier", tag=tag)
+    def _prove_items(
+        self, buf: bytes, pos: int, end: int, encoding: Encoding, suspected: Sequence[Needle], depth: int
+    ) -> None:
+        """Prove a sequence's items; one that a recipe keeps as it is was not walked before."""
+        if depth > DEPTH_LIMIT:
+            raise DataFault("TooDeep")
+        for item, item_after in _items(buf, pos, end, encoding, depth):
+            for tag, vr, written, begin, after in elements_of(buf, item, item_after, encoding, depth):
+                if tag >> 16 == 0xFFFE:
+                    raise DataFault("BadSequence")
+                if vr == "SQ":
+                    inner = IMPLICIT_LE if written == "UN" else encoding
+                    self._prove_items(buf, begin, after, inner, suspected, depth + 1)
+                elif suspected:
+                    _search(buf[begin:after], tag, vr, suspected)
+
+    def _search_bulk(self, bulk: Bulk, encoding: Encoding, source: Source) -> None:
+        """Look for identifiers in a value that is not held in memory, in overlapping windows."""
+        vr = effective_vr(bulk.tag, "" if encoding.implicit else bulk.head[4:6].decode("latin-1"))
+        wanted = [needle for needle in self._needles if may_stand_in(needle, vr)]
+        overlap = 2 * MARGIN + max((len(needle.form) for needle in wanted), default=0)
+        offset, end, held = bulk.offset, bulk.offset + bulk.length, b""
+        while offset < end:
+            chunk = source.read(offset, min(CHUNK, end - offset))
+            if not chunk:
+                raise DataFault("Truncated", tag=bulk.tag)
+            window, offset = held + chunk, offset + len(chunk)
+            text = plain(window)
+            begin, stop = MARGIN if held else 0, len(text) - (MARGIN if offset < end else 0)
+            if any(occurs(needle, text, begin, stop) for needle in wanted):
+                raise DataFault("ResidualIdentifier", tag=bulk.tag)
+            held = window[-overlap:]
 
     # ------------------------------------------------------------------------------------------ description
 
@@ -184,8 +175,10 @@ class Verifier:
             if described is None:
                 described = describe(piece, encoding, encodings)
                 if len(piece) <= MEMO_PIECE_BYTES:
-                    if len(self._described) >= MEMO_ENTRIES:
+                    self._described_bytes += len(piece) + len(described.json)
+                    if self._described_bytes > MEMO_BYTES or len(self._described) >= MEMO_ENTRIES:
                         self._described.clear()
+                        self._described_bytes = len(piece) + len(described.json)
                     self._described[piece, encoding, encodings] = described
             encodings = described.encodings
             if described.json:
@@ -194,24 +187,17 @@ class Verifier:
         return Instance.of(wanted, syntax_uid, "{" + ",".join(parts) + "}")
 
 
+def _search(value: bytes, tag: int, vr: str, suspected: Iterable[Needle]) -> None:
+    if any(stands_in(needle, value, tag, vr) for needle in suspected):
+        raise DataFault("ResidualIdentifier", tag=tag)
+
+
 def _elements(piece: bytes, encoding: Encoding) -> Iterator[tuple[int, str, str, int, int]]:
     """As `elements_of`, for an output, which may not be malformed."""
     try:
         yield from elements_of(piece, 0, len(piece), encoding)
     except DataFault as fault:
         raise BrokenPromise("OutputUnreadable", tag=fault.tag) from None
-
-
-def _occurs(needle: Needle, lowered: bytes) -> bool:
-    at = lowered.find(needle.form)
-    while at >= 0:
-        if not needle.bounded:
-            return True
-        before, after = lowered[at - 1 : at] if at else b"", lowered[at + len(needle.form) :][:1]
-        if not before.isalnum() and not after.isalnum():
-            return True
-        at = lowered.find(needle.form, at + 1)
-    return False
 
 
 # ---------------------------------------------------------------------------------------------- instance
@@ -312,7 +298,7 @@ def _member(
     member: dict[str, object] = {"vr": vr}
     if vr == "SQ":
         inner = IMPLICIT_LE if written_vr == "UN" else encoding
-        items = [_item_json(raw, item, inner, encodings) for item in _items(raw, inner)]
+        items = [_item_json(raw, item, inner, encodings) for item in _items(raw, 0, len(raw), inner, 0)]
         return member | ({"Value": items} if items else {})
     if vr in values.BYTES_VRS or tag in PIXEL_DATA_TAGS:
         return member
@@ -343,19 +329,17 @@ def _number(text: str) -> object:
     return number if math.isfinite(number) else text
 
 
-def _items(raw: bytes, encoding: Encoding) -> list[tuple[int, int]]:
+def _items(buf: bytes, pos: int, end: int, encoding: Encoding, depth: int) -> Iterator[tuple[int, int]]:
     """Where the items of a sequence's value begin and end, delimiters left out."""
-    spans, pos, end = [], 0, len(raw)
     while pos < end:
-        tag, _, begin, size = value_span(raw, pos, end, encoding)
+        tag, _, begin, size = value_span(buf, pos, end, encoding)
         if tag == SEQUENCE_END:
-            break
+            return
         if tag != ITEM:
-            raise BrokenPromise("OutputUnreadable", tag=tag)
-        after = begin + size if size != UNDEFINED else item_end(raw, begin, end, encoding, 0)
-        spans.append((begin, after - 8 if size == UNDEFINED else after))
+            raise DataFault("BadSequence")
+        after = begin + size if size != UNDEFINED else item_end(buf, begin, end, encoding, depth)
+        yield begin, after - 8 if size == UNDEFINED else after
         pos = after
-    return spans
 
 
 def _item_json(raw: bytes, span: tuple[int, int], encoding: Encoding, encodings: Charset) -> object:
