@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,9 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from sendit.deid.datasets import read_dataset
 from sendit.deid.elements import (
     CHUNK,
     EXPLICIT_LE,
+    HEADER_LIMIT,
+    PIXEL_DATA_TAGS,
     FileSource,
     PartTen,
     Source,
@@ -21,7 +23,7 @@ from sendit.deid.elements import (
 from sendit.deid.identifiers import Identifier
 from sendit.deid.plan import Plan
 from sendit.deid.pseudonyms import Pseudonyms
-from sendit.deid.recipe import Recipe, load_recipe
+from sendit.deid.recipe import Recipe, load_recipe, parse_recipe
 from sendit.deid.rewrite import Bulk, Rewriter
 from sendit.deid.verify import Instance, Verifier
 from sendit.errors import DataFault
@@ -143,53 +145,27 @@ class HeaderJob:
         self._dataset: Any = None
 
     def dataset(self) -> Any:
-        """The header as a Dataset; pixel data is left out."""
-        if self._dataset is None:
-            from pydicom import dcmread
+        """The header as a Dataset; pixel data is left out, and so is bulk data beyond HEADER_LIMIT.
 
-            part_ten = self._part_ten
-            encoding = part_ten.encoding
-            uid = {(True, "<"): "1.2.840.10008.1.2", (False, ">"): "1.2.840.10008.1.2.2"}.get(
-                (encoding.implicit, encoding.order), "1.2.840.10008.1.2.1"
-            )
-            head = _PREAMBLE + file_meta(b"", b"", uid)
-            stream = _Joined(head, part_ten.source, part_ten.start)
-            self._dataset = dcmread(io.BufferedReader(stream), stop_before_pixels=True, force=True)
+        It is walked before pydicom reads it: pydicom has no bounds of time, memory and depth.
+        """
+        if self._dataset is None:
+            source, encoding = self._part_ten.source, self._part_ten.encoding
+            level = Plan(_NO_RULES, Pseudonyms(bytes(16)), {}).root(encoding)
+            pieces = Rewriter(source, self).root(level, self._part_ten.start)
+            self._dataset = read_dataset(b"".join(_held(piece, source) for piece in pieces), encoding)
         return self._dataset
 
 
-class _Joined(io.RawIOBase):
-    """A head and the rest of a source, as one readable stream."""
+_NO_RULES = parse_recipe("FORMAT dicom")
 
-    name = ""  # pydicom asks every BufferedReader for one
 
-    def __init__(self, head: bytes, source: Source, start: int) -> None:
-        self._head, self._source, self._start, self._pos = head, source, start, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        size = len(self._head) + self._source.size - self._start
-        self._pos = max(0, (0, self._pos, size)[whence] + offset)
-        return self._pos
-
-    def tell(self) -> int:
-        return self._pos
-
-    def readinto(self, into: Any) -> int:
-        pos, head = self._pos, self._head
-        piece = (
-            head[pos : pos + len(into)]
-            if pos < len(head)
-            else self._source.read(self._start + pos - len(head), len(into))
-        )
-        into[: len(piece)] = piece
-        self._pos += len(piece)
-        return len(piece)
+def _held(piece: bytes | Bulk, source: Source) -> bytes:
+    if isinstance(piece, bytes):
+        return piece
+    if piece.tag in PIXEL_DATA_TAGS or piece.length > HEADER_LIMIT:
+        return b""
+    return piece.head + source.read(piece.offset, piece.length)
 
 
 class DeidentifiedImage:

@@ -17,6 +17,7 @@ from pydicom.dataelem import DataElement
 
 from sendit.deid import values
 from sendit.deid.ages import cap_age
+from sendit.deid.datasets import UNREADABLE, quiet
 from sendit.deid.deeds import (
     BULK,
     CALL,
@@ -487,8 +488,9 @@ class Plan:
             raise Misconfigured("UnknownFunction", subject=value.text)
         dataset = job.dataset() if job is not None else None
         try:
-            return function(dicom=dataset, value=f"func:{value.text}", field=field, item=self.variables)
-        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            with quiet():
+                return function(dicom=dataset, value=f"func:{value.text}", field=field, item=self.variables)
+        except UNREADABLE as error:
             raise Misconfigured("FunctionFailed", subject=f"{value.text}: {type(error).__name__}") from None
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import struct
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydicom.config import disable_value_validation
-from pydicom.errors import BytesLengthException
 from pydicom.multival import MultiValue
 
+from sendit.deid.datasets import UNREADABLE, quiet
 from sendit.deid.elements import PIXEL_DATA_TAGS, effective_vr
 from sendit.deid.rules import Field
 from sendit.deid.selectors import Address, Selector
@@ -19,18 +16,6 @@ from sendit.errors import DataFault
 
 if TYPE_CHECKING:
     from pydicom import Dataset
-
-_UNREADABLE = (
-    ArithmeticError,
-    AttributeError,
-    BytesLengthException,
-    LookupError,
-    NotImplementedError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-"""What pydicom raises for a value that is none of its VR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +78,7 @@ def _values(dataset: Dataset, tag: int) -> list[str]:
 
 def _read(dataset: Dataset, tag: int) -> Any:
     try:
-        with warnings.catch_warnings(), disable_value_validation():  # pydicom's warnings print values
-            warnings.simplefilter("ignore")
+        with quiet():
             return dataset[tag].value
-    except _UNREADABLE:
+    except UNREADABLE:
         raise DataFault("BadElement", tag=tag) from None
