@@ -37,6 +37,19 @@ class Entry:
     modified_ns: int
 
 
+WITHHELD_DICOMDIR = "sendit: DICOMDIR"
+WITHHELD_COPY = "sendit: identical copy"
+WITHHELD_LINK = "sendit: link inside the folder"
+
+REFUSED = {
+    Kind.EMPTY: "EmptyFile",
+    Kind.LINK_OUTSIDE: "LinkOutsideFolder",
+    Kind.SPECIAL: "NotAFile",
+    Kind.UNREADABLE: "Unreadable",
+}
+"""Entries that are errors without being opened."""
+
+
 def is_finished(name: str) -> bool:
     """Whether a folder of that name may be taken: not hidden, not `.tmp*` (still written), not `.err` (failed)."""
     extension = os.path.splitext(name)[1].lower()

@@ -12,6 +12,9 @@ from sendit.deid.header import Header
 from sendit.deid.phi import Phi
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse, Pseudonym
 
+MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
+"""The SOP class of a DICOMDIR, which is of no study."""
+
 DATE_KEYWORDS = ("StudyDate", "SeriesDate", "ContentDate", "AcquisitionDate")
 """Where a study's date is looked for; the first that is not blank counts."""
 

@@ -36,6 +36,11 @@ def identity_service() -> IdentityService:
     return _identity_service(pseudonym_key(), settings.MAX_DATE_SHIFT_DAYS)
 
 
+def local_identity_service(key: bytes) -> IdentityService:
+    """The local one, made with another key than the site's."""
+    return _identity_service(key, settings.MAX_DATE_SHIFT_DAYS)
+
+
 def object_store() -> ObjectStore:
     """Where archives go."""
     return _object_store(settings.STORE)

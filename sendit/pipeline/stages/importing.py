@@ -21,25 +21,11 @@ from sendit.deid.recipe import Recipe
 from sendit.deid.screen import screen
 from sendit.errors import DataFault
 from sendit.pipeline import wiring
-from sendit.pipeline.folders import Kind
-from sendit.pipeline.identity import DATE_KEYWORDS, entity_id_of, item_id_of
+from sendit.pipeline.folders import REFUSED, WITHHELD_COPY, WITHHELD_DICOMDIR, WITHHELD_LINK, Kind
+from sendit.pipeline.identity import DATE_KEYWORDS, MEDIA_STORAGE_DIRECTORY, entity_id_of, item_id_of
 from sendit.pipeline.stages.work import Work
 
-MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 READ_BYTES = 1 << 20
-
-WITHHELD_DICOMDIR = "sendit: DICOMDIR"
-WITHHELD_COPY = "sendit: identical copy"
-WITHHELD_LINK = "sendit: link inside the folder"
-
-REFUSED = {
-    Kind.EMPTY: "EmptyFile",
-    Kind.LINK_OUTSIDE: "LinkOutsideFolder",
-    Kind.SPECIAL: "NotAFile",
-    Kind.UNREADABLE: "Unreadable",
-}
-"""Entries that are errors without being opened."""
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Facts:
