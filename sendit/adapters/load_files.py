@@ -26,7 +26,10 @@ Merge = Callable[[Sequence[Path], Path], None]
 
 
 class LoadFiles:
-    """One table's folder. A file's name is given and taken under a lock; reading needs none.
+    """One table's folder.
+
+    Who gives a file its name holds `.lock`; who takes files away holds `.compacting` and, as soon as nobody reads,
+    `.reading`.
 
     Parameters
     ----------
@@ -38,14 +41,19 @@ class LoadFiles:
         self._folder = folder
         self._incoming, self._compacted = folder / ".incoming", folder / "compacted"
 
-    def current(self) -> list[Path]:
-        """The files that hold every row once. One may be compacted away before it is read: then look again."""
-        own = {path.stem: path for path in self._folder.glob("*.parquet")}
-        compacted = sorted(self._compacted.glob("*.parquet"))
-        for path in compacted:
-            for load_id, _ in _listed(path.with_suffix(".merging")):
-                own.pop(load_id, None)
-        return [*compacted, *(own[load_id] for load_id in sorted(own))]
+    @contextmanager
+    def reading(self) -> Iterator[list[Path]]:
+        """The files that hold every row once; none of them goes away meanwhile."""
+        if not self._folder.exists():
+            yield []
+            return
+        with self._lock(".reading", fcntl.LOCK_SH):
+            own = {path.stem: path for path in self._folder.glob("*.parquet")}
+            compacted = sorted(self._compacted.glob("*.parquet"))
+            for path in compacted:
+                for load_id, _ in _listed(path.with_suffix(".merging")):
+                    own.pop(load_id, None)
+            yield [*compacted, *(own[load_id] for load_id in sorted(own))]
 
     def take_in(self, rows: Path, load_id: str) -> bool:
         """Keep a copy of the file as the load's, or find that it is kept already; False if another one is."""
@@ -71,7 +79,7 @@ class LoadFiles:
     def _merge(self, own: Sequence[Path], merge: Merge) -> None:
         """The merged file's new name is the moment from which it counts; its list has its name before."""
         target = self._compacted / f"{secrets.token_hex(8)}.parquet"
-        merged, listed = self._folder / ".merged.parquet", self._folder / ".merged.loads"
+        merged, listed = self._folder / ".merged.rows", self._folder / ".merged.loads"
         merged.unlink(missing_ok=True)
         merge(own, merged)
         listed.write_text("".join(f"{path.stem} {_sha256(path)}\n" for path in own))
@@ -85,7 +93,7 @@ class LoadFiles:
             if not merging.with_suffix(".parquet").exists():
                 merging.unlink()
                 continue
-            with self._lock(".lock"):
+            with self._lock(".reading"), self._lock(".lock"):
                 for load_id, _ in _listed(merging):
                     self._own(load_id).unlink(missing_ok=True)
                 sync(self._folder)
@@ -115,11 +123,11 @@ class LoadFiles:
         return self._folder / f"{load_id}.parquet"
 
     @contextmanager
-    def _lock(self, name: str) -> Iterator[None]:
+    def _lock(self, name: str, kind: int = fcntl.LOCK_EX) -> Iterator[None]:
         make_folder(self._incoming)
         make_folder(self._compacted)
         with open(self._folder / name, "ab", opener=private) as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
+            fcntl.flock(stream, kind)
             yield
 
 

@@ -40,11 +40,6 @@ class Tables:
         The tables may be named with it or without: `IRB00000.dicom` is `dicom`.
     files : Mapping
         For each table its columns and its files; no file is an empty table.
-
-    Raises
-    ------
-    FileNotFoundError
-        A file went away meanwhile, here or in `query`.
     """
 
     def __init__(self, schema: str, files: Mapping[str, tuple[Sequence[Column], Sequence[Path]]]) -> None:
@@ -91,8 +86,6 @@ class Tables:
 
         try:
             return self._connection.execute(sql, values).fetchall()
-        except duckdb.IOException:
-            raise FileNotFoundError from None
         except duckdb.Error as error:
             raise Misconfigured("BadQuery", subject=_about(error)) from None
 
@@ -103,16 +96,29 @@ def merge(columns: Sequence[Column], paths: Sequence[Path], target: Path) -> Non
     Raises
     ------
     BrokenPromise
-        `RowsFile`: it has not as many rows as they have.
+        `RowsFile`: one of them cannot be read, or the file has not as many rows as they have.
+    OSError
+        The disk said no.
     """
     names, merged = _names(paths), _names([target])
     to_target = f"TO {_literal(str(target))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
     with _connect() as connection:
         connection.execute("SET threads = 1")  # memory grows with threads
-        connection.execute(f"COPY ({_rows(columns, paths)}) {to_target}")
+        _copy(connection, f"COPY ({_rows(columns, paths)}) {to_target}")
         counted = "SELECT sum(num_rows) FROM parquet_file_metadata({})"
         if connection.execute(f"SELECT ({counted}) = ({counted})".format(names, merged)).fetchone() != (True,):
             raise BrokenPromise("RowsFile")
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    import duckdb
+
+    try:
+        connection.execute(sql)
+    except duckdb.IOException:
+        raise OSError from None
+    except duckdb.Error:
+        raise BrokenPromise("RowsFile") from None
 
 
 def _connect() -> duckdb.DuckDBPyConnection:

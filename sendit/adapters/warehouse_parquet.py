@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -10,12 +11,11 @@ from sendit import parquet
 from sendit.adapters.load_files import LoadFiles
 from sendit.adapters.readonly_sql import Tables, merge
 from sendit.durable import disk
-from sendit.errors import BrokenPromise, Misconfigured, ServiceDown, ServiceRefused
+from sendit.errors import BrokenPromise, Misconfigured, ServiceRefused
 from sendit.ports import TABLES, QueryResult
 
 MOST_LOADS = 2000
 """How many loads `compact` puts into one file."""
-TRIES = 5
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
@@ -65,14 +65,11 @@ class ParquetWarehouse:
         Misconfigured
             `BadQuery`: it is another kind of statement, or cannot be run.
         """
-        for _ in range(TRIES):
-            files = {table: (columns, self._files(table).current()) for table, columns in TABLES.items()}
-            try:
-                with Tables(self._dataset, files) as tables:
-                    return tables.query(sql)
-            except FileNotFoundError:
-                continue  # compacted away before it was read
-        raise ServiceDown("DiskRefused", subject="warehouse")
+        with ExitStack() as stack, disk("warehouse"):
+            files = {
+                table: (columns, stack.enter_context(self._files(table).reading())) for table, columns in TABLES.items()
+            }
+            return stack.enter_context(Tables(self._dataset, files)).query(sql)
 
     def compact(self, most: int = MOST_LOADS) -> int:
         """Put the files of up to `most` loads of each table into one; returns how many loads of both.

@@ -191,8 +191,8 @@ def test_a_harmed_footer_is_read_or_refused(path: Path) -> None:
     write(path, [{"i": 1}])
     whole = path.read_bytes()
     refused = 0
-    for place in range(len(whole) - 300, len(whole) - 8):
-        for byte in (0, 0x19, 0x1C, 0x80, 0xFF):
+    for place in range(len(whole) - 300, len(whole) - 8, 2):
+        for byte in (0, 0x1C, 0xFF):
             path.write_bytes(whole[:place] + bytes([byte]) + whole[place + 1 :])
             try:
                 parquet.count_rows(path, COLUMNS)
