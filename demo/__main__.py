@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -26,8 +27,10 @@ console = Console(highlight=False)
 WHERE_IT_IS = """
     SELECT object_name, member, "offset", length, d.size_bytes AS archive_bytes
     FROM instance JOIN dicom d USING (object_name) WHERE d.Modality = 'CT' ORDER BY member LIMIT 1 OFFSET 2"""
-QUESTION = """SELECT Modality, count(*) AS images, count(DISTINCT TransferSyntaxUID) AS syntaxes,
-       round(sum(size_bytes) / 1e6, 2) AS mb FROM instance GROUP BY Modality ORDER BY images DESC"""
+QUESTION = (
+    "SELECT Modality, count(*) AS images, count(DISTINCT TransferSyntaxUID) AS syntaxes, sum(size_bytes) AS bytes "
+    "FROM instance GROUP BY Modality ORDER BY images DESC"
+)
 
 
 def main() -> None:
@@ -91,7 +94,9 @@ def one_image() -> None:
     console.print(
         f"{row['member']}: bytes {row['offset']:,} to {row['offset'] + row['length']:,} of an archive of"
         f" {row['archive_bytes']:,} bytes.\nIt opens in pydicom: {ds.Modality}, {ds.Rows}×{ds.Columns},"
-        f" {len(ds.PixelData):,} bytes of pixels, Patient ID {ds.PatientID!r}, Study Date {ds.StudyDate}."
+        f" {len(ds.PixelData):,} bytes of pixels,"
+        f" Patient ID {ds.PatientID!r}, Study Date {ds.StudyDate}.",
+        soft_wrap=True,
     )
 
 
@@ -104,7 +109,7 @@ def one_question() -> None:
 def sendit(*arguments: str, quiet: bool = False) -> str:
     """Run one command as an operator would; an exit code over 1 ("a batch is in ERROR") ends the demo."""
     if not quiet:
-        console.print(f"[bold green]$ sendit {' '.join(arguments)}[/bold green]", markup=True, soft_wrap=True)
+        console.print(f"[bold green]$ sendit {shlex.join(arguments)}[/bold green]", soft_wrap=True)
     ran = subprocess.run(
         [sys.executable, "-m", "sendit", *arguments],
         cwd=ROOT,
