@@ -41,7 +41,8 @@ def main() -> None:
         act()
     _act("That is all", f"{time.monotonic() - started:.0f} seconds. What was made is in {_short(VAR)}/:")
     console.print(
-        "data/ the originals, unchanged · store/ archives · warehouse/ rows · secrets/ keys, for their owner only"
+        "data/ the originals, unchanged · store/ archives · warehouse/ rows · secrets/ keys",
+        soft_wrap=True,
     )
 
 
