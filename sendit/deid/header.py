@@ -11,6 +11,7 @@ from sendit.deid import values
 from sendit.deid.elements import (
     DEPTH_LIMIT,
     HEADER_LIMIT,
+    IMPLICIT_LE,
     ITEM,
     ITEM_END,
     PIXEL_DATA_TAGS,
@@ -35,13 +36,17 @@ def known_tag(name: int | str) -> int:
     return -1 if tag is None else tag
 
 
+Spans = dict[int, tuple[str, str, int, int]]
+_ABSENT = ("", "", 0, 0)
+
+
 class Header:
     """The elements of one dataset up to its pixel data.
 
     Parameters
     ----------
     spans : dict
-        tag → (VR as rules see it, begin, end) in `buf`.
+        tag → (VR as rules see it, VR as written, begin, end) in `buf`.
     """
 
     __slots__ = ("_buf", "_encoding", "_encodings", "_spans", "meta", "transfer_syntax")
@@ -49,7 +54,7 @@ class Header:
     def __init__(
         self,
         buf: bytes,
-        spans: dict[int, tuple[str, int, int]],
+        spans: Spans,
         encoding: Encoding,
         encodings: Charset,
         syntax: str = "",
@@ -58,7 +63,7 @@ class Header:
         self.transfer_syntax = syntax
         self.meta: dict[int, bytes] = {}
         declared = spans.get(0x00080005)
-        self._encodings = values.charset(buf[declared[1] : declared[2]]) if declared else encodings
+        self._encodings = values.charset(buf[declared[2] : declared[3]]) if declared else encodings
 
     def __contains__(self, name: int | str) -> bool:
         return known_tag(name) in self._spans
@@ -68,11 +73,11 @@ class Header:
 
     def vr(self, name: int | str) -> str:
         """The element's VR; "" when it is absent."""
-        return self._spans.get(known_tag(name), ("", 0, 0))[0]
+        return self._spans.get(known_tag(name), _ABSENT)[0]
 
     def raw(self, name: int | str) -> bytes:
         """The encoded value; empty when it is absent."""
-        _, begin, end = self._spans.get(known_tag(name), ("", 0, 0))
+        _, _, begin, end = self._spans.get(known_tag(name), _ABSENT)
         return self._buf[begin:end]
 
     def get(self, name: int | str) -> tuple[str, ...] | None:
@@ -80,7 +85,7 @@ class Header:
         span = self._spans.get(known_tag(name))
         if span is None:
             return None
-        vr, begin, end = span
+        vr, _, begin, end = span
         if vr == "SQ":
             return ("…",) * len(self.items(name))
         found = values.read_values(self._buf[begin:end], vr, self._encoding.order, self._encodings)
@@ -92,8 +97,9 @@ class Header:
 
     def items(self, name: int | str) -> list[Header]:
         """The items of a sequence; none when it is absent."""
-        vr, begin, end = self._spans.get(known_tag(name), ("", 0, 0))
-        return _items(self._buf, begin, end, self._encoding, self._encodings, 1) if vr == "SQ" else []
+        vr, written, begin, end = self._spans.get(known_tag(name), _ABSENT)
+        encoding = IMPLICIT_LE if written == "UN" else self._encoding
+        return _items(self._buf, begin, end, encoding, self._encodings, 1) if vr == "SQ" else []
 
     @property
     def sop_class_uid(self) -> str:
@@ -128,9 +134,9 @@ def read_header(source: Path | str | bytes) -> Header:
             except DataFault as fault:
                 if fault.code != "Truncated" or whole:
                     raise
-            size *= 4
-            if size > HEADER_LIMIT:
+            if size >= HEADER_LIMIT:
                 raise DataFault("TooLarge")
+            size = min(size * 4, HEADER_LIMIT)
     finally:
         part_ten.source.close()
     header = Header(buf, spans, part_ten.encoding, DEFAULT_CHARSET, part_ten.syntax.uid)
@@ -138,11 +144,11 @@ def read_header(source: Path | str | bytes) -> Header:
     return header
 
 
-def _spans(buf: bytes, pos: int, end: int, encoding: Encoding, depth: int) -> dict[int, tuple[str, int, int]]:
+def _spans(buf: bytes, pos: int, end: int, encoding: Encoding, depth: int) -> Spans:
     """The elements of one dataset up to its pixel data, its end or its item's delimiter."""
-    spans: dict[int, tuple[str, int, int]] = {}
-    for tag, vr, _, begin, after in elements_of(buf, pos, end, encoding, depth, stop=_ENDS):
-        spans.setdefault(tag, (vr, begin, after))
+    spans: Spans = {}
+    for tag, vr, written, begin, after in elements_of(buf, pos, end, encoding, depth, stop=_ENDS):
+        spans.setdefault(tag, (vr, written, begin, after))
     return spans
 
 

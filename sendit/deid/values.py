@@ -5,15 +5,17 @@ Decides nothing about identifiers; the plan does.
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 import warnings
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
 from pydicom.charset import decode_bytes, encode_string, python_encoding
+from pydicom.valuerep import format_number_as_ds
 
 from sendit.errors import DataFault
 
@@ -138,7 +140,7 @@ def _several(value: object) -> Sequence[object]:
 
 
 def _encode_text(value: object, vr: str, encodings: Charset, tag: int) -> bytes:
-    text = value if isinstance(value, str) else "\\".join(str(part) for part in _several(value))
+    text = value if isinstance(value, str) else "\\".join(_written(part, vr, tag) for part in _several(value))
     parts = [text] if vr in SINGLE_VRS else text.split("\\")
     text = "\\".join(_legal(part, vr, tag) for part in parts)
     if text.isascii():
@@ -157,49 +159,60 @@ def _encode_text(value: object, vr: str, encodings: Charset, tag: int) -> bytes:
     return raw
 
 
-_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*")
-_AGE = re.compile(r"\d{3}[DWMY]")
-_CODE = re.compile(r"[A-Z0-9 _]*")
-_MOMENTS = {
-    "DA": re.compile(r"\d{8}"),
-    "TM": re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?"),
-    "DT": re.compile(r"\d{4}(\d{2}){0,5}(\.\d{1,6})?([+-]\d{4})?"),
+def _written(part: object, vr: str, tag: int) -> str:
+    if isinstance(part, bytes):
+        raise DataFault("NotEncodable", tag=tag)
+    if vr == "DS" and isinstance(part, float) and math.isfinite(part) and len(str(part)) > MAX_CHARACTERS["DS"]:
+        return format_number_as_ds(part)
+    return str(part)
+
+
+_HOURS = "([01][0-9]|2[0-3])(?:[0-5][0-9](?:([0-5][0-9]|60)(?:[.][0-9]{1,6})?)?)?"
+_DAYS = "(?P<year>[0-9]{4})(?:(?P<month>0[1-9]|1[0-2])(?:(?P<day>0[1-9]|[12][0-9]|3[01])(?:" + _HOURS + ")?)?)?"
+_FORMS = {
+    "AS": re.compile("[0-9]{3}[DWMY]"),
+    "CS": re.compile("[A-Z0-9 _]*"),
+    "DA": re.compile("(?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2})"),
+    "DS": re.compile("[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([Ee][+-]?[0-9]+)?"),
+    "DT": re.compile(_DAYS + "([+-][0-9]{4})?"),
+    "IS": re.compile("[+-]?[0-9]+"),
+    "TM": re.compile(_HOURS),
+    "UI": re.compile("(?=.{1,64}$)(0|[1-9][0-9]*)([.](0|[1-9][0-9]*))*"),
 }
-_ISO = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}:\d{2}(?:\.\d+)?))?(?:Z|[+-]\d{2}:?\d{2})?")
+"""What a value of these VRs looks like, where it is not empty (PS3.5 Table 6.2-1)."""
+_LINE_VRS = frozenset({"AE", "LO", "PN", "SH", "UC", "UR"})
+_CONTROL, _CONTROL_IN_TEXT = re.compile("[\0-\x1f\x7f]"), re.compile("[\0-\x08\x0b\x0e-\x1f\x7f]")
+_ISO = re.compile(
+    "([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]+)?))?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
+)
 
 
 def _legal(part: str, vr: str, tag: int) -> str:
     """One value in the form its VR asks for (PS3.5 Table 6.2-1); ISO 8601 becomes DA, TM, DT."""
     part = _date_or_time(part.strip(), vr) if vr in ("DA", "TM", "DT") else part
-    limit = MAX_CHARACTERS.get(vr)
-    groups = part.split("=") if vr == "PN" else (part,)
-    fits = all(len(group) <= 64 for group in groups) if vr == "PN" else limit is None or len(part) <= limit
+    groups = part.split("=") if vr == "PN" else [part]
+    limit = 64 if vr == "PN" else MAX_CHARACTERS.get(vr)
+    fits = len(groups) <= 3 and (limit is None or all(len(group) <= limit for group in groups))
     if not fits or not _well_formed(part, vr):
         raise DataFault("NotEncodable", tag=tag)
     return part
 
 
 def _well_formed(part: str, vr: str) -> bool:
+    form = _FORMS.get(vr)
     if not part:
         return True
-    match vr:
-        case "UI":
-            return len(part) <= 64 and _UID.fullmatch(part) is not None
-        case "AS":
-            return _AGE.fullmatch(part) is not None
-        case "CS":
-            return _CODE.fullmatch(part) is not None
-        case "DA" | "TM" | "DT":
-            return _MOMENTS[vr].fullmatch(part) is not None
-        case "IS" | "DS":
-            return _is_number(part)
-        case _:
-            return True
+    if form is None:
+        return not (_CONTROL if vr in _LINE_VRS else _CONTROL_IN_TEXT).search(part)
+    match = form.fullmatch(part)
+    if match is None or (vr == "IS" and not -(2**31) <= int(part) < 2**31):
+        return False
+    return vr not in ("DA", "DT") or _is_day(**match.groupdict())
 
 
-def _is_number(part: str) -> bool:
+def _is_day(year: str, month: str | None, day: str | None) -> bool:
     try:
-        float(part)
+        date(int(year), int(month or 1), int(day or 1))
     except ValueError:
         return False
     return True
@@ -208,6 +221,6 @@ def _is_number(part: str) -> bool:
 def _date_or_time(part: str, vr: str) -> str:
     match = _ISO.fullmatch(part)
     if not match:
-        return part[:8] if vr == "DA" and re.fullmatch(r"\d{8}(\d{2}){0,3}(\.\d+)?", part) else part
-    moment = datetime.fromisoformat(match[1] + "T" + (match[2] or "00:00:00")[:8])
-    return moment.strftime({"DA": "%Y%m%d", "TM": "%H%M%S", "DT": "%Y%m%d%H%M%S"}[vr])
+        return part[:8] if vr == "DA" and re.fullmatch("[0-9]{8}([0-9]{2}){0,3}([.][0-9]+)?", part) else part
+    day, time = match[1].replace("-", ""), (match[2] or "00:00:00")[:8].replace(":", "")
+    return {"DA": day, "TM": time, "DT": day + time}[vr]
