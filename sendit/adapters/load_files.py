@@ -55,6 +55,10 @@ class LoadFiles:
                     own.pop(load_id, None)
             yield [*compacted, *(own[load_id] for load_id in sorted(own))]
 
+    def uncompacted(self) -> int:
+        """How many loads have a file of their own."""
+        return sum(1 for _ in self._folder.glob("*.parquet"))
+
     def take_in(self, rows: Path, load_id: str) -> bool:
         """Keep a copy of the file as the load's, or find that it is kept already; False if another one is."""
         with self._lock(".lock"):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sendit.adapters import load_files
+from sendit.adapters import load_files, warehouse_parquet
 from sendit.adapters.warehouse_parquet import ParquetWarehouse
 from sendit.errors import Misconfigured, ServiceDown, ServiceRefused
 from sendit.pipeline.rows import write_parquet
@@ -153,6 +153,26 @@ def test_compaction_goes_on_where_it_stopped(root: Path, filled: ParquetWarehous
     filled.load("instance", rows(tmp_path, 99), "load-99")
     assert filled.compact() == 0, "one load alone is left as it is"
     assert len(files(root)) == 3 and len(loads(filled)) == LOADS + 1
+
+
+def test_a_question_over_many_loads_compacts_them_first(
+    root: Path, filled: ParquetWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warehouse_parquet, "MOST_LOADS", LOADS + 1)
+    assert loads(filled) == ALL and len(files(root)) == LOADS
+    filled.load("instance", rows(tmp_path, 99), "load-99")
+    assert loads(filled) == {**ALL, "load-99": 3} and len(files(root)) == 1
+
+
+def test_a_question_is_answered_where_compacting_fails(
+    filled: ParquetWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr(warehouse_parquet, "MOST_LOADS", 2)
+    monkeypatch.setattr(warehouse_parquet, "merge", full)
+    assert loads(filled) == ALL
 
 
 def test_both_tables_are_compacted(root: Path, filled: ParquetWarehouse, tmp_path: Path) -> None:
