@@ -83,7 +83,7 @@ def one_header() -> None:
         "One header, before and after",
         "With the rule that decided. Shown to the terminal that asked, and nowhere else.",
     )
-    sendit("preview", _short(DATA / "ACC1008" / "image01.dcm"))
+    sendit("preview", "--reveal", _short(DATA / "ACC1008" / "image01.dcm"))
 
 
 def one_image() -> None:

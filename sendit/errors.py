@@ -139,6 +139,7 @@ CODES: dict[str, ErrorCode] = {
         NotAFile=("It is a pipe, a socket or a device.", "Move it out of the folder."),
         Unreadable=("The file may not be or cannot be read.", "Mend its permissions or its disk, then retry."),
         NothingDelivered=("No image is left to deliver.", "Look at the errors of its files, then retry."),
+        OutputExists=("Other bytes stand where the output belongs.", "Give another OUT, or --force."),
         FolderGone=("The folder is not there any more.", "Put it back, then retry."),
         FolderKeepsChanging=("The folder was written to whenever it was processed.", "Retry when it is finished."),
         FolderChangedAfterDelivery=(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from argparse import SUPPRESS
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -55,6 +56,16 @@ class Command(BaseCommand):
         except SystemCheckError as error:
             error.returncode = WRONG
             raise
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run it; wrong use is one line on the shell, under our name."""
+        try:
+            return super().execute(*args, **options)
+        except WrongUse as error:
+            if not getattr(self, "_called_from_command_line", False):
+                raise
+            self.stderr.write(f"sendit: {error}")
+            sys.exit(WRONG)
 
     @property
     def stream(self) -> TextIO:

@@ -1,0 +1,112 @@
+"""`deid`: the core alone, on a file or a folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from sendit.deid.pseudonyms import Pseudonyms
+from sendit.deid.recipe import load_recipe
+from sendit.pipeline import logs, wiring
+from sendit.pipeline.deid_files import Deidentification, Fate, Target, deidentify_files, inputs_of
+from sendit.pipeline.management.shell import NEEDS_A_LOOK, WrongUse, counted
+from sendit.pipeline.management.shell import Command as ShellCommand
+
+
+class Command(ShellCommand):
+    """De-identify a file, or a folder with its sub-folders. No batch, no database, no delivery."""
+
+    help = (
+        "De-identify a file, or a folder with its sub-folders: no batch, no database, no delivery. Files get the "
+        "pseudonyms that a batch would get, and names made of their new UIDs."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare them."""
+        parser.add_argument("source", metavar="IN", help="a file or a folder")
+        parser.add_argument("out", metavar="OUT", help="a folder; for one file also a file name")
+        parser.add_argument("--force", action="store_true", help="replace files that are there already")
+        add_how(parser)
+
+    def handle(self, *args: Any, source: str, out: str, force: bool, **options: Any) -> None:
+        """De-identify; exit code 1 when a file could not be."""
+        logs.silence_libraries()
+        place = _place(Path(source), Path(out))
+        target = Target(place, is_folder=Path(source).is_dir() or place.is_dir(), replace=force)
+        fates: Counter[Fate] = Counter()
+        size_bytes = 0
+        for outcome in deidentify_files(inputs_of(Path(source)), how(**options), target):
+            fates[outcome.fate] += 1
+            size_bytes += outcome.size_bytes if outcome.fate is Fate.WRITTEN else 0
+            if outcome.reason:
+                self.stderr.write(f"file {outcome.number}: {outcome.fate}, {outcome.reason}")
+        self.stdout.write(f"{counted(fates.total(), 'file')}: {_summary(fates)}; {size_bytes / 1e6:.1f} MB.")
+        if fates[Fate.ERROR]:
+            sys.exit(NEEDS_A_LOOK)
+
+
+def add_how(parser: ArgumentParser) -> None:
+    """The options that say how: shared with `preview`."""
+    parser.add_argument("--recipe", metavar="R", help="a recipe's name or path (default: the setting STUDY_DEID)")
+    parser.add_argument(
+        "--var",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a variable of the recipe, such as jitter=-30, in place of the local identity service's answer",
+    )
+    parser.add_argument(
+        "--key-file", metavar="F", help="the secret that pseudonyms are made with (default: the site's, in VAR/secrets)"
+    )
+
+
+def how(*, recipe: str | None, var: list[str], key_file: str | None, **options: Any) -> Deidentification:
+    """What those options ask for."""
+    key = _key(key_file)
+    return Deidentification(
+        load_recipe(recipe or settings.STUDY_DEID), Pseudonyms(key), wiring.local_identity_service(key), _variables(var)
+    )
+
+
+def _key(key_file: str | None) -> bytes:
+    if key_file is None:
+        return wiring.pseudonym_key()
+    try:
+        return Path(key_file).read_bytes()
+    except OSError:
+        raise WrongUse("--key-file cannot be read.") from None
+
+
+def _variables(given: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    if not all(name and equals for name, equals, _ in pairs):
+        raise WrongUse("--var takes NAME=VALUE.")
+    return {name: value for name, _, value in pairs}
+
+
+def _place(source: Path, out: Path) -> Path:
+    """OUT, if it makes sense."""
+    if not source.exists():
+        raise WrongUse("IN does not exist.")
+    here, there = Path(os.path.realpath(source)), Path(os.path.realpath(out))
+    if there == here or here in there.parents:
+        raise WrongUse("OUT is IN, or inside it.")
+    if source.is_dir() and out.exists() and not out.is_dir():
+        raise WrongUse("OUT is a file, and IN a folder.")
+    try:
+        (out if source.is_dir() else out.parent).mkdir(parents=True, exist_ok=True)
+    except OSError:
+        raise WrongUse("OUT cannot be made.") from None
+    return out
+
+
+def _summary(fates: Counter[Fate]) -> str:
+    shown = [fate for fate in Fate if fates[fate] or fate is not Fate.THERE]
+    return ", ".join(counted(fates[fate], fate) if fate is Fate.ERROR else f"{fates[fate]:,} {fate}" for fate in shown)

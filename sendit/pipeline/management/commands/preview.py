@@ -1,0 +1,88 @@
+"""`preview`: what would become of one file."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sendit.pipeline import logs
+from sendit.pipeline.management.commands.deid import add_how, how
+from sendit.pipeline.management.shell import NEEDS_A_LOOK, WrongUse, printable
+from sendit.pipeline.management.shell import Command as ShellCommand
+from sendit.pipeline.preview import Mark, Preview, Row, preview
+
+STYLES = {Mark.SAME: "", Mark.CHANGED: "yellow", Mark.REMOVED: "red", Mark.ADDED: "green"}
+LONGEST_VALUE = 200
+WIDE = 240
+"""Columns where the output is no terminal."""
+
+
+class Command(ShellCommand):
+    """Show every element of a file before and after, with the rule that decided."""
+
+    help = (
+        "Show every element of a file before and after, with the rule that decided. Marks: ~ changed, - removed, + "
+        "added; = stands for the same value. Prints identifiers, so only to a terminal."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare them."""
+        parser.add_argument("file", metavar="FILE", help="a DICOM file")
+        parser.add_argument(
+            "--reveal",
+            action="store_true",
+            help="print identifiers although the output is no terminal but a file or a pipe",
+        )
+        add_how(parser)
+
+    def handle(self, *args: Any, file: str, reveal: bool, **options: Any) -> None:
+        """Print the table; exit code 1 when the file would not be delivered."""
+        logs.silence_libraries()
+        if not (reveal or self.stream.isatty()):
+            raise WrongUse(
+                "the output is no terminal, and preview prints identifiers; --reveal prints them all the same."
+            )
+        if not Path(file).is_file():
+            raise WrongUse("FILE is no file.")
+        seen = preview(Path(file), how(**options))
+        console = Console(file=self.stream, highlight=False, width=None if self.stream.isatty() else WIDE)
+        console.print(_table(seen.rows))
+        self.lines(_closing(seen))
+        if seen.fault or not seen.verdict.passed:
+            sys.exit(NEEDS_A_LOOK)
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    table.add_column("element", no_wrap=True)
+    table.add_column("name", max_width=40)
+    for name, ratio in (("before", 3), ("after", 3), ("rule", 4)):
+        table.add_column(name, ratio=ratio, overflow="fold")
+    for row in rows:
+        cells = (row.mark, f"{'  ' * row.depth}{row.tag} {row.vr}", row.name, row.before, row.after, row.rule)
+        table.add_row(*(Text(_shown(cell)) for cell in cells), style=STYLES[row.mark])
+    return table
+
+
+def _shown(text: str) -> str:
+    safe = printable(text)
+    return safe if len(safe) <= LONGEST_VALUE else f"{safe[: LONGEST_VALUE - 1]}…"
+
+
+def _closing(seen: Preview) -> Iterator[str]:
+    if not seen.verdict.passed:
+        yield f"Withheld by the filter rule “{seen.verdict.rule}” ({seen.verdict.group})."
+    if seen.fault:
+        yield f"Not de-identified. {seen.fault}"
+    if seen.verdict.passed and not seen.fault:
+        yield "It would be delivered."
