@@ -1,7 +1,7 @@
 """Flat Parquet files: written row by row in bounded memory, and recognised by their footer.
 
 The part of the Apache Parquet format that the warehouse's tables need: optional columns, one PLAIN page of a column in
-a row group, gzip. Why no library writes them: `docs/decisions/parquet.md`.
+a row group, gzip. Why no library writes them: `docs/decisions/0004-parquet.md`.
 """
 
 from __future__ import annotations

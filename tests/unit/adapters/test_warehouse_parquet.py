@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -72,6 +73,19 @@ def test_what_a_killed_load_left_is_removed(root: Path, filled: ParquetWarehouse
     left.write_bytes(b"half")
     filled.load("instance", rows(tmp_path, 99), "load-99")
     assert not left.exists()
+
+
+PAGES = Path(__file__).parents[3] / "docs"
+EXAMPLES = [
+    sql
+    for page in ("warehouse.md", "archive.md")
+    for sql in re.findall(r"```sql\n(.*?)```", (PAGES / page).read_text(), re.S)
+]
+
+
+@pytest.mark.parametrize("sql", EXAMPLES)
+def test_the_pages_examples_are_run(filled: ParquetWarehouse, sql: str) -> None:
+    assert len(filled.query(sql).columns) >= 2
 
 
 def test_data_sets_do_not_mix(root: Path, filled: ParquetWarehouse) -> None:

@@ -7,6 +7,7 @@ import gzip
 import io
 import os
 import random
+import re
 import subprocess
 import sys
 import tarfile
@@ -79,12 +80,14 @@ def test_one_ranged_read_gets_one_image(path: Path) -> None:
         assert read_member(fetcher(path), member.offset, member.length) == (name, content)
 
 
-def test_shell_tools_get_one_image_too(path: Path, tmp_path: Path) -> None:
+def test_the_pages_shell_line_gets_one_image_too(path: Path, tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs/archive.md"
+    [line] = re.findall(r"```sh\n(.*?)```", page.read_text(), re.S)
     _, members = make(path)
-    member = members[-1]
-    one = path.read_bytes()[member.offset : member.offset + member.length]
-    subprocess.run(["tar", "xzf", "-", "-C", tmp_path], input=one, check=True, stderr=subprocess.DEVNULL)
-    assert (tmp_path / TOP / member.name).read_bytes() == IMAGES[member.name]
+    for member in members:
+        place = {"ARCHIVE": str(path), "OFFSET": str(member.offset), "LENGTH": str(member.length)}
+        subprocess.run(["sh", "-c", line], cwd=tmp_path, env={**os.environ, **place}, check=True)
+        assert (tmp_path / TOP / member.name).read_bytes() == IMAGES[member.name]
 
 
 def test_members_follow_each_other_between_the_top_folder_and_the_end(path: Path) -> None:
