@@ -17,9 +17,11 @@ def run(scratch: Path, size: Size) -> Section:
     """The design's two studies carry the bars; the others are shown beside them."""
     contenders.quiet()
     barred = [studies.ct(scratch / "CT1", size.ct_images), studies.mr(scratch / "MR1", size.mr_images)]
-    shown = [*barred, studies.cr(scratch / "CR1", size.cr_images), *studies.given()]
+    others = [studies.cr(scratch / "CR1", size.cr_images), *studies.given()] if size.others else []
     with one_core():
-        found = {study.name: rates(contenders.FILE_TO_FILE, study, scratch, size.rounds) for study in shown}
+        found = {
+            study.name: rates(contenders.FILE_TO_FILE, study, scratch, size.rounds) for study in (*barred, *others)
+        }
     return Section(
         "De-identify, file to file",
         bars=[bar for study in barred for bar in _bars(study, found[study.name])],

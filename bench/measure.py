@@ -17,7 +17,9 @@ from bench.studies import Study
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured: images in a study, frames in the big file, study folders of a kind, rounds, rows."""
+    """How much is measured: images in a study, frames in the big file, study folders of a kind, rounds, rows; and
+    whether JPEG files and the real ones beside the repository are shown too.
+    """
 
     ct_images: int
     mr_images: int
@@ -26,10 +28,11 @@ class Size:
     copies: int
     rounds: int
     rows: int
+    others: bool
 
 
-FULL = Size(ct_images=200, mr_images=384, cr_images=40, frames=2048, copies=6, rounds=5, rows=1_000_000)
-QUICK = Size(ct_images=3, mr_images=3, cr_images=2, frames=4, copies=1, rounds=1, rows=1_000)
+FULL = Size(ct_images=200, mr_images=384, cr_images=40, frames=2048, copies=6, rounds=5, rows=1_000_000, others=True)
+QUICK = Size(ct_images=2, mr_images=2, cr_images=2, frames=4, copies=1, rounds=1, rows=1_000, others=False)
 """Says only that the bench works; its figures say nothing."""
 
 
