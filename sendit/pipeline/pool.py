@@ -9,6 +9,8 @@ import contextlib
 import json
 import os
 import selectors
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,48 +26,103 @@ from sendit.pipeline.leases import Job, claimable
 POLL_SECONDS = 0.5
 """How often the database is asked for work while workers are idle."""
 
+END_SECONDS = 5
+"""How long the nursery may take to say how a worker ended."""
+
 STOP_SECONDS = 30
 """How long workers may take to put their batches back before they are killed."""
+
+
+class Nursery:
+    """Where workers come from (`nursery.run`), from the pool's side; started when the first is wanted."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ends: dict[int, int] = {}
+        self._rest = b""
+
+    def fork(self) -> socket.socket:
+        """A socket with a worker at its other end, as soon as it has come up."""
+        if self._process is None or self._process.poll() is not None:
+            self._start()
+        ours, theirs = socket.socketpair()
+        with theirs, contextlib.suppress(BrokenPipeError):  # a nursery that just died: the socket's end will tell
+            socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+        return ours
+
+    def _start(self) -> None:
+        self._control, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "sendit", "work", "--control", str(theirs.fileno())]
+        with theirs:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                process_group=0,  # Ctrl-C is the pool's to hear
+            )
+        self._control.settimeout(END_SECONDS)
+
+    def exit_code(self, pid: int) -> int | None:
+        """How a worker ended, as `subprocess` says it; None where nobody knows."""
+        with contextlib.suppress(OSError):
+            while pid not in self._ends and (heard := self._control.recv(4096)):
+                *lines, self._rest = (self._rest + heard).split(b"\n")
+                self._ends.update(map(int, line.split()) for line in lines)  # type: ignore[misc]
+        return self._ends.pop(pid, None)
+
+    def close(self) -> None:
+        """No more workers."""
+        if self._process is not None:
+            self._control.close()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
 
 
 class Worker:
     """One worker process, from the pool's side."""
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, number: int, channel: socket.socket) -> None:
+        self.number, self.channel = number, channel
+        self.pid: int | None = None
         self.batch: int | None = None
+        self.has_ended = False
         self._rest = b""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sendit", "work"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            process_group=0,  # Ctrl-C is the pool's to hear
-        )
-        assert self.process.stdin and self.process.stdout
-        self.orders, self.reports = self.process.stdin, self.process.stdout
-        os.set_blocking(self.reports.fileno(), False)
+        channel.setblocking(False)
 
     def order(self, job: Job, batch: int) -> None:
-        """Send it to work; one that is dead is noticed when its reports end."""
+        """Send it to work; of one that is dead the channel's end is heard next."""
         self.batch = batch
-        try:
-            self.orders.write(f"{job.name} {batch}\n".encode())
-            self.orders.flush()
-        except BrokenPipeError:
-            self.batch = None
+        with contextlib.suppress(BrokenPipeError):
+            self.channel.send(f"{job.name} {batch}\n".encode())
 
     def heard(self) -> Iterator[list[Any]]:
         """The reports that have come in."""
-        *lines, self._rest = (self._rest + (self.reports.read() or b"")).split(b"\n")
+        try:
+            while heard := self.channel.recv(1 << 16):
+                self._rest += heard
+            self.has_ended = True
+        except BlockingIOError:
+            pass
+        except ConnectionResetError:
+            self.has_ended = True
+        *lines, self._rest = self._rest.split(b"\n")
         for line in lines:
             yield json.loads(line)
 
     def stop(self) -> None:
         """Ask it to put down its work and end."""
-        self.process.terminate()
-        with contextlib.suppress(BrokenPipeError):
-            self.orders.close()
+        with contextlib.suppress(OSError):
+            self.channel.shutdown(socket.SHUT_WR)
+
+    def kill(self) -> None:
+        """End it."""
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
 
 class Pool:
@@ -91,6 +148,7 @@ class Pool:
         on_progress: Callable[[int, int], None] = lambda images, bytes_: None,
     ) -> None:
         self._size, self._jobs, self._limit, self._on_progress = workers, jobs, limit, on_progress
+        self._nursery = Nursery()
         self._workers: dict[int, Worker] = {}
         self._selector = selectors.DefaultSelector()
         self._started: set[int] = set()
@@ -104,6 +162,7 @@ class Pool:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self._nursery.close()
         self._selector.close()
         events.log("pool.stopped", batches=len(self._ended))
 
@@ -144,7 +203,7 @@ class Pool:
         while self._workers:
             if must_hurry() or time.monotonic() > ends_at:
                 for worker in self._workers.values():
-                    worker.process.kill()
+                    worker.kill()
             self._hear(0.1, is_stopping=True)
 
     def _give_out(self) -> bool:
@@ -180,9 +239,8 @@ class Pool:
         return range(1, self._size + 1)
 
     def _start(self, number: int) -> Worker:
-        worker = self._workers[number] = Worker(number)
-        self._selector.register(worker.reports, selectors.EVENT_READ, worker)
-        events.log("worker.started", worker=number, pid=worker.process.pid)
+        worker = self._workers[number] = Worker(number, self._nursery.fork())
+        self._selector.register(worker.channel, selectors.EVENT_READ, worker)
         return worker
 
     def _hear(self, timeout_seconds: float, is_stopping: bool = False) -> None:
@@ -190,11 +248,14 @@ class Pool:
             worker: Worker = key.data
             for word, *about in worker.heard():
                 self._take(worker, word, about)
-            if worker.process.poll() is not None:
+            if worker.has_ended:
                 self._bury(worker, is_stopping)
 
     def _take(self, worker: Worker, word: str, about: list[Any]) -> None:
-        if word == "progress":
+        if word == "ready":
+            (worker.pid,) = about
+            events.log("worker.started", worker=worker.number, pid=about[0])
+        elif word == "progress":
             self._on_progress(*about)
         elif word == "event":
             name, fields = about
@@ -210,14 +271,15 @@ class Pool:
 
     def _bury(self, worker: Worker, is_stopping: bool) -> None:
         """Forget a worker that ended. What it worked on is claimable at once: its lease names a dead process."""
-        self._selector.unregister(worker.reports)
-        worker.reports.close()
+        self._selector.unregister(worker.channel)
+        worker.channel.close()
         del self._workers[worker.number]
-        pid, code = worker.process.pid, worker.process.returncode
-        if is_stopping or not code:
+        pid = worker.pid or 0
+        code = self._nursery.exit_code(pid) if pid else None
+        if is_stopping or code == 0:
             events.log("worker.stopped", worker=worker.number, pid=pid)
             return
-        events.log("worker.died", worker=worker.number, pid=pid, signal=max(0, -code), code=max(0, code))
+        events.log("worker.died", worker=worker.number, pid=pid, signal=max(0, -(code or 0)), code=max(0, code or 0))
         self._deaths += 1
         if self._deaths > self._size * (settings.MAX_ATTEMPTS + 1):
             raise BrokenPromise("WorkersDie", count=self._deaths)

@@ -1,6 +1,7 @@
-"""A worker process: takes orders (`PROCESS 17`) on its standard input, says what it does on its standard output.
+"""A worker process: takes orders (`PROCESS 17`) from its pool on a socket, and tells on it what it does.
 
-Both are for its pool alone; whatever a library writes to standard output or error goes nowhere.
+The socket's end is the order to stop, whether the pool closes it or dies. Whatever a library writes to standard output
+or error goes nowhere.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from types import FrameType, TracebackType
-from typing import Any, TextIO
+from typing import Any
 
 from sendit.errors import place_of
 from sendit.pipeline import events, logs
@@ -22,19 +24,45 @@ from sendit.pipeline.runner import attempt
 REPORT_SECONDS = 0.2
 
 
-class Reporter(Observer):
-    """Tells the pool what is done, now and then; stops when asked to, or when there is no pool any more."""
+def work(pool: socket.socket) -> None:
+    """Follow orders until there are no more."""
+    reporter = Reporter(pool)
+    _speak_through(reporter)
+    reporter.tell("ready", os.getpid())
+    with pool.makefile("r") as orders:
+        for order in orders:
+            _follow(reporter, *order.split())
+            if reporter.must_stop():
+                break
 
-    def __init__(self, pool: TextIO) -> None:
-        self._pool, self._parent = pool, os.getppid()
-        self._asked = False
+
+def _follow(reporter: Reporter, job: str, batch: str) -> None:
+    left = attempt(int(batch), Job[job], reporter)
+    reporter.tell_progress()
+    reporter.tell("done", int(batch), left.state if left else "")
+
+
+class Reporter(Observer):
+    """Tells the pool what is done, now and then, and hears when to stop."""
+
+    def __init__(self, pool: socket.socket) -> None:
+        self._pool = pool
+        self._must_stop = False
         self._images = self._bytes = 0
         self._told_at = 0.0
         signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def must_stop(self) -> bool:
-        """Whether the pool asked, or died."""
-        return self._asked or os.getppid() != self._parent
+        """Whether the pool said so, or is no more. Nothing else comes while an order is followed."""
+        if not self._must_stop:
+            try:
+                self._must_stop = not self._pool.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                pass
+            except OSError:
+                self._must_stop = True
+        return self._must_stop
 
     def did(self, images: int, bytes_: int) -> None:
         """Count, and tell at most five times a second."""
@@ -50,13 +78,14 @@ class Reporter(Observer):
         self._told_at = time.monotonic()
 
     def tell(self, word: str, *about: Any) -> None:
-        """One line to the pool."""
-        if os.getppid() == self._parent:
-            self._pool.write(json.dumps([word, *about]) + "\n")
-            self._pool.flush()
+        """One line to the pool; a pool that is no more is a reason to stop."""
+        try:
+            self._pool.sendall(json.dumps([word, *about]).encode() + b"\n")
+        except OSError:
+            self._must_stop = True
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        self._asked = True
+        self._must_stop = True
 
 
 class PoolHandler(logging.Handler):
@@ -72,36 +101,23 @@ class PoolHandler(logging.Handler):
             self._reporter.tell("event", record.event, record.fields)  # type: ignore[attr-defined]
 
 
-def work() -> None:
-    """Follow orders until there are no more."""
-    orders, pool = _take_pipes()
+def _speak_through(reporter: Reporter) -> None:
+    """The pool hears our events and our failures; nobody hears a library."""
     logs.silence_libraries()
-    reporter = Reporter(pool)
-    sys.excepthook = _say_failure
     logger = logging.getLogger("sendit")
     logger.handlers, logger.propagate = [PoolHandler(reporter)], False
     logger.setLevel(logging.INFO)
-    reporter.tell("ready")
-    for order in orders:
-        job, pk = order.split()
-        batch = attempt(int(pk), Job[job], reporter)
-        reporter.tell_progress()
-        reporter.tell("done", int(pk), batch.state if batch else "")
-        if reporter.must_stop():
-            break
-
-
-def _take_pipes() -> tuple[TextIO, TextIO]:
-    """The pool's pipes, for us alone: file descriptors 0, 1 and 2 lead nowhere from now on."""
-    orders = os.fdopen(os.dup(0), "r")
-    pool = os.fdopen(os.dup(1), "w")
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nowhere, descriptor)
-    os.close(nowhere)
-    return orders, pool
+    sys.excepthook = _say_failure
 
 
 def _say_failure(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """In place of a traceback, which quotes: what failed, and where."""
     events.log("worker.failed", failure=kind.__name__, place=place_of(error))
+
+
+def close_standard_streams() -> None:
+    """File descriptors 0, 1 and 2 lead nowhere from now on."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)

@@ -1,0 +1,213 @@
+"""kill -9 at every stage boundary and at random moments: nothing is lost, nothing is done twice, nothing is left over."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from pytest import MonkeyPatch
+
+from sendit.adapters.store_folder import FolderStore
+from sendit.adapters.warehouse_parquet import ParquetWarehouse
+from sendit.pipeline import leases, models, runner, wiring
+from sendit.pipeline.archive import ArchiveWriter
+from sendit.pipeline.leases import Job
+from sendit.pipeline.models import Batch
+from sendit.pipeline.stages import deidentifying, delivering, processing
+from sendit.pipeline.states import TERMINAL
+from tests.processes import FORK
+from tests.site import Site
+
+BEFORE, AFTER = "before", "after"
+LOCKS = (".migrate.lock", ".lock", ".reading")
+
+PROCESSING = [
+    (leases.events, "record", AFTER, 1),
+    (processing, "import_study", BEFORE, 1),
+    (processing, "import_study", AFTER, 1),
+    (processing, "identify", AFTER, 1),
+    (ArchiveWriter, "add", AFTER, 1),
+    (ArchiveWriter, "add", AFTER, 3),
+    (deidentifying, "write_parquet", AFTER, 1),
+    (processing, "deidentify_study", AFTER, 1),
+    (processing, "_write_study_row", AFTER, 1),
+    (processing, "_finish_as", AFTER, 1),
+    (processing, "publish", BEFORE, 1),
+    (processing, "publish", AFTER, 1),
+    (processing, "_finish", AFTER, 1),
+]
+DELIVERY = [
+    (models.Batch, "move", AFTER, 1),
+    (FolderStore, "put", BEFORE, 1),
+    (FolderStore, "put", AFTER, 1),
+    (delivering, "write_parquet", AFTER, 1),
+    (ParquetWarehouse, "load", AFTER, 1),
+    (ParquetWarehouse, "load", AFTER, 2),
+    (delivering, "_finish", AFTER, 1),
+    (delivering, "remove_outbox", AFTER, 1),
+]
+
+
+def name_of(place: Any) -> str:
+    return f"{place[0].__name__.rpartition('.')[2]}.{place[1]}-{place[2]}-{place[3]}" if type(place) is tuple else ""
+
+
+def killing(owner: Any, name: str, when: str, nth: int) -> Callable[..., Any]:
+    """The function, but its nth call is this process's last."""
+    function, calls = getattr(owner, name), iter(range(1, 1000))
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        is_last = next(calls) == nth
+        if is_last and when == BEFORE:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = function(*arguments, **options)
+        if is_last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return call
+
+
+def die_at(place: tuple[Any, str, str, int], pk: int, job: Job) -> None:
+    """A worker that is killed at that place."""
+    owner, name, when, nth = place
+
+    def work() -> None:
+        with MonkeyPatch.context() as patch:
+            patch.setattr(owner, name, killing(owner, name, when, nth))
+            runner.attempt(pk, job)
+
+    connections.close_all()
+    worker = FORK.Process(target=work)
+    worker.start()
+    worker.join()
+    assert worker.exitcode == -signal.SIGKILL, "the worker did not come to the place"
+
+
+def everything_is_right(site: Site, images: int) -> None:
+    """Every batch is DONE, each archive and row is there once with the right bytes, and nothing else is."""
+    for batch in Batch.objects.order_by("pk"):
+        assert batch.state == "DONE", batch.errors
+        assert batch.found == batch.delivered + batch.filtered + batch.errored == batch.images.count() == images
+        content = wiring.object_store().read(batch.object_name, 0, batch.archive_bytes)
+        for image in batch.images.all():
+            member = content[image.offset : image.offset + image.length]
+            assert member[:2] == b"\x1f\x8b"
+        rows = wiring.warehouse().query(
+            f"SELECT count(*), count(DISTINCT member) FROM instance WHERE batch = {batch.pk}"
+        )
+        assert rows.rows[0] == (images, images)
+    batches = Batch.objects.count()
+    assert wiring.warehouse().query("SELECT count(*), count(DISTINCT batch) FROM dicom").rows[0] == (batches, batches)
+    assert leftovers(site) == []
+
+
+def leftovers(site: Site) -> list[str]:
+    """Temporary files, and what waits for delivery."""
+    hidden = [path for path in site.var.rglob(".*") if path.is_file() and path.name not in LOCKS]
+    drafts = [path for path in site.var.rglob("*.tmp")]
+    incoming = [path for folder in site.var.rglob(".incoming") for path in folder.iterdir()]
+    return sorted(str(path.relative_to(site.var)) for path in {*hidden, *drafts, *incoming, *settings.OUTBOX.iterdir()})
+
+
+def archives(site: Site) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in settings.STORE.rglob("*.tar.gz")}
+
+
+@pytest.mark.parametrize("place", PROCESSING, ids=name_of)
+def test_a_worker_killed_while_processing_leaves_a_batch_that_the_next_one_finishes(site: Site, place: Any) -> None:
+    site.study(images=4)
+    (pk,) = site.queue()
+    die_at(place, pk, Job.PROCESS)
+    if Batch.objects.get().state != "DONEPROCESSING":
+        assert leases.claimable(Job.PROCESS, 1) == [pk], "a worker that is known to be dead is not waited for"
+        runner.attempt(pk, Job.PROCESS)
+    runner.attempt(pk, Job.DELIVER)
+    everything_is_right(site, images=4)
+
+
+@pytest.mark.parametrize("place", DELIVERY, ids=name_of)
+def test_a_worker_killed_while_delivering_leaves_a_batch_that_the_next_one_finishes(site: Site, place: Any) -> None:
+    site.study(images=4)
+    (batch,) = site.process()
+    die_at(place, batch.pk, Job.DELIVER)
+    runner.attempt(batch.pk, Job.DELIVER)
+    if Batch.objects.get().state == "DONE":
+        processing.remove_outbox(batch.pk)  # as clean_up does
+    everything_is_right(site, images=4)
+
+
+def test_a_batch_that_kills_its_worker_every_time_ends_as_an_error_with_every_file_accounted_for(site: Site) -> None:
+    site.set(MAX_ATTEMPTS=2)
+    site.study(images=4)
+    (pk,) = site.queue()
+    for _ in range(2):
+        die_at((processing, "identify", BEFORE, 1), pk, Job.PROCESS)
+    runner.attempt(pk, Job.PROCESS)
+    batch = Batch.objects.get()
+    assert (batch.state, batch.found, batch.errored) == ("ERROR", 4, 4)
+    assert batch.errors == [{"code": "TooManyAttempts", "tag": "", "count": 4, "stage": "import"}]
+    assert leftovers(site) == []
+
+
+def descendants_of(pid: int) -> list[int]:
+    """Its children and theirs: the nursery and the workers."""
+    try:
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+    return [*children, *(grandchild for child in children for grandchild in descendants_of(child))]
+
+
+def kill(pid: int, number: int = signal.SIGKILL) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def test_workers_and_pools_killed_at_random_moments_of_thirty_batches_lose_nothing(site: Site) -> None:
+    site.set(MAX_ATTEMPTS=50)
+    for number in range(30):
+        site.study(number, images=8, pixels=(1, 256, 256))
+    seed = int.from_bytes(os.urandom(4), "big")
+    chance, kills = random.Random(seed), 0
+    for round_ in range(20):
+        pool = site.start("start_queue", "--number", "all")
+        while pool.poll() is None and kills < 8:
+            time.sleep(chance.uniform(0.01, 0.12))
+            processes = descendants_of(pool.pid)
+            if _is_working():
+                kill(chance.choice([*processes, *processes, *processes, pool.pid]))
+                kills += 1
+        out, err = pool.communicate(timeout=60)
+        assert not err.strip(), (seed, err)
+        if not Batch.objects.filter(state__in=("QUEUE", "PROCESSING")).exists():
+            break
+    assert kills >= 5, f"seed {seed}: too few kills to prove anything"
+    assert Batch.objects.counts()["DONEPROCESSING"] == 30, f"seed {seed}"
+    upload = site.start("upload_finished")
+    time.sleep(chance.uniform(1.2, 2.0))
+    kill(upload.pid)
+    upload.communicate(timeout=60)
+    done = site.run("upload_finished")
+    assert done.returncode == 0, (seed, done)
+    for pk in Batch.objects.filter(state="DONE").values_list("pk", flat=True):
+        processing.remove_outbox(pk)  # as clean_up does
+    everything_is_right(site, images=8)
+    assert set(Batch.objects.values_list("state", flat=True)) <= set(TERMINAL)
+    first = archives(site)
+    assert len(first) == 30
+
+
+def _is_working() -> bool:
+    return Batch.objects.filter(state="PROCESSING").exists()
