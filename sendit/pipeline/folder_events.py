@@ -60,8 +60,8 @@ class FolderEvents(threading.Thread):
                 self._recover()
                 if self._present() != present or any(path in present for _, path in changes):
                     break  # the folder itself; a new one may have the inode of the old
-        except (OSError, RuntimeError):  # too many watches; a name that is not UTF-8; gone in between
-            self._failures += 1
+        except (OSError, RuntimeError) as error:  # too many watches; gone in between; a name that is not UTF-8
+            self._failures += "decode" not in str(error)
             if self._failures == FAILURES:
                 self._tell(False)
         self._wake()
