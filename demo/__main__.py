@@ -73,8 +73,10 @@ def deliver() -> None:
 
 def glance() -> None:
     """Every file has its outcome: delivered, filtered by a rule, or an error with its code."""
-    _act("What happened", "found = delivered + filtered + errors: no file is unaccounted for.")
+    _act("What happened", "Every file is delivered, filtered by a rule, or an error with its code.")
     sendit("status")
+    _act("One batch", "The study with the broken image: found = delivered + filtered + errors, and its history.")
+    sendit("batch_logs", "ACC1010")
 
 
 def one_header() -> None:
