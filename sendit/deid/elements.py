@@ -399,6 +399,8 @@ def value_span(buf: bytes, pos: int, end: int, encoding: Encoding) -> tuple[int,
             size = long_length(buf, pos + 8, encoding.order)
     elif tag >> 16 == 0xFFFE:
         size = long_length(buf, pos + 4, encoding.order)
+        if size and tag != ITEM:
+            raise DataFault("BadSequence")
     if begin > end or (size != UNDEFINED and begin + size > end):
         raise DataFault("Truncated", tag=tag)
     return tag, vr, begin, size
@@ -490,7 +492,7 @@ def fragments_end(source: Source, offset: int, encoding: Encoding) -> int:
             raise DataFault("Truncated", tag=0x7FE00010)
         group, element, size = struct.unpack(encoding.order + "HHI", head)
         offset += 8
-        if (group, element) == (0xFFFE, 0xE0DD):
+        if (group, element, size) == (0xFFFE, 0xE0DD, 0):
             return offset
         if (group, element) != (0xFFFE, 0xE000) or size == UNDEFINED:
             raise DataFault("BadSequence", tag=0x7FE00010)

@@ -294,7 +294,7 @@ class Rewriter:
                 pos = after
                 continue
             if kind == END:
-                if tag == SEQUENCE_END or base is not None:
+                if tag == SEQUENCE_END or base is not None or buf[pos + 4 : pos + 8] != bytes(4):
                     raise DataFault("BadSequence")
                 _flush(out, buf, run, pos)
                 return pos + 8
