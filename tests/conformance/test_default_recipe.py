@@ -108,7 +108,7 @@ def test_what_the_page_says_stays_stays() -> None:
 
 
 VALIDATED = (
-    "CT_small.dcm", "MR_small_implicit.dcm", "ExplVR_BigEnd.dcm", "JPEG2000.dcm", 
+    "CT_small.dcm", "MR_small_implicit.dcm", "ExplVR_BigEnd.dcm", "JPEG2000.dcm",
     "rtplan.dcm", "rtdose_1frame.dcm", "rtstruct.dcm", "liver_1frame.dcm", "examples_palette.dcm",
     "examples_overlay.dcm", "SC_rgb_jpeg.dcm", "4950",
 )  # fmt: skip
