@@ -46,7 +46,17 @@ class UnknownAttribute(FieldError):
 class Address:
     """An element's address in all the spellings that a FIELD may use."""
 
-    __slots__ = ("element_name", "field", "keyword", "keyword_path", "private_forms", "stripped_tag", "tag_text")
+    __slots__ = (
+        "element_name",
+        "field",
+        "keyword",
+        "keyword_path",
+        "lines",
+        "private_forms",
+        "spellings",
+        "stripped_tag",
+        "tag_text",
+    )
 
     def __init__(self, field: Field) -> None:
         self.field = field
@@ -59,11 +69,10 @@ class Address:
         if is_private(field.tag) and field.private_creator is not None:
             bare = f'{field.tag >> 16:04X},"{field.private_creator}",{field.tag & 0xFF:02X}'
             self.private_forms = (bare, f"({bare})")
-
-    def spellings(self) -> tuple[str, ...]:
-        """What an expander's regular expression is searched in, one after the other."""
         every = (self.keyword_path, self.tag_text, self.stripped_tag, self.element_name, self.keyword)
-        return tuple(dict.fromkeys(every + self.private_forms))
+        self.spellings = tuple(dict.fromkeys(every + self.private_forms))
+        """What an expander's regular expression is searched in, one after the other."""
+        self.lines = "\n".join(self.spellings)
 
     def keys(self) -> Iterator[Hashable]:
         """What an exact Selector's `key` may be, for one that matches this address."""
@@ -244,6 +253,8 @@ class Search:
 
     pattern: re.Pattern[str]
     negated: bool = False
+    by_line: re.Pattern[str] | None = None
+    """The same over all spellings at once, a line each; where the expression allows it, it is found in these first."""
     key: None = None
 
     @property
@@ -251,8 +262,9 @@ class Search:
         return not self.negated and '"' in self.pattern.pattern
 
     def matches(self, address: Address) -> bool:
-        search = self.pattern.search
-        return any(map(search, address.spellings())) is not self.negated
+        if self.by_line is not None and self.by_line.search(address.lines) is None:
+            return self.negated
+        return any(map(self.pattern.search, address.spellings)) is not self.negated
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,9 +413,15 @@ def hint(word: str, known: dict[str, str] | dict[str, Callable[[str, int], Selec
     return f"; did you mean {found if isinstance(found, str) else close[0]}?" if close else ""
 
 
+_BY_LINE = re.compile(r"(?!.*(\(\?|\[\^))[\w|().,'\" *+?^$:\[\]{}-]*")
+"""Expressions that are found in a line wherever they are found in the line alone."""
+
+
 def _search(form: str, negated: bool = False) -> Callable[[str, int], Selector]:
     def parse(expression: str, offset: int) -> Selector:
-        return Search(compile_search(form % expression, expression, offset), negated)
+        pattern = compile_search(form % expression, expression, offset)
+        by_line = re.compile(pattern.pattern, pattern.flags | re.MULTILINE) if _BY_LINE.fullmatch(expression) else None
+        return Search(pattern, negated, by_line)
 
     return parse
 
