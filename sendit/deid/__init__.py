@@ -1,12 +1,21 @@
-"""The core: a DICOM file in, a de-identified one out. Knows no Django, no queue, no network, no cloud."""
+"""The core: a DICOM file in, a de-identified one out. Knows no Django, no queue, no network, no cloud.
 
-from sendit.deid.engine import DeidentifiedImage, Deidentifier, deidentify
-from sendit.deid.header import Header, read_header
-from sendit.deid.identifiers import Identifier
-from sendit.deid.phi import Phi
-from sendit.deid.pseudonyms import Pseudonyms
-from sendit.deid.recipe import Recipe, load_recipe
-from sendit.deid.verify import Instance
+What it offers is imported when first asked for: who wants a `Phi` does not wait for pydicom.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sendit.deid.engine import DeidentifiedImage, Deidentifier, deidentify
+    from sendit.deid.header import Header, read_header
+    from sendit.deid.identifiers import Identifier
+    from sendit.deid.phi import Phi
+    from sendit.deid.pseudonyms import Pseudonyms
+    from sendit.deid.recipe import Recipe, load_recipe
+    from sendit.deid.verify import Instance
 
 __all__ = [
     "DeidentifiedImage",
@@ -21,3 +30,27 @@ __all__ = [
     "load_recipe",
     "read_header",
 ]
+
+_HOMES = {
+    "DeidentifiedImage": "engine",
+    "Deidentifier": "engine",
+    "Header": "header",
+    "Identifier": "identifiers",
+    "Instance": "verify",
+    "Phi": "phi",
+    "Pseudonyms": "pseudonyms",
+    "Recipe": "recipe",
+    "deidentify": "engine",
+    "load_recipe": "recipe",
+    "read_header": "header",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
