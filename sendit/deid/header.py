@@ -84,7 +84,8 @@ class Header:
         """The element's values as text; None when it is absent; one "…" an item for a sequence that has items."""
         span = self._spans.get(known_tag(name))
         if span is None:
-            return None
+            meta = self.meta.get(known_tag(name))
+            return None if meta is None else values.split(meta.decode("latin-1").strip(" \0"), "UI")
         vr, _, begin, end = span
         if vr == "SQ":
             return ("…",) * len(self.items(name))

@@ -357,3 +357,11 @@ def test_the_regions_of_a_real_ultrasound_image_are_found() -> None:
         Region(True, (120, 60, 800, 518)),
         Region(True, (176, 522, 743, 576)),
     )
+
+
+@pytest.mark.parametrize("criterion", ["contains", "notcontains"])
+def test_the_file_meta_is_asked_too(criterion: str) -> None:
+    rules = parse_recipe(f"FORMAT dicom\n%filter blacklist\nLABEL x\n{criterion} ImplementationVersionName gdcm\n")
+    header = read_header(bundled("SC_rgb_jpeg_gdcm.dcm"))
+    assert header.get(0x00020013) == ("GDCM 2.6.3",)
+    assert screen(header, rules).passed is (criterion == "notcontains")
