@@ -40,13 +40,13 @@ def draft_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
 
 
-def make_folder(folder: Path) -> None:
-    """The folder with all above it, each durable, for the owner only."""
+def make_folder(folder: Path) -> list[Path]:
+    """The folder with all above it, for the owner only. Returns the folders to `sync`, then it is there for good."""
     if folder.is_dir():
-        return
-    make_folder(folder.parent)
+        return []
+    above = make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
-    sync(folder.parent)
+    return [*above, folder.parent]
 
 
 def sweep_drafts(path: Path) -> None:
@@ -63,10 +63,11 @@ def place(draft: Path, path: Path) -> None:
     sync(path.parent)
 
 
-def sync(path: Path) -> None:
-    """fsync a file or a folder."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def sync(*paths: Path) -> None:
+    """fsync files and folders, a few milliseconds each on a disk."""
+    for path in paths:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -128,8 +128,7 @@ class LoadFiles:
 
     @contextmanager
     def _lock(self, name: str, kind: int = fcntl.LOCK_EX) -> Iterator[None]:
-        make_folder(self._incoming)
-        make_folder(self._compacted)
+        sync(*make_folder(self._incoming), *make_folder(self._compacted))
         with open(self._folder / name, "ab", opener=private) as stream:
             fcntl.flock(stream, kind)
             yield

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import google_crc32c
 
-from sendit.durable import disk, make_folder, place, private, sync
+from sendit.durable import disk, make_folder, private, sync
 from sendit.errors import BrokenPromise, ServiceDown, ServiceRefused
 from sendit.ports import StoredObject
 
@@ -30,9 +30,10 @@ _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOS
 class FolderStore:
     """Keeps objects as files: `<root>/<name>`, and what was said of them in `<root>/.metadata/<name>.json`.
 
-    Folders have mode 0700, files 0600. A file of that mode on the same file system is taken in by a hard link and must
-    not be written to afterwards (sendit's are not: a finished file is only ever replaced); any other is copied, by way
-    of `<root>/.incoming`. A file in there that no process holds is a killed put's; the next put removes it.
+    Folders have mode 0700, files 0600. A file of that mode on the same file system is taken in by a hard link: its
+    bytes must be durable and never written to again (sendit's are: a finished file is only ever replaced). Any other is
+    copied, by way of `<root>/.incoming`; a file in there that no process holds is a killed put's, and the next put
+    removes it. Objects are durable when `put` returns; what was said of them, a few seconds later.
 
     Parameters
     ----------
@@ -57,17 +58,21 @@ class FolderStore:
             `ObjectName`: the name is not a relative path of plain parts.
         """
         target = self._root / _plain(name)
+        sidecar = self._root / ".metadata" / f"{name}.json"
         with disk("object store"):
-            make_folder(self._incoming)
-            make_folder(target.parent)
+            folders = [*make_folder(self._incoming), *make_folder(target.parent)]
+            make_folder(sidecar.parent)
             if not target.exists():
                 self._take_in(path, target)
             crc32c = _crc32c_if_same(path, target)
             if crc32c is None:
                 raise ServiceRefused("ObjectConflict")
-            sidecar = self._describe(name, target, crc32c, metadata)
-            link = target.as_uri()
-            return StoredObject(name, link, target.stat().st_size, crc32c, "", link, sidecar.as_uri())
+            size_bytes = target.stat().st_size
+            facts = {"name": name, "size_bytes": size_bytes, "crc32c": crc32c, "metadata": dict(metadata)}
+            self._describe(sidecar, facts)
+            sync(target.parent, *folders)
+        link = target.as_uri()
+        return StoredObject(name, link, size_bytes, crc32c, "", link, sidecar.as_uri())
 
     def read(self, name: str, offset: int, length: int) -> bytes:
         """`length` bytes from `offset`.
@@ -92,11 +97,9 @@ class FolderStore:
         linked = not path.stat().st_mode & _OTHERS and self._link(path, target)
         if not linked:
             self._copy(path, target)
-        sync(target.parent)
 
     def _link(self, path: Path, target: Path) -> bool:
         """Whether the file system can have it so; a racing put's object is left as it is."""
-        sync(path)
         try:
             with self._lock():
                 os.link(path, target)
@@ -113,25 +116,21 @@ class FolderStore:
             with path.open("rb") as source:
                 shutil.copyfileobj(source, draft, READ_BYTES)
             draft.flush()
-            os.fsync(draft.fileno())
+            os.fsync(draft.fileno())  # before it has its name: an object with half its bytes would stay a conflict
             if _crc32c_if_same(path, Path(draft.name)) is None:
                 raise ServiceDown("NotVerified", subject="object store")
             with self._lock():
                 if not target.exists():
                     os.rename(draft.name, target)
 
-    def _describe(self, name: str, target: Path, crc32c: str, metadata: Mapping[str, str]) -> Path:
-        """What was said of the object, beside the objects and not among them; written again only if it changed."""
-        sidecar = self._root / ".metadata" / f"{name}.json"
-        facts = {"name": name, "size_bytes": target.stat().st_size, "crc32c": crc32c, "metadata": dict(metadata)}
+    def _describe(self, sidecar: Path, facts: Mapping[str, object]) -> None:
+        """Written again only if it changed."""
         text = json.dumps(facts, indent=1, sort_keys=True).encode() + b"\n"
-        make_folder(sidecar.parent)
         if not sidecar.exists() or sidecar.read_bytes() != text:
             with self._draft() as draft:
                 draft.write(text)
                 draft.flush()
-                place(Path(draft.name), sidecar)
-        return sidecar
+                os.rename(draft.name, sidecar)
 
     @contextmanager
     def _draft(self) -> Iterator[BinaryIO]:

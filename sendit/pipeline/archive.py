@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import os
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +19,7 @@ from pathlib import Path
 import google_crc32c
 from isal import isal_zlib
 
-from sendit.durable import disk, draft_of, place, private, sweep_drafts
+from sendit.durable import disk, draft_of, private, sweep_drafts, sync
 from sendit.errors import BrokenPromise, DataFault
 
 Bytes = bytes | bytearray | memoryview
@@ -104,13 +105,14 @@ class ArchiveWriter:
         return Member(name, offset, self._offset - offset, digest.hexdigest(), size)
 
     def close(self) -> ArchiveFacts:
-        """End the archive, make it durable, and only then give it its name."""
+        """End the archive, make its bytes durable, and only then give it its name."""
         with ExitStack() as undo:
             undo.callback(self.abort)
             self._write(_gzip_member([bytes(2 * TAR_BLOCK)]))
             self._file.close()
             with disk("archive"):
-                place(self._draft, self._path)
+                sync(self._draft)
+                os.rename(self._draft, self._path)
         return ArchiveFacts(self._offset, base64.b64encode(self._crc32c.to_bytes(4, "big")).decode())
 
     def abort(self) -> None:

@@ -51,8 +51,8 @@ def test_only_the_files_own_drafts_are_swept(tmp_path: Path) -> None:
 
 
 def test_folders_and_files_are_the_owners_alone(tmp_path: Path) -> None:
-    make_folder(tmp_path / "a/b/c")
-    make_folder(tmp_path / "a/b/c")
+    assert make_folder(tmp_path / "a/b/c") == [tmp_path, tmp_path / "a", tmp_path / "a/b"]
+    assert make_folder(tmp_path / "a/b/c") == []
     assert [oct(each.stat().st_mode & 0o777) for each in (tmp_path / "a", tmp_path / "a/b/c")] == ["0o700"] * 2
     for opener, mode in ((private, 0o600), (read_only, 0o400)):
         path = tmp_path / opener.__name__
