@@ -92,6 +92,7 @@ def test_a_comment_and_blanks_change_nothing(line: str) -> None:
 def test_a_comment_ends_a_value() -> None:
     assert value_of("REPLACE PatientID var:entity_id   # the pseudonym") == Value("var", "entity_id")
     assert value_of("REPLACE PatientID a#b") == Value("literal", "a")
+    assert value_of('REPLACE PatientID 5" # in "inches"') == Value("literal", '5"')
 
 
 def test_a_number_sign_within_quotes_is_no_comment() -> None:
