@@ -23,6 +23,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "sendit.settings"
 import django  # noqa: E402 - after the environment that its settings are read from
 
 django.setup()
+pytest.register_assert_rewrite("tests.aftermath", "tests.site")
 
 from tests.phantoms import leaks_in  # noqa: E402
 from tests.site import Site, leaks_under, make_template  # noqa: E402

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import Enum
 from itertools import islice
@@ -16,7 +17,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from sendit.pipeline import events
@@ -169,6 +170,14 @@ class Lease:
         self._observer.did(images, bytes_)
         self.check()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Surely, for what cannot be undone: the row is locked, and nobody takes the batch over, until the block ends."""
+        with transaction.atomic():
+            if self._mine().update(changed_at=timezone.now()) != 1:
+                raise LeaseLost
+            yield
+
     def finish(self, target: State, **results: Any) -> None:
         """End the lease by moving the batch; with the move or not at all `results` are written.
 
@@ -200,11 +209,13 @@ class Lease:
         connection.close()
 
     def _renew(self) -> None:
-        mine = Batch.objects.filter(pk=self.batch.pk, state=self.job.working, lease_token=self.batch.lease_token)
         expires_at = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
         try:
-            renewed = mine.update(lease_expires_at=expires_at)
+            renewed = self._mine().update(lease_expires_at=expires_at)
         except OperationalError:  # a database that is busy or away: the next third decides
             return
         if renewed != 1 and not self._ended.is_set():
             self._lost = True
+
+    def _mine(self) -> QuerySet[Batch]:
+        return Batch.objects.filter(pk=self.batch.pk, state=self.job.working, lease_token=self.batch.lease_token)

@@ -106,4 +106,4 @@ def fail(work: Work, error: SenditError, **where: str) -> None:
             outcome=Outcome.ERROR, code=error.code, member="", offset=None, length=None, sha256=""
         )
         events.record("batch.failed", batch.pk, state=State.UPLOADING, code=error.code, **where)
-    remove_outbox(batch.pk)
+        remove_outbox(batch.pk)

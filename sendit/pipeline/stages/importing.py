@@ -27,6 +27,7 @@ from sendit.pipeline.stages.work import Work
 
 READ_BYTES = 1 << 20
 
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Facts:
     """What one readable image says of its patient, its study and itself."""

@@ -21,8 +21,7 @@ def outbox_of(batch: int) -> Path:
 
 @contextmanager
 def draft_outbox(batch: int) -> Iterator[Path]:
-    """A folder of this attempt's own; what earlier attempts left is removed before, and the folder itself after."""
-    remove_outbox(batch)
+    """A folder of this attempt's own, gone afterwards unless it was published."""
     draft = Path(settings.OUTBOX) / f".{batch}.{secrets.token_hex(8)}.tmp"
     with disk("outbox"):
         draft.mkdir(mode=0o700, parents=True)

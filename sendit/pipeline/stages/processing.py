@@ -44,6 +44,8 @@ def process(work: Work) -> None:
         Nothing is written; the batch is taken up again.
     """
     recipe = wiring.recipe()
+    with work.lease.held():
+        remove_outbox(work.batch.pk)  # what an earlier attempt left
     with draft_outbox(work.batch.pk) as draft:
         study = import_study(work, recipe)
         made = _deidentify(work, study, recipe, draft) if study.numbers else None
@@ -99,7 +101,7 @@ def fail(work: Work, error: SenditError, **where: str) -> None:
     with transaction.atomic():
         _finish_as(work, State.ERROR, errors=errors, has_error=True)
         events.record("batch.failed", work.batch.pk, state=work.lease.job.working, code=error.code, **where)
-    remove_outbox(work.batch.pk)
+        remove_outbox(work.batch.pk)
 
 
 def _finish_as(work: Work, state: State, **results: Any) -> None:

@@ -13,10 +13,14 @@ from django.conf import settings
 from pydicom import dcmread
 from pydicom.filebase import DicomBytesIO
 
-from sendit.errors import ServiceDown, ServiceRefused
+from sendit.errors import DataFault, ServiceDown, ServiceRefused
 from sendit.pipeline import intake, wiring
 from sendit.pipeline.archive import read_member
+from sendit.pipeline.leases import Job, LeaseLost, claim
 from sendit.pipeline.models import Batch, BatchIdentifiers, Event, Image
+from sendit.pipeline.runner import attempt
+from sendit.pipeline.stages import processing
+from sendit.pipeline.stages.work import Work
 from tests.phantoms import accession_number, leaks_in, patient_id, uid
 from tests.site import Site
 
@@ -369,3 +373,19 @@ def test_the_history_of_a_batch_is_told_in_order(site: Site) -> None:
         "batch.claimed",
         "batch.delivered",
     ]
+
+
+def test_a_worker_that_lost_its_lease_harms_nothing_of_the_next_ones(site: Site) -> None:
+    site.study(images=2)
+    (pk,) = site.queue()
+    zombie = claim(pk, Job.PROCESS)
+    assert zombie
+    Batch.objects.update(lease_expires_at=zombie.batch.created_at)
+    heir = attempt(pk, Job.PROCESS)
+    assert heir
+    before = {path: path.read_bytes() for path in (settings.OUTBOX / str(pk)).iterdir()}
+    for steps in (processing.process, lambda work: processing.fail(work, DataFault("MixedPatients"))):
+        with pytest.raises(LeaseLost):
+            steps(Work(zombie))
+    assert {path: path.read_bytes() for path in (settings.OUTBOX / str(pk)).iterdir()} == before
+    assert Batch.objects.get().state == "DONEPROCESSING" and Image.objects.filter(outcome="delivered").count() == 2

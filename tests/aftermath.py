@@ -1,0 +1,60 @@
+"""What must be true after any fault, and how faults are done to processes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+from pathlib import Path
+
+from django.conf import settings
+
+from tests.site import Site
+
+LOCKS = (".migrate.lock", ".lock", ".reading")
+
+
+def everything_is_right(site: Site, images: int) -> None:
+    """Every batch is DONE, each archive and row is there once with the right bytes, and nothing else is."""
+    from sendit.pipeline import wiring
+    from sendit.pipeline.archive import read_member
+    from sendit.pipeline.models import Batch
+
+    for batch in Batch.objects.order_by("pk"):
+        assert batch.state == "DONE", batch.errors
+        assert batch.found == batch.delivered + batch.filtered + batch.errored == batch.images.count() == images
+        content = wiring.object_store().read(batch.object_name, 0, batch.archive_bytes)
+        for image in batch.images.all():
+            name, data = read_member(lambda o, n, of=content: of[o : o + n], image.offset, image.length)
+            assert (name, hashlib.sha256(data).hexdigest()) == (image.member, image.sha256)
+        rows = wiring.warehouse().query(
+            f"SELECT count(*), count(DISTINCT member) FROM instance WHERE batch = {batch.pk}"
+        )
+        assert rows.rows[0] == (images, images)
+    batches = Batch.objects.count()
+    assert wiring.warehouse().query("SELECT count(*), count(DISTINCT batch) FROM dicom").rows[0] == (batches, batches)
+    assert leftovers(site) == []
+
+
+def leftovers(site: Site) -> list[str]:
+    """Temporary files, and what waits for delivery."""
+    hidden = [path for path in site.var.rglob(".*") if path.is_file() and path.name not in LOCKS]
+    drafts = list(site.var.rglob("*.tmp"))
+    incoming = [path for folder in site.var.rglob(".incoming") for path in folder.iterdir()]
+    return sorted(str(path.relative_to(site.var)) for path in {*hidden, *drafts, *incoming, *settings.OUTBOX.iterdir()})
+
+
+def descendants_of(pid: int) -> list[int]:
+    """Its children and theirs: the nursery and the workers."""
+    try:
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+    return [*children, *(grandchild for child in children for grandchild in descendants_of(child))]
+
+
+def kill(pid: int, number: int = signal.SIGKILL) -> None:
+    """Send a signal to a process that may be gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
