@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from typing import Any
 
 import duckdb
 import pytest
-from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 from django.test import override_settings
