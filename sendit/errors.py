@@ -175,7 +175,6 @@ CODES: dict[str, ErrorCode] = {
         BadIdentityRequest=("An id to be replaced is blank, or a timestamp is none.", "Look at the batch's images."),
         ObjectConflict=("Other bytes stand under the object's name.", "Find out which of the two is right."),
         NoSuchObject=("The store has no such object, or it is shorter.", "Look at the batch's delivery."),
-        LoadConflict=("Other rows were loaded under this load id.", "Find out which of the two are right."),
     ),
     **_codes(
         "BrokenPromise",

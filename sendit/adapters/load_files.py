@@ -10,9 +10,7 @@ compacted/<name>.merging     the same list while the loads' own files are still 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +49,7 @@ class LoadFiles:
             own = {path.stem: path for path in self._folder.glob("*.parquet")}
             compacted = sorted(self._compacted.glob("*.parquet"))
             for path in compacted:
-                for load_id, _ in _listed(path.with_suffix(".merging")):
+                for load_id in _listed(path.with_suffix(".merging")):
                     own.pop(load_id, None)
             yield [*compacted, *(own[load_id] for load_id in sorted(own))]
 
@@ -59,13 +57,11 @@ class LoadFiles:
         """How many loads have a file of their own."""
         return sum(1 for _ in self._folder.glob("*.parquet"))
 
-    def take_in(self, rows: Path, load_id: str) -> bool:
-        """Keep a copy of the file as the load's, or find that it is kept already; False if another one is."""
+    def take_in(self, rows: Path, load_id: str) -> None:
+        """Keep a copy of the file as the load's, unless one is kept already."""
         with self._lock(".lock"):
-            loaded = self._digest_of(load_id)
-            if loaded is None:
+            if not self._knows(load_id):
                 self._copy(rows, self._own(load_id))
-            return loaded in (None, _sha256(rows))
 
     def compact(self, most: int, merge: Merge) -> int:
         """Merge up to `most` loads' own files into one; returns how many. What was begun before is finished first."""
@@ -86,7 +82,7 @@ class LoadFiles:
         merged, listed = self._folder / ".merged.rows", self._folder / ".merged.loads"
         merged.unlink(missing_ok=True)
         merge(own, merged)
-        listed.write_text("".join(f"{path.stem} {_sha256(path)}\n" for path in own))
+        listed.write_text("".join(f"{path.stem}\n" for path in own))
         place(listed, target.with_suffix(".merging"))
         merged.chmod(0o400)
         place(merged, target)
@@ -98,22 +94,17 @@ class LoadFiles:
                 merging.unlink()
                 continue
             with self._lock(".reading"), self._lock(".lock"):
-                for load_id, _ in _listed(merging):
+                for load_id in _listed(merging):
                     self._own(load_id).unlink(missing_ok=True)
                 sync(self._folder)
                 os.rename(merging, merging.with_suffix(".loads"))
                 sync(self._compacted)
 
-    def _digest_of(self, load_id: str) -> str | None:
-        """The SHA-256 of what was loaded under the id."""
-        if self._own(load_id).exists():
-            return _sha256(self._own(load_id))
-        for path in self._compacted.glob("*.parquet"):
-            for listed in (path.with_suffix(".loads"), path.with_suffix(".merging")):
-                match = re.search(rf"^{re.escape(load_id)} (\w+)$", _text(listed), re.MULTILINE)
-                if match:
-                    return match[1]
-        return None
+    def _knows(self, load_id: str) -> bool:
+        """Whether anything was loaded under the id."""
+        lists = [*self._compacted.glob("*.loads")]
+        lists += [path for path in self._compacted.glob("*.merging") if path.with_suffix(".parquet").exists()]
+        return self._own(load_id).exists() or any(load_id in _listed(path) for path in lists)
 
     def _copy(self, rows: Path, target: Path) -> None:
         for left in self._incoming.iterdir():
@@ -134,9 +125,8 @@ class LoadFiles:
             yield
 
 
-def _listed(path: Path) -> list[tuple[str, str]]:
-    lines = (line.partition(" ") for line in _text(path).splitlines())
-    return [(load_id, digest) for load_id, _, digest in lines]
+def _listed(path: Path) -> list[str]:
+    return _text(path).splitlines()
 
 
 def _text(path: Path) -> str:
@@ -144,8 +134,3 @@ def _text(path: Path) -> str:
         return path.read_text()
     except FileNotFoundError:
         return ""
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -11,7 +11,7 @@ from sendit import parquet
 from sendit.adapters.load_files import LoadFiles
 from sendit.adapters.readonly_sql import Tables, merge
 from sendit.durable import disk
-from sendit.errors import BrokenPromise, Misconfigured, ServiceDown, ServiceRefused
+from sendit.errors import BrokenPromise, Misconfigured, ServiceDown
 from sendit.ports import TABLES, QueryResult
 
 MOST_LOADS = 2000
@@ -38,12 +38,13 @@ class ParquetWarehouse:
             raise Misconfigured("BadSetting", subject="SENDIT_VAR: a folder without * and ? in its path")
 
     def load(self, table: str, rows: Path, load_id: str) -> int:
-        """Load a Parquet file in the table's schema once. Returns its rows, loaded now or before.
+        """Load a Parquet file in the table's schema once. Returns its rows.
+
+        Under a load id that is known nothing is added and nothing is changed: it is the name of an archive, and the
+        object store has made sure that the archive is the same.
 
         Raises
         ------
-        ServiceRefused
-            `LoadConflict`: another file was loaded under this load id; that one stays.
         BrokenPromise
             `RowsFile`: the file is not in the table's schema. `LoadName`: no such table, or a load id that cannot be.
         ServiceDown
@@ -53,8 +54,7 @@ class ParquetWarehouse:
             raise BrokenPromise("LoadName")
         with disk("warehouse"):
             count = parquet.count_rows(rows, TABLES[table])
-            if not self._files(table).take_in(rows, load_id):
-                raise ServiceRefused("LoadConflict")
+            self._files(table).take_in(rows, load_id)
         return count
 
     def query(self, sql: str) -> QueryResult:
