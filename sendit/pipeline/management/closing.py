@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from django.db.models import Count
+
 from sendit.errors import CODES
 from sendit.pipeline.management.shell import NEEDS_A_LOOK, counted
-from sendit.pipeline.models import Batch
+from sendit.pipeline.models import Batch, BatchQuerySet
 from sendit.pipeline.progress import Tally
 from sendit.pipeline.states import WAITING, State
 
@@ -26,16 +28,17 @@ def summary(ended: Mapping[int, str], tally: Tally) -> Iterator[str]:
 
 
 def _reasons(ended: Mapping[int, str]) -> Iterator[str]:
-    """Why batches of this call are errors, or wait."""
-    batches = Batch.objects.filter(pk__in=sorted(ended)[:BATCHES_NAMED])
-    failed = Counter(
-        code for batch in batches.filter(state=State.ERROR) for code in {one["code"] for one in batch.errors}
-    )
-    for code, count in failed.most_common():
+    """Why batches of this call are errors, and why any batch waits."""
+    failed = Batch.objects.filter(pk__in=sorted(ended)[:BATCHES_NAMED], state=State.ERROR)
+    codes = Counter(code for batch in failed for code in {one["code"] for one in batch.errors})
+    for code, count in codes.most_common():
         yield f"{counted(count, 'batch', 'batches')} in ERROR, {_sentences(code)} Then: `sendit retry`."
-    waiting = Counter(batches.filter(state__in=WAITING).exclude(waits_for="").values_list("waits_for", flat=True))
-    for code, count in waiting.most_common():
+    for code, count in _postponed().values_list("waits_for").annotate(Count("pk")):
         yield f"{counted(count, 'batch waits', 'batches wait')}, {_sentences(code)}"
+
+
+def _postponed() -> BatchQuerySet:
+    return Batch.objects.filter(state__in=WAITING).exclude(waits_for="").order_by()
 
 
 def _sentences(code: str) -> str:
@@ -44,6 +47,5 @@ def _sentences(code: str) -> str:
 
 
 def exit_code(ended: Mapping[int, str]) -> int:
-    """0, or 1 where a batch of this call is in ERROR or waits for something."""
-    waits = Batch.objects.filter(pk__in=sorted(ended)[:BATCHES_NAMED], state__in=WAITING).exclude(waits_for="").exists()
-    return NEEDS_A_LOOK if waits or State.ERROR in ended.values() else 0
+    """0, or 1 where a batch of this call is in ERROR or any waits for something."""
+    return NEEDS_A_LOOK if State.ERROR in ended.values() or _postponed().exists() else 0
