@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -510,17 +509,3 @@ def nested_fragments_end(buf: bytes, pos: int, end: int, encoding: Encoding) -> 
         if tag != ITEM or size == UNDEFINED:
             raise DataFault("BadSequence")
         pos = begin + size
-
-
-def in_order(buf: bytes, pos: int, end: int, encoding: Encoding, depth: int) -> bytes:
-    """The elements of one dataset in ascending order of tags; DataFault when a tag stands twice (PS3.5 7.1)."""
-    spans = []
-    while pos < end:
-        after = element_end(buf, pos, end, encoding, depth)
-        spans.append((encoding.tag(buf[pos : pos + 4]), pos, after))
-        pos = after
-    spans.sort()
-    for (tag, _, _), (following, _, _) in pairwise(spans):
-        if tag == following:
-            raise DataFault("DuplicateElement", tag=tag)
-    return b"".join(buf[begin:after] for _, begin, after in spans)

@@ -25,10 +25,10 @@ from sendit.deid.elements import (
     Source,
     element_end,
     fragments_end,
-    in_order,
     long_length,
     value_span,
 )
+from sendit.deid.ordering import ITEM_BEGINS, in_order, items_in_order
 from sendit.deid.plan import NO_TAG, Level
 from sendit.deid.stretches import Stretch, Trace
 from sendit.deid.values import BYTES_VRS
@@ -154,10 +154,10 @@ class Rewriter:
         Handed to the recipe's `func:` callables.
     """
 
-    __slots__ = ("_job", "_orders", "_source", "_trace")
+    __slots__ = ("_job", "_source", "_trace")
 
-    def __init__(self, source: Source, job: Job, *, orders: bool = False) -> None:
-        self._source, self._job, self._orders = source, job, orders
+    def __init__(self, source: Source, job: Job) -> None:
+        self._source, self._job = source, job
         self._trace: Trace | None = None
 
     def root(self, level: Level, start: int, window: bytes = b"") -> list[bytes | Bulk]:
@@ -169,18 +169,14 @@ class Rewriter:
             return self._root(level, start, window)
         except Disorder:
             return self._ordered_root(level, start)
-        except ItemDisorder:
-            # From now on every item is put in order before it is walked. To walk it first and see would take twice the
-            # time at each depth.
-            return Rewriter(self._source, self._job, orders=True).root(level, start)
 
     def _ordered_root(self, level: Level, start: int) -> list[bytes | Bulk]:
         if self._source.size - start > HEADER_LIMIT:
             raise DataFault("TooLarge")
         data = self._source.read(start, self._source.size - start)
-        ordered = BytesSource(in_order(data, 0, len(data), level.encoding, 0))
+        ordered = BytesSource(in_order(data, level.encoding))
         try:
-            pieces = Rewriter(ordered, self._job, orders=True)._root(level, 0)
+            pieces = Rewriter(ordered, self._job)._root(level, 0)
         except Disorder:
             raise DataFault("BadElement") from None
         return [p.head + ordered.read(p.offset, p.length) if isinstance(p, Bulk) else p for p in pieces]
@@ -221,7 +217,7 @@ class Rewriter:
         dataset = Dataset(level)
         dataset.last = first - 1
         dataset.pass_additions(dataset.last)
-        Rewriter(BytesSource(elements), NoJob(), orders=self._orders)._walk(dataset, elements, 0, len(elements), 0)
+        Rewriter(BytesSource(elements), NoJob())._walk(dataset, elements, 0, len(elements), 0)
         return dataset.joined()
 
     # ------------------------------------------------------------------------------------------ one dataset
@@ -418,9 +414,17 @@ class Rewriter:
             raise DataFault("TooDeep", tag=deed.tag)
         encoding = IMPLICIT_LE if deed.vr == "UN" else level.encoding
         limit = end if size == UNDEFINED else begin + size
-        if deed.vr == "UN" and size != UNDEFINED and buf[begin : begin + 4] != b"\xfe\xff\x00\xe0":
+        if deed.vr == "UN" and size != UNDEFINED and buf[begin : begin + 4] != ITEM_BEGINS:
             return None, limit
-        items, after = self._items(level, deed.tag, encoding, buf, begin, limit, size == UNDEFINED, depth)
+        try:
+            items, after = self._items(level, deed.tag, encoding, buf, begin, limit, size == UNDEFINED, depth)
+        except ItemDisorder:
+            if depth:  # the outermost sequence is put in order as a whole, so that all is walked at most twice
+                raise
+            ordered, after = items_in_order(buf, begin, limit, encoding, delimited=size == UNDEFINED)
+            items, _ = self._items(level, deed.tag, encoding, ordered, 0, len(ordered), size == UNDEFINED, depth)
+            if items is None:
+                items = ordered[: -8 if size == UNDEFINED else None]
         if items is None:
             return None, after
         if size != UNDEFINED:
@@ -450,8 +454,6 @@ class Rewriter:
         return b"".join(out) if changed else None, pos
 
     def _item(self, level: Level, buf: bytes, begin: int, end: int, size: int, depth: int) -> tuple[bytes | None, int]:
-        if self._orders:
-            return self._ordered_item(level, buf, begin, end, size, depth)
         dataset = Dataset(level)
         after = self._walk(dataset, buf, begin, end, None, depth + 1)
         ended = buf[after - 8 : after - 4] == _mark(ITEM_END, level.encoding) if size == UNDEFINED else after == end
@@ -459,18 +461,6 @@ class Rewriter:
             raise DataFault("BadSequence")
         dataset.add_below(NO_TAG)
         return (dataset.joined() if dataset.changed else None), after
-
-    def _ordered_item(
-        self, level: Level, buf: bytes, begin: int, end: int, size: int, depth: int
-    ) -> tuple[bytes | None, int]:
-        after = end
-        if size == UNDEFINED:
-            after, end = _delimited_item(buf, begin, end, level.encoding, depth)
-        ordered = in_order(buf, begin, end, level.encoding, depth)
-        dataset = Dataset(level)
-        self._walk(dataset, ordered, 0, len(ordered), None, depth + 1)
-        dataset.add_below(NO_TAG)
-        return dataset.joined(), after
 
 
 def _flush(out: list[Piece], buf: bytes, run: int, pos: int) -> None:
@@ -490,12 +480,3 @@ def _item(content: bytes, encoding: Encoding, *, delimited: bool) -> bytes:
     size = UNDEFINED if delimited else len(content)
     start = _mark(ITEM, encoding) + struct.pack(encoding.order + "I", size)
     return start + content + (_delimiter(ITEM_END, encoding) if delimited else b"")
-
-
-def _delimited_item(buf: bytes, pos: int, end: int, encoding: Encoding, depth: int) -> tuple[int, int]:
-    """Where an item of undefined length ends, with and without its delimiter."""
-    while True:
-        tag, _, begin, _ = value_span(buf, pos, end, encoding)
-        if tag == ITEM_END:
-            return begin, pos
-        pos = element_end(buf, pos, end, encoding, depth)
