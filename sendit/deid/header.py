@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
 from pydicom.datadict import tag_for_keyword
@@ -91,6 +91,12 @@ class Header:
             return ("…",) * len(self.items(name))
         found = values.read_values(self._buf[begin:end], vr, self._encoding.order, self._encodings)
         return tuple(value if isinstance(value, str) else str(value) for value in found)
+
+    def encoded(self, tags: Sequence[int]) -> Hashable:
+        """Some attributes as they are encoded: headers that are alike in this are alike in what those say."""
+        spans, buf, meta = self._spans, self._buf, self.meta
+        found = [(s[0], s[1], buf[s[2] : s[3]]) if (s := spans.get(tag)) else meta.get(tag) for tag in tags]
+        return self._encoding, self._encodings, tuple(found)
 
     def text(self, name: int | str) -> str:
         """The element's values joined by backslashes; "" when it is absent."""

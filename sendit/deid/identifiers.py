@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from sendit.deid.header import Header
@@ -13,6 +14,9 @@ ID_TAGS = (0x00100020, 0x00101000, 0x00080050, 0x00101090, 0x00380010, 0x0010010
 """Patient ID, Other Patient IDs, Accession Number, Medical Record Locator, Admission ID, order numbers."""
 BIRTH_DATE, ADDRESS, TELEPHONE = 0x00100030, 0x00101040, 0x00102154
 OTHER_IDS = 0x00101002
+
+TAGS = (*NAME_TAGS, *ID_TAGS, BIRTH_DATE, ADDRESS, TELEPHONE, OTHER_IDS)
+"""All of them."""
 
 SHORTEST_NAME, SHORTEST_ID = 3, 4
 """Shorter ones cannot be told from ordinary words and numbers, and are not searched for."""
@@ -42,6 +46,27 @@ def extract(header: Header) -> list[Identifier]:
     found += [Identifier("phone", value) for value in header.get(TELEPHONE) or () if len(re.sub(r"\D", "", value)) >= 6]
     found += [Identifier("address", part) for part in _lines(header.text(ADDRESS))]
     return list(dict.fromkeys(found))
+
+
+class Collected:
+    """The identifiers of many headers, each once; most of a study's are alike."""
+
+    __slots__ = ("_found", "_seen")
+
+    def __init__(self) -> None:
+        self._found: dict[Identifier, None] = {}
+        self._seen: set[Hashable] = set()
+
+    def add(self, header: Header) -> None:
+        """Take in a header's."""
+        key = header.encoded(TAGS)
+        if key not in self._seen:
+            self._seen.add(key)
+            self._found.update(dict.fromkeys(extract(header)))
+
+    def all(self) -> tuple[Identifier, ...]:
+        """What was found, in order."""
+        return tuple(self._found)
 
 
 def _words(text: str, shortest: int) -> list[str]:

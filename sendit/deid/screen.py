@@ -5,11 +5,12 @@ Reads a header through `HeaderValues`; decodes nothing and looks at no pixel.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from sendit.deid.filters import Check, Criterion, Filter, Label, Question, Region, RegionsFrom
+from sendit.deid.header import Header
 from sendit.deid.recipe import Recipe
 
 
@@ -48,6 +49,35 @@ class Verdict:
     group: str = ""
     reason: str = ""
     coordinates: tuple[Region, ...] = ()
+
+
+class Screen:
+    """A recipe's filters for many images: what was said of one is said of all that are alike in what is asked."""
+
+    REMEMBERED = 4096
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._tags = tuple(sorted({tag for rules in recipe.filters for label in rules.labels for tag in _asked(label)}))
+        self._verdicts: dict[Hashable, Verdict] = {}
+
+    def verdict(self, header: Header) -> Verdict:
+        """As `screen`."""
+        key = header.encoded(self._tags)
+        if key not in self._verdicts:
+            if len(self._verdicts) >= self.REMEMBERED:
+                self._verdicts.clear()
+            self._verdicts[key] = screen(header, self._recipe)
+        return self._verdicts[key]
+
+
+def _asked(label: Label) -> Iterator[int]:
+    for check in label.checks:
+        for question in check.questions:
+            yield from question.tags
+    for region in label.regions:
+        if isinstance(region, RegionsFrom):
+            yield region.tag
 
 
 def screen(header: HeaderValues, recipe: Recipe) -> Verdict:

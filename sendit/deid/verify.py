@@ -184,7 +184,7 @@ class Verifier:
             if described.json:
                 parts.append(described.json)
             wanted.update(described.wanted)
-        return Instance.of(wanted, syntax_uid, "{" + ",".join(parts) + "}")
+        return Instance.of(wanted, syntax_uid, tuple(parts))
 
 
 def _search(value: bytes, tag: int, vr: str, suspected: Iterable[Needle]) -> None:
@@ -229,7 +229,8 @@ _NUMBER_FIELDS = frozenset({"series_number", "instance_number", "rows", "columns
 class Instance:
     """What an output says of itself; texts are "" and numbers None where it says nothing.
 
-    `header_json` is the header as DICOM JSON (PS3.18 Annex F), without bulk data.
+    `header_parts` are runs of the header's members as DICOM JSON (PS3.18 Annex F), without bulk data, in order; the
+    images of a study have most of them in common.
     """
 
     sop_class_uid: str = ""
@@ -248,14 +249,19 @@ class Instance:
     patient_age: str = ""
     study_description: str = ""
     series_description: str = ""
-    header_json: str = field(default="{}", repr=False)
+    header_parts: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def header_json(self) -> str:
+        """The header as DICOM JSON."""
+        return "{" + ",".join(self.header_parts) + "}"
 
     @classmethod
-    def of(cls, wanted: dict[int, str], syntax_uid: str, header_json: str) -> Instance:
+    def of(cls, wanted: dict[int, str], syntax_uid: str, header_parts: tuple[str, ...]) -> Instance:
         """An instance of values by tag."""
         texts = {name: wanted.get(tag, "") for name, tag in WANTED.items() if name not in _NUMBER_FIELDS}
         numbers = {name: _whole(wanted.get(WANTED[name], "")) for name in _NUMBER_FIELDS}
-        return cls(transfer_syntax_uid=syntax_uid, header_json=header_json, **texts, **numbers)  # type: ignore[arg-type]
+        return cls(transfer_syntax_uid=syntax_uid, header_parts=header_parts, **texts, **numbers)  # type: ignore[arg-type]
 
 
 def _whole(text: str) -> int | None:

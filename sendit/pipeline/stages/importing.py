@@ -15,10 +15,10 @@ from django.conf import settings
 from pydicom.datadict import tag_for_keyword
 
 from sendit.deid.header import Header, read_header
-from sendit.deid.identifiers import Identifier, extract
+from sendit.deid.identifiers import Collected, Identifier
 from sendit.deid.phi import Phi
 from sendit.deid.recipe import Recipe
-from sendit.deid.screen import screen
+from sendit.deid.screen import Screen
 from sendit.errors import DataFault
 from sendit.pipeline import wiring
 from sendit.pipeline.folders import REFUSED, WITHHELD_COPY, WITHHELD_DICOMDIR, WITHHELD_LINK, Kind
@@ -66,8 +66,8 @@ def import_study(work: Work, recipe: Recipe) -> Study:
     DataFault
         The folder as a whole is not one study: MixedPatients, MixedStudies, MissingPatientID, NothingReadable.
     """
-    identifiers: dict[Identifier, None] = {}
-    found = list(_read_all(work, recipe, identifiers))
+    identifiers = Collected()
+    found = list(_read_all(work, Screen(recipe), identifiers))
     _ensure_one_study(found)
     named = list(_with_patient(work, found))
     passed = [facts for facts in named if facts.passed]
@@ -77,7 +77,7 @@ def import_study(work: Work, recipe: Recipe) -> Study:
         item_id=Phi(_first(facts.item_id for facts in found) or os.path.basename(work.folder)),
         birth_date=Phi(_first(facts.birth_date for facts in named)),
         study_date=Phi(_first(date for dates in zip(*(facts.dates for facts in found), strict=True) for date in dates)),
-        identifiers=tuple(identifiers),
+        identifiers=identifiers.all(),
         numbers=tuple(facts.number for facts in left),
         withheld_series=frozenset(
             wiring.pseudonyms().uid(facts.series_instance_uid) for facts in found if not facts.passed
@@ -85,7 +85,7 @@ def import_study(work: Work, recipe: Recipe) -> Study:
     )
 
 
-def _read_all(work: Work, recipe: Recipe, identifiers: dict[Identifier, None]) -> Iterator[Facts]:
+def _read_all(work: Work, screen: Screen, identifiers: Collected) -> Iterator[Facts]:
     for number, entry in enumerate(work.entries, 1):
         work.lease.check()
         if entry.kind is Kind.LINK_INSIDE:
@@ -93,18 +93,18 @@ def _read_all(work: Work, recipe: Recipe, identifiers: dict[Identifier, None]) -
         elif entry.kind in REFUSED:
             work.ledger.fail(number, DataFault(REFUSED[entry.kind]), work.stage)
         else:
-            yield from _read(work, number, recipe, identifiers)
+            yield from _read(work, number, screen, identifiers)
 
 
-def _read(work: Work, number: int, recipe: Recipe, identifiers: dict[Identifier, None]) -> Iterator[Facts]:
+def _read(work: Work, number: int, screen: Screen, identifiers: Collected) -> Iterator[Facts]:
     try:
         header = read_header(work.path(number))
         if header.sop_class_uid == MEDIA_STORAGE_DIRECTORY:
             work.ledger.filter(number, WITHHELD_DICOMDIR)
             return
-        verdict = screen(header, recipe)
+        verdict = screen.verdict(header)
         facts = _facts(number, header, verdict.passed)
-        identifiers.update(dict.fromkeys(extract(header)))
+        identifiers.add(header)
     except DataFault as fault:
         work.ledger.fail(number, fault, work.stage)
     except OSError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from pydicom.datadict import keyword_for_tag
@@ -17,17 +18,26 @@ class Summary:
         self.images = 0
         self._first = Instance()
         self._shared: dict[str, Any] = {}
+        self._parts: set[str] = set()
         self._series: dict[str, dict[str, Any]] = {}
 
     def add(self, instance: Instance) -> None:
         """Count an image in."""
-        header = json.loads(instance.header_json)
-        if self.images:
-            self._shared = {tag: value for tag, value in self._shared.items() if header.get(tag) == value}
+        parts = set(instance.header_parts)
+        if not self.images:
+            self._first, self._shared = instance, json.loads(instance.header_json)
         else:
-            self._first, self._shared = instance, header
+            self._keep_shared(self._parts, parts)
+        self._parts = parts
         self.images += 1
         self._series.setdefault(instance.series_instance_uid, _series(instance))["images"] += 1
+
+    def _keep_shared(self, before: set[str], parts: set[str]) -> None:
+        """Strike what an image says otherwise than the one before; only where the two differ are they looked into."""
+        other = _members(parts - before)
+        for tag in _members(before - parts):
+            if tag in self._shared and other.get(tag) != self._shared[tag]:
+                del self._shared[tag]
 
     def row(self, withheld_series: frozenset[str]) -> dict[str, Any]:
         """The columns that the images decide; `withheld_series` are pseudonymous UIDs."""
@@ -49,6 +59,11 @@ class Summary:
             "image_count": self.images,
             "series_count": len(self._series),
         }
+
+
+def _members(parts: Iterable[str]) -> dict[str, Any]:
+    members: dict[str, Any] = json.loads("{" + ",".join(parts) + "}")
+    return members
 
 
 def iso_date(text: str) -> str | None:
