@@ -14,14 +14,16 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from django.db import connection
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import BooleanField, Count, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from sendit.errors import CODES
-from sendit.pipeline.models import Batch, Image, Outcome
+from sendit.pipeline.models import Batch, Event, Image, Outcome
 from sendit.pipeline.states import TERMINAL, WAITING, WORKING, State
 
-RECENT_FILES = 500_000
+RECENT_FILES = 200_000
 """Rules and codes of files are counted over so many of the newest files."""
 
 RECENT_BATCHES = 1_000
@@ -224,9 +226,10 @@ def _reasons(floor: int) -> Iterator[Reason]:
 def _tally(outcome: Outcome, field: str, floor: int) -> Iterator[tuple[str, int]]:
     """How many of the newest files have each value of an indexed field.
 
-    It goes from value to value in the index, for there are few values and may be millions of files.
+    It goes from value to value in the index, for there are few values and may be millions of files. The outcome is a
+    literal: compared with a bound parameter, SQLite would look up each file to see what the index has said already.
     """
-    files, value = Image.objects.filter(outcome=outcome), ""
+    files, value = Image.objects.filter(RawSQL(f"outcome = '{outcome}'", (), BooleanField())), ""
     while next_values := files.filter(**{f"{field}__gt": value}).order_by(field).values_list(field, flat=True)[:1]:
         value = next_values[0]
         if number := files.filter(pk__gt=floor, **{field: value}).count():
@@ -255,8 +258,15 @@ COLUMNS = (
 def process_times() -> Iterator[tuple[str, ...]]:
     """One row a batch, in the order of `COLUMNS`; what a batch has not come to yet is blank."""
     fields = [field.name for field in dataclasses.fields(_Times)]
-    for values in Batch.objects.order_by("pk").values_list(*fields).iterator(chunk_size=2000):
+    claims = Event.objects.filter(batch=OuterRef("pk"), name__in=CLAIMS, fields__state=State.PROCESSING)
+    number = Subquery(claims.order_by().values("batch").annotate(number=Count("pk")).values("number"))
+    batches = Batch.objects.order_by("pk").annotate(claims=Coalesce(number, 0))
+    for values in batches.values_list(*fields).iterator(chunk_size=2000):
         yield tuple(_text(value) for value in _Times(*values).row())
+
+
+CLAIMS = ("batch.claimed", "batch.taken_over")
+"""Events of a worker that takes a batch up."""
 
 
 @dataclass(slots=True)
@@ -277,7 +287,7 @@ class _Times:
     filtered: int
     errored: int
     has_error: bool
-    attempts: int
+    claims: int
 
     def row(self) -> tuple[object, ...]:
         """The values of `COLUMNS`."""
@@ -302,7 +312,7 @@ class _Times:
             self.has_error,
             self.delivered / seconds if seconds else None,
             megabytes / seconds if seconds else None,
-            self.attempts,
+            self.claims,
             self.archive_bytes / MEGABYTE,
         )
 

@@ -177,7 +177,7 @@ def _folders(folders: Folders) -> str:
             (folders.not_taken, "not taken yet"),
             (folders.being_written, "still being written (.tmp)"),
             (folders.marked_failed, "marked .err"),
-            (folders.missing, "data folders missing"),
+            (folders.missing, "missing: see the settings of the data folders"),
         )
         if number
     ]
