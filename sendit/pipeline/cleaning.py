@@ -27,7 +27,7 @@ from sendit.durable import sync
 from sendit.errors import DataFault, SenditError
 from sendit.pipeline import events, wiring
 from sendit.pipeline.aftercare import mark_changed
-from sendit.pipeline.folders import fingerprint, list_folder
+from sendit.pipeline.folders import Entry, fingerprint, list_folder
 from sendit.pipeline.models import Batch, BatchIdentifiers, Event
 from sendit.pipeline.processes import is_known_dead
 from sendit.pipeline.states import TERMINAL, State
@@ -120,6 +120,7 @@ def _size(folder: Path) -> tuple[int, int]:
 
 # ---------------------------------------------------------------------------------------------- originals
 
+CHANGED = "the folder is not what was processed"
 CHECKED, DELETED = ".sendit-checked.", ".sendit-deleted."
 """A folder that is to go is first renamed beside itself, so that nobody writes to it unseen while it is compared a last
 time, and so that a deletion that was cut short is told from a folder that was changed. Dot-folders are no studies."""
@@ -172,6 +173,10 @@ class _Places:
         folder, mark = Path(batch.folder.reveal()), batch.folder_digest[:24]
         return cls(folder, folder.with_name(CHECKED + mark), folder.with_name(DELETED + mark))
 
+    def exist(self) -> bool:
+        """Whether the folder is at any of them."""
+        return any(path.exists() for path in (self.folder, self.checked, self.deleted))
+
     def put_back(self) -> None:
         """Of one whose comparison was cut short."""
         if self.checked.exists() and not self.folder.exists():
@@ -182,7 +187,7 @@ class _Places:
 def _doubt(batch: Batch, content: str) -> str:
     """Why the originals may still be needed."""
     if content != batch.fingerprint:
-        return "the folder is not what was processed"
+        return CHANGED
     try:
         stored = _stored_crc32c(batch)
     except SenditError as error:
@@ -204,17 +209,25 @@ def _compare_and_delete(batch: Batch, places: _Places) -> str:
     if not Batch.objects.filter(pk=batch.pk, state=State.DONE, has_error=False).exists():
         return "the batch is not DONE without an error any more"
     try:
+        entries = list_folder(str(places.folder))
         places.folder.rename(places.checked)
         sync(places.folder.parent)
-        entries = list_folder(str(places.checked))
-        if fingerprint(entries) != batch.fingerprint:
+        if fingerprint(entries) != batch.fingerprint or not _is_same(entries, list_folder(str(places.checked))):
             places.put_back()
+            entries = list_folder(str(places.folder))
             mark_changed(batch.pk, fingerprint(entries), len(entries))
-            return "the folder is not what was processed"
+            return CHANGED
         places.checked.rename(places.deleted)
-    except OSError as error:
+    except (OSError, DataFault) as error:
         return _refusal(error)
     return _delete(batch, places)
+
+
+def _is_same(before: list[Entry], after: list[Entry]) -> bool:
+    """Whether two listings are, but for where links lead: that changes with the folder's name."""
+    return [(entry.name, entry.size_bytes, entry.modified_ns) for entry in before] == [
+        (entry.name, entry.size_bytes, entry.modified_ns) for entry in after
+    ]
 
 
 def _delete(batch: Batch, places: _Places) -> str:
@@ -228,8 +241,10 @@ def _delete(batch: Batch, places: _Places) -> str:
     return ""
 
 
-def _refusal(error: OSError) -> str:
+def _refusal(error: OSError | DataFault) -> str:
     """Without the path."""
+    if isinstance(error, DataFault):
+        return str(error)
     return f"the operating system says {errno.errorcode.get(error.errno or 0, 'no')}"
 
 
@@ -238,7 +253,7 @@ def _refusal(error: OSError) -> str:
 
 def _purge(batch: Batch) -> str:
     """What says where originals are is needed as long as these are to be deleted."""
-    if settings.ORIGINALS == "delete" and Path(batch.folder.reveal()).exists():
+    if settings.ORIGINALS == "delete" and _Places.of(batch).exist():
         return "its originals are still there"
     with transaction.atomic():
         BatchIdentifiers.objects.filter(batch=batch).delete()
