@@ -31,7 +31,7 @@ demo: setup ## a dozen studies through the whole job, explained
 	@$(BIN)/python -m demo
 
 test: setup ## all tests
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
 docs: setup ## write docs/settings.md and docs/errors.md from the code
 	@SENDIT_VAR=$(SCRATCH) $(BIN)/python docs/generate.py

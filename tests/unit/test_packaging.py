@@ -11,6 +11,7 @@ import pytest
 
 import sendit
 
+pytestmark = pytest.mark.xdist_group("wheel")  # built once
 ROOT = Path(__file__).parents[2]
 
 
