@@ -9,13 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sendit.deid.description import Instance
     from sendit.deid.engine import DeidentifiedImage, Deidentifier, deidentify
     from sendit.deid.header import Header, read_header
     from sendit.deid.identifiers import Identifier
     from sendit.deid.phi import Phi
     from sendit.deid.pseudonyms import Pseudonyms
     from sendit.deid.recipe import Recipe, load_recipe
-    from sendit.deid.verify import Instance
 
 __all__ = [
     "DeidentifiedImage",
@@ -36,7 +36,7 @@ _HOMES = {
     "Deidentifier": "engine",
     "Header": "header",
     "Identifier": "identifiers",
-    "Instance": "verify",
+    "Instance": "description",
     "Phi": "phi",
     "Pseudonyms": "pseudonyms",
     "Recipe": "recipe",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sendit.deid.datasets import read_dataset
+from sendit.deid.description import Describer, Instance
 from sendit.deid.elements import (
     CHUNK,
     EXPLICIT_LE,
@@ -25,7 +26,7 @@ from sendit.deid.plan import Plan
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe import Recipe, load_recipe, parse_recipe
 from sendit.deid.rewrite import Bulk, Rewriter
-from sendit.deid.verify import Instance, Verifier
+from sendit.deid.verify import Verifier
 from sendit.errors import DataFault
 
 IMPLEMENTATION_CLASS_UID = "2.25.182110035787192016398455469105522174389"
@@ -57,7 +58,7 @@ class Deidentifier:
         self._recipe, self._pseudonyms, self._variables = recipe, pseudonyms, dict(variables or {})
         self._plans: dict[frozenset[tuple[str, frozenset[str]]], Plan] = {}
         self._only_plan = None if recipe.uses_values else Plan(recipe, pseudonyms, self._variables)
-        self._verifier = Verifier(tuple(residuals))
+        self._verifier, self._describer = Verifier(tuple(residuals)), Describer()
 
     def deidentify(self, source: Path | str | bytes) -> DeidentifiedImage:
         """The de-identified, verified image.
@@ -90,7 +91,7 @@ class Deidentifier:
         )
         identity = self._verifier.check(pieces, part_ten.encoding, part_ten.source)
         head = _PREAMBLE + file_meta(identity.sop_class_uid, identity.sop_instance_uid, part_ten.syntax.uid)
-        return DeidentifiedImage(part_ten, head, pieces, self._verifier)
+        return DeidentifiedImage(part_ten, head, pieces, self._describer)
 
     def _plan(self, part_ten: PartTen) -> Plan:
         """The plan for an image; another one for other terms in the recipe's %values lists."""
@@ -179,10 +180,10 @@ class DeidentifiedImage:
         Bytes that it will have as a file.
     """
 
-    __slots__ = ("_head", "_instance", "_part_ten", "_pieces", "_size", "_verifier")
+    __slots__ = ("_describer", "_head", "_instance", "_part_ten", "_pieces", "_size")
 
-    def __init__(self, part_ten: PartTen, head: bytes, pieces: list[bytes | Bulk], verifier: Verifier) -> None:
-        self._part_ten, self._head, self._pieces, self._verifier = part_ten, head, pieces, verifier
+    def __init__(self, part_ten: PartTen, head: bytes, pieces: list[bytes | Bulk], describer: Describer) -> None:
+        self._part_ten, self._head, self._pieces, self._describer = part_ten, head, pieces, describer
         self._size: int | None = None
         self._instance: Instance | None = None
 
@@ -201,7 +202,7 @@ class DeidentifiedImage:
         """What the output says of itself, for the warehouse."""
         if self._instance is None:
             part_ten = self._part_ten
-            self._instance = self._verifier.instance(self._pieces, part_ten.encoding, part_ten.syntax.uid)
+            self._instance = self._describer.instance(self._pieces, part_ten.encoding, part_ten.syntax.uid)
         return self._instance
 
     def chunks(self) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from sendit.deid.description import Instance
 from sendit.deid.engine import DeidentifiedImage, Deidentifier
 from sendit.deid.header import Header, read_header
 from sendit.deid.identifiers import Identifier, extract
@@ -19,7 +20,6 @@ from sendit.deid.phi import Phi
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe import Recipe
 from sendit.deid.screen import screen
-from sendit.deid.verify import Instance
 from sendit.durable import draft_of
 from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown
 from sendit.pipeline.folders import REFUSED, WITHHELD_DICOMDIR, WITHHELD_LINK, Entry, Kind, list_folder

@@ -10,9 +10,9 @@ from typing import Any
 
 from django.conf import settings
 
+from sendit.deid.description import Instance
 from sendit.deid.engine import DeidentifiedImage, Deidentifier
 from sendit.deid.recipe import Recipe
-from sendit.deid.verify import Instance
 from sendit.errors import BrokenPromise, DataFault
 from sendit.pipeline import wiring
 from sendit.pipeline.archive import ArchiveFacts, ArchiveWriter, Member

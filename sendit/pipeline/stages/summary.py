@@ -8,7 +8,7 @@ from typing import Any
 
 from pydicom.datadict import keyword_for_tag
 
-from sendit.deid.verify import Instance
+from sendit.deid.description import Instance
 
 
 class Summary:
