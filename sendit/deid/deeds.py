@@ -8,7 +8,7 @@ from typing import Any, Protocol
 DROP, VALUE, COPY, SEQUENCE, CALL, CHARSET, BULK, PRIVATE, CREATOR, END, STRETCH = range(11)
 """What a `Deed` is, by the engine's dispatch; the two commonest first."""
 
-MEMO_ENTRIES, MEMO_VALUE_BYTES = 4096, 16 * 1024
+MEMO_ENTRIES, MEMO_VALUE_BYTES = 4096, 512
 
 
 class Job(Protocol):

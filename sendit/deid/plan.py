@@ -26,7 +26,6 @@ from sendit.deid.deeds import (
     CREATOR,
     DROP,
     END,
-    MEMO_ENTRIES,
     PRIVATE,
     SEQUENCE,
     VALUE,
@@ -67,7 +66,9 @@ class Actions(dict[bytes, "tuple[int, Deed | None]"]):
         self.level = level
 
     def __missing__(self, key: bytes) -> tuple[int, Deed | None]:
-        result = self[key] = self.level.compile(key)
+        result = self.level.compile(key)
+        if self.level.plan.remembers():
+            self[key] = result
         return result
 
 
@@ -108,7 +109,6 @@ class Level:
         self._private: dict[tuple[int, str, str | None], Deed | None] = {}
         self._additions: list[AddedElement] | None = None
         self.memory: Memory | None = None
-        plan.count()
 
     def child(self, tag: int, index: int | None, encoding: Encoding) -> Level:
         """The level of the items of the sequence `tag` (of its item `index`, where the recipe tells items apart)."""
@@ -116,7 +116,9 @@ class Level:
         level = self._children.get(key)
         if level is None:
             indices = self.indices if index is None else (*self.indices, index)
-            level = self._children[key] = Level(self.plan, (*self.path, tag), indices, encoding, self.encodings)
+            level = Level(self.plan, (*self.path, tag), indices, encoding, self.encodings)
+            if self.plan.remembers():
+                self._children[key] = level
         return level
 
     def with_charset(self, raw: bytes) -> Level:
@@ -127,7 +129,8 @@ class Level:
             same = encodings == self.encodings
             level = self if same else Level(self.plan, self.path, self.indices, self.encoding, encodings)
             level.memory = self.memory
-            self._charsets[raw] = level
+            if self.plan.remembers():
+                self._charsets[raw] = level
         return level
 
     # ------------------------------------------------------------------------------------------ compiling
@@ -158,11 +161,12 @@ class Level:
     def private(self, tag: int, vr: str, long: bool, creator: str | None) -> Deed | None:
         """What is done to a private element, by its Private Creator."""
         key = (tag, vr, creator)
-        if key not in self._private:
-            if len(self._private) >= MEMO_ENTRIES:
-                self._private.clear()
-            self._private[key] = self.deed(tag, vr, long, creator)
-        return self._private[key]
+        if key in self._private:
+            return self._private[key]
+        found = self.deed(tag, vr, long, creator)
+        if self.plan.remembers():
+            self._private[key] = found
+        return found
 
     def deed(self, tag: int, written_vr: str, long: bool, creator: str | None) -> Deed | None:
         """What is done to the elements of one tag, VR and creator."""
@@ -442,7 +446,8 @@ class Plan:
         The %values lists' terms, as one image has them.
     """
 
-    LEVELS = 50_000
+    MOST = 50_000
+    """What is remembered of keys and levels. Hostile files make ever new ones; those beyond are compiled again."""
 
     def __init__(
         self,
@@ -457,22 +462,23 @@ class Plan:
         self.removes_all_private, self.uses_indices = recipe.removes_all_private, recipe.uses_indices
         self._calls = any(rule.value is not None and rule.value.kind == "func" for rule in recipe.rules)
         self._roots: dict[Encoding, Level] = {}
-        self._levels = 0
+        self._remembered = 0
 
     def root(self, encoding: Encoding) -> Level:
         """The level of a file's dataset."""
-        if self._levels > self.LEVELS:  # hostile files make ever new paths; forget them
+        if self._remembered >= self.MOST:
             self._roots.clear()
-            self._levels = 0
+            self._remembered = 0
         level = self._roots.get(encoding)
         if level is None:
             level = self._roots[encoding] = Level(self, (), (), encoding, values.DEFAULT_CHARSET)
             level.memory = None if self._calls else Memory()
         return level
 
-    def count(self) -> None:
-        """Note one more level made."""
-        self._levels += 1
+    def remembers(self) -> bool:
+        """Whether one more key or level may be remembered; it counts as one."""
+        self._remembered += 1
+        return self._remembered < self.MOST
 
     def variable(self, name: str) -> Any:
         """The value of `var:name`; Misconfigured when there is none: the original is never left in its place."""

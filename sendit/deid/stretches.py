@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SHORTEST, ELEMENT_BYTES, STRETCH_BYTES = 2, 8 * 1024, 16 * 1024
 FIRST_IMAGES, EVERY = 16, 32
 """The first images of a study teach its stretches; after them every so-manieth, and any in which a stretch failed."""
+KEYS = 2048
+"""Elements that are remembered; hostile images bring ever new ones."""
 VOLATILE = 8
 """An element that changed in more than one of so many images is no part of a stretch."""
 
@@ -80,6 +82,8 @@ class Memory:
         known = self._elements.get(key)
         if known is not None and known != element:
             self._changes[key] += 1
+        if len(self._elements) >= KEYS:
+            self._elements.clear()
         self._elements[key] = element
         return known == element and self._changes[key] * VOLATILE <= max(self._images, VOLATILE)
 
