@@ -117,23 +117,22 @@ def _meta_around(sop_class_uid: bytes, syntax_uid: str) -> tuple[bytes, bytes]:
     """What stands before and behind the SOP Instance UID in the File Meta Information, its group length left out."""
     version, software = b"\0\1", IMPLEMENTATION_VERSION_NAME.encode()
     head = EXPLICIT_LE.write(0x00020001, "OB", version)
-    head += EXPLICIT_LE.write(0x00020002, "UI", sop_class_uid) if sop_class_uid else b""
-    tail = EXPLICIT_LE.write(0x00020010, "UI", _even(syntax_uid))
-    tail += EXPLICIT_LE.write(0x00020012, "UI", _even(IMPLEMENTATION_CLASS_UID))
+    head += EXPLICIT_LE.write(0x00020002, "UI", _even(sop_class_uid)) if sop_class_uid else b""
+    tail = EXPLICIT_LE.write(0x00020010, "UI", _even(syntax_uid.encode("ascii")))
+    tail += EXPLICIT_LE.write(0x00020012, "UI", _even(IMPLEMENTATION_CLASS_UID.encode("ascii")))
     return head, tail + EXPLICIT_LE.write(0x00020013, "SH", software)
 
 
 def file_meta(sop_class_uid: bytes, sop_instance_uid: bytes, syntax_uid: str) -> bytes:
     """The File Meta Information of an output (PS3.10 7.1): written anew, never copied."""
     head, tail = _meta_around(sop_class_uid, syntax_uid)
-    instance = EXPLICIT_LE.write(0x00020003, "UI", sop_instance_uid) if sop_instance_uid else b""
+    instance = EXPLICIT_LE.write(0x00020003, "UI", _even(sop_instance_uid)) if sop_instance_uid else b""
     size = len(head) + len(instance) + len(tail)
     return b"\x02\0\0\0UL\x04\0" + size.to_bytes(4, "little") + head + instance + tail
 
 
-def _even(uid: str) -> bytes:
-    raw = uid.encode("ascii")
-    return raw + b"\0" if len(raw) % 2 else raw
+def _even(uid: bytes) -> bytes:
+    return uid + b"\0" if len(uid) % 2 else uid
 
 
 class HeaderJob:

@@ -155,8 +155,11 @@ class Level:
     def _private_key(self, tag: int, vr: str, long: bool) -> Deed:
         if self.plan.removes_all_private:
             return Deed(DROP, tag, vr or "UN", long)
-        kind = CREATOR if 0x10 <= tag & 0xFFFF <= 0xFF else PRIVATE
-        return Deed(kind, tag, vr, long)
+        if not 0x10 <= tag & 0xFFFF <= 0xFF:
+            return Deed(PRIVATE, tag, vr, long)
+        if vr not in ("", "UN", *values.TEXT_VRS):  # a Private Creator is passed on as it is
+            raise DataFault("BadElement", tag=tag)
+        return Deed(CREATOR, tag, vr, long)
 
     def private(self, tag: int, vr: str, long: bool, creator: str | None) -> Deed | None:
         """What is done to a private element, by its Private Creator."""

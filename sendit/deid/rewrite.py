@@ -34,6 +34,8 @@ from sendit.deid.stretches import Stretch, Trace
 from sendit.deid.values import BYTES_VRS
 from sendit.errors import DataFault
 
+CREATOR_BYTES = 64
+"""What a Private Creator's value of VR LO has at most."""
 BULK_BYTES = 64 * 1024
 """A value of bytes at the root that passes the window is streamed, not held, from this length on."""
 
@@ -387,9 +389,11 @@ class Rewriter:
 
     def _creator(self, dataset: Dataset, buf: bytes, pos: int, begin: int, size: int, end: int, run: int) -> int:
         """Note a Private Creator (PS3.5 7.8.1); its element waits for one of its block to be passed on."""
+        tag = dataset.level.encoding.tag(buf[pos : pos + 4])
+        if size > CREATOR_BYTES:
+            raise DataFault("BadElement", tag=tag)
         if begin + size <= end:
             _flush(dataset.out, buf, run, pos)
-            tag = dataset.level.encoding.tag(buf[pos : pos + 4])
             creator = Creator(buf[pos : begin + size], buf[begin : begin + size].decode("latin-1").strip(" \0"))
             dataset.creators[tag] = creator
             dataset.out.append(creator)
