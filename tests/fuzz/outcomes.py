@@ -20,7 +20,7 @@ from sendit.deid.identifiers import extract
 from sendit.deid.recipe import Recipe, RecipeError, load_recipe, parse_recipe
 from sendit.deid.rewrite import Bulk
 from sendit.errors import DataFault
-from tests.phantoms import BIRTH_DATE, DIGITS, FILES, WORD, leaks_in, plant
+from tests.phantoms import BIRTH_DATE, DIGITS, FILES, WORD, accession_number, leaks_in, plant
 
 SECONDS = 2.0
 """Processor time that one mutant may take."""
@@ -29,6 +29,7 @@ PLANTED = (
     Identifier("name", WORD),
     Identifier("name", "Quillon"),
     Identifier("id", DIGITS),
+    Identifier("id", accession_number(1)),
     Identifier("date", BIRTH_DATE),
 )
 VARIABLES: dict[str, Any] = {
