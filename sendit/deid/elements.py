@@ -84,7 +84,6 @@ _HEADS: dict[Encoding, Callable[[bytes, int], tuple[bytes, int]]] = {
     EXPLICIT_LE: struct.Struct("<6sH").unpack_from,
     EXPLICIT_BE: struct.Struct(">6sH").unpack_from,
 }
-_GROUP_LENGTH, _SYNTAX_HEAD = b"\x02\0\0\0UL\x04\0", b"\x02\0\x10\0UI"
 _META_HEAD = struct.Struct("<2xH2sH").unpack_from
 _LENGTH = {"<": struct.Struct("<I").unpack_from, ">": struct.Struct(">I").unpack_from}
 
@@ -239,7 +238,7 @@ class PartTen:
     @property
     def meta(self) -> dict[int, bytes]:
         """The values of the File Meta Information by tag."""
-        return _file_meta(self.meta_bytes, 0, len(self.meta_bytes))[0]
+        return _file_meta(self.meta_bytes)
 
     @property
     def encoding(self) -> Encoding:
@@ -284,33 +283,43 @@ def _open(source: Source) -> PartTen:
 
 def _declared_syntax(window: bytes, start: int, source: Source) -> tuple[bytes, int]:
     """The Transfer Syntax UID that the File Meta declares, b"" for none; and where the File Meta ends."""
-    if window.startswith(_GROUP_LENGTH, start):  # and if it is right, which most are, that is quick
-        end = start + 12 + long_length(window, start + 8, "<")
-        at = window.find(_SYNTAX_HEAD, start, end)
-        if at >= 0 and window[end : end + 2] not in (b"", b"\x02\0"):
-            return window[at + 8 : at + 8 + window[at + 6]].rstrip(b" \0"), end
-    meta, end = _file_meta(window, start, source.size)
-    return meta.get(0x00020010, b"").rstrip(b" \0"), end
+    declared, pos = b"", start
+    while window[pos : pos + 2] == b"\x02\0":
+        element, begin, after = _meta_element(window, pos, source.size)
+        if element == 0x10:
+            declared = window[begin:after].rstrip(b" \0")
+        pos = after
+    return declared, pos
 
 
 def _at(source: Source, window: bytes, start: int) -> bytes:
     return window[start : start + 8] if start + 8 <= len(window) else source.read(start, 8)
 
 
-def _file_meta(window: bytes, pos: int, file_size: int) -> tuple[dict[int, bytes], int]:
-    """The elements of group 2, always Explicit VR Little Endian (PS3.10 7.1), whatever its group length says."""
-    meta: dict[int, bytes] = {}
-    while pos <= len(window) - 8 and window[pos : pos + 2] == b"\x02\x00":
+def _meta_element(window: bytes, pos: int, file_size: int) -> tuple[int, int, int]:
+    """Element number, and the value's begin and end of an element of group 2.
+
+    They are always Explicit VR Little Endian (PS3.10 7.1); what their group length says is not asked.
+    """
+    try:
         element, vr, size = _META_HEAD(window, pos)
-        pos += 8
-        if vr in _LONG_VRS:
-            pos += 4
-            size = long_length(window, pos - 4, "<")
-        if pos + size > len(window):
-            raise DataFault("Truncated" if pos + size > file_size else "TooLarge", tag=0x00020000 | element)
-        meta[0x00020000 | element] = window[pos : pos + size]
-        pos += size
-    return meta, pos
+    except struct.error:
+        raise DataFault("Truncated") from None
+    begin = pos + 8
+    if vr in _LONG_VRS:
+        begin += 4
+        size = long_length(window, pos + 8, "<")
+    if begin + size > len(window):
+        raise DataFault("Truncated" if begin + size > file_size else "TooLarge", tag=0x00020000 | element)
+    return element, begin, begin + size
+
+
+def _file_meta(meta: bytes) -> dict[int, bytes]:
+    found, pos = {}, 0
+    while pos < len(meta):
+        element, begin, pos = _meta_element(meta, pos, len(meta))
+        found[0x00020000 | element] = meta[begin:pos]
+    return found
 
 
 def _as_encoded(declared: TransferSyntax, window: bytes, start: int, source: Source) -> TransferSyntax:

@@ -147,16 +147,21 @@ def _encode_text(value: object, vr: str, encodings: Charset, tag: int) -> bytes:
         return text.encode("ascii")
     if vr not in CHARSET_VRS:
         raise DataFault("NotEncodable", tag=tag)
-    repertoires = ["ascii" if name == "iso8859" else name for name in encodings]
+    if encodings[0] == "iso8859" and _is_latin(text):  # the default repertoire is ASCII; Python's is not
+        raise DataFault("NotEncodable", tag=tag)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            raw = b"=".join(encode_string(part, repertoires) for part in text.split("="))
+            raw = b"=".join(encode_string(part, list(encodings)) for part in text.split("="))
         except (UnicodeError, LookupError, ValueError):
             raise DataFault("NotEncodable", tag=tag) from None
     if decode(raw, vr, encodings) != text.strip(" \0"):
         raise DataFault("NotEncodable", tag=tag)
     return raw
+
+
+def _is_latin(text: str) -> bool:
+    return any("\x80" <= character <= "\xff" for character in text)
 
 
 def _written(part: object, vr: str, tag: int) -> str:
