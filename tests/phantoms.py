@@ -20,7 +20,7 @@ DIGITS = "7337001973"
 BIRTH_DATE = "19330707"
 
 MARKS = re.compile(
-    rb"zqcanary|" + DIGITS.encode() + rb"|(?<![0-9a-f])(?:19330707|1933-07-07)(?![0-9a-f])",
+    rb"zqcanary|" + DIGITS.encode() + rb"|(?<![0-9a-f])(?:19330707(?:120000)?|1933-07-07)(?![0-9a-f])",
     re.IGNORECASE,
 )
 """What no output may hold: a planted name, number or date."""

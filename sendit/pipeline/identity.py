@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date as Date
 from typing import Any
 
 from django.conf import settings
@@ -57,9 +57,9 @@ def variables(response: IdentityResponse) -> dict[str, Any]:
 
 def instant(date: Phi[str]) -> Phi[str] | None:
     """A DA (PS3.5 6.2; the old form with dots too) as the instant at which it begins, None where it is no date."""
-    digits = date.reveal().strip().replace(".", "")
+    matched = re.fullmatch(r"(\d{4})\.?(\d\d)\.?(\d\d)", date.reveal().strip(), re.ASCII)
     try:
-        return Phi(datetime.strptime(digits, "%Y%m%d").strftime("%Y-%m-%dT00:00:00Z"))
+        return Phi(f"{Date(*map(int, matched.groups()))}T00:00:00Z") if matched else None
     except ValueError:
         return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,9 @@ def _finish_as(work: Work, state: State, **results: Any) -> None:
     }
     work.lease.finish(state, **results)
     Image.objects.filter(batch=batch).delete()
-    Image.objects.bulk_create(ledger.images(batch.pk), batch_size=ROWS_AT_ONCE)
+    rows = ledger.images(batch.pk)
+    while some := list(islice(rows, ROWS_AT_ONCE)):
+        Image.objects.bulk_create(some)
     names = [entry.name for entry in work.known_entries]
     identified = {name: Phi(value) for name, value in work.identified.items()}
     BatchIdentifiers.objects.filter(batch=batch).update(files=Phi(names), **identified)
