@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydicom.charset import python_encoding
@@ -40,9 +40,23 @@ class Needle:
     unit: int
 
 
-def needles(identifiers: Iterable[Identifier]) -> tuple[Needle, ...]:
+class Needles(tuple[Needle, ...]):
+    """Needles, and what to look for first: bytes that several of them have in common, with those that have them."""
+
+    groups: dict[bytes, list[Needle]]
+
+
+def needles(identifiers: Iterable[Identifier]) -> Needles:
     """The byte forms that identifiers may take, in every encoding that an output may be in."""
-    return tuple(dict.fromkeys(needle for identifier in identifiers for needle in _forms(identifier)))
+    found = Needles(dict.fromkeys(needle for identifier in identifiers for needle in _forms(identifier)))
+    found.groups = {}
+    for needle in found:
+        year = _YEAR.search(needle.form) if needle.kind == "date" else None
+        found.groups.setdefault(year[0] if year else needle.form, []).append(needle)
+    return found
+
+
+_YEAR = re.compile(rb"\d\0?\d\0?\d\0?\d")
 
 
 def _forms(identifier: Identifier) -> Iterator[Needle]:
@@ -87,10 +101,11 @@ def plain(data: bytes) -> bytes:
     return (_ESCAPE.sub(b"", data) if b"\x1b" in data else data).lower()
 
 
-def suspects(found: Collection[Needle], data: bytes) -> list[Needle]:
+def suspects(found: Needles, data: bytes) -> list[Needle]:
     """Those whose form is anywhere in the data, to be looked at element by element."""
     text = plain(data)
-    return [needle for needle in found if needle.form in text]
+    groups = [group for common, group in found.groups.items() if common in text]
+    return [needle for group in groups for needle in group if needle.form in text]
 
 
 # ---------------------------------------------------------------------------------------------- one value
