@@ -2,34 +2,58 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from types import TracebackType
 
 from sendit import __version__
 from sendit.errors import EXIT_CODES, BrokenPromise, SenditError, place_of
 
+NOT_FOR_PERSONS = ("work",)
 WITHOUT_DATABASE = ("deid", "preview")
 """Commands that need no database: they start without what Django would load for it."""
 
 
 def main() -> None:
     """Run one command; an error is one line on stderr and an exit code, never a traceback, which may quote a value."""
-    if sys.argv[1:] in (["--version"], ["version"]):  # Django would say its own
-        print(f"sendit {__version__}")
-        return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sendit.settings")
     if "--traceback" not in sys.argv:
         sys.excepthook = _say_failure
     try:
-        _run(["sendit", *sys.argv[1:]])
+        try:
+            _answer(sys.argv[1:])
+        finally:
+            sys.stdout.flush()
     except SenditError as error:
         print(f"sendit: {error}", file=sys.stderr)
         sys.exit(EXIT_CODES[error.kind])
     except BrokenPipeError:  # `sendit status | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + 13)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def _answer(arguments: list[str]) -> None:
+    if arguments in (["--version"], ["version"]):  # Django would say its own
+        print(f"sendit {__version__}")
+    elif arguments in ([], ["--help"], ["-h"], ["help"]):
+        print("\n".join(_commands()))
+    else:
+        _run(["sendit", *arguments])
+
+
+def _commands() -> Iterator[str]:
+    """What there is, from the first line of each command's module."""
+    yield "Usage: sendit COMMAND [OPTIONS]; sendit COMMAND --help says more.\n"
+    for path in sorted((Path(__file__).parent / "pipeline/management/commands").glob("[!_]*.py")):
+        line = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+        if path.stem not in NOT_FOR_PERSONS:
+            yield f"  {path.stem:16}{line.partition(': ')[2]}"
+    yield "\nDjango's own, such as check and migrate, work too."
 
 
 def _run(arguments: list[str]) -> None:

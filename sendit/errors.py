@@ -168,6 +168,7 @@ CODES: dict[str, ErrorCode] = {
         "ServiceDown",
         NoSpace=("There is no space left.", "Free some; the work is taken up again."),
         NotVerified=("What was read back is not what was written.", "Look at the disk; the work is taken up again."),
+        DatabaseDown=("The database does not answer, or is full.", "Look at its disk; the work is taken up again."),
         DiskRefused=("The operating system refused a file operation.", "Look at the disk and its permissions."),
     ),
     **_codes(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 
+from sendit.errors import ServiceDown
 from sendit.pipeline.daemon import PidFile
 
 if TYPE_CHECKING:
@@ -83,11 +84,16 @@ class DatabaseCommand(Command):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Silence whatever quotes values; bring the database up to date; then the command."""
+        from django.db import OperationalError
+
         from sendit.pipeline import database, logs
 
         logs.silence_libraries()
-        database.make_ready()
-        return super().execute(*args, **options)
+        try:
+            database.make_ready()
+            return super().execute(*args, **options)
+        except OperationalError:
+            raise ServiceDown("DatabaseDown") from None
 
 
 def watcher_pid_file() -> PidFile:
