@@ -1,4 +1,8 @@
-"""How a rate is measured on a noisy machine: contenders take turns, several rounds, and each one's best counts."""
+"""How a rate is measured on a noisy machine: contenders take turns, several rounds, and each one's best counts.
+
+Time is the processor's, user and system: on an idle machine with memory for a disk it is the clock's, and on a busy one
+it is the part that does not depend on the neighbours.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,7 @@ QUICK = Size(ct_images=2, mr_images=2, cr_images=2, frames=4, copies=1, rounds=1
 
 @dataclass(slots=True)
 class Rate:
-    """The best throughput of a contender, in MB/s of input; or what it raised."""
+    """The best throughput of a contender, in MB of input a second; or what it raised."""
 
     mb_per_second: float = 0.0
     failure: str = ""
@@ -102,9 +106,9 @@ def _turn(contender: Contender, study: Study, out: Path, rate: Rate) -> None:
     out.mkdir()
     gc.collect()
     try:
-        started = time.perf_counter()
+        started = time.process_time()
         contender.run(files, out)
-        rate.keep(size / (time.perf_counter() - started) / 1e6)
+        rate.keep(size / (time.process_time() - started) / 1e6)
     except Exception as error:
         if not contender.is_foreign:
             raise
