@@ -462,7 +462,7 @@ class Rewriter:
         after = self._walk(dataset, buf, begin, end, None, depth + 1)
         ended = buf[after - 8 : after - 4] == _mark(ITEM_END, level.encoding) if size == UNDEFINED else after == end
         if not ended:
-            raise DataFault("BadSequence")
+            raise DataFault("Truncated" if size == UNDEFINED else "BadSequence")
         dataset.add_below(NO_TAG)
         return (dataset.joined() if dataset.changed else None), after
 
