@@ -96,9 +96,10 @@ class Watcher:
             self._say("DatabaseDown", True)
         except OperationalError:
             self._say("DatabaseDown", False)
+            self._look_at = 0.0
             self._pause(1)
         if not (was_busy or pool.is_busy):
-            self._woken.wait(IDLE_SECONDS)
+            self._woken.wait(min(IDLE_SECONDS, max(0.0, self._look_at - time.monotonic())))
 
     def _pause(self, seconds: float) -> None:
         ends_at = time.monotonic() + seconds
