@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import tempfile
 import time
@@ -30,12 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="a few images each: says only that the bench works")
     given = parser.parse_args(arguments)
     parts, size = given.parts or list(PARTS), QUICK if given.quick else FULL
-    console, started = Console(), time.monotonic()
+    console, started, load = Console(), time.monotonic(), os.getloadavg()[0]
     sections = [_measure(part, size, console) for part in parts]
     bars = [bar for section in sections for bar in section.bars]
     console.print(f"\n[bold]{report.summary(bars)}[/bold] ({time.monotonic() - started:.0f} s)")
     if parts == list(PARTS) and size is FULL:
-        report.PAGE.write_text(report.page(sections, time.monotonic() - started))
+        report.PAGE.write_text(report.page(sections, time.monotonic() - started, load))
 
 
 def _measure(part: str, size: Size, console: Console) -> Section:

@@ -38,13 +38,13 @@ def show(section: Section, console: Console) -> None:
         console.print(f"[dim]{note}[/dim]")
 
 
-def page(sections: Sequence[Section], seconds: float) -> str:
+def page(sections: Sequence[Section], seconds: float, load: float) -> str:
     """docs/benchmarks.md."""
     bars = [bar for section in sections for bar in section.bars]
     parts = [
         "# Benchmarks\n",
         INTRODUCTION,
-        f"{sum(bar.met for bar in bars)} of {len(bars)} bars met; {seconds:.0f} s; {_machine()}.\n",
+        f"{sum(bar.met for bar in bars)} of {len(bars)} bars met; {seconds:.0f} s; {_machine()}. {_load(load)}\n",
         f"{', '.join(f'{name} {version(name)}' for name in PACKAGES)}.\n",
     ]
     for section in sections:
@@ -55,6 +55,12 @@ def page(sections: Sequence[Section], seconds: float) -> str:
             parts.append(_markdown(section.header, section.rows))
         parts.extend(f"{note}\n" for note in section.notes)
     return "\n".join(parts)
+
+
+def _load(load: float) -> str:
+    """A bench on a machine that does other things says so."""
+    busy = "its figures are lower than they would be alone, above all those of whole batches and two workers"
+    return f"Load before the start: {load:.1f}" + (f"; {busy}." if load > 0.5 else ".")
 
 
 def _machine() -> str:

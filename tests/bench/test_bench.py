@@ -39,6 +39,6 @@ def test_a_bar_is_met_or_missed(bar: Bar, met: bool) -> None:
 
 def test_the_page_says_what_was_missed() -> None:
     section = Section("Speed", bars=[Bar("slow", measured=1, bound=2), Bar("fast", measured=3, bound=2)])
-    page = report.page([section], seconds=1)
+    page = report.page([section], seconds=1, load=0.1)
     assert "1 of 2 bars met" in page
     assert "| slow | ≥ 2 × | 1.00 × | MISSED |" in page
