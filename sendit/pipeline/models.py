@@ -35,9 +35,12 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         return self.filter(folder_digest=digest(os.fsencode(path)))
 
     def counts(self) -> dict[State, int]:
-        """How many batches stand in each state."""
-        found = dict(self.order_by().values_list("state").annotate(models.Count("id")))
-        return {state: found.get(state, 0) for state in State}
+        """How many batches stand in each state. Most are DONE, and are not counted one by one."""
+        others = [state for state in State if state is not State.DONE]
+        grouped = self.filter(state__in=others).order_by().values_list("state").annotate(models.Count("id"))
+        found = dict.fromkeys(State, 0) | {State(state): count for state, count in grouped}
+        found[State.DONE] = max(0, self.count() - sum(found.values()))
+        return found
 
 
 class Batch(models.Model):
