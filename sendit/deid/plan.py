@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pydicom.datadict import keyword_for_tag
@@ -72,12 +71,21 @@ class Actions(dict[bytes, "tuple[int, Deed | None]"]):
         return result
 
 
-@dataclass(frozen=True, slots=True)
 class AddedElement:
-    """An element that a rule adds where it is absent, encoded."""
+    """An element that a rule adds where it is absent; encoded when first wanted, for that is in a character set."""
 
-    tag: int
-    encoded: bytes
+    __slots__ = ("_encode", "_encoded", "tag")
+
+    def __init__(self, tag: int, encode: Callable[[], bytes | None]) -> None:
+        self.tag, self._encode = tag, encode
+        self._encoded: bytes | None = None
+
+    @property
+    def encoded(self) -> bytes:
+        """The element; empty where the rules that follow take it away again."""
+        if self._encoded is None:
+            self._encoded = self._encode() or b""
+        return self._encoded
 
 
 class Level:
@@ -217,7 +225,7 @@ class Level:
         if self._additions is None:
             wanted = [addition for addition in self.plan.additions if self._is_here(addition)]
             added = sorted((self._add(addition) for addition in wanted), key=lambda added: added.tag)
-            self._additions = [*added, AddedElement(NO_TAG, b"")]
+            self._additions = [*added, AddedElement(NO_TAG, bytes)]
         return self._additions
 
     def _is_here(self, addition: Addition) -> bool:
@@ -227,8 +235,7 @@ class Level:
         )
 
     def _add(self, addition: Addition) -> AddedElement:
-        encoded = Fold(self, addition.tag, addition.vr, addition.steps).absent()
-        return AddedElement(addition.tag, encoded or b"")
+        return AddedElement(addition.tag, Fold(self, addition.tag, addition.vr, addition.steps).absent)
 
 
 # ---------------------------------------------------------------------------------------------- folding
