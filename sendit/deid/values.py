@@ -43,6 +43,10 @@ DEFAULT_CHARSET: Charset = ("iso8859",)
 
 _PN_DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C, 0x5E, 0x3D}
 _TEXT_DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C}
+_DELIMITERS = re.compile(r"([\\^=\r\n\t\f])")
+"""Behind each of them text begins in the first character set again, and so is encoded apart (PS3.5 6.1.2.5.3)."""
+_ESCAPE = re.compile("\x1b[ -/]+[0-~]")
+"""pydicom leaves the ones of ISO 2022 IR 58 in the text."""
 
 
 @lru_cache(maxsize=256)
@@ -75,7 +79,7 @@ def decode(raw: bytes, vr: str, encodings: Charset) -> str:
             text = decode_bytes(raw, list(encodings), delimiters)
         except (UnicodeError, LookupError, ValueError):
             text = raw.decode(encodings[0] if encodings else "latin-1", "replace")
-    return text.strip(" \0")
+    return (_ESCAPE.sub("", text) if "\x1b" in text else text).strip(" \0")
 
 
 def split(text: str, vr: str) -> tuple[str, ...]:
@@ -152,7 +156,7 @@ def _encode_text(value: object, vr: str, encodings: Charset, tag: int) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            raw = b"=".join(encode_string(part, list(encodings)) for part in text.split("="))
+            raw = b"".join(encode_string(part, list(encodings)) for part in _DELIMITERS.split(text))
         except (UnicodeError, LookupError, ValueError):
             raise DataFault("NotEncodable", tag=tag) from None
     if decode(raw, vr, encodings) != text.strip(" \0"):
