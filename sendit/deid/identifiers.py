@@ -10,7 +10,7 @@ from sendit.deid.header import Header
 
 NAME_TAGS = (0x00100010, 0x00101001, 0x00101005, 0x00101060, 0x00102297)
 """Patient's Name, Other Patient Names, Birth Name, Mother's Birth Name, Responsible Person."""
-ID_TAGS = (0x00100020, 0x00101000, 0x00080050, 0x00101090, 0x00380010, 0x00100101, 0x00402016, 0x00402017)
+ID_TAGS = (0x00100020, 0x00101000, 0x00080050, 0x00101090, 0x00380010, 0x00402016, 0x00402017)
 """Patient ID, Other Patient IDs, Accession Number, Medical Record Locator, Admission ID, order numbers."""
 BIRTH_DATE, ADDRESS, TELEPHONE = 0x00100030, 0x00101040, 0x00102154
 OTHER_IDS = 0x00101002

@@ -1,0 +1,218 @@
+"""What of a header identifies the patient, and how little of it is told."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence
+from pydicom.uid import ExplicitVRLittleEndian
+
+from sendit.deid.header import Header, read_header
+from sendit.deid.identifiers import ID_TAGS, NAME_TAGS, TAGS, Collected, Identifier, extract
+from tests.phantoms import BIRTH_DATE, DIGITS, WORD, leaks_in
+
+
+def header(**attributes: Any) -> Header:
+    dataset, stream = Dataset(), io.BytesIO()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    for keyword, value in attributes.items():
+        setattr(dataset, keyword, value)
+    return encoded(dataset, stream)
+
+
+def encoded(dataset: Dataset, stream: io.BytesIO) -> Header:
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.save_as(stream)
+    return read_header(stream.getvalue())
+
+
+def found(**attributes: Any) -> list[tuple[str, str]]:
+    return [(identifier.kind, identifier.text) for identifier in extract(header(**attributes))]
+
+
+def item(**attributes: Any) -> Dataset:
+    dataset = Dataset()
+    for keyword, value in attributes.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+# ------------------------------------------------------------------------------------------------ names
+
+
+@pytest.mark.parametrize("tag", NAME_TAGS)
+def test_every_name_of_the_patient_and_kin_is_taken_apart(tag: int) -> None:
+    dataset = Dataset()
+    dataset.add_new(tag, "PN", "Smith^Jane^Margaret^Dr")
+    words = [identifier.text for identifier in extract(encoded(dataset, io.BytesIO()))]
+    assert words == ["Smith", "Jane", "Margaret"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("O'Neil^Mary-Ann", ["Neil", "Mary", "Ann"]),
+        ("van der Berg^Jan", ["van", "der", "Berg", "Jan"]),
+        ("Li^Bo", []),
+        ("Lee^Bo", ["Lee"]),
+        ("SMITH_JONES 3RD", ["SMITH", "JONES"]),
+        ("Jérôme^É", ["Jérôme"]),
+        ("Ng^Žé", ["Žé"]),
+        ("Yamada^Tarou=山田^太郎=やまだ^たろう", ["Yamada", "Tarou", "山田", "太郎", "やまだ", "たろう"]),
+        ("王^小东", ["小东"]),
+        ("^^^", []),
+        ("", []),
+    ],
+)
+def test_a_name_is_looked_for_word_by_word_and_short_ones_are_not(name: str, words: list[str]) -> None:
+    assert found(PatientName=name) == [("name", word) for word in words]
+
+
+def test_several_names_are_all_taken() -> None:
+    assert found(OtherPatientNames=["Smith^Jane", "Jones^Jane"]) == [
+        ("name", "Smith"),
+        ("name", "Jane"),
+        ("name", "Jones"),
+    ]
+
+
+def test_names_of_staff_are_not_the_patients() -> None:
+    assert found(ReferringPhysicianName="House^Gregory", OperatorsName="Chase", InstitutionName="Princeton") == []
+
+
+def test_an_extension_of_chinese_leaves_no_escape_in_a_name() -> None:
+    dataset = Dataset()
+    dataset.add_new(0x00080005, "CS", ["", "ISO 2022 IR 58"])
+    dataset.add_new(0x00100010, "UN", b"Zhang=\x1b$)A" + "张三".encode("gb2312") + b" ")
+    assert [identifier.text for identifier in extract(encoded(dataset, io.BytesIO()))] == ["Zhang", "张三"]
+
+
+# ------------------------------------------------------------------------------------------------ ids
+
+
+@pytest.mark.parametrize("tag", ID_TAGS)
+def test_every_number_of_the_patient_or_the_visit_is_an_id(tag: int) -> None:
+    dataset = Dataset()
+    dataset.add_new(tag, "LO" if tag != 0x00080050 else "SH", "MRN-77 01")
+    assert extract(encoded(dataset, io.BytesIO())) == [Identifier("id", "MRN-77 01")]
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"), [("7", 0), ("123", 0), ("1-2-3", 0), ("1234", 1), ("A-12-3", 1), ("-----", 0)]
+)
+def test_an_id_of_fewer_than_four_letters_or_digits_is_left_out(text: str, taken: int) -> None:
+    assert len(extract(header(PatientID=text))) == taken
+
+
+def test_several_ids_and_those_in_items_are_all_taken() -> None:
+    ids = found(
+        PatientID="P-1000",
+        OtherPatientIDs=["P-2000", "P-3000"],
+        OtherPatientIDsSequence=Sequence([item(PatientID="P-4000"), item(TypeOfPatientID="TEXT"), item(PatientID="9")]),
+    )
+    assert ids == [("id", f"P-{number}000") for number in (1, 2, 3, 4)]
+
+
+def test_uids_are_no_identifiers_of_the_patient() -> None:
+    assert found(StudyInstanceUID="1.2.3.4567", SOPInstanceUID="1.2.3.4568") == []
+
+
+# ------------------------------------------------------------------------------------------------ the rest
+
+
+def test_a_birth_date_is_looked_for_in_two_forms() -> None:
+    assert found(PatientBirthDate="19410523") == [("date", "19410523"), ("date", "1941-05-23")]
+
+
+@pytest.mark.parametrize("text", ["", "1941", "194105", "unknown", "1941.05.23"])
+def test_what_is_no_whole_date_is_left_out(text: str) -> None:
+    dataset = Dataset()
+    dataset.add_new(0x00100030, "LO", text)
+    assert extract(encoded(dataset, io.BytesIO())) == []
+
+
+def test_telephone_numbers_of_six_digits_are_taken() -> None:
+    assert found(PatientTelephoneNumbers=["+1 650 555-0199", "ext. 12", "555-012"]) == [
+        ("phone", "+1 650 555-0199"),
+        ("phone", "555-012"),
+    ]
+
+
+def test_an_address_is_taken_line_by_line_and_short_lines_are_not() -> None:
+    assert found(PatientAddress="12 Upper Garden Lane, Leeds; LS1 4AP, UK") == [
+        ("address", "12 Upper Garden Lane"),
+        ("address", "LS1 4AP"),
+    ]
+
+
+def test_a_header_without_identifiers_has_none() -> None:
+    assert found(Modality="CT", StudyDescription="Head", PatientSex="F", PatientAge="047Y") == []
+
+
+def test_each_identifier_is_listed_once() -> None:
+    assert found(PatientName="Smith^Smith", OtherPatientNames="Smith", PatientID="S1234", OtherPatientIDs="S1234") == [
+        ("name", "Smith"),
+        ("id", "S1234"),
+    ]
+
+
+# ------------------------------------------------------------------------------------------------ no voice
+
+
+def test_an_identifier_does_not_print() -> None:
+    for identifier in extract(header(PatientName=WORD, PatientID=DIGITS, PatientBirthDate=BIRTH_DATE)):
+        shown = f"{identifier} {identifier!r} {[identifier]} {(identifier,)}"
+        assert not leaks_in(shown)
+        assert repr(identifier) == f"Identifier({identifier.kind})"
+
+
+def test_identifiers_of_equal_text_and_kind_are_one() -> None:
+    assert len({Identifier("name", WORD), Identifier("name", WORD), Identifier("id", WORD)}) == 2
+
+
+# ------------------------------------------------------------------------------------------------ collected
+
+
+def test_the_identifiers_of_many_headers_are_each_listed_once_in_order() -> None:
+    collected = Collected()
+    assert collected.all() == ()
+    collected.add(header(PatientName="Smith", PatientID="S1234"))
+    collected.add(header(PatientName="Smith", PatientID="S1234", InstanceNumber=2))
+    collected.add(header(PatientName="Jones^Smith", PatientID="S1234"))
+    assert [identifier.text for identifier in collected.all()] == ["Smith", "S1234", "Jones"]
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_a_header_that_differs_in_one_attribute_only_is_taken_in(tag: int) -> None:
+    collected = Collected()
+    collected.add(header(PatientName="Smith"))
+    dataset = item(PatientName="Smith")
+    if tag == 0x00101002:
+        dataset.OtherPatientIDsSequence = Sequence([item(PatientID="Q98765")])
+    elif tag == 0x00100030:
+        dataset.PatientBirthDate = "19410523"
+    else:
+        dataset.add_new(tag, "PN" if tag in NAME_TAGS else "LO", "987654321" if tag not in NAME_TAGS else "Another")
+    collected.add(encoded(dataset, io.BytesIO()))
+    assert len(collected.all()) >= (1 if tag == 0x00100010 else 2)
+    assert set(extract(encoded(dataset, io.BytesIO()))) <= set(collected.all())
+
+
+def test_alike_headers_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Header] = []
+
+    def counting(of: Header) -> list[Identifier]:
+        asked.append(of)
+        return extract(of)
+
+    monkeypatch.setattr("sendit.deid.identifiers.extract", counting)
+    collected = Collected()
+    for number in range(5):
+        collected.add(header(PatientName="Smith", InstanceNumber=number))
+    assert len(asked) == 1
+    collected.add(header(PatientName="Jones"))
+    assert len(asked) == 2
