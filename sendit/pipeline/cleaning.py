@@ -72,44 +72,50 @@ _DRAFT = re.compile(r"\.(\d+)\.[0-9a-f]+\.tmp")
 
 
 def _outboxes() -> Iterator[Removal]:
-    """Outbox folders of batches that need none, and drafts that no living worker writes."""
+    """Outbox folders of batches that need none, and drafts that no living worker writes.
+
+    A draft is listed before its batch is asked about: its worker either still holds the batch then, or is gone.
+    """
     for path in sorted(_listed(Path(settings.OUTBOX))):
         draft = _DRAFT.fullmatch(path.name)
         key = draft[1] if draft else path.name
-        if key.isdigit() and (_may_lose_draft(int(key)) if draft else _may_lose_outbox(int(key))):
-            files, bytes_ = _size(path)
-            what = "draft of the outbox" if draft else "outbox"
-            yield Removal(what, int(key), files, bytes_, partial(_remove_outbox, path, int(key)))
+        if key.isascii() and key.isdigit():
+            may_go = _may_lose_draft if draft else _may_lose_outbox
+            if may_go(Batch.objects.filter(pk=int(key)).first()):
+                what = "draft of the outbox" if draft else "outbox"
+                yield Removal(what, int(key), *_size(path), partial(_remove_outbox, path, int(key), may_go))
 
 
 def _listed(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
 
 
-def _may_lose_outbox(pk: int) -> bool:
-    """A worker gives an outbox its name just before it moves its batch: one of a batch at work is not looked at."""
-    batch = Batch.objects.filter(pk=pk).first()
+def _may_lose_outbox(batch: Batch | None) -> bool:
+    """A worker gives an outbox its name just before it moves its batch: one of a batch at work is needed."""
     return batch is None or batch.state in TERMINAL
 
 
-def _may_lose_draft(pk: int) -> bool:
-    """The draft was listed before the batch is read: a worker that wrote it then either still has it, or is gone."""
-    batch = Batch.objects.filter(pk=pk).first()
+def _may_lose_draft(batch: Batch | None) -> bool:
     if batch is None or batch.state != State.PROCESSING:
         return True
     return is_known_dead(batch.lease_token) or (batch.lease_expires_at or timezone.now()) < timezone.now()
 
 
-def _remove_outbox(path: Path, pk: int) -> str:
-    files, bytes_ = _size(path)
-    try:
-        shutil.rmtree(path)
-    except FileNotFoundError:  # a worker was faster
-        return ""
-    except OSError as error:
-        return _refusal(error)
-    if Batch.objects.filter(pk=pk).exists():
-        events.record("batch.outbox_cleaned", pk, files=files, bytes=bytes_)
+def _remove_outbox(path: Path, pk: int, may_go: Callable[[Batch | None], bool]) -> str:
+    """With the batch's row locked, so that nobody takes it up, and publishes under that name, meanwhile."""
+    with transaction.atomic():
+        batch = Batch.objects.select_for_update().filter(pk=pk).first()
+        if not may_go(batch):
+            return "the batch is taken up again"
+        files, bytes_ = _size(path)
+        try:
+            shutil.rmtree(path)
+        except FileNotFoundError:  # its worker was faster
+            return ""
+        except OSError as error:
+            return _refusal(error)
+        if batch:
+            events.record("batch.outbox_cleaned", pk, files=files, bytes=bytes_)
     return ""
 
 
@@ -132,7 +138,8 @@ def _delivered_before(moment: datetime) -> Iterator[Batch]:
     if settings.IDENTIFIERS != "purge":
         deleted = Event.objects.filter(batch=OuterRef("pk"), name="batch.originals_deleted")
         done = done.filter(~Exists(deleted))
-    yield from done.select_related("identifiers").order_by("pk").iterator(chunk_size=200)
+    for key in list(done.order_by("pk").values_list("pk", flat=True)):
+        yield from done.filter(pk=key).select_related("identifiers")
 
 
 def _of_batch(batch: Batch) -> Iterator[Removal | Kept]:

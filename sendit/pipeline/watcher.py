@@ -56,7 +56,7 @@ class Watcher:
         self._look_at = self._rescan_at = self._may_look_at = 0.0
 
     def wake(self) -> None:
-        """Look now; from any thread, and from a signal's handler."""
+        """Look now; from any thread, but not from a signal's handler, which may find the event's own lock held."""
         self._woken.set()
 
     def run(self) -> None:

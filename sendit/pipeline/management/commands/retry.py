@@ -53,7 +53,8 @@ class Command(DatabaseCommand):
 
 
 def _stopped(code: str | None) -> Iterable[Batch]:
-    """The batches in ERROR, of one code or of any."""
-    for batch in Batch.objects.filter(state=State.ERROR).order_by("pk").iterator(chunk_size=500):
-        if code is None or any(error["code"] == code for error in batch.errors):
+    """The batches in ERROR, of one code or of any; their keys at once, for they leave while they are gone through."""
+    for key in list(Batch.objects.filter(state=State.ERROR).order_by("pk").values_list("pk", flat=True)):
+        batch = Batch.objects.filter(pk=key, state=State.ERROR).first()
+        if batch and (code is None or any(error["code"] == code for error in batch.errors)):
             yield batch

@@ -61,13 +61,8 @@ def watch(pid_file: daemon.PidFile, ready_fd: int | None) -> None:
     left_behind = pid_file.acquire()
     signals: list[int] = []
     watcher = Watcher(lambda: bool(signals), pid_file.beat)
-
-    def hear(number: int, frame: object) -> None:
-        signals.append(number)
-        watcher.wake()
-
-    signal.signal(signal.SIGTERM, hear)
-    signal.signal(signal.SIGINT, hear)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda heard, frame: signals.append(heard))
     sys.excepthook = _say_failure
     with logs.written_by(_log(in_file=ready_fd is not None), settings.LOG_FORMAT):
         if left_behind:
@@ -79,8 +74,10 @@ def watch(pid_file: daemon.PidFile, ready_fd: int | None) -> None:
 
 
 def _log(in_file: bool) -> logging.Handler:
+    """Where to; SIGHUP opens a file anew, says nothing to a service manager's pipe, and ends with a terminal."""
     if not in_file:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        if not sys.stderr.isatty():
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         return logging.StreamHandler(sys.stderr)
     log = daemon.LogFile(log_path())
     signal.signal(signal.SIGHUP, lambda number, frame: log.reopen())
