@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from sendit.pipeline import reports
 from sendit.pipeline.models import Batch
+from sendit.pipeline.process_times import COLUMNS
 from sendit.pipeline.states import WORKING, State
 from tests.shell import run
 from tests.site import Site
@@ -39,7 +39,7 @@ def out(tmp_path: Path) -> Path:
 def test_the_first_seven_columns_are_the_fields(site: Site, out: Path) -> None:
     exported(out)
     (path,) = out.glob("*.tsv")
-    assert path.read_text().split("\n")[0].split("\t")[:7] == FIRST == list(reports.COLUMNS[:7])
+    assert path.read_text().split("\n")[0].split("\t")[:7] == FIRST == list(COLUMNS[:7])
 
 
 def test_a_delivered_batch_has_every_column(site: Site, out: Path) -> None:
@@ -83,7 +83,7 @@ def test_half_filled_rows_in_any_state_are_rows(site: Site, out: Path, state: St
     make(state, **fields)
     (row,) = exported(out)
     assert row["status"] == state
-    assert set(row) == set(reports.COLUMNS) and None not in row.values()
+    assert set(row) == set(COLUMNS) and None not in row.values()
 
 
 def test_a_batch_that_stopped_ends_when_it_stopped(site: Site, out: Path) -> None:

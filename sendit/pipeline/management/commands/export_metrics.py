@@ -11,8 +11,8 @@ from typing import Any
 from django.utils import timezone
 
 from sendit.durable import draft_of, place, private
-from sendit.pipeline import reports
 from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
+from sendit.pipeline.process_times import COLUMNS, process_times
 
 
 class Command(DatabaseCommand):
@@ -40,8 +40,8 @@ def write(path: Path) -> int:
     try:
         with open(draft, "x", newline="", encoding="utf-8", opener=private) as file:
             writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-            writer.writerow(reports.COLUMNS)
-            for row in reports.process_times():
+            writer.writerow(COLUMNS)
+            for row in process_times():
                 writer.writerow(row)
                 number += 1
         os.chmod(draft, 0o644)
