@@ -171,6 +171,7 @@ def test_a_deployment_that_is_wrong_is_said_to_who_started_it(daemon: Site) -> N
 
 def test_from_the_renaming_to_processing_takes_less_than_a_second(watched: Watched) -> None:
     watched.start()
+    wait(lambda: len(workers_of(watched)) == 2)
     seconds = []
     for number in range(1, 6):
         folder = watched.write(number, images=2)
