@@ -59,6 +59,7 @@ class Nursery:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # numpy, where it is installed, starts threads
                 process_group=0,  # Ctrl-C is the pool's to hear
             )
         self._control.settimeout(END_SECONDS)

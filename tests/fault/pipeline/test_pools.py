@@ -27,29 +27,19 @@ def is_in(state: str) -> Callable[[], bool]:
     return lambda: Batch.objects.filter(state=state).exists()
 
 
-def test_two_pools_at_once_process_every_batch_once(site: Site) -> None:
+def test_two_pools_at_once_find_every_folder_and_process_every_batch_once(site: Site) -> None:
     for number in range(12):
         site.study(number, images=4)
-    site.queue()
     pools = [site.start("start_queue", "--number", "all") for _ in range(2)]
     for pool in pools:
         out, err = pool.communicate(timeout=60)
         assert (pool.returncode, err) == (0, ""), out
     claimed = Event.objects.filter(name="batch.claimed").values_list("batch", flat=True)
-    assert sorted(claimed) == sorted(Batch.objects.values_list("pk", flat=True))
+    assert len(claimed) == 12 and sorted(claimed) == sorted(Batch.objects.values_list("pk", flat=True))
     uploads = [site.start("upload_finished") for _ in range(2)]
     for upload in uploads:
         upload.communicate(timeout=60)
     everything_is_right(site, images=4)
-
-
-def test_two_that_look_for_folders_at_once_find_each_once(site: Site) -> None:
-    for number in range(12):
-        site.study(number, images=1)
-    pools = [site.start("start_queue", "--number", "all") for _ in range(2)]
-    for pool in pools:
-        assert pool.wait(timeout=60) == 0
-    assert Batch.objects.count() == 12
 
 
 def test_ctrl_c_finishes_nothing_halfway(site: Site) -> None:
@@ -120,6 +110,19 @@ def test_a_worker_that_slept_past_its_lease_changes_nothing(site: Site) -> None:
     assert Batch.objects.get(pk=1).state == "DONEPROCESSING"
     assert Event.objects.filter(name="batch.processed", batch=1).count() == 1
     assert [path.name for path in sorted(Path(settings.OUTBOX).iterdir())] == ["1", "2"]
+
+
+def test_a_nursery_has_one_thread(site: Site) -> None:
+    """Or a fork of it could wait for ever for a lock that a thread held which is not there."""
+    site.study(1, images=60, pixels=LARGE)
+    site.queue()
+    pool = site.start("start_queue")
+    wait_for(is_in("PROCESSING"))
+    nursery = descendants_of(pool.pid)[0]
+    assert "Threads:\t1\n" in Path(f"/proc/{nursery}/status").read_text()
+    pool.send_signal(signal.SIGTERM)
+    pool.communicate(timeout=30)
+    assert pool.returncode == 128 + signal.SIGTERM
 
 
 def test_a_nursery_that_was_killed_is_replaced(site: Site) -> None:

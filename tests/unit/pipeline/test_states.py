@@ -22,7 +22,7 @@ def batch_in(state: State) -> Batch:
     return Batch.objects.create(folder_digest=state, uid_digest="u", state=state, **held)
 
 
-@pytest.mark.parametrize(("source", "target"), product(State, State))
+@pytest.mark.parametrize(("source", "target"), list(product(State, State)))
 def test_legal_moves_work_and_illegal_ones_raise(site: Site, source: State, target: State) -> None:
     batch = batch_in(source)
     terms = {"lease_token": "b", "lease_expires_at": timezone.now()} if target in WORKING else {}
