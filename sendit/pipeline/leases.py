@@ -172,7 +172,7 @@ class Lease:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Surely, for what cannot be undone: the row is locked until the block ends, and nobody takes the batch over."""
+        """Surely, for what cannot be undone: until the block ends the row is locked, and nobody takes it over."""
         with transaction.atomic():
             if self._mine().update(changed_at=timezone.now()) != 1:
                 raise LeaseLost
