@@ -30,10 +30,6 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         """The batches whose folder is named `uid`; several where several data folders have one of that name."""
         return self.filter(uid_digest=digest(os.fsencode(uid)))
 
-    def for_folder(self, path: str) -> BatchQuerySet:
-        """The batch of the folder at an absolute path, if there is one."""
-        return self.filter(folder_digest=digest(os.fsencode(path)))
-
     def counts(self) -> dict[State, int]:
         """How many batches stand in each state. Most are DONE, and are not counted one by one."""
         others = [state for state in State if state is not State.DONE]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import re
-from pathlib import Path
 
 import pytest
 from django.core.management.base import CommandError
@@ -13,7 +12,6 @@ from django.core.management.base import CommandError
 from sendit.errors import Misconfigured
 from sendit.pipeline import intake
 from sendit.pipeline.models import Batch
-from sendit.pipeline.states import State
 from tests.phantoms import accession_number, leaks_in, make_study
 from tests.site import Site
 
@@ -152,5 +150,3 @@ def test_two_folders_of_one_name_are_two_batches(site: Site) -> None:
     site.set(DATA_INPUT_FOLDERS=("a", "b"))
     site.queue()
     assert Batch.objects.for_uid("ST-1").count() == 2
-    path = Path(site.data.resolve() / "a" / "ST-1")
-    assert Batch.objects.for_folder(str(path)).get().state == State.QUEUE
