@@ -27,10 +27,7 @@ def run(scratch: Path, size: Size) -> Section:
         bars=[bar for study in barred for bar in _bars(study, found[study.name])],
         header=("MB/s of input", *found),
         rows=[(one.name, *(str(by_name[one.name]) for by_name in found.values())) for one in contenders.FILE_TO_FILE],
-        notes=[
-            "One core each, by processor time. The default recipe with its residual scan; the other tools with their"
-            " own defaults."
-        ],
+        notes=["One core each. The default recipe with its residual scan; the other tools with their own defaults."],
     )
 
 

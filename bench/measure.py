@@ -1,8 +1,4 @@
-"""How a rate is measured on a noisy machine: contenders take turns, several rounds, and each one's best counts.
-
-Time is the processor's, user and system: on an idle machine with memory for a disk it is the clock's, and on a busy one
-it is the part that does not depend on the neighbours.
-"""
+"""How a rate is measured on a noisy machine: contenders take turns, several rounds, and each one's best counts."""
 
 from __future__ import annotations
 
@@ -106,9 +102,9 @@ def _turn(contender: Contender, study: Study, out: Path, rate: Rate) -> None:
     out.mkdir()
     gc.collect()
     try:
-        started = time.process_time()
+        started = time.perf_counter()
         contender.run(files, out)
-        rate.keep(size / (time.process_time() - started) / 1e6)
+        rate.keep(size / (time.perf_counter() - started) / 1e6)
     except Exception as error:
         if not contender.is_foreign:
             raise
