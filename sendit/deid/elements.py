@@ -124,6 +124,10 @@ class Source(Protocol):
         """Up to `length` bytes from `offset`; fewer only at the end."""
         ...
 
+    def readinto(self, offset: int, buffer: memoryview) -> int:
+        """Put bytes from `offset` into the buffer; returns how many, 0 only at the end."""
+        ...
+
     def close(self) -> None:
         """Give back what is held open."""
         ...
@@ -137,6 +141,11 @@ class BytesSource:
 
     def read(self, offset: int, length: int) -> bytes:
         return self.data[offset : offset + length]
+
+    def readinto(self, offset: int, buffer: memoryview) -> int:
+        found = self.read(offset, len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
 
     def close(self) -> None:
         pass
@@ -157,6 +166,9 @@ class FileSource:
 
     def read(self, offset: int, length: int) -> bytes:
         return os.pread(self.handle, length, offset)
+
+    def readinto(self, offset: int, buffer: memoryview) -> int:
+        return os.preadv(self.handle, [buffer], offset)
 
     def close(self) -> None:
         handle, self.handle = self.handle, -1
@@ -217,6 +229,11 @@ class InflatedSource:
                 self._base, self._held = self._base + skip, self._held[skip:]
         start = offset - self._base
         return self._held[start : start + length] if start >= 0 else b""
+
+    def readinto(self, offset: int, buffer: memoryview) -> int:
+        found = self.read(offset, min(len(buffer), CHUNK))
+        buffer[: len(found)] = found
+        return len(found)
 
     def close(self) -> None:
         self._source.close()

@@ -191,7 +191,7 @@ class DeidentifiedImage:
         """Length of the file in bytes."""
         if self._size is None:
             if self._part_ten.syntax.deflated:
-                self._size = sum(len(piece) for piece in self._stream())
+                self._size = sum(len(piece) for piece in self._deflated())
             else:
                 self._size = len(self._head) + sum(p.size if isinstance(p, Bulk) else len(p) for p in self._pieces)
         return self._size
@@ -204,48 +204,33 @@ class DeidentifiedImage:
             self._instance = self._describer.instance(self._pieces, part_ten.encoding, part_ten.syntax.uid)
         return self._instance
 
+    def stream(self) -> ImageStream:
+        """The file's bytes, once; whoever reads them closes the image."""
+        return ImageStream(self._parts(), self._part_ten.source)
+
     def chunks(self) -> Iterator[bytes]:
         """The file's bytes, once, in bounded pieces; closes the source at the end."""
+        stream, buffer = self.stream(), memoryview(bytearray(min(self.size, CHUNK)))
         try:
-            yield from self._stream()
+            while count := stream.readinto(buffer):
+                yield buffer[:count].tobytes()
         finally:
             self.close()
 
-    def _stream(self) -> Iterator[bytes]:
-        plain = self._plain(self._pieces)
-        if not self._part_ten.syntax.deflated:
-            yield self._head + next(plain, b"")
-            yield from plain
-            return
+    def _parts(self) -> Iterator[bytes | Bulk]:
+        """What the file is made of: bytes, and ranges of the source."""
+        return self._deflated() if self._part_ten.syntax.deflated else joined([self._head, *self._pieces])
+
+    def _deflated(self) -> Iterator[bytes]:
         yield self._head
         deflate, size = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS), 0
-        for piece in plain:
-            size += len(out := deflate.compress(piece))
+        plain = ImageStream(joined(self._pieces), self._part_ten.source)
+        buffer = memoryview(bytearray(CHUNK))
+        while count := plain.readinto(buffer):
+            size += len(out := deflate.compress(buffer[:count]))
             yield out
         size += len(out := deflate.flush())
         yield out + (b"\0" if size % 2 else b"")  # PS3.5 A.5: padded to even
-
-    def _plain(self, pieces: list[bytes | Bulk]) -> Iterator[bytes]:
-        """The dataset's bytes: what lies between bulk data at once, bulk data in chunks."""
-        held: list[bytes] = []
-        for piece in pieces:
-            if isinstance(piece, bytes):
-                held.append(piece)
-                continue
-            yield b"".join((*held, piece.head))
-            held = []
-            yield from self._bulk(piece)
-        if held:
-            yield b"".join(held)
-
-    def _bulk(self, bulk: Bulk) -> Iterator[bytes]:
-        offset, left = bulk.offset, bulk.length
-        while left:
-            chunk = self._part_ten.source.read(offset, min(left, CHUNK))
-            if not chunk:
-                raise DataFault("Truncated")
-            yield chunk
-            offset, left = offset + len(chunk), left - len(chunk)
 
     def tobytes(self) -> bytes:
         """The whole file in memory."""
@@ -263,23 +248,88 @@ class DeidentifiedImage:
         """Write the file to an open descriptor; bulk data goes from file to file within the kernel where it can."""
         source = self._part_ten.source
         try:
-            if self._part_ten.syntax.deflated or not isinstance(source, FileSource):
-                return sum(_write_all(handle, chunk) for chunk in self._stream())
-            written, held = 0, [self._head]
-            for piece in self._pieces:
-                if isinstance(piece, bytes):
-                    held.append(piece)
-                    continue
-                held.append(piece.head)
-                written += _write_all(handle, b"".join(held)) + _send_all(handle, source.handle, piece)
-                held = []
-            return written + _write_all(handle, b"".join(held))
+            if isinstance(source, FileSource):
+                return sum(
+                    _write_all(handle, part) if isinstance(part, bytes) else _send_all(handle, source.handle, part)
+                    for part in self._parts()
+                )
+            return sum(_write_all(handle, chunk) for chunk in self.chunks())
         finally:
             self.close()
 
     def close(self) -> None:
         """Close the source; the image can no longer be written."""
         self._part_ten.source.close()
+
+
+class ImageStream:
+    """An image's bytes, read into buffers of the reader's; bulk data is copied once, from the source.
+
+    Parameters
+    ----------
+    parts : iterator of bytes or Bulk
+        What the image is made of.
+    source : Source
+        What a Bulk is a range of.
+    """
+
+    __slots__ = ("_held", "_left", "_offset", "_parts", "_source")
+
+    def __init__(self, parts: Iterator[bytes | Bulk], source: Source) -> None:
+        self._parts, self._source = parts, source
+        self._held = memoryview(b"")
+        self._offset = self._left = 0
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer with the next bytes; returns their number, less than asked only at the end.
+
+        Raises
+        ------
+        DataFault
+            Truncated: the source has become shorter.
+        """
+        filled = 0
+        while filled < len(buffer) and (self._held or self._left or self._next()):
+            if self._held:
+                filled += self._take(buffer[filled:])
+            elif self._left:
+                filled += self._read(buffer[filled : filled + self._left])
+        return filled
+
+    def _next(self) -> bool:
+        part = next(self._parts, None)
+        if isinstance(part, Bulk):
+            self._offset, self._left = part.offset, part.length
+        elif part is not None:
+            self._held = memoryview(part)
+        return part is not None
+
+    def _take(self, buffer: memoryview) -> int:
+        count = min(len(self._held), len(buffer))
+        buffer[:count] = self._held[:count]
+        self._held = self._held[count:]
+        return count
+
+    def _read(self, buffer: memoryview) -> int:
+        count = self._source.readinto(self._offset, buffer)
+        if not count:
+            raise DataFault("Truncated")
+        self._offset, self._left = self._offset + count, self._left - count
+        return count
+
+
+def joined(pieces: Iterable[bytes | Bulk]) -> Iterator[bytes | Bulk]:
+    """The same, but what lies between bulk values, with their heads, at once."""
+    held: list[bytes] = []
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            held.append(piece)
+            continue
+        yield b"".join((*held, piece.head))
+        yield piece
+        held = []
+    if held:
+        yield b"".join(held)
 
 
 def _write_all(handle: int, data: bytes) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import google_crc32c
 from isal import isal_zlib
@@ -53,6 +54,14 @@ class ArchiveFacts:
     crc32c: str
 
 
+class Stream(Protocol):
+    """One image's bytes, as `io.RawIOBase` reads them."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        """Put the next bytes into the buffer; returns how many, 0 at the end."""
+        ...
+
+
 class ArchiveWriter:
     """Writes one archive under a temporary name; `close` gives it its final name.
 
@@ -85,13 +94,13 @@ class ArchiveWriter:
             self._write(_gzip_member([_folder_header(self._folder)]))
             undo.pop_all()
 
-    def add(self, name: str, size: int, chunks: Iterable[Bytes]) -> Member:
-        """Append one image of `size` bytes; whatever its chunks raise, the archive is as if it had not been begun.
+    def add(self, name: str, size: int, image: Stream) -> Member:
+        """Append one image of `size` bytes; whatever its stream raises, the archive is as if it had not been begun.
 
         Raises
         ------
         BrokenPromise
-            `ArchiveSize`: the chunks do not add up to `size`. `ArchiveName`: a name is not flat or stands twice.
+            `ArchiveSize`: the stream has another size. `ArchiveName`: a name is not flat or stands twice.
         """
         if _flat(name) in self._names:
             raise BrokenPromise("ArchiveName")
@@ -99,7 +108,8 @@ class ArchiveWriter:
         offset = self._offset
         with ExitStack() as undo:
             undo.callback(self._rewind, offset, self._crc32c)
-            self._write(_gzip_member(_entry(f"{self._folder}/{name}", size, _blocks(chunks, self._block), digest)))
+            header = _file_header(f"{self._folder}/{name}", size)
+            self._write(_gzip_member(_entry(header, size, image, digest, memoryview(self._block))))
             undo.pop_all()
         self._names.add(name)
         return Member(name, offset, self._offset - offset, digest.hexdigest(), size)
@@ -175,17 +185,34 @@ def _flat(name: str) -> str:
     return name
 
 
-def _entry(name: str, size: int, blocks: Iterable[Bytes], digest: hashlib._Hash) -> Iterator[Bytes]:
-    """A tar entry's blocks: header, data (hashed as they pass), padding."""
-    yield _file_header(name, size)
-    seen = 0
-    for block in blocks:
-        digest.update(block)
-        seen += len(block)
+def _entry(header: bytes, size: int, image: Stream, digest: hashlib._Hash, block: memoryview) -> Iterator[memoryview]:
+    """A tar entry, cut into blocks: header, data (hashed as they pass) and padding; each is gone with the next one."""
+    begin = len(header)
+    block[:begin] = header
+    left = size
+    while left >= len(block) - begin:
+        filled = _fill(image, block[begin:])
+        digest.update(block[begin : begin + filled])
+        left -= filled
+        if begin + filled < len(block):
+            raise BrokenPromise("ArchiveSize", count=size - left)
         yield block
-    if seen != size:
-        raise BrokenPromise("ArchiveSize", count=seen)
-    yield bytes(-size % TAR_BLOCK)
+        begin = 0
+    end = begin + left
+    filled = _fill(image, block[begin : end + 1])
+    if filled != left:
+        raise BrokenPromise("ArchiveSize", count=size - left + filled)
+    digest.update(block[begin:end])
+    yield block[:end]
+    yield memoryview(bytes(-size % TAR_BLOCK))
+
+
+def _fill(image: Stream, block: memoryview) -> int:
+    """As many bytes as the stream has and the block takes."""
+    filled = 0
+    while filled < len(block) and (count := image.readinto(block[filled:])):
+        filled += count
+    return filled
 
 
 def _gzip_member(blocks: Iterable[Bytes]) -> Iterator[bytes]:
@@ -198,23 +225,6 @@ def _gzip_member(blocks: Iterable[Bytes]) -> Iterator[bytes]:
             yield held
             held = b""
     yield held + compress.flush()
-
-
-def _blocks(chunks: Iterable[Bytes], buffer: bytearray) -> Iterator[memoryview]:
-    """The same bytes, cut to the buffer's size and copied into it, so that a chunk's maker may use its own again."""
-    block, filled = memoryview(buffer), 0
-    for chunk in chunks:
-        rest = memoryview(chunk).cast("B")
-        while rest:
-            taken = rest[: len(block) - filled]
-            block[filled : filled + len(taken)] = taken
-            filled += len(taken)
-            rest = rest[len(taken) :]
-            if filled == len(block):
-                yield block
-                filled = 0
-    if filled:
-        yield block[:filled]
 
 
 # What tarfile makes of a regular file, uid and gid 0, mode 0644, mtime 0, before and after name and size.

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sendit.pipeline.archive import ArchiveWriter, read_member
+from tests.chunks import Chunks
 
 SIZES = st.one_of(st.sampled_from([0, 1, 511, 512, 513, 1023, 1024, 1025, 1_048_576, 1_048_577]), st.integers(0, 5_000))
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=150).filter(
@@ -38,7 +39,7 @@ def test_what_goes_in_comes_out_every_way(images: dict[str, list[bytes]]) -> Non
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.tar.gz"
         with ArchiveWriter(path, "top") as writer:
-            members = [writer.add(name, len(expected[name]), chunks) for name, chunks in images.items()]
+            members = [writer.add(name, len(expected[name]), Chunks(chunks)) for name, chunks in images.items()]
             writer.close()
         whole = path.read_bytes()
         with tarfile.open(path) as tar:

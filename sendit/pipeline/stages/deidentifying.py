@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from typing import Any
 from django.conf import settings
 
 from sendit.deid.description import Instance
-from sendit.deid.engine import DeidentifiedImage, Deidentifier
+from sendit.deid.engine import DeidentifiedImage, Deidentifier, ImageStream
 from sendit.deid.recipe import Recipe
 from sendit.errors import BrokenPromise, DataFault
 from sendit.pipeline import wiring
 from sendit.pipeline.archive import ArchiveFacts, ArchiveWriter, Member
 from sendit.pipeline.identity import date_text, variables
+from sendit.pipeline.leases import Lease
 from sendit.pipeline.rows import write_parquet
 from sendit.pipeline.stages.importing import Study
 from sendit.pipeline.stages.summary import Summary
@@ -90,7 +92,8 @@ class Press:
     def _add(self, image: DeidentifiedImage, instance: Instance) -> Member:
         if self._archive is None:
             self._archive = self._begin(instance)
-        return self._archive.add(self._name(instance), image.size, self._chunks(image))
+        with closing(image):
+            return self._archive.add(self._name(instance), image.size, Watched(image.stream(), self._work.lease))
 
     def _begin(self, first: Instance) -> ArchiveWriter:
         """The archive is named when its first image is known: its date is the shifted Study Date."""
@@ -107,11 +110,6 @@ class Press:
         stem = "_".join([self._response.items[0].suid, *words])
         self._names[stem] += 1
         return f"{stem}.dcm" if self._names[stem] == 1 else f"{stem}_{self._names[stem]}.dcm"
-
-    def _chunks(self, image: DeidentifiedImage) -> Iterator[bytes]:
-        for chunk in image.chunks():
-            self._work.lease.progress(bytes_=len(chunk))
-            yield chunk
 
     def _deliver(self, number: int, member: Member) -> None:
         self._work.lease.progress(images=1)
@@ -149,6 +147,19 @@ class Press:
             "batch": self._work.batch.pk,
             "load_id": load_id(self._object_name),
         }
+
+
+class Watched:
+    """A stream that tells of its progress, and goes on only while the lease holds."""
+
+    def __init__(self, stream: ImageStream, lease: Lease) -> None:
+        self._stream, self._lease = stream, lease
+
+    def readinto(self, buffer: memoryview) -> int:
+        """As the stream's."""
+        count = self._stream.readinto(buffer)
+        self._lease.progress(bytes_=count)
+        return count
 
 
 def load_id(object_name: str) -> str:
