@@ -56,9 +56,10 @@ class Deidentifier:
         residuals: Iterable[Identifier] = (),
     ) -> None:
         self._recipe, self._pseudonyms, self._variables = recipe, pseudonyms, dict(variables or {})
+        self._residuals = tuple(residuals)
         self._plans: dict[frozenset[tuple[str, frozenset[str]]], Plan] = {}
-        self._only_plan = None if recipe.uses_values else Plan(recipe, pseudonyms, self._variables)
-        self._verifier, self._describer = Verifier(tuple(residuals)), Describer()
+        self._only_plan = None if recipe.uses_values else self._new_plan({})
+        self._verifier, self._describer = Verifier(self._residuals), Describer()
 
     def deidentify(self, source: Path | str | bytes) -> DeidentifiedImage:
         """The de-identified, verified image.
@@ -103,8 +104,11 @@ class Deidentifier:
         if plan is None:
             if len(self._plans) >= 16:
                 self._plans.clear()
-            plan = self._plans[key] = Plan(self._recipe, self._pseudonyms, self._variables, lists)
+            plan = self._plans[key] = self._new_plan(lists)
         return plan
+
+    def _new_plan(self, lists: Mapping[str, frozenset[str]]) -> Plan:
+        return Plan(self._recipe, self._pseudonyms, self._variables, lists, self._residuals)
 
 
 def value_lists(recipe: Recipe, part_ten: PartTen) -> dict[str, frozenset[str]]:

@@ -8,7 +8,7 @@ that the values which the images of a study share are worked out once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydicom.datadict import keyword_for_tag
@@ -16,6 +16,7 @@ from pydicom.dataelem import DataElement
 
 from sendit.deid import values
 from sendit.deid.ages import cap_age
+from sendit.deid.content import CODES, DUMMIES
 from sendit.deid.datasets import UNREADABLE, quiet
 from sendit.deid.deeds import (
     BULK,
@@ -32,6 +33,7 @@ from sendit.deid.deeds import (
     Job,
     Memo,
 )
+from sendit.deid.descriptors import Cleaner
 from sendit.deid.elements import (
     ITEM_END,
     PIXEL_DATA_TAGS,
@@ -40,9 +42,10 @@ from sendit.deid.elements import (
     Encoding,
     effective_vr,
 )
+from sendit.deid.identifiers import Identifier
 from sendit.deid.pseudonyms import Pseudonyms, shift_date, shift_datetime
 from sendit.deid.recipe import Recipe
-from sendit.deid.rules import Action, Addition, Decision, Field, Step, Value
+from sendit.deid.rules import PSEUDONYM, Action, Addition, Decision, Field, Step, Value
 from sendit.deid.stretches import Memory
 from sendit.deid.values import Charset
 from sendit.errors import DataFault, Misconfigured
@@ -293,6 +296,8 @@ class Fold:
                 return None if step.value is None or self._value(step.value, raw, job) else raw
             case Action.BLANK:
                 return b""
+            case Action.CLEAN:
+                return self._clean(raw or b"", step)
             case Action.JITTER:
                 return self._jitter(raw or b"", step.value, job)
             case Action.ADD | Action.REPLACE:
@@ -347,11 +352,57 @@ class Fold:
         if not raw.strip(b" \0"):
             return raw
         assert value is not None
+        return self._encode(self._shift(raw, self._days(value, raw, job)))
+
+    def _days(self, value: Value, raw: bytes, job: Job | None) -> int:
         try:
-            days = int(self._value(value, raw, job))
+            return int(self._value(value, raw, job))
         except (TypeError, ValueError):
             raise Misconfigured("UnknownVariable", subject=value.text) from None
-        return self._encode(self._shift(raw, days))
+
+    def _clean(self, raw: bytes, step: Step) -> bytes:
+        """The cleaned value; where nothing is left of it, what the recipe or the content item puts in its place."""
+        if not raw.strip(b" \0"):
+            return raw
+        days = None if step.value is None else self._days(step.value, raw, None)
+        cleaned = self._cleaned(raw, days)
+        if cleaned.strip(b" \0"):
+            return cleaned
+        if step.instead is not None:
+            return self._encode(self._value(step.instead, raw, None))
+        return self._encode(DUMMIES.get(self._tag, ""))
+
+    def _cleaned(self, raw: bytes, days: int | None) -> bytes:
+        """What may stay of a value, by its VR; dates go where there is no number of days to shift them by."""
+        match self._vr:
+            case "DA" | "DT":
+                return b"" if days is None else self._encode(self._shift(raw, days))
+            case "UI":
+                return self._encode(self._deid_func(PSEUDONYM, raw))
+            case "AS":
+                return self._encode(self._deid_func(Value("deid_func", "cap_age"), raw))
+            case "TM":
+                return b"" if days is None else raw
+            case "PN" | "UR":
+                return b""
+            case vr if vr in values.CHARSET_VRS or vr in ("AE", "CS"):
+                return self._cleaned_text(raw, days)
+            case vr if vr in values.BYTES_VRS:
+                return b""
+            case _:  # a number
+                return raw
+
+    def _cleaned_text(self, raw: bytes, days: int | None) -> bytes:
+        found = values.split(values.decode(raw, self._vr, self._level.encodings), self._vr)
+        cleaner = self._level.plan.cleaner(days)
+        clean = cleaner.without_identifiers if self._tag in CODES else cleaner.clean
+        cleaned = tuple(map(clean, found))
+        if cleaned == found:
+            return raw
+        try:
+            return self._encode("\\".join(cleaned))
+        except DataFault:
+            return b""  # it cannot be written back in its character set
 
     def _shift(self, raw: bytes, days: int) -> str:
         """Each value shifted; one that is not understood is emptied, for a date that was not shifted must not leave."""
@@ -454,6 +505,8 @@ class Plan:
         What `var:` names; `func:` names are looked up here too, as callables `(dicom, value, field, item)`.
     value_lists : mapping of str to set of str
         The %values lists' terms, as one image has them.
+    identifiers : iterable of Identifier
+        What CLEAN takes out of texts, wherever it stands.
     """
 
     MOST = 50_000
@@ -465,7 +518,10 @@ class Plan:
         pseudonyms: Pseudonyms,
         variables: Mapping[str, Any],
         value_lists: Mapping[str, frozenset[str]] | None = None,
+        identifiers: Iterable[Identifier] = (),
     ) -> None:
+        self._identifiers = tuple(identifiers)
+        self._cleaners: dict[int | None, Cleaner] = {}
         self.recipe, self.pseudonyms, self.variables = recipe, pseudonyms, variables
         self.additions = recipe.additions()
         self.values = {name: _any_of(terms) for name, terms in (value_lists or {}).items() if terms}
@@ -489,6 +545,12 @@ class Plan:
         """Whether one more key or level may be remembered; it counts as one."""
         self._remembered += 1
         return self._remembered < self.MOST
+
+    def cleaner(self, days: int | None) -> Cleaner:
+        """What cleans the study's texts; dates in them are shifted by `days`, or go."""
+        if days not in self._cleaners:
+            self._cleaners[days] = Cleaner(self._identifiers, days)
+        return self._cleaners[days]
 
     def variable(self, name: str) -> Any:
         """The value of `var:name`; Misconfigured when there is none: the original is never left in its place."""

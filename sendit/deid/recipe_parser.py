@@ -24,6 +24,7 @@ from sendit.deid.selectors import (
     tags_of,
 )
 from sendit.deid.value_lists import ValuesSource
+from sendit.deid.values import NUMBERS
 from sendit.errors import Misconfigured
 
 DEID_FUNCTIONS: dict[str, dict[str, str]] = {
@@ -286,6 +287,8 @@ class Parser:
             raise self._error(words.number, words.column(1), reason)
         if action in (Action.REPLACE, Action.JITTER, Action.ADD) and _is_sequence(selector):
             raise self._error(words.number, words.column(1), f"{words[1]} is a sequence; {action} what it holds")
+        if action is Action.CLEAN and any(known_vr(tag) in NUMBERS for tag in _attribute_tags(selector)):
+            raise self._error(words.number, words.column(1), f"{words[1]} is a number; there is nothing to clean")
 
     def _place(self, words: _Words, selector: Selector) -> Path:
         """The one place that an ADD names."""
@@ -308,7 +311,7 @@ class Parser:
         if action in (Action.KEEP, Action.BLANK):
             self._expect_end(words, 2, action)
             return None, None
-        if not text and action is Action.REMOVE:
+        if not text and action in (Action.REMOVE, Action.CLEAN):
             return None, None
         if not text:
             raise self._error(words.number, at, f"{action} needs a value")
@@ -319,6 +322,8 @@ class Parser:
             raise self._error(words.number, at, "a value of REMOVE is func: or values:")
         if action is Action.JITTER and not _is_days(value):
             raise self._error(words.number, at, "a value of JITTER is a whole number of days, var: or func:")
+        if action is Action.CLEAN and (not _is_days(value) or value.kind == "func"):
+            raise self._error(words.number, at, "a value of CLEAN is a whole number of days, or var:")
         return value, None
 
     def _parse_value(self, words: _Words, text: str) -> Value:
@@ -348,7 +353,7 @@ class Parser:
             yield name, value
 
     def _values_field(self, words: _Words, action: Action, text: str) -> str:
-        if action in (Action.ADD, Action.KEEP):
+        if action in (Action.ADD, Action.KEEP, Action.CLEAN):
             raise self._error(words.number, words.column(1), f"{action} cannot be of a values: list")
         return self._list_name(words, text, words.column(1))
 

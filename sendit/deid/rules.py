@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from sendit.deid.content import CONTENT_TEXTS
 from sendit.deid.selectors import (
     Address,
     AnyOf,
@@ -15,6 +16,7 @@ from sendit.deid.selectors import (
     SelectGroup,
     Selector,
     SelectPrivate,
+    Tag,
     is_private,
     known_vr,
     only_tag,
@@ -23,10 +25,11 @@ from sendit.deid.values import TEXT_VRS
 
 
 class Action(StrEnum):
-    """The six words that begin a %header rule."""
+    """The seven words that begin a %header rule."""
 
     ADD = "ADD"
     BLANK = "BLANK"
+    CLEAN = "CLEAN"
     JITTER = "JITTER"
     KEEP = "KEEP"
     REPLACE = "REPLACE"
@@ -103,13 +106,15 @@ class Rule:
 class Step:
     """One action that befalls an element.
 
-    With `values_list`, it does so only where the element's value at that moment matches that %values list.
+    With `values_list`, it does so only where the element's value at that moment matches that %values list. `instead` is
+    what a CLEAN that leaves nothing puts in its place.
     """
 
     action: Action
     value: Value | None
     rule: Rule
     values_list: str | None = None
+    instead: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,15 +191,26 @@ class BoundRule:
     @property
     def holds_back_remove(self) -> bool:
         """Whether an element that it speaks of is not removed by another rule."""
-        changes = self.rule.action in (Action.REPLACE, Action.JITTER)
+        changes = self.rule.action in (Action.REPLACE, Action.JITTER) or self.cleans_by_name
         return changes and self.rule.values_list is None
+
+    @property
+    def cleans_by_name(self) -> bool:
+        """Whether it is a CLEAN of attributes that it names, so that it speaks of their values as the file has them."""
+        return self.rule.action is Action.CLEAN and _is_exact(self.selector)
 
     @property
     def may_spare_private(self) -> bool:
         """Whether it may keep a private element that REMOVE ALL would remove."""
-        if self.rule.action not in (Action.KEEP, Action.REPLACE, Action.JITTER):
+        if self.rule.action not in (Action.KEEP, Action.REPLACE, Action.JITTER) and not self.cleans_by_name:
             return False
         return self.selector.names_private or not _speaks_of_public_only(self.selector)
+
+
+def _is_exact(selector: Selector) -> bool:
+    if isinstance(selector, AnyOf):
+        return all(map(_is_exact, selector.selectors))
+    return selector.key is not None
 
 
 def _speaks_of_public_only(selector: Selector) -> bool:
@@ -222,6 +238,7 @@ class RuleSet:
             (self._unkeyed if bound.selector.key is None else self._by_key[bound.selector.key]).append((order, bound))
         self._decisions: dict[Field, Decision] = {}
         self.purges_private = any(bound.removes_private for bound in self.rules)
+        self._cleans = any(bound.cleans_by_name for bound in self.rules)
 
     @property
     def uses_indices(self) -> bool:
@@ -237,7 +254,7 @@ class RuleSet:
     def removes_all_private(self) -> bool:
         """Whether every private element goes, whatever it is."""
         if self.purges_private:
-            spare = (Action.KEEP, Action.REPLACE, Action.JITTER)
+            spare = (Action.KEEP, Action.REPLACE, Action.JITTER, Action.CLEAN)
             return not any(b.selector.names_private and b.rule.action in spare for b in self.rules)
         everything = any(bound.removes_everything for bound in self.rules)
         return everything and not any(bound.may_spare_private for bound in self.rules)
@@ -289,10 +306,26 @@ class RuleSet:
         return matching[first:]
 
     def _matching(self, field: Field) -> list[BoundRule]:
-        matching = [bound for _, bound in sorted(self._candidates(Address(field)), key=lambda pair: pair[0])]
+        candidates = [*self._candidates(Address(field)), *self._cleaning_content(field)]
+        matching = [bound for _, bound in sorted(candidates, key=lambda pair: pair[0])]
         if is_private(field.tag) and any(bound.removes_private for bound in matching):
             return [bound for bound in matching if bound.removes_private or bound.selector.names_private]
-        return matching
+        return matching or [bound for _, bound in self._cleaning(field)]
+
+    def _cleaning_content(self, field: Field) -> Iterator[tuple[int, BoundRule]]:
+        """The CLEAN of an enclosing sequence, as if it named the text of a content item that this is."""
+        if field.tag in CONTENT_TEXTS:
+            yield from self._cleaning(field)
+
+    def _cleaning(self, field: Field) -> Iterator[tuple[int, BoundRule]]:
+        """The CLEAN that befalls the outermost cleaned sequence around, as if it named this element."""
+        for depth, sequence in enumerate(field.path if self._cleans else ()):
+            outer = self.decide(Field(field.path[:depth], sequence, "SQ", None, field.indices[:depth]))
+            rule = outer.rule
+            if rule is not None and rule.action is Action.CLEAN and not outer.kept:
+                order = next(n for n, bound in enumerate(self.rules) if bound.rule is rule)
+                yield order, BoundRule(rule, Tag(field.tag))
+                return
 
     def _candidates(self, address: Address) -> Iterator[tuple[int, BoundRule]]:
         for key in dict.fromkeys(address.keys()):
@@ -313,6 +346,9 @@ def _steps(matching: list[BoundRule], field: Field) -> tuple[Step, ...]:
         rule = bound.rule
         if (rule.action is Action.REMOVE and held_back) or (_is_gone(steps) and rule.action is not Action.ADD):
             continue
+        if rule.action is Action.CLEAN:
+            _clean(steps, bound, field)
+            continue
         step = _lawful(Step(rule.action, rule.value, rule, rule.values_list), field)
         if step is None:
             continue
@@ -320,6 +356,20 @@ def _steps(matching: list[BoundRule], field: Field) -> tuple[Step, ...]:
             steps.clear()
         steps.append(step)
     return tuple(steps)
+
+
+def _clean(steps: list[Step], bound: BoundRule, field: Field) -> None:
+    """A CLEAN by name takes the value as the file has it, unless a rule has set another with ADD."""
+    if not bound.cleans_by_name:
+        if field.vr != "SQ":
+            steps.append(Step(Action.CLEAN, bound.rule.value, bound.rule))
+        return
+    if any(step.action is Action.ADD for step in steps):
+        return
+    last = steps[-1] if steps else None
+    given = last is not None and last.action is Action.REPLACE and last.value is not None
+    instead = last.value if last and given and last.value and last.value.kind in ("literal", "var") else None
+    steps[:] = [Step(Action.CLEAN, bound.rule.value, bound.rule, None, instead)]
 
 
 def _is_gone(steps: list[Step]) -> bool:

@@ -9,7 +9,7 @@ from sendit.deid.recipe import RecipeError, parse_recipe
 from sendit.deid.rules import Field
 
 WORDS = [
-    "FORMAT", "dicom", "%header", "%filter", "%fields", "%values", "%labels", "ADD", "BLANK", "JITTER",
+    "FORMAT", "dicom", "%header", "%filter", "%fields", "%values", "%labels", "ADD", "BLANK", "CLEAN", "JITTER",
     "KEEP", "REPLACE", "REMOVE", "FIELD", "SPLIT", "LABEL", "contains", "equals", "missing", "empty",
     "present", "coordinates", "keepcoordinates", "all", "ALL", "PatientID", "(0010,0010)", '(0033,"A B",01)',
     "select:VR:DA", "select:group:0010", "startswith:P", "fields:f", "values:v", "f", "v", "var:x", "func:y",

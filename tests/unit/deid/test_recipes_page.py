@@ -55,6 +55,7 @@ def image() -> bytes:
     ds.SOPClassUID, ds.SOPInstanceUID, ds.StudyInstanceUID = "1.2.840.10008.5.1.4.1.1.2", "1.2.3", "1.2.4"
     ds.PatientName, ds.PatientID, ds.PatientAge, ds.PatientComments = "Doe^Jane", "4711", "093Y", "see 4711"
     ds.StudyDate, ds.StudyDescription, ds.RequestAttributesSequence = "20200131", "chest", Sequence([item])
+    ds.ImageComments = "chest, Dr. Roe, 2020-01-31"
     ds.add_new(0x00330010, "LO", "MITRA")
     ds.add_new(0x0033101E, "LO", "secret")
     stream = io.BytesIO()

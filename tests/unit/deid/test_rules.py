@@ -228,6 +228,66 @@ def test_a_decision_names_the_rule_that_made_it() -> None:
     assert recipe("REMOVE PatientID").decide(NAME).rule is None
 
 
+# ------------------------------------------------------------------------------------------------ cleaning
+
+CONTENT, CODE_SEQUENCE = 0x0040A730, 0x0040A168
+TEXT_VALUE = Field((CONTENT, CONTENT), 0x0040A160, "UT")
+MEANING = Field((CONTENT, CODE_SEQUENCE), 0x00080104, "LO")
+CLEANED_DATE = Field((CONTENT,), 0x0040A121, "DA")
+
+
+def test_cleaning_by_name_holds_remove_back_wherever_it_stands() -> None:
+    for lines in (["REMOVE PatientID", "CLEAN PatientID"], ["CLEAN PatientID", "REMOVE ALL"]):
+        assert steps(recipe(*lines).decide(ID)) == ["CLEAN PatientID"]
+    lists = recipe("%fields f", "FIELD PatientID", "%header", "CLEAN fields:f", "REMOVE ALL")
+    assert steps(lists.decide(ID)) == ["CLEAN fields:f"]
+
+
+def test_cleaning_by_name_takes_the_value_as_the_file_has_it() -> None:
+    rules = recipe("BLANK select:VR:LO", "REPLACE PatientID x", "CLEAN PatientID 5", "BLANK PatientName")
+    (step,) = rules.decide(ID).steps
+    assert (step.action, str(step.value), str(step.instead)) == (Action.CLEAN, "5", "x")
+
+
+def test_what_follows_a_cleaning_applies() -> None:
+    assert steps(recipe("CLEAN PatientID", "BLANK PatientID").decide(ID)) == ["CLEAN PatientID", "BLANK PatientID"]
+
+
+@pytest.mark.parametrize("before", ["REPLACE PatientID func:f", "BLANK PatientID", "JITTER PatientID 3"])
+def test_only_a_given_value_stands_in_for_what_cleaning_takes_away(before: str) -> None:
+    assert recipe(before, "CLEAN PatientID").decide(ID).steps[0].instead is None
+
+
+def test_cleaning_a_whole_kind_holds_nothing_back_and_undoes_nothing() -> None:
+    rules = recipe("REPLACE PatientID x", "CLEAN select:VR:LO", "REMOVE PatientName")
+    assert steps(rules.decide(ID)) == ["REPLACE PatientID x", "CLEAN select:VR:LO"]
+    assert steps(recipe("REMOVE PatientID", "CLEAN select:VR:LO").decide(ID)) == ["REMOVE PatientID"]
+
+
+def test_what_is_added_or_kept_is_not_cleaned() -> None:
+    assert steps(recipe("ADD PatientID x", "CLEAN PatientID").decide(ID)) == ["ADD PatientID x"]
+    assert recipe("KEEP PatientID", "CLEAN PatientID").decide(ID).kept
+
+
+def test_cleaning_a_sequence_cleans_the_texts_of_its_content_items() -> None:
+    rules = recipe("BLANK select:VR:UT", "CLEAN select:VR:LO", "CLEAN ContentSequence 5", "REMOVE ContentSequence")
+    assert steps(rules.decide(Field((), CONTENT, "SQ"))) == ["CLEAN ContentSequence 5"]
+    assert steps(rules.decide(TEXT_VALUE)) == ["CLEAN ContentSequence 5"]
+    assert steps(rules.decide(MEANING)) == ["CLEAN ContentSequence 5"]
+    assert steps(rules.decide(Field((), 0x0040A160, "UT"))) == ["BLANK select:VR:UT"]
+
+
+def test_in_a_cleaned_sequence_a_rule_has_the_word_before_the_cleaning() -> None:
+    shifted = recipe("CLEAN ContentSequence 5", "JITTER select:VR:DA 7")
+    assert steps(shifted.decide(CLEANED_DATE)) == ["JITTER select:VR:DA 7"]
+    assert steps(recipe("CLEAN ContentSequence 5").decide(CLEANED_DATE)) == ["CLEAN ContentSequence 5"]
+    assert recipe("CLEAN ContentSequence 5", "KEEP TextValue").decide(TEXT_VALUE).kept
+
+
+def test_cleaning_a_whole_kind_passes_over_sequences() -> None:
+    assert steps(recipe("CLEAN ALL").decide(SEQUENCE)) == []
+
+
 # ------------------------------------------------------------------------------------------------ private elements
 
 
@@ -255,6 +315,9 @@ def test_a_private_element_that_is_named_may_be_replaced_instead_of_removed() ->
         (["REMOVE select:private:yes", "JITTER select:VR:DA 5", "REPLACE contains:Date x"], True),
         (["REMOVE select:private:yes", "BLANK 0033101E"], True),
         (["REMOVE ALL", "JITTER select:VR:DA 5"], False),
+        (["REMOVE ALL", "CLEAN select:VR:LO"], True),
+        (["REMOVE ALL", "CLEAN 0033101E"], False),
+        (["REMOVE select:private:yes", 'CLEAN (0033,"MITRA OBJECT 1.0",1E)'], False),
         (["REMOVE ALL", "KEEP contains:Date"], False),
         (["REMOVE ALL", "KEEP except:Date"], False),
         (["REMOVE ALL", "KEEP 0033101E"], False),
