@@ -79,6 +79,7 @@ class Encoding:
 
 
 IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE = Encoding(True, "<"), Encoding(False, "<"), Encoding(False, ">")
+ENCODINGS = (IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE)
 _HEADS: dict[Encoding, Callable[[bytes, int], tuple[bytes, int]]] = {
     IMPLICIT_LE: struct.Struct("<4sI").unpack_from,
     EXPLICIT_LE: struct.Struct("<6sH").unpack_from,
@@ -298,14 +299,13 @@ def _open(source: Source) -> PartTen:
     return PartTen(source, guess, end, meta, window)
 
 
-def _declared_syntax(window: bytes, start: int, source: Source) -> tuple[bytes, int]:
+def _declared_syntax(window: bytes, pos: int, source: Source) -> tuple[bytes, int]:
     """The Transfer Syntax UID that the File Meta declares, b"" for none; and where the File Meta ends."""
-    declared, pos = b"", start
+    declared = b""
     while window[pos : pos + 2] == b"\x02\0":
-        element, begin, after = _meta_element(window, pos, source.size)
+        element, begin, pos = _meta_element(window, pos, source.size)
         if element == 0x10:
-            declared = window[begin:after].rstrip(b" \0")
-        pos = after
+            declared = window[begin:pos].rstrip(b" \0")
     return declared, pos
 
 
@@ -431,24 +431,29 @@ def value_span(buf: bytes, pos: int, end: int, encoding: Encoding) -> tuple[int,
     return tag, vr, begin, size
 
 
-class _Kinds(dict[bytes, tuple[int, str, str, bool]]):
-    """An element's encoded key in; its tag, the VR that rules see, the written one, and whether it is in long form."""
+Kind = tuple[int, str, str, bool]
+"""Of an element: its tag, the VR that rules see, the written one, and whether it is in long form."""
+KINDS_REMEMBERED = 65536
+
+
+class _Kinds(dict[bytes, Kind]):
+    """An element's encoded key in, its kind out."""
 
     def __init__(self, encoding: Encoding) -> None:
         self.encoding = encoding
 
-    def __missing__(self, key: bytes) -> tuple[int, str, str, bool]:
+    def __missing__(self, key: bytes) -> Kind:
         tag = self.encoding.tag(key)
         vr = "" if self.encoding.implicit or tag >> 16 == 0xFFFE else key[4:6].decode("latin-1")
         if vr and vr not in VRS:
             raise DataFault("BadElement", tag=tag)
-        if len(self) >= 65536:
+        if len(self) >= KINDS_REMEMBERED:
             self.clear()
         kind = self[key] = tag, effective_vr(tag, vr), vr, vr in LONG_VRS
         return kind
 
 
-_KINDS = {encoding: _Kinds(encoding) for encoding in _HEADS}
+KINDS = {encoding: _Kinds(encoding) for encoding in ENCODINGS}
 
 
 def elements_of(
@@ -458,7 +463,7 @@ def elements_of(
 
     DataFault where an element passes `end`.
     """
-    head, kinds, order = encoding.head, _KINDS[encoding], encoding.order
+    head, kinds, order = encoding.head, KINDS[encoding], encoding.order
     while pos < end:
         try:
             key, size = head(buf, pos)

@@ -52,18 +52,24 @@ class Verdict:
 
 
 class Screen:
-    """A recipe's filters for many images: what was said of one is said of all that are alike in what is asked."""
+    """A recipe's filters for many images: what was said of one is said of all that are alike in what is asked.
+
+    Attributes
+    ----------
+    tags : tuple of int
+        What is asked.
+    """
 
     REMEMBERED = 4096
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._tags = tuple(sorted({tag for rules in recipe.filters for label in rules.labels for tag in _asked(label)}))
+        self.tags = tuple(sorted({tag for rules in recipe.filters for label in rules.labels for tag in _asked(label)}))
         self._verdicts: dict[Hashable, Verdict] = {}
 
     def verdict(self, header: Header) -> Verdict:
         """As `screen`."""
-        key = header.encoded(self._tags)
+        key = header.encoded(self.tags)
         if key not in self._verdicts:
             if len(self._verdicts) >= self.REMEMBERED:
                 self._verdicts.clear()

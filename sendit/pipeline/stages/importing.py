@@ -8,17 +8,18 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
 from pydicom.datadict import tag_for_keyword
 
-from sendit.deid.header import Header, read_header
+from sendit.deid.header import Header, HeaderReader, known_tag
+from sendit.deid.identifiers import TAGS as IDENTIFIER_TAGS
 from sendit.deid.identifiers import Collected, Identifier
 from sendit.deid.phi import Phi
 from sendit.deid.recipe import Recipe
-from sendit.deid.screen import Screen
+from sendit.deid.screen import Screen, Verdict
 from sendit.errors import DataFault
 from sendit.pipeline import wiring
 from sendit.pipeline.folders import REFUSED, WITHHELD_COPY, WITHHELD_DICOMDIR, WITHHELD_LINK, Kind
@@ -28,20 +29,95 @@ from sendit.pipeline.stages.work import Work
 READ_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Facts:
-    """What one readable image says of its patient, its study and itself."""
+SOP_CLASS_UID, SOP_INSTANCE_UID, INSTANCE_NUMBER = 0x00080016, 0x00080018, 0x00200013
 
-    number: int
-    passed: bool
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SeriesFacts:
+    """What an image says of its patient, its study and its series; most of a study's images say the same."""
+
     entity_id: str
     item_id: str
     study_instance_uid: str
     series_instance_uid: str
-    sop_instance_uid: str
-    order: tuple[int, int, int]
+    series_number: int
     birth_date: str
     dates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Facts:
+    """What one readable image says."""
+
+    number: int
+    passed: bool
+    sop_instance_uid: str
+    instance_number: int
+    series: SeriesFacts
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Its place in the archive."""
+        return self.series.series_number, self.instance_number, self.number
+
+
+class Reader:
+    """Reads a study's headers, and of each only what is asked; what headers say alike is decoded once.
+
+    Attributes
+    ----------
+    identifiers : Collected
+        The patient's own, of all headers that were taken in.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.identifiers = Collected()
+        self._screen = Screen(recipe)
+        self._known: dict[Hashable, SeriesFacts] = {}
+        self._series_tags = tuple(known_tag(name) for name in _series_names())
+        wanted = {SOP_CLASS_UID, SOP_INSTANCE_UID, INSTANCE_NUMBER, *IDENTIFIER_TAGS, *self._series_tags}
+        self._headers = HeaderReader(wanted.union(self._screen.tags))
+
+    def read(self, path: str) -> Header:
+        """As `read_header`, with what this reader asks for."""
+        return self._headers.read(path)
+
+    def judge(self, number: int, header: Header) -> tuple[Facts, Verdict]:
+        """What the image says, and whether it may go on."""
+        verdict = self._screen.verdict(header)
+        facts = Facts(
+            number=number,
+            passed=verdict.passed,
+            sop_instance_uid=header.text(SOP_INSTANCE_UID),
+            instance_number=_whole(header.text(INSTANCE_NUMBER)),
+            series=self._series(header),
+        )
+        self.identifiers.add(header)
+        return facts, verdict
+
+    def _series(self, header: Header) -> SeriesFacts:
+        key = header.encoded(self._series_tags)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = _series_facts(header)
+        return known
+
+
+def _series_names() -> tuple[str, ...]:
+    names = ("StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "PatientBirthDate")
+    return (*names, *DATE_KEYWORDS, settings.ENTITY_ID, settings.ITEM_ID)
+
+
+def _series_facts(header: Header) -> SeriesFacts:
+    return SeriesFacts(
+        entity_id=entity_id_of(header),
+        item_id=item_id_of(header),
+        study_instance_uid=header.text("StudyInstanceUID"),
+        series_instance_uid=header.text("SeriesInstanceUID"),
+        series_number=_whole(header.text("SeriesNumber")),
+        birth_date=header.text("PatientBirthDate"),
+        dates=tuple(header.text(keyword) for keyword in DATE_KEYWORDS),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +142,26 @@ def import_study(work: Work, recipe: Recipe) -> Study:
     DataFault
         The folder as a whole is not one study: MixedPatients, MixedStudies, MissingPatientID, NothingReadable.
     """
-    identifiers = Collected()
-    found = list(_read_all(work, Screen(recipe), identifiers))
+    reader = Reader(recipe)
+    found = list(_read_all(work, reader))
     _ensure_one_study(found)
     named = list(_with_patient(work, found))
     passed = [facts for facts in named if facts.passed]
     left = sorted(_distinct(work, passed), key=lambda facts: facts.order)
     return Study(
-        entity_id=Phi(_first(facts.entity_id for facts in named)),
-        item_id=Phi(_first(facts.item_id for facts in found) or os.path.basename(work.folder)),
-        birth_date=Phi(_first(facts.birth_date for facts in named)),
-        study_date=Phi(_first(date for dates in zip(*(facts.dates for facts in found), strict=True) for date in dates)),
-        identifiers=identifiers.all(),
+        entity_id=Phi(_first(facts.series.entity_id for facts in named)),
+        item_id=Phi(_first(facts.series.item_id for facts in found) or os.path.basename(work.folder)),
+        birth_date=Phi(_first(facts.series.birth_date for facts in named)),
+        study_date=Phi(_first(date for kind in zip(*(f.series.dates for f in found), strict=True) for date in kind)),
+        identifiers=reader.identifiers.all(),
         numbers=tuple(facts.number for facts in left),
         withheld_series=frozenset(
-            wiring.pseudonyms().uid(facts.series_instance_uid) for facts in found if not facts.passed
+            wiring.pseudonyms().uid(facts.series.series_instance_uid) for facts in found if not facts.passed
         ),
     )
 
 
-def _read_all(work: Work, screen: Screen, identifiers: Collected) -> Iterator[Facts]:
+def _read_all(work: Work, reader: Reader) -> Iterator[Facts]:
     for number, entry in enumerate(work.entries, 1):
         work.lease.check()
         if entry.kind is Kind.LINK_INSIDE:
@@ -93,18 +169,16 @@ def _read_all(work: Work, screen: Screen, identifiers: Collected) -> Iterator[Fa
         elif entry.kind in REFUSED:
             work.ledger.fail(number, DataFault(REFUSED[entry.kind]), work.stage)
         else:
-            yield from _read(work, number, screen, identifiers)
+            yield from _read(work, number, reader)
 
 
-def _read(work: Work, number: int, screen: Screen, identifiers: Collected) -> Iterator[Facts]:
+def _read(work: Work, number: int, reader: Reader) -> Iterator[Facts]:
     try:
-        header = read_header(work.path(number))
+        header = reader.read(work.path(number))
         if header.sop_class_uid == MEDIA_STORAGE_DIRECTORY:
             work.ledger.filter(number, WITHHELD_DICOMDIR)
             return
-        verdict = screen.verdict(header)
-        facts = _facts(number, header, verdict.passed)
-        identifiers.add(header)
+        facts, verdict = reader.judge(number, header)
     except DataFault as fault:
         work.ledger.fail(number, fault, work.stage)
     except OSError:
@@ -113,21 +187,6 @@ def _read(work: Work, number: int, screen: Screen, identifiers: Collected) -> It
         if not verdict.passed:
             work.ledger.filter(number, verdict.rule)
         yield facts
-
-
-def _facts(number: int, header: Header, passed: bool) -> Facts:
-    return Facts(
-        number=number,
-        passed=passed,
-        entity_id=entity_id_of(header),
-        item_id=item_id_of(header),
-        study_instance_uid=header.text("StudyInstanceUID"),
-        series_instance_uid=header.text("SeriesInstanceUID"),
-        sop_instance_uid=header.text("SOPInstanceUID"),
-        order=(_whole(header.text("SeriesNumber")), _whole(header.text("InstanceNumber")), number),
-        birth_date=header.text("PatientBirthDate"),
-        dates=tuple(header.text(keyword) for keyword in DATE_KEYWORDS),
-    )
 
 
 def _whole(text: str) -> int:
@@ -145,19 +204,19 @@ def _ensure_one_study(found: list[Facts]) -> None:
     """The images that a filter withholds count too: they may be why the folder is not one study."""
     if not found:
         raise DataFault("NothingReadable")
-    patients = {facts.entity_id for facts in found} - {""}
+    patients = {facts.series.entity_id for facts in found} - {""}
     if not patients:
         raise DataFault("MissingPatientID", tag=tag_for_keyword(settings.ENTITY_ID))
     if len(patients) > 1:
         raise DataFault("MixedPatients", count=len(patients))
-    for several in ({facts.study_instance_uid for facts in found}, {facts.item_id for facts in found}):
+    for several in ({facts.series.study_instance_uid for facts in found}, {facts.series.item_id for facts in found}):
         if len(several - {""}) > 1:
             raise DataFault("MixedStudies", count=len(several - {""}))
 
 
 def _with_patient(work: Work, found: list[Facts]) -> Iterator[Facts]:
     for facts in found:
-        if facts.entity_id:
+        if facts.series.entity_id:
             yield facts
         elif work.ledger.is_open(facts.number):
             fault = DataFault("MissingPatientID", tag=tag_for_keyword(settings.ENTITY_ID))
