@@ -5,10 +5,11 @@ What was said of a run of elements is remembered: most of a study's bytes are th
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
+from typing import Any
 
 from sendit.deid import values
 from sendit.deid.elements import IMPLICIT_LE, PIXEL_DATA_TAGS, Encoding, effective_vr, elements_of
@@ -37,7 +38,7 @@ WANTED = {
     "series_description": 0x0008103E,
 }
 """The attributes that an Instance names, by field."""
-_WANTED_TAGS = frozenset(WANTED.values())
+_FIELDS = {tag: name for name, tag in WANTED.items()}
 _NUMBER_FIELDS = frozenset({"series_number", "instance_number", "rows", "columns", "number_of_frames"})
 
 
@@ -72,13 +73,6 @@ class Instance:
         """The header as DICOM JSON."""
         return "{" + ",".join(self.header_parts) + "}"
 
-    @classmethod
-    def of(cls, wanted: dict[int, str], syntax_uid: str, header_parts: tuple[str, ...]) -> Instance:
-        """An instance of values by tag."""
-        texts = {name: wanted.get(tag, "") for name, tag in WANTED.items() if name not in _NUMBER_FIELDS}
-        numbers = {name: _whole(wanted.get(WANTED[name], "")) for name in _NUMBER_FIELDS}
-        return cls(transfer_syntax_uid=syntax_uid, header_parts=header_parts, **texts, **numbers)  # type: ignore[arg-type]
-
 
 def _whole(text: str) -> int | None:
     try:
@@ -89,51 +83,56 @@ def _whole(text: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One run of elements as members of a DICOM JSON object, the wanted values, and the character set behind it."""
+    """One run of elements as members of a DICOM JSON object, an Instance's values by field, and the character set
+    behind it."""
 
     json: str
-    wanted: tuple[tuple[int, str], ...]
+    wanted: dict[str, Any]
     encodings: Charset
 
 
 class Describer:
     """Describes the outputs of one patient-study."""
 
-    __slots__ = ("_bytes", "_known")
+    __slots__ = ("_bytes", "_entries", "_known")
 
     def __init__(self) -> None:
-        self._known: dict[tuple[bytes, Encoding, Charset], Described] = {}
-        self._bytes = 0
+        self._known: dict[tuple[Encoding, Charset], dict[bytes, Described]] = {}
+        self._entries = self._bytes = 0
 
     def instance(self, pieces: Sequence[bytes | Bulk], encoding: Encoding, syntax_uid: str) -> Instance:
         """What the proven pieces of a dataset say."""
         encodings: Charset = DEFAULT_CHARSET
+        known = self._known.setdefault((encoding, encodings), {})
         parts: list[str] = []
-        wanted: dict[int, str] = {}
+        wanted: dict[str, Any] = {}
         for piece in pieces:
             if not isinstance(piece, bytes):
                 vr = effective_vr(piece.tag, "" if encoding.implicit else piece.head[4:6].decode("latin-1"))
                 parts.append(f'"{piece.tag:08X}":{{"vr":"{vr}"}}')
                 continue
-            described = self._known.get((piece, encoding, encodings))
+            described = known.get(piece)
             if described is None:
                 described = describe(piece, encoding, encodings)
-                self._remember(piece, encoding, encodings, described)
-            encodings = described.encodings
+                self._remember(known, piece, described)
+            if described.encodings != encodings:
+                encodings = described.encodings
+                known = self._known.setdefault((encoding, encodings), {})
             if described.json:
                 parts.append(described.json)
             wanted.update(described.wanted)
-        return Instance.of(wanted, syntax_uid, tuple(parts))
+        return Instance(transfer_syntax_uid=syntax_uid, header_parts=tuple(parts), **wanted)
 
-    def _remember(self, piece: bytes, encoding: Encoding, encodings: Charset, described: Described) -> None:
+    def _remember(self, known: dict[bytes, Described], piece: bytes, described: Described) -> None:
+        size = len(piece) + len(described.json)
         if len(piece) > MEMO_PIECE_BYTES:
             return
-        size = len(piece) + len(described.json)
-        self._bytes += size
-        if self._bytes > MEMO_BYTES or len(self._known) >= MEMO_ENTRIES:
-            self._known.clear()
-            self._bytes = size
-        self._known[piece, encoding, encodings] = described
+        if self._bytes + size > MEMO_BYTES or self._entries >= MEMO_ENTRIES:
+            for each in self._known.values():
+                each.clear()
+            self._entries = self._bytes = 0
+        self._entries, self._bytes = self._entries + 1, self._bytes + size
+        known[piece] = described
 
 
 # ---------------------------------------------------------------------------------------------- DICOM JSON
@@ -142,7 +141,7 @@ class Describer:
 def describe(piece: bytes, encoding: Encoding, encodings: Charset) -> Described:
     """The DICOM JSON (PS3.18 Annex F) of a run of elements, without bulk data."""
     text = _JsonText(encodings)
-    wanted: list[tuple[int, str]] = []
+    wanted: dict[str, Any] = {}
     for tag, vr, written, begin, after in elements_of(piece, 0, len(piece), encoding):
         if vr == "SQ":
             text.enter_sequence()
@@ -151,10 +150,12 @@ def describe(piece: bytes, encoding: Encoding, encodings: Charset) -> Described:
             continue
         raw = piece[begin:after]
         text.element(tag, vr, raw, encoding)
-        if tag in _WANTED_TAGS:
+        if tag in _FIELDS:
+            field = _FIELDS[tag]
             found = values.read_values(raw, vr, encoding.order, text.encodings)
-            wanted.append((tag, str(found[0]) if found else ""))
-    return Described(text.members(), tuple(wanted), text.encodings)
+            word = str(found[0]) if found else ""
+            wanted[field] = _whole(word) if field in _NUMBER_FIELDS else word
+    return Described(text.members(), wanted, text.encodings)
 
 
 class _JsonText:
@@ -191,30 +192,33 @@ class _JsonText:
     def element(self, tag: int, vr: str, raw: bytes, encoding: Encoding) -> None:
         if tag == CHARACTER_SET:
             self.encodings = values.charset(raw)
-        member = _member(tag, vr, raw, encoding.order, self.encodings)
-        self._open[-1].append(f'"{tag:08X}":{json.dumps(member, ensure_ascii=False, separators=(",", ":"))}')
+        self._open[-1].append(f'"{tag:08X}":{{"vr":"{vr}"{_values(tag, vr, raw, encoding.order, self.encodings)}}}')
 
 
-def _member(tag: int, vr: str, raw: bytes, order: str, encodings: Charset) -> dict[str, object]:
-    member: dict[str, object] = {"vr": vr}
+def _values(tag: int, vr: str, raw: bytes, order: str, encodings: Charset) -> str:
+    """The member `Value`, a comma before it; nothing where there is no value, or where it is bulk data."""
     if vr in values.BYTES_VRS or tag in PIXEL_DATA_TAGS:
-        return member
+        return ""
     found = [_json_value(vr, value) for value in values.read_values(raw, vr, order, encodings)]
-    return member | ({"Value": found} if any(value is not None for value in found) else {})
+    return f',"Value":[{",".join(found)}]' if any(value != "null" for value in found) else ""
 
 
-def _json_value(vr: str, value: object) -> object:
+def _json_value(vr: str, value: object) -> str:
+    """One value as JSON text; put together here, for `json.dumps` makes an encoder each time."""
     if vr == "PN":
         groups = zip(("Alphabetic", "Ideographic", "Phonetic"), str(value).split("="), strict=False)
-        return {name: group for name, group in groups if group} or None
+        members = ",".join(f'"{name}":{encode_basestring(group)}' for name, group in groups if group)
+        return f"{{{members}}}" if members else "null"
     if vr in ("IS", "DS"):
-        return _number(str(value))
+        value = _number(str(value))
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    return value if value != "" else None
+        return repr(value) if math.isfinite(value) else f'"{value}"'
+    if isinstance(value, int):
+        return str(value)
+    return encode_basestring(str(value)) if value else "null"
 
 
-def _number(text: str) -> object:
+def _number(text: str) -> int | float | str:
     try:
         return int(text)
     except ValueError:
@@ -222,5 +226,5 @@ def _number(text: str) -> object:
     try:
         number = float(text)
     except ValueError:
-        return None
+        return ""
     return number if math.isfinite(number) else text
