@@ -22,7 +22,7 @@ from pydicom.datadict import dictionary_VR
 from sendit.deid.values import LONG_VRS, VRS
 from sendit.errors import DataFault
 
-WINDOW = 32 * 1024
+WINDOW = 16 * 1024
 """Bytes first read of a file; a header that is longer is read in further, larger windows."""
 HEADER_LIMIT = 48 * 1024 * 1024
 """The largest single element, sequence or header that is held in memory; bulk data beyond it is streamed."""
@@ -299,44 +299,42 @@ def _open(source: Source) -> PartTen:
     return PartTen(source, guess, end, meta, window)
 
 
-def _declared_syntax(window: bytes, pos: int, source: Source) -> tuple[bytes, int]:
+def _declared_syntax(window: bytes, start: int, source: Source) -> tuple[bytes, int]:
     """The Transfer Syntax UID that the File Meta declares, b"" for none; and where the File Meta ends."""
-    declared = b""
-    while window[pos : pos + 2] == b"\x02\0":
-        element, begin, pos = _meta_element(window, pos, source.size)
+    declared, after = b"", start
+    for element, begin, after in _meta_elements(window, start, source.size):
         if element == 0x10:
-            declared = window[begin:pos].rstrip(b" \0")
-    return declared, pos
+            declared = window[begin:after].rstrip(b" \0")
+    return declared, after
+
+
+def _meta_elements(window: bytes, pos: int, file_size: int) -> Iterator[tuple[int, int, int]]:
+    """The elements of group 2 from `pos`: number, and the value's begin and end.
+
+    They are always Explicit VR Little Endian (PS3.10 7.1); what their group length says is not asked.
+    """
+    limit = len(window)
+    while window.startswith(b"\x02\0", pos):
+        begin = pos + 8
+        try:
+            element, vr, size = _META_HEAD(window, pos)
+        except struct.error:
+            raise DataFault("Truncated") from None
+        if vr in _LONG_VRS:
+            begin += 4
+            size = long_length(window, pos + 8, "<")
+        pos = begin + size
+        if pos > limit:
+            raise DataFault("Truncated" if pos > file_size else "TooLarge", tag=0x00020000 | element)
+        yield element, begin, pos
 
 
 def _at(source: Source, window: bytes, start: int) -> bytes:
     return window[start : start + 8] if start + 8 <= len(window) else source.read(start, 8)
 
 
-def _meta_element(window: bytes, pos: int, file_size: int) -> tuple[int, int, int]:
-    """Element number, and the value's begin and end of an element of group 2.
-
-    They are always Explicit VR Little Endian (PS3.10 7.1); what their group length says is not asked.
-    """
-    try:
-        element, vr, size = _META_HEAD(window, pos)
-    except struct.error:
-        raise DataFault("Truncated") from None
-    begin = pos + 8
-    if vr in _LONG_VRS:
-        begin += 4
-        size = long_length(window, pos + 8, "<")
-    if begin + size > len(window):
-        raise DataFault("Truncated" if begin + size > file_size else "TooLarge", tag=0x00020000 | element)
-    return element, begin, begin + size
-
-
 def _file_meta(meta: bytes) -> dict[int, bytes]:
-    found, pos = {}, 0
-    while pos < len(meta):
-        element, begin, pos = _meta_element(meta, pos, len(meta))
-        found[0x00020000 | element] = meta[begin:pos]
-    return found
+    return {0x00020000 | element: meta[begin:after] for element, begin, after in _meta_elements(meta, 0, len(meta))}
 
 
 def _as_encoded(declared: TransferSyntax, window: bytes, start: int, source: Source) -> TransferSyntax:

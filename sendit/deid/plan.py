@@ -231,6 +231,10 @@ class Level:
             self._additions = [*added, AddedElement(NO_TAG, bytes)]
         return self._additions
 
+    def additions_up_to(self, tag: int) -> int:
+        """How many of them have that tag or one below."""
+        return sum(added.tag <= tag for added in self.additions())
+
     def _is_here(self, addition: Addition) -> bool:
         return (
             tuple(tag for tag, _ in addition.path) == self.path

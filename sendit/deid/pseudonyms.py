@@ -24,12 +24,12 @@ class Pseudonyms:
         At least 16 secret bytes; one key per site. Another key gives other UIDs.
     """
 
-    __slots__ = ("_key", "_uids")
+    __slots__ = ("_keyed", "_uids")
 
     def __init__(self, key: bytes) -> None:
         if len(key) < 16:
             raise ValueError("a pseudonym key has at least 16 bytes")
-        self._key = key
+        self._keyed = hmac.new(key, digestmod="sha256")
         self._uids: dict[str, str] = {}
 
     def __repr__(self) -> str:
@@ -48,8 +48,9 @@ class Pseudonyms:
 
     def number(self, purpose: str, original: str) -> int:
         """A keyed 128-bit number in the form of an RFC 9562 version 8 UUID; `purpose` separates domains."""
-        digest = hmac.digest(self._key, f"sendit/{purpose}/1\0{original}".encode("utf-8", "surrogateescape"), "sha256")
-        value = int.from_bytes(digest[:16], "big")
+        keyed = self._keyed.copy()
+        keyed.update(f"sendit/{purpose}/1\0{original}".encode("utf-8", "surrogateescape"))
+        value = int.from_bytes(keyed.digest()[:16], "big")
         return value & ~(0xF << 76) & ~(0x3 << 62) | 8 << 76 | 2 << 62
 
 

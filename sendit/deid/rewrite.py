@@ -113,11 +113,11 @@ class Dataset:
                 self.changed = True
             self._pass()
 
-    def pass_additions(self, last: int) -> int:
-        """Strike the additions up to `last`, which a stretch has put out; returns the next one's tag."""
-        while self.next_added <= last:
-            self._pass()
-        return self.next_added
+    def pass_additions(self, count: int) -> int:
+        """Strike the additions up to the `count`th, which a stretch has put out; returns the next one's tag."""
+        self._added = count
+        self.next_added = tag = self._additions[count].tag
+        return tag
 
     def _pass(self) -> None:
         self._added += 1
@@ -190,7 +190,7 @@ class Rewriter:
                 base, window = offset, self._source.read(offset, size)
             if offset - base >= len(window):  # the file has shrunk since it was opened
                 raise DataFault("Truncated")
-            trial = dataset.fork() if dataset.out else Dataset(level)
+            trial = dataset.fork() if dataset.out else dataset
             self._trace = [] if memory is not None and not dataset.out and memory.wants() else None
             try:
                 after = self._walk(trial, window, offset - base, len(window), base)
@@ -206,6 +206,7 @@ class Rewriter:
                 if size >= HEADER_LIMIT:
                     raise DataFault("TooLarge") from None
                 size = min(size * 4, HEADER_LIMIT)
+                dataset = dataset if dataset is not trial else Dataset(level)
             except (DataFault, Disorder):
                 if dataset.last in PIXEL_DATA_TAGS:
                     break
@@ -218,7 +219,7 @@ class Rewriter:
         """The new bytes of whole elements that stand behind those below `first`, and before others."""
         dataset = Dataset(level)
         dataset.last = first - 1
-        dataset.pass_additions(dataset.last)
+        dataset.pass_additions(level.additions_up_to(dataset.last))
         Rewriter(BytesSource(elements), NoJob())._walk(dataset, elements, 0, len(elements), 0)
         return dataset.joined()
 
@@ -264,7 +265,7 @@ class Rewriter:
                     run = pos = pos + len(deed.source)
                     last = deed.last
                     if last >= next_added:
-                        next_added = dataset.pass_additions(last)
+                        next_added = dataset.pass_additions(deed.additions)
                     continue
                 deed = deed.forget(level, key)
                 if deed is None:

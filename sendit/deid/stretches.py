@@ -30,13 +30,19 @@ Rewrite = Callable[["Level", bytes, int], bytes]
 
 
 class Stretch(Deed):
-    """The deed of a stretch's first key: `source` bytes become `encoded`; `fallback` where they are not met."""
+    """The deed of a stretch's first key: `source` bytes become `encoded`; `fallback` where they are not met.
 
-    __slots__ = ("encoded", "fallback", "last", "source")
+    `additions` is how many elements that rules add stand up to its last tag.
+    """
 
-    def __init__(self, source: bytes, encoded: bytes, first: int, last: int, fallback: Deed | None) -> None:
+    __slots__ = ("additions", "encoded", "fallback", "last", "source")
+
+    def __init__(
+        self, source: bytes, encoded: bytes, first: int, last: int, additions: int, fallback: Deed | None
+    ) -> None:
         super().__init__(STRETCH, first, "", long=False)
         self.source, self.encoded, self.last, self.fallback = source, encoded, last, fallback
+        self.additions = additions
 
     def forget(self, level: Level, key: bytes) -> Deed | None:
         """It was not met: back to the first element's own deed."""
@@ -96,4 +102,5 @@ def _make(level: Level, spans: list[tuple[bytes, int, int]], buf: bytes, rewrite
         part, spans = spans[:count], spans[count:]
         source, key = buf[begin : part[-1][2]], part[0][0]
         (first, fallback), (last, _) = level.actions[key], level.actions[part[-1][0]]
-        level.actions[key] = (first, Stretch(source, rewrite(level, source, first), first, last, fallback))
+        encoded, additions = rewrite(level, source, first), level.additions_up_to(last)
+        level.actions[key] = (first, Stretch(source, encoded, first, last, additions, fallback))
