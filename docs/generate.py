@@ -19,9 +19,10 @@ def settings_page() -> str:
     rows = [(f"`{name}`", entry.form, _default(name), entry.about) for name, entry in SETTINGS.items()]
     return f"""# Settings
 
-Every setting `X` is an environment variable `SENDIT_X` and a Django setting `X`; `sendit/settings.py` is the one place
-that reads the environment. A variable `SENDIT_…` that is not in this table, or a value that makes no sense, stops
-every command with `UnknownSetting` or `BadSetting`: a typing error never means "the default".
+Every setting `X` is an environment variable `SENDIT_X` (but for one that another system named) and a Django setting
+`X`; `sendit/settings.py` is the one place that reads the environment. A variable `SENDIT_…` that is not in this table,
+or a value that makes no sense, stops every command with `UnknownSetting` or `BadSetting`: a typing error never means
+"the default".
 
 {_table(("setting", "form", "default", "what it is for"), rows)}
 """

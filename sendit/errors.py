@@ -162,6 +162,14 @@ CODES: dict[str, ErrorCode] = {
         WatcherRuns=("A watcher runs already.", "Stop it with `sendit stop_watcher` first."),
         WatcherStops=("The watcher is asked to stop and still puts batches back.", "Wait, or end the process named."),
         WatcherFailed=("The watcher did not start.", "Run `sendit start_watcher --foreground` to see why."),
+        ClientSecrets=(
+            "The client-secrets file is missing, unreadable or not complete.",
+            "Mend the file that STANFORD_CLIENT_SECRETS names.",
+        ),
+        IdentityCredentials=(
+            "The identity service takes neither the access token nor the refresh token.",
+            "Put new client secrets in place of the file that STANFORD_CLIENT_SECRETS names, then retry.",
+        ),
         BadQuery=("The SQL statement cannot be run.", "Mend it; it may only read the warehouse's tables."),
     ),
     **_codes(
@@ -170,10 +178,30 @@ CODES: dict[str, ErrorCode] = {
         NotVerified=("What was read back is not what was written.", "Look at the disk; the work is taken up again."),
         DatabaseDown=("The database does not answer, or is full.", "Look at its disk; the work is taken up again."),
         DiskRefused=("The operating system refused a file operation.", "Look at the disk and its permissions."),
+        IdentityDown=(
+            "The identity service does not answer, or asks to wait.",
+            "Look at it and at the network; the work is taken up again.",
+        ),
+        IdentityElsewhere=(
+            "Something else answered in the identity service's place, such as a login page.",
+            "Connect the VPN, or mend SENDIT_IDENTITY_URL; the work is taken up again.",
+        ),
+        IdentityUntrusted=(
+            "The identity service's certificate is not trusted.",
+            "Renew it, or make its authority known to this machine; the work is taken up again.",
+        ),
     ),
     **_codes(
         "ServiceRefused",
         BadIdentityRequest=("An id to be replaced is blank, or a timestamp is none.", "Look at the batch's images."),
+        BadIdentityAnswer=(
+            "The identity service's answer is not as it must be, at the key named.",
+            "Tell who runs the service, then retry.",
+        ),
+        IdentityRefused=(
+            "The identity service said no, with the HTTP status given.",
+            "Look at SENDIT_SOM_STUDY and SENDIT_IDENTITY_URL, then retry.",
+        ),
         ObjectConflict=("Other bytes stand under the object's name.", "Find out which of the two is right."),
         NoSuchObject=("The store has no such object, or it is shorter.", "Look at the batch's delivery."),
     ),

@@ -1,6 +1,6 @@
 """The one place that reads the environment. Django's settings, and sendit's own as a table: loud on nonsense.
 
-Every row of `SETTINGS` is a Django setting `X` and an environment variable `SENDIT_X`.
+Every row of `SETTINGS` is a Django setting `X` and an environment variable `SENDIT_X`, or the one that the row names.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sendit.client_secrets import endpoint
 from sendit.errors import Misconfigured
 
 
@@ -50,6 +51,8 @@ class Setting:
     parse: Callable[[str], Any]
     form: str
     about: str
+    own_variable: str = ""
+    """Its environment variable, where another system gave it a name that is kept."""
 
 
 SETTINGS: dict[str, Setting] = {
@@ -65,6 +68,25 @@ SETTINGS: dict[str, Setting] = {
     "STUDY_DEID": Setting("research", str, "a recipe's name or path", "The de-identification recipe."),
     "ANONYMIZE_RESTFUL": Setting(
         False, _flag, "true or false", "Ask the DASHER API for pseudonyms; false is the local keyed identity service."
+    ),
+    "IDENTITY_URL": Setting(
+        "https://api.rit.stanford.edu/identifiers/api",
+        endpoint,
+        "https://…, or http://localhost…",
+        "Where the DASHER API is, up to its `/v1`: Stanford's, or one that sendit serves.",
+    ),
+    "IDENTITY_SECONDS": Setting(
+        10.0,
+        _at_least(0.1, float),
+        "seconds",
+        "How long one question to the DASHER API may take before it is put again.",
+    ),
+    "STANFORD_CLIENT_SECRETS": Setting(
+        "",
+        str,
+        "a file",
+        "The client-secrets file for the DASHER API. The variable is called so, without `SENDIT_`.",
+        own_variable="STANFORD_CLIENT_SECRETS",
     ),
     "ANONYMIZE_PIXELS": Setting(False, _flag, "true or false", "Scrub pixels; not supported yet, must be false."),
     "ENTITY_ID": Setting("PatientID", str, "a keyword", "The attribute that identifies the patient."),
@@ -102,17 +124,23 @@ SETTINGS: dict[str, Setting] = {
 
 def read_settings(environ: Mapping[str, str]) -> dict[str, Any]:
     """The settings that an environment makes; Misconfigured names a variable that is unknown or makes no sense."""
+    known = set(map(variable, SETTINGS))
     for name in environ:
-        if name.startswith("SENDIT_") and name.removeprefix("SENDIT_") not in SETTINGS:
+        if name.startswith("SENDIT_") and name not in known:
             raise Misconfigured("UnknownSetting", subject=name)
     values = {}
     for name, setting in SETTINGS.items():
-        text = environ.get(f"SENDIT_{name}")
+        text = environ.get(variable(name))
         try:
             values[name] = setting.default if text is None else setting.parse(text)
         except (KeyError, ValueError):
-            raise Misconfigured("BadSetting", subject=f"SENDIT_{name}: {setting.form}") from None
+            raise Misconfigured("BadSetting", subject=f"{variable(name)}: {setting.form}") from None
     return values
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return SETTINGS[name].own_variable or f"SENDIT_{name}"
 
 
 def secret(path: Path, make: Callable[[], bytes]) -> bytes:
@@ -142,6 +170,9 @@ DATA_INPUT_FOLDERS: tuple[str, ...]
 DATABASE: str
 STUDY_DEID: str
 ANONYMIZE_RESTFUL: bool
+IDENTITY_URL: str
+IDENTITY_SECONDS: float
+STANFORD_CLIENT_SECRETS: str
 ANONYMIZE_PIXELS: bool
 ENTITY_ID: str
 ITEM_ID: str

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-for name in [name for name in os.environ if name.startswith("SENDIT_")]:
+for name in [name for name in os.environ if name.startswith(("SENDIT_", "STANFORD_"))]:
     del os.environ[name]
 SCRATCH = tempfile.TemporaryDirectory(prefix="sendit-tests-")
 os.environ["SENDIT_VAR"] = SCRATCH.name

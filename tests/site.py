@@ -19,6 +19,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.test import override_settings
 
+from sendit.settings import variable
 from tests.phantoms import accession_number, leaks_in, make_study
 
 DATABASE = "sendit.sqlite3"
@@ -79,7 +80,7 @@ class Site:
         self._stack.enter_context(override_settings(**values))
         for name, value in values.items():
             text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            self._monkeypatch.setenv(f"SENDIT_{name}", text)
+            self._monkeypatch.setenv(variable(name), text)
 
     def study(self, number: int = 1, **options: Any) -> Path:
         """A finished study folder of the phantom with that number."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from sendit.client_secrets import SecretsFile
+from sendit.errors import Misconfigured
+
 NOT_BUILT = {
-    "ANONYMIZE_RESTFUL": ("sendit.E001", "the DASHER identity service"),
     "ANONYMIZE_PIXELS": ("sendit.E002", "scrubbing of pixels"),
     "GOOGLE_CLOUD_STORAGE": ("sendit.E003", "delivery to Google Cloud"),
 }
@@ -23,3 +27,17 @@ def not_built(**_kwargs: Any) -> list[CheckMessage]:
         for name, (code, what) in NOT_BUILT.items()
         if getattr(settings, name)
     ]
+
+
+@register()
+def dasher(**_kwargs: Any) -> list[CheckMessage]:
+    """What asking the DASHER API needs."""
+    if not settings.ANONYMIZE_RESTFUL:
+        return []
+    if find_spec("httpx") is None:
+        return [Error("SENDIT_ANONYMIZE_RESTFUL needs httpx.", hint="pip install 'sendit[dasher]'", id="sendit.E004")]
+    try:
+        SecretsFile(Path(settings.STANFORD_CLIENT_SECRETS)).read()
+    except Misconfigured as error:
+        return [Error(str(error), hint="docs/identity.md says what it holds.", id="sendit.E001")]
+    return []

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TextIO
 
-LOUD_LIBRARIES = ("pydicom", "duckdb", "watchfiles", "py.warnings", "django", "asyncio")
-"""Loggers whose messages may quote a value or a path."""
+LOUD_LIBRARIES = ("pydicom", "duckdb", "watchfiles", "py.warnings", "django", "asyncio", "httpx", "httpcore")
+"""Loggers whose messages may quote a value, a path or a header."""
 
 
 def text_line(event: str, fields: Mapping[str, object]) -> str:

@@ -33,12 +33,14 @@ def recipe() -> Recipe:
 
 def identity_service() -> IdentityService:
     """Who answers with pseudonyms for patients and studies."""
-    return _identity_service(pseudonym_key(), settings.MAX_DATE_SHIFT_DAYS)
+    if settings.ANONYMIZE_RESTFUL:
+        return _dasher(settings.IDENTITY_URL, Path(settings.STANFORD_CLIENT_SECRETS), settings.IDENTITY_SECONDS)
+    return local_identity_service(pseudonym_key())
 
 
 def local_identity_service(key: bytes) -> IdentityService:
-    """The local one, made with another key than the site's."""
-    return _identity_service(key, settings.MAX_DATE_SHIFT_DAYS)
+    """The local one, by the key given."""
+    return _local(key, settings.MAX_DATE_SHIFT_DAYS)
 
 
 def object_store() -> ObjectStore:
@@ -56,7 +58,13 @@ _recipe = cache(load_recipe)
 
 
 @cache
-def _identity_service(key: bytes, max_shift_days: int) -> IdentityService:
+def _dasher(url: str, client_secrets: Path, call_seconds: float) -> IdentityService:
+    adapter = import_string("sendit.adapters.identity_dasher.DasherIdentityService")
+    return cast(IdentityService, adapter(url, client_secrets, call_seconds))
+
+
+@cache
+def _local(key: bytes, max_shift_days: int) -> IdentityService:
     return cast(
         IdentityService, import_string("sendit.adapters.identity_local.LocalIdentityService")(key, max_shift_days)
     )

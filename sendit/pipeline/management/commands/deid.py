@@ -60,26 +60,25 @@ def add_how(parser: ArgumentParser) -> None:
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="a variable of the recipe, such as jitter=-30, in place of the local identity service's answer",
+        help="a variable of the recipe, such as jitter=-30, in place of the identity service's answer",
     )
     parser.add_argument(
-        "--key-file", metavar="F", help="the secret that pseudonyms are made with (default: the site's, in VAR/secrets)"
+        "--key-file", metavar="F", help="the secret that all pseudonyms are made with (default: as in a batch)"
     )
 
 
 def how(*, recipe: str | None, var: list[str], key_file: str | None, **options: Any) -> Deidentification:
     """What those options ask for."""
-    key = _key(key_file)
-    return Deidentification(
-        load_recipe(recipe or settings.STUDY_DEID), Pseudonyms(key), wiring.local_identity_service(key), _variables(var)
-    )
-
-
-def _key(key_file: str | None) -> bytes:
+    chosen = load_recipe(recipe or settings.STUDY_DEID)
     if key_file is None:
-        return wiring.pseudonym_key()
+        return Deidentification(chosen, wiring.pseudonyms(), wiring.identity_service(), _variables(var))
+    key = _key(Path(key_file))
+    return Deidentification(chosen, Pseudonyms(key), wiring.local_identity_service(key), _variables(var))
+
+
+def _key(path: Path) -> bytes:
     try:
-        return Path(key_file).read_bytes()
+        return path.read_bytes()
     except OSError:
         raise WrongUse("--key-file cannot be read.") from None
 

@@ -1,0 +1,235 @@
+"""The DASHER identity service, Stanford's or one that sendit serves: a client that asks again only where that may help.
+
+Identifiers travel in the body of a POST alone: never in an address, a log line or an error.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sendit.adapters import dasher_answers
+from sendit.adapters.http_post import Answer, NoAnswer, post_json
+from sendit.client_secrets import ClientSecrets, SecretsFile, Tokens, is_token
+from sendit.deid.phi import Phi
+from sendit.errors import Misconfigured, SenditError, ServiceDown, ServiceRefused
+from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse
+
+CHUNK_ITEMS = 950
+"""The service takes at most 1000 items at a time."""
+
+RETRY_SECONDS = 15.0
+"""No question is asked again later than this; the batch waits instead. With a call's seconds it is less than a worker
+has to end its work when it is told to stop."""
+
+FIRST_DELAY_SECONDS = 0.5
+MOST_PATIENCE_SECONDS = 600.0
+"""A service that asks to be left alone for longer is asked again after so long."""
+
+MAY_PASS = {408, 425, 429, *range(500, 600)}
+REFUSED_TOKENS = {400, 401, 403}
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Ask again: after so long, where the service said."""
+
+    seconds: float | None = None
+
+
+class DasherIdentityService:
+    """Asks the service at `{url}/v1/uid/{study}`; tokens are renewed when one is refused, for all workers at once.
+
+    Parameters
+    ----------
+    url : str
+        Such as `https://api.rit.stanford.edu/identifiers/api`.
+    client_secrets : Path
+        The client-secrets file; rewritten whenever the tokens are renewed.
+    call_seconds : float
+        How long one question may take, from the connection to the last byte.
+    retry_seconds, first_delay_seconds : float
+        For how long it is asked again, and how soon for the first time.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        client_secrets: Path,
+        call_seconds: float = 10.0,
+        retry_seconds: float = RETRY_SECONDS,
+        first_delay_seconds: float = FIRST_DELAY_SECONDS,
+    ) -> None:
+        self._url, self._secrets = url, SecretsFile(client_secrets)
+        self._call_seconds, self._retry_seconds = call_seconds, retry_seconds
+        self._first_delay_seconds = first_delay_seconds
+        self._not_before = 0.0
+
+    def identify(self, request: IdentityRequest) -> IdentityResponse:
+        """Pseudonyms for one patient and their studies.
+
+        Raises
+        ------
+        ServiceDown
+            `IdentityDown`, `IdentityElsewhere`, `IdentityUntrusted`: asked again later, it may answer.
+        ServiceRefused
+            `BadIdentityRequest`: a blank study or id, or a timestamp that is none; nothing was asked.
+            `IdentityRefused`, `BadIdentityAnswer`: the service said no, or what cannot be believed.
+        Misconfigured
+            `ClientSecrets`, `IdentityCredentials`: there are no tokens, or none that are good.
+        """
+        asked = _normal(request)
+        return dasher_answers.joined(asked, [self._answer(part) for part in _parts(asked)])
+
+    def _answer(self, asked: IdentityRequest) -> IdentityResponse:
+        url, body = f"{self._url}/v1/uid/{quote(asked.study, safe='')}", _body(asked)
+        return dasher_answers.response(self._answered(lambda: self._authorized(url, body)), asked)
+
+    def _authorized(self, url: str, body: Phi[bytes]) -> Answer | NoAnswer:
+        """With the access token; where that is refused, with a new one, once."""
+        tokens = self._secrets.read().tokens
+        answer = self._post(url, body, tokens)
+        if isinstance(answer, Answer) and answer.status == 401:
+            tokens = self._secrets.renewed(tokens, self._renew, self._retry_seconds + self._call_seconds).tokens
+            answer = self._post(url, body, tokens)
+        return answer
+
+    def _renew(self, secrets: ClientSecrets) -> Tokens:
+        body = Phi(json.dumps({"refreshToken": secrets.tokens.refresh}).encode())
+        answer = self._answered(lambda: _for_tokens(self._post(secrets.token_uri, body)))
+        return _tokens(answer)
+
+    def _post(self, url: str, body: Phi[bytes], tokens: Tokens | None = None) -> Answer | NoAnswer:
+        headers = {"Authorization": f"Bearer {tokens.access}"} if tokens else {}
+        return post_json(url, body, headers, self._call_seconds)
+
+    def _answered(self, ask: Callable[[], Answer | NoAnswer | SenditError]) -> Any:
+        """What was answered, once it is; asked again as long as that may help."""
+        gives_up_at = time.monotonic() + self._retry_seconds
+        for delay_seconds in self._delays():
+            if time.monotonic() < self._not_before:
+                break
+            verdict = judged(ask())
+            if isinstance(verdict, SenditError):
+                raise verdict
+            if not isinstance(verdict, Wait):
+                return verdict
+            if verdict.seconds is not None:
+                delay_seconds = verdict.seconds
+            if time.monotonic() + delay_seconds > gives_up_at:
+                self._not_before = time.monotonic() + (verdict.seconds or 0)
+                break
+            time.sleep(delay_seconds)
+        raise ServiceDown("IdentityDown")
+
+    def _delays(self) -> Iterator[float]:
+        """Twice as long each time, and no two workers alike."""
+        delay_seconds = self._first_delay_seconds
+        while True:
+            yield delay_seconds * random.uniform(0.5, 1)
+            delay_seconds *= 2
+
+
+def judged(answer: Answer | NoAnswer | SenditError) -> Any:
+    """What an answer is: the JSON that it holds, a reason to ask again, or an error."""
+    match answer:
+        case SenditError():
+            return answer
+        case NoAnswer.DOWN:
+            return Wait()
+        case NoAnswer.UNTRUSTED:
+            return ServiceDown("IdentityUntrusted")
+        case Answer(status=200):
+            return _content(answer)
+        case Answer(status=401):
+            return Misconfigured("IdentityCredentials")
+        case Answer(status=status) if status in MAY_PASS:
+            return Wait(_retry_after_seconds(answer.headers.get("retry-after", "")))
+        case Answer(status=status) if 300 <= status < 400:
+            return ServiceDown("IdentityElsewhere")
+        case Answer(status=status) if status >= 400:
+            return ServiceRefused("IdentityRefused", count=status)
+        case _:
+            return ServiceRefused("BadIdentityAnswer", subject="status")
+
+
+def _content(answer: Answer) -> Any:
+    """Its JSON. A page that is none comes from somebody else: a proxy, a login, a network without its VPN."""
+    try:
+        return json.loads(answer.untrusted_body)
+    except (ValueError, RecursionError):
+        pass
+    if "json" in answer.headers.get("content-type", "").lower():
+        return ServiceRefused("BadIdentityAnswer", subject="JSON")
+    return ServiceDown("IdentityElsewhere")
+
+
+def _for_tokens(answer: Answer | NoAnswer) -> Answer | NoAnswer | SenditError:
+    if isinstance(answer, Answer) and answer.status in REFUSED_TOKENS:
+        return Misconfigured("IdentityCredentials")
+    return answer
+
+
+def _tokens(untrusted: Any) -> Tokens:
+    for name in ("accessToken", "refreshToken"):
+        if not isinstance(untrusted, dict) or not is_token(untrusted.get(name)):
+            raise ServiceRefused("BadIdentityAnswer", subject=name)
+    return Tokens(untrusted["accessToken"], untrusted["refreshToken"])
+
+
+def _retry_after_seconds(text: str) -> float | None:
+    """RFC 9110, 10.2.3: seconds, or a date; None where it is neither."""
+    try:
+        seconds = float(text) if text.isascii() and text.isdigit() else _seconds_until(parsedate_to_datetime(text))
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), MOST_PATIENCE_SECONDS)
+
+
+def _seconds_until(moment: datetime) -> float:
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+
+
+# ------------------------------------------------------------------------------------------------- the question
+
+
+def _normal(request: IdentityRequest) -> IdentityRequest:
+    """As it goes on the wire. Raises ServiceRefused("BadIdentityRequest") before anything is asked."""
+    study = request.study.strip().lower()
+    entity_id = request.id.reveal().replace("-", "").strip()
+    items = tuple(replace(item, id=Phi(item.id.reveal().strip())) for item in request.items)
+    moments = filter(None, [request.timestamp, *(item.timestamp for item in items)])
+    if not (study and entity_id and all(item.id.reveal() for item in items) and all(map(_is_moment, moments))):
+        raise ServiceRefused("BadIdentityRequest")
+    return replace(request, study=study, id=Phi(entity_id), items=items)
+
+
+def _is_moment(timestamp: Phi[str]) -> bool:
+    try:
+        datetime.fromisoformat(timestamp.reveal())
+    except ValueError:
+        return False
+    return dasher_answers.INSTANT.fullmatch(timestamp.reveal()) is not None
+
+
+def _parts(asked: IdentityRequest) -> list[IdentityRequest]:
+    starts = range(0, max(1, len(asked.items)), CHUNK_ITEMS)
+    return [replace(asked, items=asked.items[start : start + CHUNK_ITEMS]) for start in starts]
+
+
+def _body(asked: IdentityRequest) -> Phi[bytes]:
+    entity = _record(asked) | {"items": [_record(item) for item in asked.items]}
+    return Phi(json.dumps({"identifiers": [entity]}).encode())
+
+
+def _record(asked: IdentityRequest | IdentityItem) -> dict[str, Any]:
+    record = {"id": asked.id.reveal(), "id_source": asked.id_source}
+    return record | ({"id_timestamp": asked.timestamp.reveal()} if asked.timestamp else {})
