@@ -81,6 +81,9 @@ SETTINGS: dict[str, Setting] = {
         "seconds",
         "How long one question to the DASHER API may take before it is put again.",
     ),
+    "IDENTITY_RETRY_SECONDS": Setting(
+        15.0, _at_least(0, float), "seconds", "For how long it is put again; then the batch waits instead."
+    ),
     "STANFORD_CLIENT_SECRETS": Setting(
         "",
         str,
@@ -172,6 +175,7 @@ STUDY_DEID: str
 ANONYMIZE_RESTFUL: bool
 IDENTITY_URL: str
 IDENTITY_SECONDS: float
+IDENTITY_RETRY_SECONDS: float
 STANFORD_CLIENT_SECRETS: str
 ANONYMIZE_PIXELS: bool
 ENTITY_ID: str

@@ -26,10 +26,6 @@ from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse
 CHUNK_ITEMS = 950
 """The service takes at most 1000 items at a time."""
 
-RETRY_SECONDS = 15.0
-"""No question is asked again later than this; the batch waits instead. With a call's seconds it is less than a worker
-has to end its work when it is told to stop."""
-
 FIRST_DELAY_SECONDS = 0.5
 MOST_PATIENCE_SECONDS = 600.0
 """A service that asks to be left alone for longer is asked again after so long."""
@@ -57,15 +53,16 @@ class DasherIdentityService:
     call_seconds : float
         How long one question may take, from the connection to the last byte.
     retry_seconds, first_delay_seconds : float
-        For how long it is asked again, and how soon for the first time.
+        For how long it is asked again, and how soon for the first time. With `call_seconds`, it had better be less
+        than a worker has to end its work when it is told to stop (`pool.STOP_SECONDS`).
     """
 
     def __init__(
         self,
         url: str,
         client_secrets: Path,
-        call_seconds: float = 10.0,
-        retry_seconds: float = RETRY_SECONDS,
+        call_seconds: float,
+        retry_seconds: float,
         first_delay_seconds: float = FIRST_DELAY_SECONDS,
     ) -> None:
         self._url, self._secrets = url, SecretsFile(client_secrets)

@@ -34,7 +34,8 @@ def recipe() -> Recipe:
 def identity_service() -> IdentityService:
     """Who answers with pseudonyms for patients and studies."""
     if settings.ANONYMIZE_RESTFUL:
-        return _dasher(settings.IDENTITY_URL, Path(settings.STANFORD_CLIENT_SECRETS), settings.IDENTITY_SECONDS)
+        secrets_file = Path(settings.STANFORD_CLIENT_SECRETS)
+        return _dasher(settings.IDENTITY_URL, secrets_file, settings.IDENTITY_SECONDS, settings.IDENTITY_RETRY_SECONDS)
     return local_identity_service(pseudonym_key())
 
 
@@ -58,9 +59,9 @@ _recipe = cache(load_recipe)
 
 
 @cache
-def _dasher(url: str, client_secrets: Path, call_seconds: float) -> IdentityService:
+def _dasher(url: str, client_secrets: Path, call_seconds: float, retry_seconds: float) -> IdentityService:
     adapter = import_string("sendit.adapters.identity_dasher.DasherIdentityService")
-    return cast(IdentityService, adapter(url, client_secrets, call_seconds))
+    return cast(IdentityService, adapter(url, client_secrets, call_seconds, retry_seconds))
 
 
 @cache
