@@ -35,6 +35,12 @@ def _arrow() -> Any:
     return pyarrow
 
 
+def load() -> None:
+    """Import pyarrow now: for who would rather wait before the work than in it."""
+    _arrow()
+    from pyarrow import parquet  # noqa: F401
+
+
 def schema(columns: Sequence[Column]) -> pyarrow.Schema:
     """The columns as Arrow's. JSON stands as text: BigQuery loads no Parquet into a JSON column."""
     arrow = _arrow()

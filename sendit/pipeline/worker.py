@@ -13,11 +13,13 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
-from sendit.errors import place_of
-from sendit.pipeline import events, logs
+from sendit import parquet
+from sendit.errors import SenditError, place_of
+from sendit.pipeline import events, logs, wiring
 from sendit.pipeline.leases import Job, Observer
 from sendit.pipeline.runner import attempt
 
@@ -29,11 +31,19 @@ def work(pool: socket.socket) -> None:
     reporter = Reporter(pool)
     _speak_through(reporter)
     reporter.tell("ready", os.getpid())
+    _warm_up()
     with pool.makefile("r") as orders:
         for order in orders:
             _follow(reporter, *order.split())
             if reporter.must_stop():
                 break
+
+
+def _warm_up() -> None:
+    """Load what a first batch would wait for, before its lease begins; a wrong recipe is said by that batch."""
+    with suppress(SenditError):
+        wiring.recipe()
+    parquet.load()
 
 
 def _follow(reporter: Reporter, job: str, batch: str) -> None:
