@@ -17,12 +17,13 @@ EVERYWHERE = {"WORKERS": "the number of cores"}
 def settings_page() -> str:
     """docs/settings.md."""
     rows = [(f"`{name}`", entry.form, _default(name), entry.about) for name, entry in SETTINGS.items()]
+    files = " and ".join(f"`SENDIT_{name}_FILE`" for name, entry in SETTINGS.items() if entry.is_secret)
     return f"""# Settings
 
 Every setting `X` is an environment variable `SENDIT_X` (but for one that another system named) and a Django setting
 `X`; `sendit/settings.py` is the one place that reads the environment. A variable `SENDIT_…` that is not in this table,
 or a value that makes no sense, stops every command with `UnknownSetting` or `BadSetting`: a typing error never means
-"the default".
+"the default". What may hold a password may also stand in a file: {files} name it.
 
 {_table(("setting", "form", "default", "what it is for"), rows)}
 """

@@ -152,6 +152,7 @@ CODES: dict[str, ErrorCode] = {
         "Misconfigured",
         UnknownSetting=("There is no such setting.", "Mend or remove the variable named."),
         BadSetting=("A setting makes no sense.", "Give it a value of the form named."),
+        MissingPackage=("A package that a setting needs is not installed.", "Install the extra named, with pip."),
         BadRecipe=("The recipe cannot be understood.", "Mend the line named."),
         UnknownRecipe=("There is no such recipe.", "Give a shipped recipe's name or a path."),
         UnknownVariable=("The recipe asks for a variable that is not defined.", "Define it or change the recipe."),
@@ -176,7 +177,7 @@ CODES: dict[str, ErrorCode] = {
         "ServiceDown",
         NoSpace=("There is no space left.", "Free some; the work is taken up again."),
         NotVerified=("What was read back is not what was written.", "Look at the disk; the work is taken up again."),
-        DatabaseDown=("The database does not answer, or is full.", "Look at its disk; the work is taken up again."),
+        DatabaseDown=("The database does not answer, or is full.", "Look at it and its disk; work is taken up again."),
         DiskRefused=("The operating system refused a file operation.", "Look at the disk and its permissions."),
         IdentityDown=(
             "The identity service does not answer, or asks to wait.",

@@ -53,6 +53,8 @@ class Setting:
     about: str
     own_variable: str = ""
     """Its environment variable, where another system gave it a name that is kept."""
+    is_secret: bool = False
+    """May also stand in a file, of which `SENDIT_X_FILE` is the path: an environment is shown to more people."""
 
 
 SETTINGS: dict[str, Setting] = {
@@ -63,7 +65,14 @@ SETTINGS: dict[str, Setting] = {
     "DATA_INPUT_FOLDERS": Setting(
         (), _folders, "folders, comma-separated", "Folders whose sub-folders are study folders; over DATA_SUBFOLDER."
     ),
-    "DATABASE": Setting("", str, "sqlite:///path", "The database; empty is SQLite in VAR."),
+    "SECRETS": Setting("", str, "a folder", "Where the site's keys are; empty is VAR/secrets. Hosts share the same."),
+    "DATABASE": Setting(
+        "",
+        str,
+        "sqlite:///path or postgresql://user@host/name",
+        "The database; empty is SQLite in VAR. A PostgreSQL URL may have any parameter of libpq's.",
+        is_secret=True,
+    ),
     # what is done to an image
     "STUDY_DEID": Setting("research", str, "a recipe's name or path", "The de-identification recipe."),
     "ANONYMIZE_RESTFUL": Setting(
@@ -101,6 +110,16 @@ SETTINGS: dict[str, Setting] = {
         365, _at_least(1), "a number of days", "The local identity service shifts dates by 1 to this many days."
     ),
     # how it works
+    "RUNNER": Setting(
+        "embedded", _one_of("embedded", "celery"), "embedded or celery", "Who works: local processes, or Celery's."
+    ),
+    "BROKER": Setting(
+        "redis://127.0.0.1:6379/0",
+        str,
+        "redis://host/number or rediss://",
+        "The broker, which carries primary keys between Celery's processes.",
+        is_secret=True,
+    ),
     "WORKERS": Setting(os.cpu_count() or 1, _at_least(1), "a number", "Local worker processes."),
     "UPLOAD_WORKERS": Setting(10, _at_least(1), "a number", "Workers that upload_finished spreads batches over."),
     "LEASE_SECONDS": Setting(60, _at_least(1), "seconds", "A worker that is silent for so long is taken for dead."),
@@ -127,13 +146,14 @@ SETTINGS: dict[str, Setting] = {
 
 def read_settings(environ: Mapping[str, str]) -> dict[str, Any]:
     """The settings that an environment makes; Misconfigured names a variable that is unknown or makes no sense."""
-    known = set(map(variable, SETTINGS))
+    names = {variable(name) for name in SETTINGS}
+    files = {f"{variable(name)}_FILE" for name, setting in SETTINGS.items() if setting.is_secret}
     for name in environ:
-        if name.startswith("SENDIT_") and name not in known:
+        if name.startswith("SENDIT_") and name not in names | files:
             raise Misconfigured("UnknownSetting", subject=name)
     values = {}
     for name, setting in SETTINGS.items():
-        text = environ.get(variable(name))
+        text = _text(variable(name), environ)
         try:
             values[name] = setting.default if text is None else setting.parse(text)
         except (KeyError, ValueError):
@@ -144,6 +164,17 @@ def read_settings(environ: Mapping[str, str]) -> dict[str, Any]:
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return SETTINGS[name].own_variable or f"SENDIT_{name}"
+
+
+def _text(variable: str, environ: Mapping[str, str]) -> str | None:
+    """What the environment says of a setting, or the file that it names for it."""
+    file = environ.get(f"{variable}_FILE")
+    if file is None:
+        return environ.get(variable)
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        raise Misconfigured("BadSetting", subject=f"{variable}_FILE: a file that can be read") from None
 
 
 def secret(path: Path, make: Callable[[], bytes]) -> bytes:
@@ -171,6 +202,8 @@ globals().update(read_settings(os.environ))
 DATA_SUBFOLDER: str
 DATA_INPUT_FOLDERS: tuple[str, ...]
 DATABASE: str
+RUNNER: str
+BROKER: str
 STUDY_DEID: str
 ANONYMIZE_RESTFUL: bool
 IDENTITY_URL: str
@@ -200,7 +233,7 @@ LOG_FORMAT: str
 
 VAR = Path(globals()["VAR"]).absolute()
 DATA_BASE = Path(globals()["DATA_BASE"]).absolute()
-SECRETS = VAR / "secrets"
+SECRETS = Path(globals()["SECRETS"] or VAR / "secrets").absolute()
 """Keys, 0600: `pseudonym.key` (UIDs, local identity service), `identifiers.key` (BatchIdentifiers), `django.key`."""
 OUTBOX = VAR / "outbox"
 """What a batch has made and not yet delivered: `OUTBOX/<batch pk>/`."""
@@ -220,10 +253,17 @@ TIME_ZONE = "UTC"
 
 
 def database(url: str) -> dict[str, Any]:
-    """Django's DATABASES entry for a URL; empty is SQLite in VAR, in WAL mode, writers in turn."""
-    path = url.removeprefix("sqlite:///") if url else str(VAR / "sendit.sqlite3")
-    if url and not url.startswith("sqlite:///"):
-        raise Misconfigured("BadSetting", subject="SENDIT_DATABASE: sqlite:///path")
+    """Django's DATABASES entry for a URL; empty is SQLite in VAR."""
+    scheme, _, path = (url or f"sqlite:///{VAR / 'sendit.sqlite3'}").partition("://")
+    if scheme == "sqlite" and path.startswith("/"):
+        return _sqlite(path[1:])
+    if scheme in ("postgres", "postgresql"):
+        return _postgres(url)
+    raise Misconfigured("BadSetting", subject=f"SENDIT_DATABASE: {SETTINGS['DATABASE'].form}")
+
+
+def _sqlite(path: str) -> dict[str, Any]:
+    """In WAL mode, writers in turn."""
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
@@ -232,6 +272,40 @@ def database(url: str) -> dict[str, Any]:
             "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
         },
+    }
+
+
+PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "target_session_attrs": "read-write",
+}
+"""How long a server that does not answer is waited for, and, of several hosts, which is asked: the one that writes.
+The URL may say otherwise."""
+
+POOL = {"min_size": 1, "max_size": 40, "timeout": 6, "max_idle": 60, "num_workers": 1}
+"""A process holds one connection for its work and one for its lease; `upload_finished` two for each of its threads."""
+
+
+def _postgres(url: str) -> dict[str, Any]:
+    """Through psycopg 3 and its pool, which hands out no connection that a restart of the server has broken."""
+    try:
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError:
+        raise Misconfigured("MissingPackage", subject="SENDIT_DATABASE: sendit[postgres]") from None
+    try:
+        parameters = conninfo_to_dict(url)
+    except ProgrammingError:
+        raise Misconfigured("BadSetting", subject=f"SENDIT_DATABASE: {SETTINGS['DATABASE'].form}") from None
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parameters.pop("dbname", None) or "sendit",
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"application_name": "sendit", **PATIENCE, **parameters, "pool": POOL},
     }
 
 

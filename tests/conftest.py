@@ -26,7 +26,8 @@ django.setup()
 pytest.register_assert_rewrite("tests.aftermath", "tests.site")
 
 from tests.phantoms import leaks_in  # noqa: E402
-from tests.site import Site, leaks_under, make_template  # noqa: E402
+from tests.servers import Postgres  # noqa: E402
+from tests.site import Site, leaks_under, make_template, migrate  # noqa: E402
 
 SHOWN = pytest.StashKey[list[str]]()
 WARNED: list[str] = []
@@ -36,6 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "shows_identifiers: the command under test shows them to the operator who asked, on standard output"
     )
+    config.addinivalue_line("markers", "on_both_databases: what it asks is asked of SQLite and of PostgreSQL")
+    config.addinivalue_line("markers", "on_postgres: its site is on PostgreSQL")
 
 
 @pytest.fixture(scope="session")
@@ -44,12 +47,54 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_template(tmp_path_factory.mktemp("template"))
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server, with a migrated, empty database to copy."""
+    server = Postgres()
+    try:
+        server.start()
+        server.template = server.create("template1")
+        migrate(server.url(server.template))
+        yield server
+    finally:
+        server.remove()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help = "the database of every site that says nothing of it; those marked `on_both_databases` run once on each"
+    parser.addoption("--database", choices=["sqlite", "postgres"], default="sqlite", help=help)
+
+
 @pytest.fixture
-def site(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def database(request: pytest.FixtureRequest) -> str:
+    """What a site's database is."""
+    return str(request.config.getoption("--database"))
+
+
+@pytest.fixture
+def site(
+    tmp_path: Path, template: Path, database: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
     """A fresh deployment: data folder, database, keys, store, warehouse. Nothing identified may be left in it."""
-    with Site(tmp_path, template, monkeypatch) as fresh:
-        yield fresh
+    if database == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        with server.copy() as name:
+            with Site(tmp_path, template, monkeypatch, server.url(name)) as fresh:
+                yield fresh
+            assert leaks_in(server.texts(name)) == []
+    else:
+        with Site(tmp_path, template, monkeypatch) as fresh:
+            yield fresh
     assert leaks_under(fresh.var) == {}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    on_postgres = pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))
+    wanted = [mark for mark in metafunc.definition.iter_markers() if mark.name in ("on_both_databases", "on_postgres")]
+    if wanted and "site" in metafunc.fixturenames:
+        databases = ["sqlite", on_postgres] if wanted[0].name == "on_both_databases" else [on_postgres]
+        metafunc.fixturenames.append("database")
+        metafunc.parametrize("database", databases)
 
 
 @pytest.fixture(autouse=True)

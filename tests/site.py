@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,7 +19,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.test import override_settings
 
-from sendit.settings import variable
+from sendit import settings
 from tests.phantoms import accession_number, leaks_in, make_study
 
 DATABASE = "sendit.sqlite3"
@@ -29,45 +29,65 @@ SECONDS = 120
 def make_template(folder: Path) -> Path:
     """A migrated, empty database to copy."""
     path = folder / DATABASE
-    with _database(path):
-        call_command("migrate", verbosity=0)
+    migrate(f"sqlite:///{path}")
     return path
 
 
-class _database:
-    """The default database is another file for a while."""
+def migrate(url: str) -> None:
+    """Apply every migration to the database."""
+    with _database(url):
+        call_command("migrate", verbosity=0)
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+
+def disconnect() -> None:
+    """Leave no connection and no pool, as before a fork."""
+    connections.close_all()
+    for connection in connections.all(initialized_only=True):
+        if connection.vendor == "postgresql":
+            connection.close_pool()
+
+
+class _database:
+    """The default database is another for a while."""
+
+    def __init__(self, url: str) -> None:
+        self._entry = settings.database(url)
 
     def __enter__(self) -> None:
-        self._before = connections["default"].settings_dict["NAME"]
-        self._use(self._path)
+        self._before = connections.settings
+        self._use(connections.configure_settings({"default": self._entry}))
 
     def __exit__(self, *_: object) -> None:
         self._use(self._before)
 
-    def _use(self, path: Path | str) -> None:
-        connections.close_all()
-        connections.settings["default"]["NAME"] = connections["default"].settings_dict["NAME"] = str(path)
+    def _use(self, entries: dict[str, Any]) -> None:
+        disconnect()
+        connections.settings = entries
+        with suppress(AttributeError):  # nobody asked it anything yet
+            del connections["default"]
 
 
 class Site:
-    """A data folder and everything that sendit keeps."""
+    """A data folder and everything that sendit keeps; on SQLite, a copy of the template, unless a URL is given."""
 
-    def __init__(self, root: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, root: Path, template: Path, monkeypatch: pytest.MonkeyPatch, database_url: str | None = None
+    ) -> None:
         self.data, self.var = root / "data", root / "var"
-        self._template, self._monkeypatch = template, monkeypatch
+        self._template, self._monkeypatch, self._url = template, monkeypatch, database_url
         self._stack = ExitStack()
 
     def __enter__(self) -> Site:
         self.data.mkdir()
         self.var.mkdir()
-        shutil.copy(self._template, self.var / DATABASE)
-        self._stack.enter_context(_database(self.var / DATABASE))
+        if self._url is None:
+            shutil.copy(self._template, self.var / DATABASE)
+        self._stack.enter_context(_database(self._url or f"sqlite:///{self.var / DATABASE}"))
         places = {"SECRETS": "secrets", "OUTBOX": "outbox", "STORE": "store", "WAREHOUSE": "warehouse", "LOGS": "logs"}
         self.set(VAR=self.var, DATA_BASE=self.data, SETTLE_SECONDS=0.0, WORKERS=2)
         self._stack.enter_context(override_settings(**{name: self.var / place for name, place in places.items()}))
+        if self._url:
+            self._monkeypatch.setenv("SENDIT_DATABASE", self._url)
         return self
 
     def __exit__(
@@ -80,7 +100,7 @@ class Site:
         self._stack.enter_context(override_settings(**values))
         for name, value in values.items():
             text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            self._monkeypatch.setenv(variable(name), text)
+            self._monkeypatch.setenv(settings.variable(name), text)
 
     def study(self, number: int = 1, **options: Any) -> Path:
         """A finished study folder of the phantom with that number."""

@@ -1,4 +1,4 @@
-"""The embedded database makes and upgrades itself: a newcomer runs no `migrate`."""
+"""The database makes and upgrades itself: a newcomer runs no `migrate`. And which errors say that it is away."""
 
 from __future__ import annotations
 
@@ -8,27 +8,48 @@ from contextlib import contextmanager
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection
+from django.db import InterfaceError, InternalError, OperationalError, close_old_connections, connection
 from django.db.migrations.executor import MigrationExecutor
+
+AWAY = (OperationalError, InterfaceError, InternalError)
+"""Stopped, restarted, cut off, full, or, after a failover, not the one that writes any more."""
+
+UPGRADE = 7_302_581
+"""The number of our advisory lock on PostgreSQL; any would do."""
 
 
 def make_ready() -> None:
     """Apply what migrations are missing; of several processes one does it, the others wait."""
     settings.VAR.mkdir(parents=True, exist_ok=True)
-    if _is_current():
+    if is_current():
         return
     with _alone():
-        if not _is_current():
+        if not is_current():
             call_command("migrate", verbosity=0, interactive=False)
 
 
-def _is_current() -> bool:
+def is_current() -> bool:
+    """Whether every migration is applied."""
     executor = MigrationExecutor(connection)
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
+def reconnect() -> None:
+    """Let go of this thread's connection, which may be broken; the next statement gets another."""
+    close_old_connections()
+
+
 @contextmanager
 def _alone() -> Iterator[None]:
+    """Of all processes on all hosts, where the database is one that hosts share."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [UPGRADE])
+            try:
+                yield
+            finally:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [UPGRADE])
+        return
     with (settings.VAR / ".migrate.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -16,11 +16,12 @@ from itertools import islice
 from typing import Any
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from sendit.pipeline import events
+from sendit.pipeline.database import AWAY
 from sendit.pipeline.models import Batch
 from sendit.pipeline.processes import is_known_dead, new_token
 from sendit.pipeline.states import State
@@ -30,6 +31,9 @@ STALL_SECONDS = 1800
 
 FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 5, 600
 """How long a postponed batch waits: the first time, and at most."""
+
+MOST_POSTPONEMENTS = 10_000
+"""No more are counted: a service may be away for months."""
 
 
 class Job(Enum):
@@ -139,6 +143,7 @@ class Lease:
 
     def __init__(self, batch: Batch, job: Job, observer: Observer) -> None:
         self.batch, self.job = batch, job
+        self._taken = {name: getattr(batch, name) for name in ("state", "lease_token", "attempts", "postponements")}
         self._observer = observer
         self._lost, self._ended = False, threading.Event()
         self._progress_at = time.monotonic()
@@ -162,8 +167,12 @@ class Lease:
         self._progress_at = time.monotonic()
         if self._lost:
             raise LeaseLost
-        if self._observer.must_stop():
+        if self.must_stop():
             raise Stopped
+
+    def must_stop(self) -> bool:
+        """Whether the worker was asked to put the batch down."""
+        return self._observer.must_stop()
 
     def progress(self, *, images: int = 0, bytes_: int = 0) -> None:
         """Say what is done, and go on if the lease holds."""
@@ -186,6 +195,12 @@ class Lease:
         if not self.batch.move(target, **results):
             raise LeaseLost
 
+    def recall(self) -> None:
+        """Think of the batch as it was claimed: a transaction that failed took back what was written, not what is
+        remembered."""
+        for name, value in self._taken.items():
+            setattr(self.batch, name, value)
+
     def release(self, **results: Any) -> None:
         """Give the batch back as if it had not been taken."""
         results.setdefault("attempts", self.batch.attempts - 1)
@@ -196,7 +211,7 @@ class Lease:
         delay_seconds = min(FIRST_DELAY_SECONDS * 2.0 ** min(self.batch.postponements, 16), LAST_DELAY_SECONDS)
         self.release(
             waits_for=code,
-            postponements=self.batch.postponements + 1,
+            postponements=min(self.batch.postponements + 1, MOST_POSTPONEMENTS),
             not_before=timezone.now() + timedelta(seconds=delay_seconds),
         )
         return delay_seconds
@@ -212,7 +227,8 @@ class Lease:
         expires_at = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
         try:
             renewed = self._mine().update(lease_expires_at=expires_at)
-        except OperationalError:  # a database that is busy or away: the next third decides
+        except AWAY:  # or busy: the next third decides
+            connection.close()
             return
         if renewed != 1 and not self._ended.is_set():
             self._lost = True

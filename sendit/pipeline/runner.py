@@ -6,20 +6,25 @@ exception, which may quote a value, is stored or logged.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown, place_of
-from sendit.pipeline import events
+from sendit.pipeline import database, events
+from sendit.pipeline.database import AWAY
 from sendit.pipeline.leases import FIRST_DELAY_SECONDS, NOBODY, Job, LeaseLost, Observer, Stopped, claim
 from sendit.pipeline.models import Batch
 from sendit.pipeline.stages import delivering, processing
 from sendit.pipeline.stages.work import FolderChanged, Work
 from sendit.pipeline.states import State
+
+PAUSE_SECONDS = 0.5
+"""How often a database that is away is asked whether it is back."""
 
 RUN: dict[Job, Callable[[Work], None]] = {Job.PROCESS: processing.process, Job.DELIVER: delivering.deliver}
 FAIL: dict[Job, Callable[..., None]] = {Job.PROCESS: processing.fail, Job.DELIVER: delivering.fail}
@@ -31,18 +36,25 @@ def attempt(pk: int, job: Job, observer: Observer = NOBODY) -> Batch | None:
     Raises
     ------
     OperationalError
-        The database itself is away or full; the lease lapses by itself.
+        The database itself was away or full for longer than the lease.
     """
     lease = claim(pk, job, observer)
     if lease is None:
         return None
     with lease:
         try:
-            _try(Work(lease), job)
+            _try_while_it_answers(Work(lease), job)
         except LeaseLost:
             events.log("batch.lease_lost", pk, state=job.working)
             return None
     return lease.batch
+
+
+def _try_while_it_answers(work: Work, job: Job) -> None:
+    try:
+        _try(work, job)
+    except AWAY:
+        _give_back_when_it_answers(work, job)
 
 
 def _try(work: Work, job: Job) -> None:
@@ -50,7 +62,9 @@ def _try(work: Work, job: Job) -> None:
         if work.lease.is_overtried:
             raise DataFault("TooManyAttempts")
         RUN[job](work)
-    except (LeaseLost, Stopped, FolderChanged, ServiceDown, OperationalError) as cause:
+    except AWAY:
+        raise
+    except (LeaseLost, Stopped, FolderChanged, ServiceDown) as cause:
         _give_back(work, job, cause)
     except SenditError as error:
         FAIL[job](work, error, **({"subject": error.subject} if error.subject else {}))
@@ -66,9 +80,27 @@ def _give_back(work: Work, job: Job, cause: Exception) -> None:
         _queue_again(work, job)
     elif isinstance(cause, Stopped):
         _record_release(work, job, "stopped", work.lease.release)
-    else:
-        code = cause.code if isinstance(cause, ServiceDown) else "DatabaseDown"
-        _record_release(work, job, code, lambda: work.lease.postpone(code))
+    elif isinstance(cause, ServiceDown):
+        _postpone(work, job, cause.code)
+
+
+def _postpone(work: Work, job: Job, code: str) -> None:
+    _record_release(work, job, code, lambda: work.lease.postpone(code))
+
+
+def _give_back_when_it_answers(work: Work, job: Job) -> None:
+    """The database was away: whether what it did last stands, the row's token will tell, once it can be read."""
+    ends_at = time.monotonic() + settings.LEASE_SECONDS
+    while True:
+        try:
+            database.reconnect()
+            work.lease.recall()
+            _postpone(work, job, "DatabaseDown")
+            return
+        except AWAY:
+            if time.monotonic() > ends_at or work.lease.must_stop():
+                raise
+            time.sleep(PAUSE_SECONDS)
 
 
 def _record_release(work: Work, job: Job, reason: str, release: Callable[[], float | None]) -> None:

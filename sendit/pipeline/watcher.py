@@ -13,10 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from django.conf import settings
-from django.db import OperationalError
 
 from sendit.errors import BrokenPromise, DataFault
-from sendit.pipeline import events
+from sendit.pipeline import database, events
 from sendit.pipeline.aftercare import Aftercare
 from sendit.pipeline.folder_events import FolderEvents
 from sendit.pipeline.folders import fingerprint, is_finished, list_folder
@@ -94,7 +93,8 @@ class Watcher:
             pool.warm_up()
             pool.tick(BUSY_SECONDS)
             self._say("DatabaseDown", True)
-        except OperationalError:
+        except database.AWAY:
+            database.reconnect()
             self._say("DatabaseDown", False)
             self._look_at = 0.0
             self._pause(1)

@@ -13,7 +13,7 @@ from tests.processes import at_once
 
 
 def test_the_type_checker_is_told_of_every_setting() -> None:
-    derived = {"VAR", "DATA_BASE"}
+    derived = {"VAR", "DATA_BASE", "SECRETS"}
     assert set(settings.__annotations__) - {"SETTINGS"} == set(SETTINGS) - derived
 
 
@@ -44,6 +44,35 @@ def test_nonsense_is_said_by_the_variables_name_and_not_by_its_value(variable: s
 def test_a_setting_that_does_not_exist_is_no_setting() -> None:
     with pytest.raises(Misconfigured, match=r"UnknownSetting.*SENDIT_WORKER"):
         read_settings({"SENDIT_WORKER": "2"})
+
+
+def test_a_setting_that_may_hold_a_password_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("redis://:secret@broker/0\n")
+    assert read_settings({"SENDIT_BROKER_FILE": str(tmp_path / "url")})["BROKER"] == "redis://:secret@broker/0"
+    with pytest.raises(Misconfigured, match=r"BadSetting.*SENDIT_BROKER_FILE"):
+        read_settings({"SENDIT_BROKER_FILE": str(tmp_path / "gone")})
+    with pytest.raises(Misconfigured, match=r"UnknownSetting.*SENDIT_WORKERS_FILE"):
+        read_settings({"SENDIT_WORKERS_FILE": str(tmp_path / "url")})
+
+
+def test_a_postgresql_url_keeps_its_parameters_and_gets_patience_and_a_pool() -> None:
+    entry = settings.database(
+        "postgresql://gate:pass%40word@one,two:5433/gateway?sslmode=verify-full&connect_timeout=9"
+    )
+    options = entry["OPTIONS"]
+    assert (entry["ENGINE"], entry["NAME"]) == ("django.db.backends.postgresql", "gateway")
+    assert (options["host"], options["port"], options["password"]) == ("one,two", ",5433", "pass@word")
+    assert (options["sslmode"], options["connect_timeout"]) == ("verify-full", "9")
+    assert (options["target_session_attrs"], options["pool"]["min_size"]) == ("read-write", 1)
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://host/name", "sqlite:sendit.db", "postgresql://host/name?bogus=1", "sendit.db"]
+)
+def test_a_url_of_no_database_that_sendit_knows_is_refused(url: str) -> None:
+    with pytest.raises(Misconfigured, match=r"BadSetting.*SENDIT_DATABASE") as raised:
+        settings.database(url)
+    assert url not in str(raised.value)
 
 
 def test_a_secret_is_made_once_for_its_owner_only(tmp_path: Path) -> None:

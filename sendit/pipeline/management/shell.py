@@ -84,15 +84,13 @@ class DatabaseCommand(Command):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Silence whatever quotes values; bring the database up to date; then the command."""
-        from django.db import OperationalError
-
         from sendit.pipeline import database, logs
 
         logs.silence_libraries()
         try:
             database.make_ready()
             return super().execute(*args, **options)
-        except OperationalError:
+        except database.AWAY:
             raise ServiceDown("DatabaseDown") from None
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connections
 from pytest import MonkeyPatch
 
 from sendit.adapters.store_folder import FolderStore
@@ -23,7 +22,7 @@ from sendit.pipeline.models import Batch
 from sendit.pipeline.stages import deidentifying, delivering, processing
 from tests.aftermath import descendants_of, everything_is_right, kill, leftovers
 from tests.processes import FORK
-from tests.site import Site
+from tests.site import Site, disconnect
 
 BEFORE, AFTER = "before", "after"
 
@@ -83,7 +82,7 @@ def die_at(place: tuple[Any, str, str, int], pk: int, job: Job) -> None:
             patch.setattr(owner, name, killing(owner, name, when, nth))
             runner.attempt(pk, job)
 
-    connections.close_all()
+    disconnect()
     worker = FORK.Process(target=work)
     worker.start()
     worker.join()

@@ -19,6 +19,8 @@ from sendit.pipeline.processes import is_known_dead, new_token
 from sendit.pipeline.states import State
 from tests.site import Site
 
+pytestmark = pytest.mark.on_both_databases
+
 
 def queued(number: int = 1, **terms: object) -> Batch:
     return Batch.objects.create(folder_digest=f"{number}", uid_digest="u", state=State.QUEUE, **terms)

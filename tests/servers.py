@@ -1,0 +1,164 @@
+"""Real servers for tests: PostgreSQL and Valkey on loopback, that can be killed, frozen and started again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+
+from topology import servers
+
+READY_SECONDS = 20
+FASTEST = "/dev/shm" if os.path.isdir("/dev/shm") else None
+
+
+def wait_until(what: Callable[[], object], seconds: float = 30, why: str = "it did not happen") -> None:
+    """Wait for something to be true; an exception of a server that is not up yet is a no."""
+    ends_at = time.monotonic() + seconds
+    while True:
+        try:
+            if what():
+                return
+        except (psycopg.Error, redis.RedisError) as error:
+            why = f"{why}: {type(error).__name__}"
+        assert time.monotonic() < ends_at, why
+        time.sleep(0.02)
+
+
+class Server:
+    """One server process on a folder of its own, which stays when the process is killed."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="sendit-server-", dir=FASTEST))
+        (self.port,) = servers.free_ports(1)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with open(self.folder / "log", "ab") as log:
+            self._process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd="/", **self.options())
+        wait_until(self.answers, READY_SECONDS, f"{type(self).__name__} does not start: {self.folder / 'log'}")
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def options(self) -> Mapping[str, Any]:
+        return {}
+
+    def answers(self) -> bool:
+        raise NotImplementedError
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def end(self, number: int = signal.SIGKILL) -> None:
+        """Send it a signal that ends it, and wait."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(READY_SECONDS)
+            self._process = None
+
+    def remove(self) -> None:
+        """End it, and remove what it kept."""
+        self.end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Postgres(Server):
+    """PostgreSQL; on a memory file system its disk is fast, and still survives what the process does not."""
+
+    def __init__(self, **settings: str) -> None:
+        super().__init__()
+        self._settings = settings
+        servers.make_postgres(self.folder)
+        self._made = 0
+        self.template = "template1"
+
+    def command(self) -> list[str]:
+        return servers.postgres_command(self.folder, self.port, **self._settings)
+
+    def options(self) -> Mapping[str, Any]:
+        return servers.as_unprivileged()
+
+    def url(self, name: str) -> str:
+        """As SENDIT_DATABASE says it."""
+        return f"postgresql://{servers.USER}@127.0.0.1:{self.port}/{name}"
+
+    def answers(self) -> bool:
+        return bool(self.ask("postgres", "SELECT 1"))
+
+    def ask(self, database: str, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of one statement."""
+        with psycopg.connect(self.url(database), autocommit=True, connect_timeout=2) as connection:
+            cursor = connection.execute(sql)  # type: ignore[call-overload]
+            return cursor.fetchall() if cursor.description else []
+
+    def create(self, template: str) -> str:
+        """A new database; its name."""
+        self._made += 1
+        name = f"sendit_{os.getpid()}_{self._made}"
+        self.ask("postgres", f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    @contextmanager
+    def copy(self) -> Iterator[str]:
+        """A copy of the template for a while; its name."""
+        name = self.create(self.template)
+        yield name
+        self.ask("postgres", f"DROP DATABASE {name} WITH (FORCE)")
+
+    def texts(self, name: str) -> str:
+        """Everything that stands in a database's tables, as text."""
+        tables = self.ask(name, "SELECT relname FROM pg_stat_user_tables")
+        return "\n".join(str(row) for (table,) in tables for row in self.ask(name, f"SELECT t::text FROM {table} t"))
+
+
+class Valkey(Server):
+    """The broker."""
+
+    def __init__(self, *options: str) -> None:
+        super().__init__()
+        self._options = options
+
+    def command(self) -> list[str]:
+        return servers.valkey_command(self.folder, self.port, *self._options)
+
+    @property
+    def url(self) -> str:
+        """As SENDIT_BROKER says it."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def client(self) -> redis.Redis:
+        """A connection of the test's own."""
+        return redis.Redis(port=self.port, socket_timeout=5)
+
+    def answers(self) -> bool:
+        return bool(self.client.ping())
+
+    def texts(self) -> str:
+        """Everything that it holds, as text."""
+        client = self.client
+        return "\n".join(f"{key!r} {self._value(client, key)!r}" for key in client.scan_iter())
+
+    def _value(self, client: redis.Redis, key: bytes) -> object:
+        read: dict[bytes, Callable[[bytes], object]] = {
+            b"string": client.get,
+            b"list": lambda key: client.lrange(key, 0, -1),
+            b"hash": client.hgetall,
+            b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
+            b"set": client.smembers,
+        }
+        return read[client.type(key)](key)
