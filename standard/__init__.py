@@ -1,1 +1,1 @@
-"""Rebuilds sendit's tables of facts of the DICOM Standard from newer editions; see docs/decisions/0009-the-profile.md."""
+"""Rebuilds sendit's tables of facts of the DICOM Standard when a newer edition of it is out."""

@@ -259,6 +259,16 @@ class PartTen:
         return _file_meta(self.meta_bytes)
 
     @property
+    def sop_class_uid(self) -> str:
+        """The Media Storage SOP Class UID, "" where the File Meta has none."""
+        head = self.meta_bytes.find(b"\2\0\2\0UI")
+        if head < 0:
+            return ""
+        begin = head + 8
+        end = begin + int.from_bytes(self.meta_bytes[head + 6 : begin], "little")
+        return self.meta_bytes[begin:end].rstrip(b" \0").decode("ascii", "replace")
+
+    @property
     def encoding(self) -> Encoding:
         return self.syntax.encoding
 

@@ -88,7 +88,7 @@ class Deidentifier:
     def _deidentify(self, part_ten: PartTen) -> DeidentifiedImage:
         plan = self._plan(part_ten)
         pieces = Rewriter(part_ten.source, HeaderJob(part_ten)).root(
-            plan.root(part_ten.encoding), part_ten.start, part_ten.window
+            plan.root_of(part_ten), part_ten.start, part_ten.window
         )
         identity = self._verifier.check(pieces, part_ten.encoding, part_ten.source)
         head = _PREAMBLE + file_meta(identity.sop_class_uid, identity.sop_instance_uid, part_ten.syntax.uid)

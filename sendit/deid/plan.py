@@ -16,6 +16,8 @@ from pydicom.dataelem import DataElement
 
 from sendit.deid import values
 from sendit.deid.ages import cap_age
+from sendit.deid.attribute_types import types
+from sendit.deid.codes import parse_codes, write_items
 from sendit.deid.content import CODES, DUMMIES
 from sendit.deid.datasets import UNREADABLE, quiet
 from sendit.deid.deeds import (
@@ -40,6 +42,7 @@ from sendit.deid.elements import (
     SEQUENCE_END,
     TRAILING_PADDING,
     Encoding,
+    PartTen,
     effective_vr,
 )
 from sendit.deid.identifiers import Identifier
@@ -107,12 +110,19 @@ class Level:
         "memory",
         "path",
         "plan",
+        "sop_class_uid",
     )
 
     def __init__(
-        self, plan: Plan, path: tuple[int, ...], indices: tuple[int, ...], encoding: Encoding, encodings: Charset
+        self,
+        plan: Plan,
+        path: tuple[int, ...],
+        indices: tuple[int, ...],
+        encoding: Encoding,
+        encodings: Charset,
+        sop_class_uid: str = "",
     ) -> None:
-        self.plan, self.path, self.indices = plan, path, indices
+        self.plan, self.path, self.indices, self.sop_class_uid = plan, path, indices, sop_class_uid
         self.encoding, self.encodings, self.head = encoding, encodings, encoding.head
         self.actions = Actions(self)
         self._children: dict[tuple[int, int | None, Encoding], Level] = {}
@@ -127,10 +137,13 @@ class Level:
         level = self._children.get(key)
         if level is None:
             indices = self.indices if index is None else (*self.indices, index)
-            level = Level(self.plan, (*self.path, tag), indices, encoding, self.encodings)
+            level = self._at((*self.path, tag), indices, encoding, self.encodings)
             if self.plan.remembers():
                 self._children[key] = level
         return level
+
+    def _at(self, path: tuple[int, ...], indices: tuple[int, ...], encoding: Encoding, encodings: Charset) -> Level:
+        return Level(self.plan, path, indices, encoding, encodings, self.sop_class_uid)
 
     def with_charset(self, raw: bytes) -> Level:
         """This level under another Specific Character Set."""
@@ -138,7 +151,7 @@ class Level:
         if level is None:
             encodings = values.charset(raw)
             same = encodings == self.encodings
-            level = self if same else Level(self.plan, self.path, self.indices, self.encoding, encodings)
+            level = self if same else self._at(self.path, self.indices, self.encoding, encodings)
             level.memory = self.memory
             if self.plan.remembers():
                 self._charsets[raw] = level
@@ -187,13 +200,17 @@ class Level:
         vr = effective_vr(tag, written_vr)
         if (written_vr == "SQ") != (vr == "SQ") and written_vr not in ("", "UN"):
             raise DataFault("BadElement", tag=tag)
-        decision = self.plan.recipe.decide(Field(self.path, tag, vr, creator, self.indices))
+        decision = self.plan.recipe.decide(
+            Field(self.path, tag, vr, creator, self.indices, sop_class_uid=self.sop_class_uid)
+        )
         if decision.kept or not decision.steps:
             return self._untouched(decision, tag, vr, written_vr, long)
         fold = Fold(self, tag, vr, decision.steps)
         if fold.removes:
             return Deed(DROP, tag, vr, long)
         if vr == "SQ":
+            if fold.codes:
+                return Deed(VALUE, tag, vr, long, memo=Memo(fold.element))
             return self._emptied(tag, long) if fold.blanks else self._sequence(tag, written_vr, long)
         if vr == "UI" and fold.is_pseudonym:
             return Deed(VALUE, tag, vr, long, memo=Memo(fold.pseudonymous))
@@ -251,7 +268,7 @@ class Level:
 class Fold:
     """The steps that befall one attribute, folded over its value."""
 
-    __slots__ = ("_level", "_steps", "_tag", "_vr", "blanks", "calls", "is_pseudonym", "removes")
+    __slots__ = ("_level", "_steps", "_tag", "_vr", "blanks", "calls", "codes", "is_pseudonym", "removes")
 
     def __init__(self, level: Level, tag: int, vr: str, steps: tuple[Step, ...]) -> None:
         self._level, self._tag, self._vr = level, tag, vr
@@ -261,6 +278,7 @@ class Fold:
         self._steps = steps[gone[-1] + 1 :] if added_after else steps
         self.blanks = bool(steps) and steps[-1].action is Action.BLANK and not steps[-1].values_list
         self.is_pseudonym = tag not in CLASS_UID_TAGS and [_pseudonym_step(step) for step in steps] == [True]
+        self.codes = bool(steps) and steps[-1].value is not None and steps[-1].value.kind == "code"
         self.calls = any(step.value is not None and step.value.kind == "func" for step in steps)
 
     def pseudonymous(self, raw: bytes) -> bytes | None:
@@ -312,6 +330,8 @@ class Fold:
 
     def _encode(self, value: Any) -> bytes:
         level = self._level
+        if self._vr == "SQ":
+            return bytes(value)
         try:
             return values.encode(value, self._vr, level.encoding.order, level.encodings, self._tag)
         except DataFault:
@@ -337,6 +357,8 @@ class Fold:
                 return plan.call(value, FunctionField(self._level, self._tag, self._vr, raw or b""), job)
             case "deid_func":
                 return self._deid_func(value, raw or b"")
+            case "code":
+                return write_items(parse_codes(value.text), self._level.encoding)
             case _:
                 return value.text
 
@@ -531,17 +553,24 @@ class Plan:
         self.values = {name: _any_of(terms) for name, terms in (value_lists or {}).items() if terms}
         self.removes_all_private, self.uses_indices = recipe.removes_all_private, recipe.uses_indices
         self._calls = any(rule.value is not None and rule.value.kind == "func" for rule in recipe.rules)
-        self._roots: dict[Encoding, Level] = {}
+        self._classes = types().roots if recipe.uses_types else {}
+        self._roots: dict[tuple[Encoding, str], Level] = {}
         self._remembered = 0
 
-    def root(self, encoding: Encoding) -> Level:
-        """The level of a file's dataset."""
+    def root_of(self, part_ten: PartTen) -> Level:
+        """The level of an opened file's dataset."""
+        sop_class_uid = part_ten.sop_class_uid if self._classes else ""
+        return self.root(part_ten.encoding, sop_class_uid if sop_class_uid in self._classes else "")
+
+    def root(self, encoding: Encoding, sop_class_uid: str = "") -> Level:
+        """The level of a file's dataset; of a SOP class whose attributes' Types are known, one of its own."""
         if self._remembered >= self.MOST:
             self._roots.clear()
             self._remembered = 0
-        level = self._roots.get(encoding)
+        level = self._roots.get((encoding, sop_class_uid))
         if level is None:
-            level = self._roots[encoding] = Level(self, (), (), encoding, values.DEFAULT_CHARSET)
+            level = Level(self, (), (), encoding, values.DEFAULT_CHARSET, sop_class_uid)
+            self._roots[encoding, sop_class_uid] = level
             level.memory = None if self._calls else Memory()
         return level
 

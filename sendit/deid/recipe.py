@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendit.deid.filters import Filter
-from sendit.deid.recipe_parser import DEID_FUNCTIONS, Draft, Parser, RecipeError, RecipeText
-from sendit.deid.rules import Action, Addition, Decision, Field, Rule, RuleSet, Step, Value
+from sendit.deid.profile import Profile
+from sendit.deid.profile_rules import lines_of, text_of
+from sendit.deid.recipe_parser import DEID_FUNCTIONS, Draft, Parser, ProfileLine, RecipeError, RecipeText
+from sendit.deid.rules import Action, Addition, BoundRule, Decision, Field, Rule, RuleSet, Step, Value
 from sendit.deid.value_lists import ValuesSource, extract_values
 from sendit.errors import Misconfigured
 
@@ -48,11 +50,11 @@ class Recipe:
     name : str
         The name or path it was loaded by.
     text : str
-        Its text; of several, one after the other.
+        Its text; of several, one after the other, with the lines that PROFILE and INCLUDE stand for in their places.
     sha256 : str
         The SHA-256 of the text, hexadecimal.
     rules : tuple of Rule
-        The lines of %header, in order.
+        The lines of %profile and %header, in order.
     filters : tuple of Filter
         The %filter sections, in order.
     fields_lists : mapping of str to tuple of str
@@ -63,6 +65,8 @@ class Recipe:
         The names and values of %labels.
     warnings : tuple of str
         What was read and does nothing, with file:line:column.
+    profile : Profile, optional
+        What its PROFILE line chooses.
     """
 
     name: str
@@ -74,6 +78,7 @@ class Recipe:
     values_lists: Mapping[str, tuple[ValuesSource, ...]]
     labels: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
+    profile: Profile | None
     ruleset: RuleSet = field(repr=False, compare=False)
 
     @property
@@ -85,6 +90,11 @@ class Recipe:
     def uses_values(self) -> bool:
         """Whether a rule asks for a %values list."""
         return self.ruleset.uses_values
+
+    @property
+    def uses_types(self) -> bool:
+        """Whether a rule asks for the Type that an attribute has in the file's IOD, so that the SOP class is wanted."""
+        return self.ruleset.uses_types
 
     @property
     def removes_all_private(self) -> bool:
@@ -171,19 +181,33 @@ def parse_recipe(text: str, file: str = "<recipe>") -> Recipe:
 
 def parse_recipes(texts: Iterable[RecipeText], name: str) -> Recipe:
     """Several recipes as one: sections of the same kind and name are joined in order."""
-    draft, sources = Draft(), list(texts)
+    draft, sources = Draft(find_recipe), list(texts)
     for source in sources:
         Parser(source, draft).parse()
-    text = "\n".join(source.text for source in sources)
+    rules = [*_profile_rules(draft), *draft.bound_rules()]
+    text = _text(draft, sources)
     return Recipe(
         name=name,
         text=text,
         sha256=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
-        rules=tuple(draft.rules),
+        rules=tuple(bound.rule for bound in rules),
         filters=tuple(Filter(name, tuple(labels)) for name, labels in draft.filters.items()),
         fields_lists={name: tuple(text for text, _ in fields) for name, fields in draft.fields_lists.items()},
         values_lists={name: tuple(sources) for name, sources in draft.values_lists.items()},
         labels=tuple(draft.labels),
         warnings=tuple(draft.warnings),
-        ruleset=RuleSet(draft.bound_rules()),
+        profile=draft.profile.profile if draft.profile else None,
+        ruleset=RuleSet(rules),
     )
+
+
+def _profile_rules(draft: Draft) -> Iterator[BoundRule]:
+    chosen = draft.profile
+    if chosen is not None:
+        yield from (one.bound(chosen.file, chosen.line, chosen.column) for one in lines_of(chosen.profile))
+
+
+def _text(draft: Draft, sources: list[RecipeText]) -> str:
+    if len(sources) == 1 and draft.is_plain:
+        return sources[0].text
+    return "\n".join(text_of(line.profile) if isinstance(line, ProfileLine) else line for line in draft.text)

@@ -6,12 +6,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from sendit.deid.codes import parse_codes
 from sendit.deid.filters import Check, Label, Region, RegionsFrom, is_coordinates, parse_check, parse_coordinates
+from sendit.deid.profile import Profile, ProfileError, parse_profile
 from sendit.deid.rules import PROTECTED, Action, BoundRule, Rule, Value
 from sendit.deid.selectors import (
     AnyOf,
     FieldError,
     Keyword,
+    OfType,
     Path,
     Selector,
     Tag,
@@ -97,10 +100,30 @@ def _words(number: int, line: str) -> _Words:
     return _Words(number, text, tuple(match.span() for match in _WORD.finditer(text)))
 
 
+@dataclass(frozen=True, slots=True)
+class ProfileLine:
+    """A PROFILE line: what it chooses, and where it stands."""
+
+    profile: Profile
+    file: str
+    line: int
+    column: int
+
+
 @dataclass(slots=True)
 class Draft:
-    """What the parser has gathered; lists may be used before they are made, so rules are bound at the end."""
+    """What the parser has gathered; lists may be used before they are made, so rules are bound at the end.
 
+    `find` reads the recipes that INCLUDE lines name; `text` is all that was read as one text, which has the lines that
+    PROFILE and INCLUDE stand for in their places.
+    """
+
+    find: Callable[[str], RecipeText]
+    profile: ProfileLine | None = None
+    including: tuple[str, ...] = ()
+    includes: bool = False
+    has_format: bool = False
+    text: list[str | ProfileLine] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     selectors: list[Selector | str] = field(default_factory=list)
     filters: dict[str, list[Label]] = field(default_factory=dict)
@@ -108,6 +131,11 @@ class Draft:
     values_lists: dict[str, list[ValuesSource]] = field(default_factory=dict)
     labels: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there was no PROFILE and no INCLUDE line."""
+        return self.profile is None and not self.includes
 
     def add(self, rule: Rule, selector: Selector | str) -> None:
         """One rule; its selector, or the name of the %fields list that it is of."""
@@ -139,7 +167,7 @@ def _no_list(rule: Rule, kind: str, name: str, lists: Iterable[str]) -> RecipeEr
 
 
 def _attribute_tags(selector: Selector) -> tuple[int, ...]:
-    leaf = selector.leaf if isinstance(selector, Path) else selector
+    leaf = selector.leaf if isinstance(selector, Path | OfType) else selector
     return tags_of(leaf) if isinstance(leaf, Keyword | Tag) else ()
 
 
@@ -163,15 +191,24 @@ class Parser:
         """Read every line into the draft."""
         for number, line in enumerate(re.split(r"\r\n?|\n", self.source.text), start=1):
             words = _words(number, line)
+            if self._is_own_line(words):
+                self.draft.text.append(line)
             if len(words):
                 self._line(words, line)
         self._close_label()
         if not self.has_format:
             raise self._error(1, 1, "a recipe begins with FORMAT dicom")
 
+    def _is_own_line(self, words: _Words) -> bool:
+        """Whether the line stands in the text of it all as it is; only the first FORMAT does."""
+        word = words[0].upper() if len(words) and self.section is None else ""
+        return word not in _TOP_LINES and not (word == "FORMAT" and self.draft.has_format)
+
     def _line(self, words: _Words, line: str) -> None:
         if words[0].startswith("%"):
             self._open_section(words)
+        elif self.section is None and self.has_format and words[0].upper() in _TOP_LINES:
+            _TOP_LINES[words[0].upper()](self, words)
         elif self.section is None:
             self._format(words)
         else:
@@ -198,7 +235,35 @@ class Parser:
         if len(words) < 2 or words[1].lower() != "dicom":
             raise self._error(words.number, words.column(1), "the one format is dicom")
         self._expect_end(words, 2, "FORMAT")
-        self.has_format = True
+        self.has_format = self.draft.has_format = True
+
+    def _profile(self, words: _Words) -> None:
+        if self.draft.profile is not None:
+            raise self._error(words.number, words.column(0), "PROFILE stands once in all that is read")
+        try:
+            profile = parse_profile(words.rest(1))
+        except ProfileError as error:
+            raise self._error(words.number, words.column(1) + error.offset, error.reason) from None
+        self.draft.profile = ProfileLine(profile, self.source.file, words.number, words.column(0))
+        self.draft.text.append(self.draft.profile)
+
+    def _include(self, words: _Words) -> None:
+        name, draft = words.rest(1), self.draft
+        if not name:
+            raise self._error(words.number, words.column(1), "INCLUDE names a recipe")
+        if name in draft.including or len(draft.including) > MOST_INCLUDED:
+            raise self._error(words.number, words.column(1), "this recipe includes itself")
+        outer, draft.including, draft.includes = draft.including, (*draft.including, name), True
+        Parser(self._found(words, name), draft).parse()
+        draft.including = outer
+
+    def _found(self, words: _Words, name: str) -> RecipeText:
+        try:
+            return self.draft.find(name)
+        except RecipeError:
+            raise
+        except Misconfigured:
+            raise self._error(words.number, words.column(1), f"there is no recipe {name}") from None
 
     def _open_section(self, words: _Words) -> None:
         self._close_label()
@@ -208,7 +273,7 @@ class Parser:
         if section not in _SECTIONS:
             known = {word: f"%{word}" for word in _SECTIONS}
             raise self._error(words.number, words.column(0), f"there is no section {words[0]}" + hint(section, known))
-        if section in ("header", "labels"):
+        if section in ("header", "profile", "labels"):
             self._expect_end(words, 1, words[0])
         elif not name:
             raise self._error(words.number, words.column(1), f"{words[0]} needs a name")
@@ -231,11 +296,14 @@ class Parser:
         else:
             selector = self._attribute(words, action, text)
         value, values_list = self._value(words, action)
+        if selector is not None and value is not None and value.kind == "code" and not _is_code_sequence(selector):
+            raise self._error(words.number, words.column(1), "code: is a value of a sequence")
         if of_values and values_list:
             raise self._error(words.number, words.column(2), "one values: list is enough")
         if selector is not None:
             at = (words.number, words.column(0), self.source.file)
-            self.draft.add(Rule(action, text, value, *at, of_values or values_list), selector)
+            of_profile = self.section == "profile"
+            self.draft.add(Rule(action, text, value, *at, of_values or values_list, of_profile), selector)
 
     def _action(self, words: _Words) -> Action:
         known = {action.value.lower(): action.value for action in Action}
@@ -285,7 +353,7 @@ class Parser:
         if action is not Action.KEEP and set(_attribute_tags(selector)) & PROTECTED:
             reason = f"{words[1]} says what the bytes are; no rule changes it"
             raise self._error(words.number, words.column(1), reason)
-        if action in (Action.REPLACE, Action.JITTER, Action.ADD) and _is_sequence(selector):
+        if action in (Action.REPLACE, Action.JITTER, Action.ADD) and _is_sequence(selector) and not _is_coded(words):
             raise self._error(words.number, words.column(1), f"{words[1]} is a sequence; {action} what it holds")
         if action is Action.CLEAN and any(known_vr(tag) in NUMBERS for tag in _attribute_tags(selector)):
             raise self._error(words.number, words.column(1), f"{words[1]} is a number; there is nothing to clean")
@@ -328,6 +396,8 @@ class Parser:
 
     def _parse_value(self, words: _Words, text: str) -> Value:
         kind, colon, name = text.partition(":")
+        if kind.lower() == "code" and colon and _is_coded(words):
+            return self._codes(words, name)
         if not colon or kind.lower() not in ("var", "func", "deid_func"):
             return Value("literal", text)
         kind, at = kind.lower(), words.column(2) + len(kind) + 1
@@ -339,6 +409,13 @@ class Parser:
         if options:
             raise self._error(words.number, words.column(3), f"{kind}: takes a name and nothing else")
         return Value(kind, function)
+
+    def _codes(self, words: _Words, text: str) -> Value:
+        try:
+            return Value("code", "".join(map(str, parse_codes(text))))
+        except ValueError:
+            reason = 'code: goes on with codes as the Standard writes them: (113100, DCM, "meaning")'
+            raise self._error(words.number, words.column(2) + len("code:"), reason) from None
 
     def _options(self, words: _Words, function: str, options: list[str], at: int) -> Iterator[tuple[str, str]]:
         known = DEID_FUNCTIONS.get(function)
@@ -458,14 +535,29 @@ class Parser:
         self.label, self.checks, self.regions = None, [], []
 
 
+def _is_coded(words: _Words) -> bool:
+    """Whether a rule's value is codes; `code:` and other words are a text."""
+    return re.match(r"code:\s*\(", words.rest(2), re.IGNORECASE) is not None
+
+
+def _is_code_sequence(selector: Selector | str) -> bool:
+    return not isinstance(selector, str) and _is_sequence(selector)
+
+
 def _is_days(value: Value) -> bool:
     if value.kind == "literal":
         return re.fullmatch(r"[+-]?\d{1,6}", value.text) is not None
-    return value.kind != "deid_func"
+    return value.kind in ("var", "func")
 
+
+_TOP_LINES: dict[str, Callable[[Parser, _Words], None]] = {"PROFILE": Parser._profile, "INCLUDE": Parser._include}
+"""What may stand between FORMAT and the first section."""
+
+MOST_INCLUDED = 16
 
 _SECTIONS: dict[str, Callable[[Parser, _Words, str], None]] = {
     "header": Parser._header,
+    "profile": Parser._header,
     "filter": Parser._filter,
     "fields": Parser._fields,
     "values": Parser._values,

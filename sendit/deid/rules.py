@@ -12,6 +12,7 @@ from sendit.deid.selectors import (
     Address,
     AnyOf,
     Everything,
+    OfType,
     Path,
     SelectGroup,
     Selector,
@@ -54,6 +55,8 @@ class Field:
         Item numbers along `path`, from 0; filled only where `Recipe.uses_indices`.
     file_meta : bool
         Whether the element belongs to the File Meta Information.
+    sop_class_uid : str
+        What the file is; filled only where `Recipe.uses_types`.
     """
 
     path: tuple[int, ...]
@@ -62,11 +65,15 @@ class Field:
     private_creator: str | None = None
     indices: tuple[int, ...] = ()
     file_meta: bool = False
+    sop_class_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A rule's value: `kind` is "literal", "var", "func" or "deid_func"; `text` the literal or the name."""
+    """A rule's value: `kind` is "literal", "var", "func", "deid_func" or "code"; `text` the literal or the name.
+
+    Of a "code" it is the items of a code sequence, each as the Standard writes one: (113100, DCM, "meaning").
+    """
 
     kind: str
     text: str
@@ -81,7 +88,8 @@ class Value:
 class Rule:
     """One line of a recipe's %header; `str(rule)` is that line, its words one space apart and its comment gone.
 
-    With `values_list`, it speaks only of elements whose value matches that %values list.
+    With `values_list`, it speaks only of elements whose value matches that %values list. Those `of_profile` are of a
+    %profile section, or what a PROFILE line stands for: any other rule overrules them.
     """
 
     action: Action
@@ -91,6 +99,7 @@ class Rule:
     column: int
     file: str
     values_list: str | None = None
+    of_profile: bool = False
 
     def __str__(self) -> str:
         condition = f"values:{self.values_list}" if self.values_list and not self.field.startswith("values:") else ""
@@ -192,7 +201,12 @@ class BoundRule:
     def holds_back_remove(self) -> bool:
         """Whether an element that it speaks of is not removed by another rule."""
         changes = self.rule.action in (Action.REPLACE, Action.JITTER) or self.cleans_by_name
-        return changes and self.rule.values_list is None
+        return changes and self.rule.values_list is None and not self.rule.of_profile
+
+    @property
+    def overrules_profile(self) -> bool:
+        """Whether what a %profile says of the element is as if it were not there."""
+        return _is_exact(self.selector) and not self.rule.is_conditional and not self.rule.of_profile
 
     @property
     def cleans_by_name(self) -> bool:
@@ -246,6 +260,11 @@ class RuleSet:
         return any(_uses_indices(bound.selector) for bound in self.rules)
 
     @property
+    def uses_types(self) -> bool:
+        """Whether a rule asks for the Type that an attribute has in the file's IOD."""
+        return any(_uses_types(bound.selector) for bound in self.rules)
+
+    @property
     def uses_values(self) -> bool:
         """Whether a rule asks for a %values list."""
         return any(bound.rule.values_list is not None for bound in self.rules)
@@ -271,7 +290,8 @@ class RuleSet:
     def additions(self) -> tuple[Addition, ...]:
         """The places that ADD rules name, each with the steps that follow where nothing is there."""
         places = {bound.selector: None for bound in self.rules if bound.rule.action is Action.ADD}
-        return tuple(self._addition(place) for place in places if isinstance(place, Path))
+        additions = (self._addition(place) for place in places if isinstance(place, Path))
+        return tuple(addition for addition in additions if addition.steps)
 
     def _addition(self, place: Path) -> Addition:
         tag = only_tag(place.leaf)
@@ -288,14 +308,17 @@ class RuleSet:
         steps = _steps(self._since_add(matching) if keep else matching, field)
         if keep and not steps:
             return Decision(True, (), keep)
+        if not steps and matching and matching[0].rule.of_profile:  # its KEEP; what a sequence holds has its own rules
+            return Decision(field.vr != "SQ", (), matching[0].rule)
         return Decision(False, steps, steps[-1].rule if steps else None)
 
     def _keep(self, field: Field, matching: list[BoundRule]) -> Rule | None:
         for bound in matching:
-            if bound.rule.action is Action.KEEP:
+            if bound.rule.action is Action.KEEP and not bound.rule.of_profile:
                 return bound.rule
         for depth, sequence in enumerate(field.path):
-            outer = self.decide(Field(field.path[:depth], sequence, "SQ", None, field.indices[:depth]))
+            path, indices = field.path[:depth], field.indices[:depth]
+            outer = self.decide(Field(path, sequence, "SQ", None, indices, sop_class_uid=field.sop_class_uid))
             if outer.kept:
                 return outer.rule
         return None
@@ -309,8 +332,8 @@ class RuleSet:
         candidates = [*self._candidates(Address(field)), *self._cleaning_content(field)]
         matching = [bound for _, bound in sorted(candidates, key=lambda pair: pair[0])]
         if is_private(field.tag) and any(bound.removes_private for bound in matching):
-            return [bound for bound in matching if bound.removes_private or bound.selector.names_private]
-        return matching or [bound for _, bound in self._cleaning(field)]
+            return _layered([bound for bound in matching if bound.removes_private or bound.selector.names_private])
+        return _layered(matching or [bound for _, bound in self._cleaning(field)])
 
     def _cleaning_content(self, field: Field) -> Iterator[tuple[int, BoundRule]]:
         """The CLEAN of an enclosing sequence, as if it named the text of a content item that this is."""
@@ -320,7 +343,8 @@ class RuleSet:
     def _cleaning(self, field: Field) -> Iterator[tuple[int, BoundRule]]:
         """The CLEAN that befalls the outermost cleaned sequence around, as if it named this element."""
         for depth, sequence in enumerate(field.path if self._cleans else ()):
-            outer = self.decide(Field(field.path[:depth], sequence, "SQ", None, field.indices[:depth]))
+            path, indices = field.path[:depth], field.indices[:depth]
+            outer = self.decide(Field(path, sequence, "SQ", None, indices, sop_class_uid=field.sop_class_uid))
             rule = outer.rule
             if rule is not None and rule.action is Action.CLEAN and not outer.kept:
                 order = next(n for n, bound in enumerate(self.rules) if bound.rule is rule)
@@ -331,6 +355,25 @@ class RuleSet:
         for key in dict.fromkeys(address.keys()):
             yield from ((n, bound) for n, bound in self._by_key.get(key, ()) if bound.selector.matches(address))
         yield from ((n, bound) for n, bound in self._unkeyed if bound.selector.matches(address))
+
+
+def _layered(matching: list[BoundRule]) -> list[BoundRule]:
+    """The one rule of a %profile that befalls an element, and the recipe's own behind it.
+
+    A rule that names the element goes before one for its kind, of several the last. Before a CLEAN goes the REPLACE
+    that says what stands there if nothing is left. Where one of the recipe's own names it, the profile's is displaced.
+    """
+    profile = [bound for bound in matching if bound.rule.of_profile]
+    own = [bound for bound in matching if not bound.rule.of_profile]
+    if not profile or any(bound.overrules_profile for bound in own):
+        return own
+    closest = [bound for bound in profile if _is_exact(bound.selector)] or profile
+    with_dummy = closest[-1].cleans_by_name and [b.rule.action for b in closest[-2:-1]] == [Action.REPLACE]
+    return [*closest[-2 if with_dummy else -1 :], *own]
+
+
+def _uses_types(selector: Selector) -> bool:
+    return isinstance(selector, OfType) or (isinstance(selector, AnyOf) and any(map(_uses_types, selector.selectors)))
 
 
 def _uses_indices(selector: Selector) -> bool:
@@ -344,12 +387,17 @@ def _steps(matching: list[BoundRule], field: Field) -> tuple[Step, ...]:
     steps: list[Step] = []
     for bound in matching:
         rule = bound.rule
-        if (rule.action is Action.REMOVE and held_back) or (_is_gone(steps) and rule.action is not Action.ADD):
+        if rule.action is Action.REMOVE and held_back and not rule.of_profile:
+            continue
+        if _is_gone(steps) and rule.action is not Action.ADD:
+            continue
+        asked = Step(rule.action, rule.value, rule, rule.values_list)
+        if _repeats_profile(steps, asked):
             continue
         if rule.action is Action.CLEAN:
             _clean(steps, bound, field)
             continue
-        step = _lawful(Step(rule.action, rule.value, rule, rule.values_list), field)
+        step = _lawful(asked, field)
         if step is None:
             continue
         if step.action is Action.REMOVE and not rule.is_conditional:
@@ -372,15 +420,28 @@ def _clean(steps: list[Step], bound: BoundRule, field: Field) -> None:
     steps[:] = [Step(Action.CLEAN, bound.rule.value, bound.rule, None, instead)]
 
 
+def _repeats_profile(steps: list[Step], step: Step) -> bool:
+    """Whether a rule of the recipe's own says again what the profile's did: a date is not shifted twice."""
+    if not steps or not steps[-1].rule.of_profile:
+        return False
+    return (steps[-1].action, steps[-1].value, None) == (step.action, step.value, step.values_list)
+
+
 def _is_gone(steps: list[Step]) -> bool:
     return bool(steps) and steps[-1].action is Action.REMOVE and not steps[-1].rule.is_conditional
+
+
+def _speaks_of_values(step: Step) -> bool:
+    if step.value is not None and step.value.kind == "code":
+        return False
+    return step.action in (Action.REPLACE, Action.JITTER) or step.rule.is_conditional
 
 
 def _lawful(step: Step, field: Field) -> Step | None:
     """The step as it may befall this element, or None."""
     if step.action is Action.KEEP:
         return None
-    if field.vr == "SQ" and (step.action in (Action.REPLACE, Action.JITTER) or step.rule.is_conditional):
+    if field.vr == "SQ" and _speaks_of_values(step):
         return None  # a sequence has no value; the rule speaks to what it holds
     if field.tag in NEEDED_UIDS and step.action in (Action.REMOVE, Action.BLANK, Action.JITTER):
         return replace(step, action=Action.REPLACE, value=PSEUDONYM)

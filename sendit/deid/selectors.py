@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Protocol
 from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 from pydicom.datadict import (
     dictionary_description,
+    dictionary_is_retired,
     dictionary_VR,
     keyword_for_tag,
     private_dictionary_description,
     tag_for_keyword,
 )
 
+from sendit.deid.attribute_types import OPTIONAL, TYPES, UNKNOWN, types
 from sendit.deid.values import VRS
 
 if TYPE_CHECKING:
@@ -101,6 +103,13 @@ def element_name(tag: int, creator: str | None) -> str:
         return dictionary_description(tag)
     except KeyError:
         return "Group Length" if tag & 0xFFFF == 0 else ""
+
+
+def _is_retired(tag: int) -> bool:
+    try:
+        return not is_private(tag) and dictionary_is_retired(tag)
+    except KeyError:
+        return False
 
 
 def _private_name(tag: int, creator: str | None) -> str:
@@ -307,6 +316,48 @@ class SelectPrivate:
 
 
 @dataclass(frozen=True, slots=True)
+class SelectRetired:
+    """`select:retired:yes`: sendit's own; the attributes that PS3.6 has retired, or with `no` every other one."""
+
+    retired: bool
+    key: None = None
+    names_private: bool = False
+
+    def matches(self, address: Address) -> bool:
+        return _is_retired(address.field.tag) is self.retired
+
+
+@dataclass(frozen=True, slots=True)
+class SelectUnknown:
+    """`select:unknown:yes`: sendit's own; public elements that PS3.6 does not have, or with `no` every other one."""
+
+    unknown: bool
+    key: None = None
+    names_private: bool = False
+
+    def matches(self, address: Address) -> bool:
+        tag = address.field.tag
+        return (not is_private(tag) and not keyword_of(tag)) is self.unknown
+
+
+@dataclass(frozen=True, slots=True)
+class OfType:
+    """`type:1|1C:PatientID`: sendit's own; the attribute where its IOD has it with one of these Types (PS3.3)."""
+
+    types: frozenset[str]
+    leaf: Keyword | Tag
+    names_private: bool = False
+
+    @property
+    def key(self) -> Hashable:
+        return self.leaf.key
+
+    def matches(self, address: Address) -> bool:
+        field = address.field
+        return self.leaf.matches(address) and types().type_of(field.sop_class_uid, field.path, field.tag) in self.types
+
+
+@dataclass(frozen=True, slots=True)
 class AnyOf:
     """`fields:NAME`: what any selector of the list matches."""
 
@@ -452,10 +503,31 @@ def _select(expression: str, offset: int) -> Selector:
             return SelectGroup(int(value, 16))
         case "group":
             raise FieldError("a group is up to four hexadecimal digits", offset)
-        case "private" if value.lower() in ("yes", "no"):
-            return SelectPrivate(value.lower() == "yes")
+        case "private" | "retired" | "unknown" as kind if value.lower() in ("yes", "no"):
+            return _KINDS[kind](value.lower() == "yes")
         case _:
-            raise FieldError("select: goes on with VR:, group: or private:yes", offset - len(property_name) - 1)
+            reason = "select: goes on with VR:, group:, private:yes, retired:yes or unknown:yes"
+            raise FieldError(reason, offset - len(property_name) - 1)
+
+
+_KINDS: dict[str, Callable[[bool], Selector]] = {
+    "private": SelectPrivate,
+    "retired": SelectRetired,
+    "unknown": SelectUnknown,
+}
+
+_TYPE_WORDS = {word.lower(): word for word in (*TYPES, OPTIONAL, UNKNOWN)}
+
+
+def _of_type(expression: str, offset: int) -> Selector:
+    words, _, name = expression.partition(":")
+    unknown = [word for word in words.split("|") if word.lower() not in _TYPE_WORDS]
+    if unknown:
+        raise FieldError(f"{unknown[0] or 'nothing'} is no Type, only " + ", ".join(_TYPE_WORDS.values()), offset)
+    leaf = _leaf(name, offset + len(words) + 1)
+    if not isinstance(leaf, Keyword | Tag) or any(map(is_private, tags_of(leaf))):
+        raise FieldError("type: goes on with a public attribute, by keyword or tag", offset + len(words) + 1)
+    return OfType(frozenset(_TYPE_WORDS[word.lower()] for word in words.split("|")), leaf)
 
 
 _EXPANDERS: dict[str, Callable[[str, int], Selector]] = {
@@ -465,6 +537,7 @@ _EXPANDERS: dict[str, Callable[[str, int], Selector]] = {
     "except": _search("%s", negated=True),
     "allexcept": _search("%s", negated=True),
     "select": _select,
+    "type": _of_type,
 }
 
 # ---------------------------------------------------------------------------------------------- the dictionary

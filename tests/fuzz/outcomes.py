@@ -193,6 +193,8 @@ def recipe(text: str) -> str:
         if not re.match(r"BadRecipe \(<recipe>:\d+:\d+: ", str(error)):
             raise Wrong("an error that does not say where") from None
         return "RecipeError"
-    if parsed.text != text:
+    if parsed.text != text and not re.search(r"(?im)^\s*(PROFILE|INCLUDE)\b", text):
         raise Wrong("its text is another one")
+    if parse_recipe(parsed.text).text != parsed.text:
+        raise Wrong("its text does not say what it says")
     return "recipe"
