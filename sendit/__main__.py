@@ -49,7 +49,7 @@ def _answer(arguments: list[str]) -> None:
 def _commands() -> Iterator[str]:
     """What there is, from the first line of each command's module."""
     yield "Usage: sendit COMMAND [OPTIONS]; sendit COMMAND --help says more.\n"
-    for path in sorted((Path(__file__).parent / "pipeline/management/commands").glob("[!_]*.py")):
+    for path in sorted(Path(__file__).parent.glob("*/management/commands/[!_]*.py"), key=lambda path: path.stem):
         line = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
         if path.stem not in NOT_FOR_PERSONS:
             yield f"  {path.stem:16}{line.partition(': ')[2]}"

@@ -195,6 +195,15 @@ CODES: dict[str, ErrorCode] = {
     **_codes(
         "ServiceRefused",
         BadIdentityRequest=("An id to be replaced is blank, or a timestamp is none.", "Look at the batch's images."),
+        UnknownTokens=("The token is nobody's, or has expired or been revoked.", "Renew it, or ask for new ones."),
+        TokenReused=(
+            "The refresh token was used before, so somebody has a copy; the client is revoked.",
+            "Find out who, then `sendit identity_client renew`.",
+        ),
+        NoSuchCall=("The identity service has no such address.", "Mend SENDIT_IDENTITY_URL."),
+        WrongMethod=("The identity service's calls are POST.", "Mend the client."),
+        NotJson=("The identity service takes application/json alone.", "Mend the client."),
+        TooManyBytes=("The question is longer than the identity service takes.", "Ask in parts of fewer items."),
         BadIdentityAnswer=(
             "The identity service's answer is not as it must be, at the key named.",
             "Tell who runs the service, then retry.",

@@ -25,6 +25,7 @@ import django  # noqa: E402 - after the environment that its settings are read f
 django.setup()
 pytest.register_assert_rewrite("tests.aftermath", "tests.site")
 
+from tests.identity_server import IdentityServer  # noqa: E402
 from tests.phantoms import leaks_in  # noqa: E402
 from tests.servers import Postgres  # noqa: E402
 from tests.site import Site, leaks_under, make_template, migrate  # noqa: E402
@@ -95,6 +96,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         databases = ["sqlite", on_postgres] if wanted[0].name == "on_both_databases" else [on_postgres]
         metafunc.fixturenames.append("database")
         metafunc.parametrize("database", databases)
+
+
+@pytest.fixture(scope="session")
+def identity_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IdentityServer]:
+    """The identity service that sendit serves, in processes of its own. No identifier may be left with it."""
+    with IdentityServer(tmp_path_factory.mktemp("identity server"), b"a key for the tests of identity only") as server:
+        yield server
+    assert leaks_under(server.var) == {}
 
 
 @pytest.fixture(autouse=True)

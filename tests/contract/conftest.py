@@ -6,15 +6,28 @@ from pathlib import Path
 
 import pytest
 
+from sendit.adapters.identity_dasher import DasherIdentityService
 from sendit.adapters.identity_local import LocalIdentityService
 from sendit.adapters.store_folder import FolderStore
 from sendit.adapters.warehouse_parquet import ParquetWarehouse
 from sendit.ports import IdentityService, ObjectStore, Warehouse
+from tests.identity_server import IdentityServer
 
 
 @pytest.fixture
 def local_identity_service() -> IdentityService:
     return LocalIdentityService(b"a key for the contract suite only", 365)
+
+
+@pytest.fixture(scope="session")
+def contract_secrets(identity_server: IdentityServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return identity_server.client("contract", tmp_path_factory.mktemp("client"))
+
+
+@pytest.fixture
+def dasher_identity_service(identity_server: IdentityServer, contract_secrets: Path) -> IdentityService:
+    """The client, and the service that sendit serves at the other end."""
+    return DasherIdentityService(identity_server.url, contract_secrets, call_seconds=30, retry_seconds=10)
 
 
 @pytest.fixture
@@ -27,7 +40,12 @@ def parquet_warehouse(tmp_path: Path) -> Warehouse:
     return ParquetWarehouse(tmp_path / "warehouse", "IRB41449")
 
 
-@pytest.fixture(params=["local_identity_service"])
+@pytest.fixture(
+    params=[
+        "local_identity_service",
+        pytest.param("dasher_identity_service", marks=pytest.mark.xdist_group("identity server")),
+    ]
+)
 def identity_service(request: pytest.FixtureRequest) -> IdentityService:
     service: IdentityService = request.getfixturevalue(request.param)
     return service

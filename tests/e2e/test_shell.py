@@ -12,7 +12,7 @@ from sendit.errors import CODES, EXIT_CODES, SenditError
 from tests.phantoms import WORD
 from tests.site import Site
 
-COMMANDS = sorted(path.stem for path in Path(sendit.__file__).parent.glob("pipeline/management/commands/[!_]*.py"))
+COMMANDS = sorted(path.stem for path in Path(sendit.__file__).parent.glob("*/management/commands/[!_]*.py"))
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["help"]])

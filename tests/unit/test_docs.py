@@ -18,7 +18,8 @@ from sendit.pipeline.states import MOVES, State
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PROSE = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
-COMMANDS = sorted(path.stem for path in (ROOT / "sendit/pipeline/management/commands").glob("[!_]*.py"))
+ROOMS = {path.stem: path.parents[2] for path in ROOT.glob("sendit/*/management/commands/[!_]*.py")}
+COMMANDS = sorted(ROOMS)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
 
@@ -173,7 +174,7 @@ def _section(text: str, name: str) -> str:
 def _options(name: str) -> Iterator[str]:
     """A command's own options, without Django's."""
     djangos = set(BaseCommand().create_parser("sendit", name)._option_string_actions)
-    parser = load_command_class("sendit.pipeline", name).create_parser("sendit", name)
+    parser = load_command_class(f"sendit.{ROOMS[name].name}", name).create_parser("sendit", name)
     for action in parser._actions:
         if action.option_strings and not djangos & set(action.option_strings) and action.help != "==SUPPRESS==":
             yield max(action.option_strings, key=len)

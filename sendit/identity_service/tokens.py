@@ -1,0 +1,103 @@
+"""Tokens: 24 hours of access, and a refresh token that is good once. The database has only their digests.
+
+Who shows a refresh token that was replaced is a thief, or was robbed: the client is revoked, and its operator sees why.
+But an answer may be lost on its way: as long as nobody has shown either of the new tokens, the one before them still
+gets two others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from sendit.client_secrets import Tokens
+from sendit.errors import ServiceRefused
+from sendit.identity_service.models import Client, TokenPair
+from sendit.pipeline import wiring
+
+ACCESS_LASTS = timedelta(hours=24)
+OPERATOR, REUSE = "operator", "reuse"
+
+
+def issue(client: Client) -> Tokens:
+    """The client's next pair; its current one, if any, is replaced."""
+    tokens = Tokens(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
+    now = timezone.now()
+    with transaction.atomic():
+        client.tokens.filter(replaced_at=None).update(replaced_at=now, is_used=True)
+        client.tokens.create(
+            access_digest=digest(tokens.access),
+            refresh_digest=digest(tokens.refresh),
+            issued_at=now,
+            access_expires_at=now + ACCESS_LASTS,
+        )
+    return tokens
+
+
+def reissue(client: Client) -> Tokens:
+    """Two tokens for a client, also for one that was revoked; all that it had before are nobody's."""
+    with transaction.atomic():
+        client.tokens.all().delete()
+        client.revoked_at, client.revoked_for = None, ""
+        client.save(update_fields=["revoked_at", "revoked_for"])
+        return issue(client)
+
+
+def revoke(client: Client, reason: str) -> None:
+    """From now on its tokens are nobody's."""
+    with transaction.atomic():
+        client.tokens.all().delete()
+        client.revoked_at, client.revoked_for = timezone.now(), reason
+        client.save(update_fields=["revoked_at", "revoked_for"])
+
+
+def client_of(access: str) -> Client:
+    """Whose access token it is. Raises ServiceRefused("UnknownTokens") where it is nobody's, or nobody's any more."""
+    current = TokenPair.objects.filter(replaced_at=None, access_expires_at__gt=timezone.now())
+    pair = current.filter(access_digest=digest(access)).select_related("client").first()
+    if pair is None:
+        raise ServiceRefused("UnknownTokens")
+    if not pair.is_used:
+        TokenPair.objects.filter(pk=pair.pk).update(is_used=True)
+    return pair.client
+
+
+def holder_of(refresh: str) -> Client:
+    """Whose refresh token it is or was. Raises ServiceRefused("UnknownTokens")."""
+    client = Client.objects.filter(tokens__refresh_digest=digest(refresh)).first()
+    if client is None:
+        raise ServiceRefused("UnknownTokens")
+    return client
+
+
+def renew(client: Client, refresh: str) -> Tokens | None:
+    """The next pair; None where the refresh token was replaced, and so the client is revoked."""
+    with transaction.atomic():
+        Client.objects.select_for_update().get(pk=client.pk)  # one renewal at a time
+        pairs = list(client.tokens.order_by("-pk")[:2])
+        shown = [hmac.compare_digest(pair.refresh_digest, digest(refresh)) for pair in pairs]
+        if shown == [False, True] and not pairs[0].is_used:  # the answer with the newest pair was lost
+            pairs[0].delete()
+            pairs[1].replaced_at = None
+            pairs[1].save(update_fields=["replaced_at"])
+        elif shown[:1] != [True]:
+            revoke(client, REUSE)
+            return None
+        return issue(client)
+
+
+def digest(token: str) -> str:
+    """What the database has of a token: 256 random bits need no slow hash."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def answered_by() -> str:
+    """Tells this site's key and shifts from any other's, and tells nothing of the key."""
+    said = f"sendit-identity-1 shifts dates by up to {settings.MAX_DATE_SHIFT_DAYS} days with this key"
+    return hmac.digest(wiring.pseudonym_key(), said.encode(), "sha256").hex()

@@ -1,0 +1,140 @@
+"""The two calls of DASHER's API, and whether the service is well. JSON in, JSON out; an error quotes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.db import OperationalError
+from django.http import HttpRequest, JsonResponse
+from django.http.request import UnreadablePostError
+
+from sendit.errors import BrokenPromise, Misconfigured, SenditError, ServiceDown, ServiceRefused
+from sendit.identity_service import tokens, wire
+from sendit.identity_service.audit import TOKENS, UID, audited
+from sendit.identity_service.models import Client
+from sendit.pipeline import wiring
+from sendit.ports import IdentityService
+
+MOST_BYTES = 2_000_000
+"""Of a body; a thousand items take a tenth of it."""
+
+RETRY_AFTER_SECONDS = 5
+
+STATUSES = {
+    "BadIdentityRequest": 400,
+    "UnknownTokens": 401,
+    "TokenReused": 401,
+    "NoSuchCall": 404,
+    "WrongMethod": 405,
+    "TooManyBytes": 413,
+    "NotJson": 415,
+    "UnexpectedFailure": 500,
+}
+"""Any other code is the service's own trouble, 503: whoever asked asks again."""
+
+View = Callable[..., JsonResponse]
+
+
+def answering(view: View) -> View:
+    """What goes wrong as JSON with its status: a code and a sentence."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, **arguments: str) -> JsonResponse:
+        try:
+            return view(request, **arguments)
+        except SenditError as error:
+            return _refusal(error)
+        except OperationalError:
+            return _refusal(ServiceDown("DatabaseDown"))
+
+    return answered
+
+
+@answering
+def identify(request: HttpRequest, study: str) -> JsonResponse:
+    """`POST /identifiers/api/v1/uid/{study}`: pseudonyms for patients and their studies."""
+    with audited(UID) as entry:
+        client = entry.client = tokens.client_of(_bearer(request))
+        asked = wire.questions(study, _json_body(request))
+        entry.about(study, asked)
+        service = _service_for(client)
+        responses = [service.identify(one) for one in asked]
+    return _json(wire.answer(asked, responses))
+
+
+@answering
+def refresh(request: HttpRequest) -> JsonResponse:
+    """`POST /token/api/v1/refresh`: two new tokens for a refresh token; the old two are no good any more."""
+    with audited(TOKENS) as entry:
+        shown = wire.refresh_token(_json_body(request))
+        entry.client = tokens.holder_of(shown)
+        new = tokens.renew(entry.client, shown)
+        if new is None:
+            raise ServiceRefused("TokenReused")
+    return _json({"accessToken": new.access, "refreshToken": new.refresh})
+
+
+@answering
+def health(request: HttpRequest) -> JsonResponse:
+    """`GET /healthz`: whether the database answers."""
+    Client.objects.exists()
+    return _json({"status": "ok"})
+
+
+def no_such_call(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Any other address."""
+    return _refusal(ServiceRefused("NoSuchCall"))
+
+
+def failed(request: HttpRequest) -> JsonResponse:
+    """What nobody expected."""
+    return _refusal(BrokenPromise("UnexpectedFailure"))
+
+
+def _service_for(client: Client) -> IdentityService:
+    """The local one, if it answers as it always answered this client."""
+    if client.answered_by != tokens.answered_by():
+        raise Misconfigured("BadKey", subject="pseudonym.key")
+    return wiring.local_identity_service(wiring.pseudonym_key())
+
+
+def _bearer(request: HttpRequest) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _json_body(request: HttpRequest) -> bytes:
+    if request.method != "POST":
+        raise ServiceRefused("WrongMethod")
+    if request.content_type != "application/json":
+        raise ServiceRefused("NotJson")
+    if _length(request) > MOST_BYTES:
+        raise ServiceRefused("TooManyBytes")
+    try:
+        return request.body
+    except UnreadablePostError:
+        pass
+    raise ServiceRefused("BadIdentityRequest")
+
+
+def _length(request: HttpRequest) -> int:
+    text = request.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _refusal(error: SenditError) -> JsonResponse:
+    status = STATUSES.get(error.code, 503)
+    response = _json({"error": error.code, "message": str(error)}, status)
+    if status == 401:
+        response["WWW-Authenticate"] = "Bearer"
+    if status == 405:
+        response["Allow"] = "POST"
+    if status == 503:
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _json(content: dict[str, Any], status: int = 200) -> JsonResponse:
+    return JsonResponse(content, status=status, headers={"Cache-Control": "no-store"})
