@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.test import override_settings
 
-from tests.site import DATABASE
+from tests.site import DATABASE, use_database
 
 START_SECONDS = 60
 
@@ -42,8 +45,9 @@ class IdentityServer:
 
     def start(self) -> None:
         """Come up, or come back."""
-        options = ["--bind", f"127.0.0.1:{self.port}", "--workers", "2", "--threads", "4", "--log-level", "error"]
-        command = [sys.executable, "-m", "gunicorn", *options, "sendit.identity_service.wsgi"]
+        options = ["--bind", f"127.0.0.1:{self.port}", "--workers", "2", "--threads", "4"]
+        quietly = ["--preload", "--log-level", "error"]
+        command = [sys.executable, "-m", "gunicorn", *options, *quietly, "sendit.identity_service.wsgi"]
         self._said = (self.var / "gunicorn.log").open("ab")
         self._process = subprocess.Popen(
             command, env=self._environment(), stdout=self._said, stderr=self._said, process_group=0
@@ -66,8 +70,8 @@ class IdentityServer:
     def client(self, name: str, folder: Path) -> Path:
         """A new client's secrets, as its operator gets them."""
         path = folder / f"{name}.json"
-        command = [sys.executable, "-m", "sendit", "identity_client", "add", name, "--url", self.origin, "--out", path]
-        subprocess.run(command, env=self._environment(), check=True, capture_output=True, timeout=60)
+        with override_settings(VAR=self.var, SECRETS=self.var / "secrets"), use_database(f"sqlite:///{self.var / DATABASE}"):
+            call_command("identity_client", "add", name, url=self.origin, out=str(path), stdout=io.StringIO())
         return path
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:

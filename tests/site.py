@@ -35,7 +35,7 @@ def make_template(folder: Path) -> Path:
 
 def migrate(url: str) -> None:
     """Apply every migration to the database."""
-    with _database(url):
+    with use_database(url):
         call_command("migrate", verbosity=0)
 
 
@@ -47,7 +47,7 @@ def disconnect() -> None:
             connection.close_pool()
 
 
-class _database:
+class use_database:
     """The default database is another for a while."""
 
     def __init__(self, url: str) -> None:
@@ -82,7 +82,7 @@ class Site:
         self.var.mkdir()
         if self._url is None:
             shutil.copy(self._template, self.var / DATABASE)
-        self._stack.enter_context(_database(self._url or f"sqlite:///{self.var / DATABASE}"))
+        self._stack.enter_context(use_database(self._url or f"sqlite:///{self.var / DATABASE}"))
         places = {"SECRETS": "secrets", "OUTBOX": "outbox", "STORE": "store", "WAREHOUSE": "warehouse", "LOGS": "logs"}
         self.set(VAR=self.var, DATA_BASE=self.data, SETTLE_SECONDS=0.0, WORKERS=2)
         self._stack.enter_context(override_settings(**{name: self.var / place for name, place in places.items()}))

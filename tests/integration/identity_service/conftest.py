@@ -53,7 +53,7 @@ class Api:
         return self._called(lambda: self._browser.generic(method, path))
 
     def _called(self, call: Callable[[], Any]) -> Any:
-        silence_libraries()  # as the process does, for Django logs addresses; here, for pytest gives loggers their voice
+        silence_libraries()  # as the process does; not earlier, for pytest hears every logger that is silent by then
         response = call()
         assert response["Content-Type"] == "application/json" and response["Cache-Control"] == "no-store"
         if response.status_code != 200:

@@ -46,7 +46,7 @@ def test_the_local_the_served_and_the_asked_service_are_one(identity_server: Ide
     random_ = random.Random(4)
     key = (identity_server.var / "secrets" / "pseudonym.key").read_bytes()
     local, served = LocalIdentityService(key, 365), client_of(identity_server, identity_server.client("one", tmp_path))
-    for _ in range(40):
+    for _ in range(25):
         request = any_request(random_)
         assert served.identify(request) == local.identify(request)
 
@@ -80,13 +80,13 @@ def test_many_workers_whose_token_expired_go_on_with_one_renewal(
 ) -> None:
     secrets = identity_server.client("many", tmp_path)
     before = SecretsFile(secrets).read().tokens
-    for _ in range(3):
+    for _ in range(2):
         identity_server.rows(EXPIRE)
-        workers = [partial(client_of(identity_server, secrets).identify, asked(number)) for number in range(8)]
+        workers = [partial(client_of(identity_server, secrets).identify, asked(number)) for number in range(6)]
         answers = at_once(*workers)
-        assert [type(answer) for answer in answers] == [IdentityResponse] * 8
+        assert [type(answer) for answer in answers] == [IdentityResponse] * 6
     renewals = "SELECT code FROM identity_service_audit JOIN identity_service_client c ON c.id = client_id"
-    assert identity_server.rows(f"{renewals} WHERE c.name = 'many' AND call = 'tokens'") == [("",)] * 3
+    assert identity_server.rows(f"{renewals} WHERE c.name = 'many' AND call = 'tokens'") == [("",)] * 2
     after = SecretsFile(secrets).read().tokens
     assert before.access != after.access and before.refresh != after.refresh
 
