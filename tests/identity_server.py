@@ -70,7 +70,10 @@ class IdentityServer:
     def client(self, name: str, folder: Path) -> Path:
         """A new client's secrets, as its operator gets them."""
         path = folder / f"{name}.json"
-        with override_settings(VAR=self.var, SECRETS=self.var / "secrets"), use_database(f"sqlite:///{self.var / DATABASE}"):
+        with (
+            override_settings(VAR=self.var, SECRETS=self.var / "secrets"),
+            use_database(f"sqlite:///{self.var / DATABASE}"),
+        ):
             call_command("identity_client", "add", name, url=self.origin, out=str(path), stdout=io.StringIO())
         return path
 

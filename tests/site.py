@@ -20,6 +20,7 @@ from django.db import connections
 from django.test import override_settings
 
 from sendit import settings
+from sendit.pipeline.database import disconnect
 from tests.phantoms import accession_number, leaks_in, make_study
 
 DATABASE = "sendit.sqlite3"
@@ -37,14 +38,6 @@ def migrate(url: str) -> None:
     """Apply every migration to the database."""
     with use_database(url):
         call_command("migrate", verbosity=0)
-
-
-def disconnect() -> None:
-    """Leave no connection and no pool, as before a fork."""
-    connections.close_all()
-    for connection in connections.all(initialized_only=True):
-        if connection.vendor == "postgresql":
-            connection.close_pool()
 
 
 class use_database:

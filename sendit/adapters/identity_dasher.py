@@ -88,29 +88,31 @@ class DasherIdentityService:
 
     def _answer(self, asked: IdentityRequest) -> IdentityResponse:
         url, body = f"{self._url}/v1/uid/{quote(asked.study, safe='')}", _body(asked)
-        return dasher_answers.response(self._answered(lambda: self._authorized(url, body)), asked)
+        ends_at = time.monotonic() + self._retry_seconds + self._call_seconds
+        return dasher_answers.response(self._answered(lambda: self._authorized(url, body, ends_at), ends_at), asked)
 
-    def _authorized(self, url: str, body: Phi[bytes]) -> Answer | NoAnswer:
+    def _authorized(self, url: str, body: Phi[bytes], ends_at: float) -> Answer | NoAnswer:
         """With the access token; where that is refused, with a new one, once."""
         tokens = self._secrets.read().tokens
-        answer = self._post(url, body, tokens)
+        answer = self._post(url, body, ends_at, tokens)
         if isinstance(answer, Answer) and answer.status == 401:
-            tokens = self._secrets.renewed(tokens, self._renew, self._retry_seconds + self._call_seconds).tokens
-            answer = self._post(url, body, tokens)
+            patience_seconds = ends_at - time.monotonic()
+            tokens = self._secrets.renewed(tokens, lambda old: self._renew(old, ends_at), patience_seconds).tokens
+            answer = self._post(url, body, ends_at, tokens)
         return answer
 
-    def _renew(self, secrets: ClientSecrets) -> Tokens:
+    def _renew(self, secrets: ClientSecrets, ends_at: float) -> Tokens:
+        """Has its full time whatever is left: with its answer the only good tokens would be lost."""
+        ends_at = max(ends_at, time.monotonic() + self._call_seconds)
         body = Phi(json.dumps({"refreshToken": secrets.tokens.refresh}).encode())
-        answer = self._answered(lambda: _for_tokens(self._post(secrets.token_uri, body)))
-        return _tokens(answer)
+        return _tokens(self._answered(lambda: _for_tokens(self._post(secrets.token_uri, body, ends_at)), ends_at))
 
-    def _post(self, url: str, body: Phi[bytes], tokens: Tokens | None = None) -> Answer | NoAnswer:
+    def _post(self, url: str, body: Phi[bytes], ends_at: float, tokens: Tokens | None = None) -> Answer | NoAnswer:
         headers = {"Authorization": f"Bearer {tokens.access}"} if tokens else {}
-        return post_json(url, body, headers, self._call_seconds)
+        return post_json(url, body, headers, min(self._call_seconds, ends_at - time.monotonic()))
 
-    def _answered(self, ask: Callable[[], Answer | NoAnswer | SenditError]) -> Any:
-        """What was answered, once it is; asked again as long as that may help."""
-        gives_up_at = time.monotonic() + self._retry_seconds
+    def _answered(self, ask: Callable[[], Answer | NoAnswer | SenditError], ends_at: float) -> Any:
+        """What was answered, once it is; asked again as long as that may help and there is time for a call."""
         for delay_seconds in self._delays():
             if time.monotonic() < self._not_before:
                 break
@@ -121,7 +123,7 @@ class DasherIdentityService:
                 return verdict
             if verdict.seconds is not None:
                 delay_seconds = verdict.seconds
-            if time.monotonic() + delay_seconds > gives_up_at:
+            if time.monotonic() + delay_seconds > ends_at - self._call_seconds:
                 self._not_before = time.monotonic() + (verdict.seconds or 0)
                 break
             time.sleep(delay_seconds)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.db import OperationalError
 from django.http import HttpRequest, JsonResponse
 from django.http.request import UnreadablePostError
 
@@ -15,6 +14,7 @@ from sendit.identity_service import tokens, wire
 from sendit.identity_service.audit import TOKENS, UID, audited
 from sendit.identity_service.models import Client
 from sendit.pipeline import wiring
+from sendit.pipeline.database import AWAY
 from sendit.ports import IdentityService
 
 MOST_BYTES = 2_000_000
@@ -46,7 +46,7 @@ def answering(view: View) -> View:
             return view(request, **arguments)
         except SenditError as error:
             return _refusal(error)
-        except OperationalError:
+        except AWAY:
             return _refusal(ServiceDown("DatabaseDown"))
 
     return answered

@@ -34,10 +34,10 @@ def dasher(**_kwargs: Any) -> list[CheckMessage]:
     """What asking the DASHER API needs."""
     if not settings.ANONYMIZE_RESTFUL:
         return []
-    if find_spec("httpx") is None:
-        return [Error("SENDIT_ANONYMIZE_RESTFUL needs httpx.", hint="pip install 'sendit[dasher]'", id="sendit.E004")]
     try:
+        if find_spec("httpx") is None:
+            raise Misconfigured("MissingPackage", subject="SENDIT_ANONYMIZE_RESTFUL: sendit[dasher]")
         SecretsFile(Path(settings.STANFORD_CLIENT_SECRETS)).read()
     except Misconfigured as error:
-        return [Error(str(error), hint="docs/identity.md says what it holds.", id="sendit.E001")]
+        return [Error(str(error), hint="docs/identity.md says what it needs.", id="sendit.E001")]
     return []

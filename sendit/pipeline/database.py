@@ -8,7 +8,14 @@ from contextlib import contextmanager
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import InterfaceError, InternalError, OperationalError, close_old_connections, connection
+from django.db import (
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    close_old_connections,
+    connection,
+    connections,
+)
 from django.db.migrations.executor import MigrationExecutor
 
 AWAY = (OperationalError, InterfaceError, InternalError)
@@ -37,6 +44,14 @@ def is_current() -> bool:
 def reconnect() -> None:
     """Let go of this thread's connection, which may be broken; the next statement gets another."""
     close_old_connections()
+
+
+def disconnect() -> None:
+    """Leave no connection and no pool, as before a fork."""
+    connections.close_all()
+    for one in connections.all(initialized_only=True):
+        if one.vendor == "postgresql":
+            one.close_pool()  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -38,8 +38,9 @@ from tests.hostile import (
 from tests.phantoms import DIGITS, WORD, leaks_in
 from tests.processes import at_once
 
+PATIENT = {"call_seconds": 20.0, "retry_seconds": 20.0, "first_delay_seconds": 0.01}
+"""More than a busy machine takes; a test of impatience says how long."""
 CALL_SECONDS = 0.4
-QUICK = {"call_seconds": CALL_SECONDS, "retry_seconds": 0.3, "first_delay_seconds": 0.01}
 PAGE = b"<!DOCTYPE html><title>Sign in</title>" + WORD.encode()
 
 
@@ -76,7 +77,7 @@ def write(secrets: Path, origin: str, access: str = "access-1", refresh: str = "
 
 
 def ask(server: HostileServer, secrets: Path, *accessions: str, **options: float) -> IdentityResponse:
-    service = DasherIdentityService(f"{server.origin}/identifiers/api", secrets, **{**QUICK, **options})
+    service = DasherIdentityService(f"{server.origin}/identifiers/api", secrets, **{**PATIENT, **options})
     return service.identify(asked(*(accessions or ("7",))))
 
 
@@ -131,7 +132,7 @@ def test_many_studies_are_asked_in_parts_under_one_header_and_joined(serving: An
         )
 
     server = serving(play)
-    response = ask(server, secrets, *(f"{number:04}" for number in range(2_000)), call_seconds=5)
+    response = ask(server, secrets, *(f"{number:04}" for number in range(2_000)))
     sizes = [len(request.json["identifiers"][0]["items"]) for request in server.requests]
     assert sizes == [950, 950, 100]
     assert len({json.dumps({**request.json["identifiers"][0], "items": 0}) for request in server.requests}) == 1
@@ -140,7 +141,7 @@ def test_many_studies_are_asked_in_parts_under_one_header_and_joined(serving: An
 
 def test_parts_that_disagree_about_the_patient_are_no_answer(serving: Any, secrets: Path) -> None:
     other = answers(lambda results: results[0].update(suid="p9"))
-    error = refusal(serving(answers(), other), secrets, *(str(number) for number in range(951)), call_seconds=5)
+    error = refusal(serving(answers(), other), secrets, *(str(number) for number in range(951)))
     assert told(error) == ("ServiceRefused", "BadIdentityAnswer")
 
 
@@ -195,7 +196,7 @@ def test_a_refused_refresh_token_is_the_operators_to_mend(serving: Any, secrets:
 def test_tokens_that_are_none_are_not_kept(serving: Any, secrets: Path, play: Play, code: str) -> None:
     server = serving(by_path(uid=says(401), token=play))
     before = secrets.read_bytes()
-    assert refusal(server, secrets).code == code
+    assert refusal(server, secrets, retry_seconds=0.3).code == code
     assert secrets.read_bytes() == before
 
 
@@ -212,7 +213,7 @@ def test_workers_whose_token_ran_out_together_renew_it_once(serving: Any, secret
             (answers() if is_good else says(401))(request, connection)
 
     server = serving(service)
-    found = at_once(*(partial(ask, server, secrets, call_seconds=5.0, retry_seconds=5.0) for _ in range(6)))
+    found = at_once(*(partial(ask, server, secrets) for _ in range(6)))
     assert [getattr(one, "entity", one) for one in found] == [Pseudonym("p0", 5, "1933-07-12T00:00:00-0800")] * 6
     assert sum(request.path.startswith("/token/") for request in server.requests) == 1
 
@@ -220,9 +221,9 @@ def test_workers_whose_token_ran_out_together_renew_it_once(serving: Any, secret
 def test_a_worker_that_renews_for_too_long_does_not_hold_up_the_others(serving: Any, secrets: Path) -> None:
     server = serving(by_path(uid=says(401), token=hangs))
     begun_at = time.monotonic()
-    found = at_once(*(partial(ask, server, secrets, **QUICK) for _ in range(3)))
+    found = at_once(*(partial(ask, server, secrets, call_seconds=CALL_SECONDS, retry_seconds=0.3) for _ in range(3)))
     assert {getattr(error, "code", None) for error in found} == {"IdentityDown"}
-    assert time.monotonic() - begun_at < 8
+    assert time.monotonic() - begun_at < 10
 
 
 @pytest.mark.parametrize(
@@ -274,9 +275,9 @@ def test_an_answer_that_breaks_off_is_asked_for_again(serving: Any, secrets: Pat
 def test_a_storm_of_500_ends_within_its_time_and_leaves_longer_and_longer_pauses(serving: Any, secrets: Path) -> None:
     server = serving(says(500))
     begun_at = time.monotonic()
-    error = refusal(server, secrets, retry_seconds=1.0, first_delay_seconds=0.05)
+    error = refusal(server, secrets, retry_seconds=1.5, first_delay_seconds=0.05)
     assert told(error) == ("ServiceDown", "IdentityDown")
-    assert time.monotonic() - begun_at < 3
+    assert time.monotonic() - begun_at < 10
     pauses = [after - before for before, after in zip(server.asked_at, server.asked_at[1:], strict=False)]
     assert 3 <= len(server.requests) <= 7 and pauses[-1] > pauses[0]
 
@@ -284,7 +285,7 @@ def test_a_storm_of_500_ends_within_its_time_and_leaves_longer_and_longer_pauses
 def test_nobody_there_is_down(secrets: Path) -> None:
     with hostile(answers()) as server:
         write(secrets, server.origin)
-    assert told(refusal(server, secrets)) == ("ServiceDown", "IdentityDown")
+    assert told(refusal(server, secrets, retry_seconds=0.3)) == ("ServiceDown", "IdentityDown")
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -304,8 +305,11 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 def test_the_deadline_holds_against_a_slow_drip(serving: Any, secrets: Path, play: Play) -> None:
     server = serving(play)
     begun_at = time.monotonic()
-    assert told(refusal(server, secrets, retry_seconds=0.0)) == ("ServiceDown", "IdentityDown")
-    assert CALL_SECONDS <= time.monotonic() - begun_at < CALL_SECONDS + 1.5
+    assert told(refusal(server, secrets, retry_seconds=0.0, call_seconds=CALL_SECONDS)) == (
+        "ServiceDown",
+        "IdentityDown",
+    )
+    assert CALL_SECONDS <= time.monotonic() - begun_at < CALL_SECONDS + 5
 
 
 # ------------------------------------------------------------------------------------------------- Retry-After
@@ -313,14 +317,14 @@ def test_the_deadline_holds_against_a_slow_drip(serving: Any, secrets: Path, pla
 
 def test_a_service_that_asks_to_wait_some_seconds_is_given_them(serving: Any, secrets: Path) -> None:
     server = serving(says(429, retry_after="1"), answers())
-    ask(server, secrets, retry_seconds=3.0)
+    ask(server, secrets)
     assert server.asked_at[1] - server.asked_at[0] >= 1.0
 
 
 def test_a_service_that_asks_to_wait_until_a_moment_is_left_alone_until_then(serving: Any, secrets: Path) -> None:
     moment = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
     server = serving(says(503, retry_after=format_datetime(moment, usegmt=True)), answers())
-    ask(server, secrets, retry_seconds=4.0)
+    ask(server, secrets)
     assert server.asked_at[1] - server.asked_at[0] >= 0.9
     assert datetime.now(UTC) >= moment
 
@@ -335,7 +339,7 @@ def test_a_service_that_asks_for_a_long_wait_is_not_asked_for_the_next_batch_eit
     serving: Any, secrets: Path
 ) -> None:
     server = serving(says(429, retry_after="3600"), answers())
-    service = DasherIdentityService(f"{server.origin}/identifiers/api", secrets, **QUICK)
+    service = DasherIdentityService(f"{server.origin}/identifiers/api", secrets, **PATIENT)
     for _ in range(3):
         with pytest.raises(SenditError, match="IdentityDown"):
             service.identify(asked("1"))
@@ -364,7 +368,7 @@ def test_a_service_that_asks_for_a_long_wait_is_not_asked_for_the_next_batch_eit
 )
 def test_what_will_not_pass_is_not_asked_again(serving: Any, secrets: Path, play: Play, kind: str, code: str) -> None:
     server = serving(play)
-    assert told(refusal(server, secrets, call_seconds=3.0)) == (kind, code)
+    assert told(refusal(server, secrets)) == (kind, code)
     assert len(server.requests) == 1
 
 

@@ -29,6 +29,7 @@ def question(*patients: dict[str, Any]) -> dict[str, Any]:
     return {"identifiers": list(patients)}
 
 
+@pytest.mark.on_both_databases
 def test_it_answers_in_dashers_form_what_the_local_service_would(api: Any) -> None:
     response = api.ask(question(patient(f"{DIGITS}-1", f"{DIGITS}7")))
     assert response.status_code == 200
@@ -221,6 +222,7 @@ def rows() -> list[tuple[Any, ...]]:
     )
 
 
+@pytest.mark.on_both_databases
 def test_every_request_has_its_row_with_who_and_how_many_and_never_whom(api: Any, site: Site) -> None:
     api.ask(question(patient("1", "7", "8"), patient("2", "9")), "/identifiers/api/v1/uid/IRB12345")
     api.ask(question(patient("")))
@@ -232,6 +234,7 @@ def test_every_request_has_its_row_with_who_and_how_many_and_never_whom(api: Any
     ]
 
 
+@pytest.mark.on_both_databases
 def test_requests_of_nobody_are_counted_by_the_minute(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     moment = audit.timezone.now()
     monkeypatch.setattr(audit.timezone, "now", lambda: moment)

@@ -11,6 +11,8 @@ from django.utils import timezone
 from sendit.identity_service import tokens
 from sendit.identity_service.models import Audit, Client, TokenPair
 
+pytestmark = pytest.mark.on_both_databases
+
 ONE = {"identifiers": [{"id": "1", "id_source": "Stanford MRN"}]}
 
 
