@@ -37,9 +37,12 @@ class Memo(dict[bytes, "bytes | None"]):
 
 
 class Deed:
-    """What is done to the elements of one key: `kind`, and what that kind needs."""
+    """What is done to the elements of one key: `kind`, and what that kind needs.
 
-    __slots__ = ("call", "kind", "long", "memo", "tag", "vr")
+    `path` is the tags of the sequences around them, and `action` the recipe's word for it; "" where no rule speaks.
+    """
+
+    __slots__ = ("_removal", "action", "call", "kind", "long", "memo", "path", "tag", "vr")
 
     def __init__(
         self,
@@ -52,3 +55,14 @@ class Deed:
     ) -> None:
         self.kind, self.tag, self.vr, self.long = kind, tag, vr, long
         self.memo, self.call = memo, call
+        self.path: tuple[int, ...] = ()
+        self.action = ""
+        self._removal: Deed | None = None
+
+    @property
+    def removal(self) -> Deed:
+        """The deed of an element that went, where this one decides by its value."""
+        if self._removal is None:
+            self._removal = Deed(DROP, self.tag, self.vr, self.long)
+            self._removal.path, self._removal.action = self.path, "REMOVE"
+        return self._removal

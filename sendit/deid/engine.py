@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sendit.deid.datasets import read_dataset
+from sendit.deid.deeds import Deed
 from sendit.deid.description import Describer, Instance
 from sendit.deid.elements import (
     CHUNK,
@@ -87,12 +88,11 @@ class Deidentifier:
 
     def _deidentify(self, part_ten: PartTen) -> DeidentifiedImage:
         plan = self._plan(part_ten)
-        pieces = Rewriter(part_ten.source, HeaderJob(part_ten)).root(
-            plan.root_of(part_ten), part_ten.start, part_ten.window
-        )
+        rewriter = Rewriter(part_ten.source, HeaderJob(part_ten))
+        pieces = rewriter.root(plan.root_of(part_ten), part_ten.start, part_ten.window)
         identity = self._verifier.check(pieces, part_ten.encoding, part_ten.source)
         head = _PREAMBLE + file_meta(identity.sop_class_uid, identity.sop_instance_uid, part_ten.syntax.uid)
-        return DeidentifiedImage(part_ten, head, pieces, self._describer)
+        return DeidentifiedImage(part_ten, head, pieces, self._describer, rewriter.done)
 
     def _plan(self, part_ten: PartTen) -> Plan:
         """The plan for an image; another one for other terms in the recipe's %values lists."""
@@ -181,12 +181,22 @@ class DeidentifiedImage:
     ----------
     size : int
         Bytes that it will have as a file.
+    done : list of Deed
+        What was done to its elements; an `Account` counts them.
     """
 
-    __slots__ = ("_describer", "_head", "_instance", "_part_ten", "_pieces", "_size")
+    __slots__ = ("_describer", "_head", "_instance", "_part_ten", "_pieces", "_size", "done")
 
-    def __init__(self, part_ten: PartTen, head: bytes, pieces: list[bytes | Bulk], describer: Describer) -> None:
+    def __init__(
+        self,
+        part_ten: PartTen,
+        head: bytes,
+        pieces: list[bytes | Bulk],
+        describer: Describer,
+        done: list[Deed],
+    ) -> None:
         self._part_ten, self._head, self._pieces, self._describer = part_ten, head, pieces, describer
+        self.done = done
         self._size: int | None = None
         self._instance: Instance | None = None
 

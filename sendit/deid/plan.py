@@ -80,11 +80,13 @@ class Actions(dict[bytes, "tuple[int, Deed | None]"]):
 class AddedElement:
     """An element that a rule adds where it is absent; encoded when first wanted, for that is in a character set."""
 
-    __slots__ = ("_encode", "_encoded", "tag")
+    __slots__ = ("_encode", "_encoded", "deed", "tag")
 
     def __init__(self, tag: int, encode: Callable[[], bytes | None]) -> None:
         self.tag, self._encode = tag, encode
         self._encoded: bytes | None = None
+        self.deed = Deed(VALUE, tag, "", long=False)
+        self.deed.action = str(Action.ADD)
 
     @property
     def encoded(self) -> bytes:
@@ -178,7 +180,7 @@ class Level:
 
     def _private_key(self, tag: int, vr: str, long: bool) -> Deed:
         if self.plan.removes_all_private:
-            return Deed(DROP, tag, vr or "UN", long)
+            return self._named(Deed(DROP, tag, vr or "UN", long), Action.REMOVE)
         if not 0x10 <= tag & 0xFFFF <= 0xFF:
             return Deed(PRIVATE, tag, vr, long)
         if vr not in ("", "UN", *values.TEXT_VRS):  # a Private Creator is passed on as it is
@@ -205,6 +207,13 @@ class Level:
         )
         if decision.kept or not decision.steps:
             return self._untouched(decision, tag, vr, written_vr, long)
+        return self._named(self._ruled(decision, tag, vr, written_vr, long), decision.steps[-1].action)
+
+    def _named(self, deed: Deed, action: Action) -> Deed:
+        deed.path, deed.action = self.path, str(action)
+        return deed
+
+    def _ruled(self, decision: Decision, tag: int, vr: str, written_vr: str, long: bool) -> Deed:
         fold = Fold(self, tag, vr, decision.steps)
         if fold.removes:
             return Deed(DROP, tag, vr, long)
@@ -259,7 +268,9 @@ class Level:
         )
 
     def _add(self, addition: Addition) -> AddedElement:
-        return AddedElement(addition.tag, Fold(self, addition.tag, addition.vr, addition.steps).absent)
+        added = AddedElement(addition.tag, Fold(self, addition.tag, addition.vr, addition.steps).absent)
+        added.deed.path = self.path
+        return added
 
 
 # ---------------------------------------------------------------------------------------------- folding

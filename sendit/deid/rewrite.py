@@ -89,10 +89,10 @@ class ItemDisorder(Exception):
 class Dataset:
     """The state of one dataset's walk: where it stands and what has come out."""
 
-    __slots__ = ("_added", "_additions", "changed", "creators", "last", "level", "next_added", "out")
+    __slots__ = ("_added", "_additions", "_done", "changed", "creators", "last", "level", "next_added", "out")
 
-    def __init__(self, level: Level) -> None:
-        self.level = level
+    def __init__(self, level: Level, done: list[Deed]) -> None:
+        self.level, self._done = level, done
         self.last = -1
         self.out: list[Piece] = []
         self.creators: dict[int, Creator] = {}
@@ -110,6 +110,7 @@ class Dataset:
             added = self._additions[self._added]
             if added.tag < tag and added.encoded:
                 self.out.append(added.encoded)
+                self._done.append(added.deed)
                 self.changed = True
             self._pass()
 
@@ -128,7 +129,7 @@ class Dataset:
         twin = Dataset.__new__(Dataset)
         twin.level, twin.last, twin.out, twin.changed = self.level, self.last, list(self.out), self.changed
         twin.creators, twin.next_added = dict(self.creators), self.next_added
-        twin._additions, twin._added = self._additions, self._added
+        twin._additions, twin._added, twin._done = self._additions, self._added, self._done
         return twin
 
     def pieces(self) -> list[bytes | Bulk]:
@@ -154,12 +155,18 @@ class Rewriter:
     source : Source
     job : Job
         Handed to the recipe's `func:` callables.
+
+    Attributes
+    ----------
+    done : list of Deed
+        The deeds that changed, removed or added an element, once for each.
     """
 
-    __slots__ = ("_job", "_source", "_trace")
+    __slots__ = ("_job", "_source", "_trace", "done")
 
     def __init__(self, source: Source, job: Job) -> None:
         self._source, self._job = source, job
+        self.done: list[Deed] = []
         self._trace: Trace | None = None
 
     def root(self, level: Level, start: int, window: bytes = b"") -> list[bytes | Bulk]:
@@ -178,19 +185,21 @@ class Rewriter:
         data = self._source.read(start, self._source.size - start)
         ordered = BytesSource(in_order(data, level.encoding))
         try:
-            pieces = Rewriter(ordered, self._job)._root(level, 0)
+            rewriter = Rewriter(ordered, self._job)
+            pieces = rewriter._root(level, 0)
+            self.done = rewriter.done
         except Disorder:
             raise DataFault("BadElement") from None
         return [p.head + ordered.read(p.offset, p.length) if isinstance(p, Bulk) else p for p in pieces]
 
     def _root(self, level: Level, offset: int, window: bytes = b"") -> list[bytes | Bulk]:
-        dataset, size, memory, base = Dataset(level), WINDOW, level.memory, 0
+        dataset, size, memory, base = Dataset(level, self.done), WINDOW, level.memory, 0
         while offset < self._source.size:
             if not window:
                 base, window = offset, self._source.read(offset, size)
             if offset - base >= len(window):  # the file has shrunk since it was opened
                 raise DataFault("Truncated")
-            trial = dataset.fork() if dataset.out else dataset
+            trial, done = dataset.fork() if dataset.out else dataset, len(self.done)
             self._trace = [] if memory is not None and not dataset.out and memory.wants() else None
             try:
                 after = self._walk(trial, window, offset - base, len(window), base)
@@ -201,27 +210,31 @@ class Rewriter:
             except Incomplete:
                 if base + len(window) >= self._source.size:
                     if dataset.last in PIXEL_DATA_TAGS:
+                        del self.done[done:]
                         break  # bytes after the dataset are dropped
                     raise DataFault("Truncated") from None
                 if size >= HEADER_LIMIT:
                     raise DataFault("TooLarge") from None
                 size = min(size * 4, HEADER_LIMIT)
-                dataset = dataset if dataset is not trial else Dataset(level)
+                dataset = dataset if dataset is not trial else Dataset(level, self.done)
+                del self.done[done:]
             except (DataFault, Disorder):
                 if dataset.last in PIXEL_DATA_TAGS:
+                    del self.done[done:]
                     break
                 raise
             window = b""
         dataset.add_below(NO_TAG)
         return dataset.pieces()
 
-    def _rewritten(self, level: Level, elements: bytes, first: int) -> bytes:
-        """The new bytes of whole elements that stand behind those below `first`, and before others."""
-        dataset = Dataset(level)
+    def _rewritten(self, level: Level, elements: bytes, first: int) -> tuple[bytes, list[Deed]]:
+        """The new bytes of whole elements that stand behind those below `first`, and before others; what was done."""
+        rewriter = Rewriter(BytesSource(elements), NoJob())
+        dataset = Dataset(level, rewriter.done)
         dataset.last = first - 1
         dataset.pass_additions(level.additions_up_to(dataset.last))
-        Rewriter(BytesSource(elements), NoJob())._walk(dataset, elements, 0, len(elements), 0)
-        return dataset.joined()
+        rewriter._walk(dataset, elements, 0, len(elements), 0)
+        return dataset.joined(), rewriter.done
 
     # ------------------------------------------------------------------------------------------ one dataset
 
@@ -233,7 +246,7 @@ class Rewriter:
         """
         level, out, last, run = dataset.level, dataset.out, dataset.last, pos
         actions, head, order, next_added = level.actions, level.head, level.encoding.order, dataset.next_added
-        trace = self._trace if base is not None else None
+        trace, done = self._trace if base is not None else None, self.done
         while pos < end:
             try:
                 key, size = head(buf, pos)
@@ -262,6 +275,7 @@ class Rewriter:
                         out.append(buf[run:pos])
                     if deed.encoded:
                         out.append(deed.encoded)
+                    done.append(deed)
                     run = pos = pos + len(deed.source)
                     last = deed.last
                     if last >= next_added:
@@ -290,6 +304,7 @@ class Rewriter:
                         out.append(new)
                     run = after
                     dataset.changed = True
+                    done.append(deed if new or kind == DROP else deed.removal)
                 pos = after
                 continue
             if kind == END:
@@ -316,7 +331,9 @@ class Rewriter:
                         raise DataFault("Truncated", tag=tag)
                     if kind in (DROP, BULK) or (kind == COPY and size >= BULK_BYTES and deed.vr in BYTES_VRS):
                         _flush(out, buf, run, pos)
-                        if kind != DROP:
+                        if kind == DROP:
+                            done.append(deed)
+                        else:
                             out.append(Bulk(tag, buf[pos:begin], base + begin, size))
                         dataset.last = last
                         return base + after
@@ -345,6 +362,8 @@ class Rewriter:
                     out.append(new)
                 run = after
                 dataset.changed = True
+                if kind in (DROP, VALUE, CALL):
+                    done.append(deed if new or kind == DROP else deed.removal)
             pos = after
         if pos != end:
             if base is None:
@@ -421,11 +440,13 @@ class Rewriter:
         limit = end if size == UNDEFINED else begin + size
         if deed.vr == "UN" and size != UNDEFINED and buf[begin : begin + 4] != ITEM_BEGINS:
             return None, limit
+        done = len(self.done)
         try:
             items, after = self._items(level, deed.tag, encoding, buf, begin, limit, size == UNDEFINED, depth)
         except ItemDisorder:
             if depth:  # the outermost sequence is put in order as a whole, so that all is walked at most twice
                 raise
+            del self.done[done:]
             ordered, after = items_in_order(buf, begin, limit, encoding, delimited=size == UNDEFINED)
             items, _ = self._items(level, deed.tag, encoding, ordered, 0, len(ordered), size == UNDEFINED, depth)
             if items is None:
@@ -459,7 +480,7 @@ class Rewriter:
         return b"".join(out) if changed else None, pos
 
     def _item(self, level: Level, buf: bytes, begin: int, end: int, size: int, depth: int) -> tuple[bytes | None, int]:
-        dataset = Dataset(level)
+        dataset = Dataset(level, self.done)
         after = self._walk(dataset, buf, begin, end, None, depth + 1)
         ended = buf[after - 8 : after - 4] == _mark(ITEM_END, level.encoding) if size == UNDEFINED else after == end
         if not ended:

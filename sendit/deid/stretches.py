@@ -6,7 +6,7 @@ Two images of a series differ in a dozen elements out of hundreds. What stands b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
@@ -25,24 +25,31 @@ VOLATILE = 8
 
 Trace = list[tuple[bytes, int]]
 """Key and position of each root element that was walked, in order."""
-Rewrite = Callable[["Level", bytes, int], bytes]
-"""The new bytes of whole elements, given the level, their bytes and the first tag."""
+Rewrite = Callable[["Level", bytes, int], tuple[bytes, list[Deed]]]
+"""The new bytes of whole elements and what was done, given the level, their bytes and the first tag."""
 
 
 class Stretch(Deed):
     """The deed of a stretch's first key: `source` bytes become `encoded`; `fallback` where they are not met.
 
-    `additions` is how many elements that rules add stand up to its last tag.
+    `additions` is how many elements that rules add stand up to its last tag; `deeds` is what was done in it.
     """
 
-    __slots__ = ("additions", "encoded", "fallback", "last", "source")
+    __slots__ = ("additions", "deeds", "encoded", "fallback", "last", "source")
 
     def __init__(
-        self, source: bytes, encoded: bytes, first: int, last: int, additions: int, fallback: Deed | None
+        self,
+        source: bytes,
+        encoded: bytes,
+        first: int,
+        last: int,
+        additions: int,
+        fallback: Deed | None,
+        deeds: Sequence[Deed],
     ) -> None:
         super().__init__(STRETCH, first, "", long=False)
         self.source, self.encoded, self.last, self.fallback = source, encoded, last, fallback
-        self.additions = additions
+        self.additions, self.deeds = additions, tuple(deeds)
 
     def forget(self, level: Level, key: bytes) -> Deed | None:
         """It was not met: back to the first element's own deed."""
@@ -102,5 +109,6 @@ def _make(level: Level, spans: list[tuple[bytes, int, int]], buf: bytes, rewrite
         part, spans = spans[:count], spans[count:]
         source, key = buf[begin : part[-1][2]], part[0][0]
         (first, fallback), (last, _) = level.actions[key], level.actions[part[-1][0]]
-        encoded, additions = rewrite(level, source, first), level.additions_up_to(last)
-        level.actions[key] = (first, Stretch(source, encoded, first, last, additions, fallback))
+        encoded, deeds = rewrite(level, source, first)
+        additions = level.additions_up_to(last)
+        level.actions[key] = (first, Stretch(source, encoded, first, last, additions, fallback, deeds))

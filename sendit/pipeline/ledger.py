@@ -76,6 +76,10 @@ class Ledger:
             {"code": code, "tag": tag, "count": count, "stage": stage} for (code, tag, stage), count in alike.items()
         ]
 
+    def rules(self) -> dict[str, int]:
+        """How many files each rule withholds."""
+        return Counter(mark.fields["rule"] for mark in self._marks.values() if mark.outcome is Outcome.FILTERED)
+
     def images(self, batch: int) -> Iterator[Image]:
         """The rows, in order of the numbers."""
         for number, mark in sorted(self._marks.items()):

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
+from sendit.deid.account import Account
 from sendit.deid.description import Instance
 from sendit.deid.engine import DeidentifiedImage, Deidentifier, ImageStream
 from sendit.deid.recipe import Recipe
@@ -39,6 +40,7 @@ class Made:
     object_name: str
     archive: ArchiveFacts
     summary: Summary
+    account: Account
 
 
 def deidentify_study(work: Work, study: Study, response: IdentityResponse, recipe: Recipe, outbox: Path) -> Made | None:
@@ -58,7 +60,7 @@ class Press:
 
     def __init__(self, work: Work, response: IdentityResponse, outbox: Path) -> None:
         self._work, self._response, self._outbox = work, response, outbox
-        self._summary = Summary()
+        self._summary, self._account = Summary(), Account()
         self._names: Counter[str] = Counter()
         self._archive: ArchiveWriter | None = None
         self._object_name = ""
@@ -76,6 +78,7 @@ class Press:
                 self._work.ledger.fail(number, DataFault("Unreadable"), self._work.stage)
             else:
                 self._summary.add(instance)
+                self._account.add(image.done)
                 self._deliver(number, member)
                 yield self._row(instance, member)
 
@@ -87,7 +90,7 @@ class Press:
             self._archive.abort()
             return None
         entity, item = self._response.entity, self._response.items[0]
-        return Made(entity.suid, item.suid, self._object_name, self._archive.close(), self._summary)
+        return Made(entity.suid, item.suid, self._object_name, self._archive.close(), self._summary, self._account)
 
     def _add(self, image: DeidentifiedImage, instance: Instance) -> Member:
         if self._archive is None:

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from sendit.errors import SenditError
+from sendit.errors import SenditError, ServiceRefused
 from sendit.pipeline import events, wiring
 from sendit.pipeline.ledger import tag_text
 from sendit.pipeline.models import Image, Outcome
@@ -21,6 +21,7 @@ from sendit.pipeline.rows import write_parquet
 from sendit.pipeline.stages.deidentifying import INSTANCES, load_id
 from sendit.pipeline.stages.outbox import outbox_of, remove_outbox
 from sendit.pipeline.stages.processing import STUDY
+from sendit.pipeline.stages.reporting import CONTENT_TYPES
 from sendit.pipeline.stages.work import FolderChanged, Work
 from sendit.pipeline.states import State
 from sendit.ports import StoredObject
@@ -46,6 +47,8 @@ def deliver(work: Work) -> None:
     _ensure_as_processed(work, archive)
     stored = wiring.object_store().put(batch.object_name, archive, {"content_type": "application/gzip"})
     work.lease.check()
+    _put_report(batch.object_name, outbox)
+    work.lease.check()
     write_parquet("dicom", [_study_row(outbox / STUDY, stored)], outbox / STUDIES)
     for table, rows in (("instance", INSTANCES), ("dicom", STUDIES)):
         wiring.warehouse().load(table, outbox / rows, load_id(batch.object_name))
@@ -62,6 +65,17 @@ def _ensure_as_processed(work: Work, archive: Path) -> None:
         events.record("batch.folder_gone", work.batch.pk, state=work.batch.state)
     elif work.fingerprint != work.batch.fingerprint:
         raise FolderChanged
+
+
+def _put_report(object_name: str, outbox: Path) -> None:
+    """The report beside its archive; one that an earlier attempt put there speaks of the same archive, and stays."""
+    stem = object_name.removesuffix(".tar.gz")
+    for name, content_type in CONTENT_TYPES.items():
+        try:
+            wiring.object_store().put(f"{stem}.{name}", outbox / name, {"content_type": content_type})
+        except ServiceRefused as refusal:
+            if refusal.code != "ObjectConflict":
+                raise
 
 
 def _study_row(path: Path, stored: StoredObject) -> dict[str, Any]:

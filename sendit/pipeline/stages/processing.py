@@ -27,6 +27,7 @@ from sendit.pipeline.stages.deidentifying import Made, deidentify_study, load_id
 from sendit.pipeline.stages.identifying import identify
 from sendit.pipeline.stages.importing import Study, import_study
 from sendit.pipeline.stages.outbox import draft_outbox, publish, remove_outbox
+from sendit.pipeline.stages.reporting import write_report
 from sendit.pipeline.stages.work import Work
 from sendit.pipeline.states import State
 
@@ -67,6 +68,7 @@ def _finish(work: Work, study: Study, made: Made, recipe: Recipe, draft: Path) -
     work.lease.check()
     made_at = _made_at(work.batch, made)
     _write_study_row(work, study, made, recipe, made_at, draft / STUDY)
+    write_report(made, recipe, study.identifiers, work.ledger, draft)
     with transaction.atomic():
         _finish_as(
             work,

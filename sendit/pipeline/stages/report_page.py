@@ -1,0 +1,120 @@
+"""The de-identification report as a page to print: one HTML file, with nothing that it would have to fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+WORDS = {
+    "REMOVE": "removed",
+    "BLANK": "emptied",
+    "CLEAN": "cleaned: identifiers taken out of the text, or all of it",
+    "JITTER": "dates shifted by the patient's own number of days",
+    "REPLACE": "replaced: UIDs by keyed pseudonyms, others by values that say nothing",
+    "ADD": "set to a value of the recipe's",
+    "KEEP": "kept",
+}
+"""What a recipe's actions mean to a reader of the page."""
+
+STYLE = """
+body { font: 10pt/1.4 sans-serif; margin: 2cm auto; max-width: 18cm; color: #111; }
+h1 { font-size: 16pt; } h2 { font-size: 12pt; margin-top: 1.5em; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: 2pt 8pt 2pt 0; border-bottom: 1px solid #ccc; }
+td.number, th.number { text-align: right; }
+code { font-size: 9pt; overflow-wrap: anywhere; }
+thead { display: table-header-group; } tr { break-inside: avoid; }
+@media print { body { margin: 0; max-width: none; } }
+"""
+
+
+def page(report: Mapping[str, Any]) -> str:
+    """The report as HTML."""
+    sections = [
+        ("The archive", _facts(_archive(report))),
+        ("Files", _facts(_files(report["files"]))),
+        ("Withheld by the recipe's filters", _table(("rule", "files"), _pairs(report["filtered"], "rule"))),
+        ("Errors", _table(("code", "tag", "stage", "files"), _errors(report["errors"]))),
+        ("By which rules", _facts(_rules(report))),
+        ("Proof", _facts(_proof(report["verification"]))),
+        ("What was done", _table(("action", "elements"), _actions(report["actions"]))),
+        ("To which attributes", _table(("attribute", "tag", "action", "elements"), _attributes(report["attributes"]))),
+    ]
+    body = "\n".join(f"<h2>{escape(title)}</h2>\n{content}" for title, content in sections)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>De-identification report</title>\n'
+        f"<style>{STYLE}</style></head>\n<body>\n<h1>De-identification report</h1>\n{body}\n"
+        f"<p>{escape(report['software'])}</p>\n</body>\n</html>\n"
+    )
+
+
+def _archive(report: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    archive = report["archive"]
+    yield "object", archive["object_name"]
+    yield "size", f"{archive['size_bytes']:,} bytes"
+    yield "CRC32C", archive["crc32c"]
+    yield "patient (pseudonym)", report["CodedPatientID"]
+    yield "study (pseudonym)", report["CodedAccessionNumberID"]
+
+
+def _files(files: Mapping[str, int]) -> Iterable[tuple[str, Any]]:
+    yield "found", files["found"]
+    yield "delivered", files["delivered"]
+    yield "filtered", files["filtered"]
+    yield "errors", files["errored"]
+
+
+def _rules(report: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    yield "recipe", report["recipe"]["name"]
+    yield "SHA-256 of its text", report["recipe"]["sha256"]
+    profile = report["profile"]
+    yield "standard", profile["standard"] if profile else "none: the recipe follows no profile"
+    for method in profile["methods"] if profile else ():
+        yield f"{method['value']} {method['scheme']}", method["meaning"]
+
+
+def _proof(proof: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    yield "images proven free of the identifiers below", proof["images_proven"]
+    for kind, count in proof["identifiers_searched_for"].items():
+        yield f"identifiers searched for: {kind}", count
+    yield "images withheld because one was found", proof["images_withheld"]
+
+
+def _actions(actions: Mapping[str, int]) -> Iterable[tuple[str, int]]:
+    return ((f"{action}: {WORDS[action]}", count) for action, count in actions.items())
+
+
+def _attributes(attributes: Iterable[Mapping[str, Any]]) -> Iterable[tuple[Any, ...]]:
+    return ((one["keyword"], one["place"], one["action"], one["count"]) for one in attributes)
+
+
+def _errors(errors: Iterable[Mapping[str, Any]]) -> Iterable[tuple[Any, ...]]:
+    return ((one["code"], one["tag"], one["stage"], one["count"]) for one in errors)
+
+
+def _pairs(rows: Iterable[Mapping[str, Any]], name: str) -> Iterable[tuple[Any, int]]:
+    return ((row[name], row["count"]) for row in rows)
+
+
+def _facts(facts: Iterable[tuple[str, Any]]) -> str:
+    rows = "".join(
+        f"<tr><th>{escape(name)}</th><td><code>{escape(str(value))}</code></td></tr>\n" for name, value in facts
+    )
+    return f"<table>\n{rows}</table>"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    cells = ["".join(map(_cell, row)) for row in rows]
+    if not cells:
+        return "<p>none</p>"
+    *names, last = header
+    head = "".join(f"<th>{escape(name)}</th>" for name in names) + f'<th class="number">{escape(last)}</th>'
+    body = "".join(f"<tr>{row}</tr>\n" for row in cells)
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, int):
+        return f'<td class="number">{value:,}</td>'
+    return f"<td>{escape(str(value))}</td>"

@@ -1,0 +1,78 @@
+"""The de-identification report of a batch: what was done, by which rules, and what was proven. It identifies nobody.
+
+The same archive has the same report: no time of day is in it, and nothing of this machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import sendit
+from sendit.deid.identifiers import Identifier
+from sendit.deid.profile import BASIC, METHODS, Profile
+from sendit.deid.recipe import Recipe
+from sendit.durable import disk
+from sendit.pipeline.ledger import Ledger
+from sendit.pipeline.stages.deidentifying import Made
+from sendit.pipeline.stages.report_page import page
+
+JSON, PAGE = "report.json", "report.html"
+CONTENT_TYPES = {JSON: "application/json", PAGE: "text/html; charset=utf-8"}
+
+
+def write_report(made: Made, recipe: Recipe, identifiers: Iterable[Identifier], ledger: Ledger, outbox: Path) -> None:
+    """Write both forms of the report into `outbox`."""
+    report = make_report(made, recipe, identifiers, ledger)
+    for name, text in ((JSON, json.dumps(report, indent=1) + "\n"), (PAGE, page(report))):
+        with disk("report"), (outbox / name).open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def make_report(made: Made, recipe: Recipe, identifiers: Iterable[Identifier], ledger: Ledger) -> dict[str, Any]:
+    """The report as JSON's values."""
+    attributes = made.account.rows()
+    actions: Counter[str] = Counter()
+    for done in attributes:
+        actions[done.action] += done.count
+    return {
+        "archive": {
+            "object_name": made.object_name,
+            "size_bytes": made.archive.size_bytes,
+            "crc32c": made.archive.crc32c,
+        },
+        "CodedPatientID": made.entity_suid,
+        "CodedAccessionNumberID": made.item_suid,
+        "files": ledger.counts(),
+        "filtered": [{"rule": rule, "count": count} for rule, count in sorted(ledger.rules().items())],
+        "errors": ledger.errors(),
+        "recipe": {"name": os.path.basename(recipe.name), "sha256": recipe.sha256},
+        "profile": _profile(recipe.profile),
+        "actions": dict(sorted(actions.items())),
+        "attributes": [asdict(done) for done in attributes],
+        "verification": {
+            "images_proven": made.summary.images,
+            "identifiers_searched_for": dict(sorted(Counter(each.kind for each in identifiers).items())),
+            "images_withheld": sum(e["count"] for e in ledger.errors() if e["code"] == "ResidualIdentifier"),
+        },
+        "software": f"sendit {sendit.__version__}",
+    }
+
+
+def _profile(profile: Profile | None) -> dict[str, Any] | None:
+    """The profile and its options as (0012,0064) names them; None where the recipe has none."""
+    if profile is None:
+        return None
+    names = (BASIC, *profile.options)
+    return {
+        "standard": "DICOM PS3.15 Annex E",
+        "name": str(profile),
+        "methods": [{"option": name, **asdict(METHODS[name])} for name in names],
+    }
