@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from django.conf import settings
@@ -29,7 +31,7 @@ def issue(client: Client) -> Tokens:
     """The client's next pair; its current one, if any, is replaced."""
     tokens = Tokens(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
     now = timezone.now()
-    with transaction.atomic():
+    with _alone(client):
         client.tokens.filter(replaced_at=None).update(replaced_at=now, is_used=True)
         client.tokens.create(
             access_digest=digest(tokens.access),
@@ -42,19 +44,25 @@ def issue(client: Client) -> Tokens:
 
 def reissue(client: Client) -> Tokens:
     """Two tokens for a client, also for one that was revoked; all that it had before are nobody's."""
-    with transaction.atomic():
+    with _alone(client):
         client.tokens.all().delete()
-        client.revoked_at, client.revoked_for = None, ""
-        client.save(update_fields=["revoked_at", "revoked_for"])
+        Client.objects.filter(pk=client.pk).update(revoked_at=None, revoked_for="")
         return issue(client)
 
 
 def revoke(client: Client, reason: str) -> None:
     """From now on its tokens are nobody's."""
-    with transaction.atomic():
+    with _alone(client):
         client.tokens.all().delete()
-        client.revoked_at, client.revoked_for = timezone.now(), reason
-        client.save(update_fields=["revoked_at", "revoked_for"])
+        Client.objects.filter(pk=client.pk).update(revoked_at=timezone.now(), revoked_for=reason)
+
+
+@contextmanager
+def _alone(client: Client) -> Iterator[None]:
+    """All that happens to a client's tokens happens in turn."""
+    with transaction.atomic():
+        Client.objects.select_for_update().get(pk=client.pk)
+        yield
 
 
 def client_of(access: str) -> Client:
@@ -78,15 +86,14 @@ def holder_of(refresh: str) -> Client:
 
 def renew(client: Client, refresh: str) -> Tokens | None:
     """The next pair; None where the refresh token was replaced, and so the client is revoked."""
-    with transaction.atomic():
-        Client.objects.select_for_update().get(pk=client.pk)  # one renewal at a time
-        pairs = list(client.tokens.order_by("-pk")[:2])
-        shown = [hmac.compare_digest(pair.refresh_digest, digest(refresh)) for pair in pairs]
-        if shown == [False, True] and not pairs[0].is_used:  # the answer with the newest pair was lost
-            pairs[0].delete()
-            pairs[1].replaced_at = None
-            pairs[1].save(update_fields=["replaced_at"])
-        elif shown[:1] != [True]:
+    with _alone(client):
+        newest, *before = client.tokens.order_by("-pk")[:2] or [None]
+        shown = client.tokens.filter(refresh_digest=digest(refresh)).first()
+        if newest is None or shown is None:  # revoked or reissued a moment ago
+            raise ServiceRefused("UnknownTokens")
+        if shown in before and not newest.is_used:  # the answer with the newest pair was lost
+            newest.delete()
+        elif shown != newest:
             revoke(client, REUSE)
             return None
         return issue(client)

@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe import Recipe, load_recipe
+from sendit.errors import Misconfigured
 from sendit.ports import IdentityService, ObjectStore, Warehouse
 from sendit.settings import secret
 
@@ -60,7 +61,10 @@ _recipe = cache(load_recipe)
 
 @cache
 def _dasher(url: str, client_secrets: Path, call_seconds: float, retry_seconds: float) -> IdentityService:
-    adapter = import_string("sendit.adapters.identity_dasher.DasherIdentityService")
+    try:
+        adapter = import_string("sendit.adapters.identity_dasher.DasherIdentityService")
+    except ImportError:
+        raise Misconfigured("MissingPackage", subject="SENDIT_ANONYMIZE_RESTFUL: sendit[dasher]") from None
     return cast(IdentityService, adapter(url, client_secrets, call_seconds, retry_seconds))
 
 

@@ -40,9 +40,10 @@ def work(pool: socket.socket) -> None:
 
 
 def _warm_up() -> None:
-    """Load what a first batch would wait for, before its lease begins; a wrong recipe is said by that batch."""
-    with suppress(SenditError):
-        wiring.recipe()
+    """Load what a first batch would wait for, before its lease begins; what is wrong is said by that batch."""
+    for load in (wiring.recipe, wiring.identity_service):
+        with suppress(SenditError, OSError):
+            load()
     parquet.load()
 
 

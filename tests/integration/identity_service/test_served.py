@@ -19,6 +19,7 @@ from sendit.adapters.identity_local import LocalIdentityService
 from sendit.client_secrets import SecretsFile
 from sendit.deid.phi import Phi
 from sendit.errors import SenditError
+from sendit.identity_service import tokens
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse
 from tests.identity_server import IdentityServer
 from tests.phantoms import DIGITS
@@ -94,11 +95,8 @@ def test_many_workers_whose_token_expired_go_on_with_one_renewal(
 def test_a_renewal_whose_answer_was_lost_is_made_up_for(identity_server: IdentityServer, tmp_path: Path) -> None:
     """The worker was killed between the service's answer and its own file."""
     secrets = identity_server.client("lost", tmp_path)
-    body = json.dumps({"refreshToken": SecretsFile(secrets).read().tokens.refresh})
-    connection = http.client.HTTPConnection("127.0.0.1", identity_server.port, timeout=30)
-    connection.request("POST", "/token/api/v1/refresh", body, {"Content-Type": "application/json"})
-    assert connection.getresponse().status == 200
-    connection.close()
+    status, _ = renewal(identity_server, SecretsFile(secrets).read().tokens.refresh)
+    assert status == 200
     assert client_of(identity_server, secrets).identify(asked()).entity.suid
 
 
@@ -113,6 +111,27 @@ def test_a_copy_of_the_secrets_that_is_used_beside_them_ends_both(
         with pytest.raises(SenditError, match="IdentityCredentials"):
             client_of(identity_server, path).identify(asked())
     assert identity_server.rows("SELECT revoked_for FROM identity_service_client WHERE name = 'robbed'") == [("reuse",)]
+
+
+def test_of_renewals_that_race_one_pair_is_left_and_nobody_is_locked_out(
+    identity_server: IdentityServer, tmp_path: Path
+) -> None:
+    """As of hosts that share a file without its lock; the one that comes last has the tokens."""
+    refresh = SecretsFile(identity_server.client("racing", tmp_path)).read().tokens.refresh
+    found = at_once(*(partial(renewal, identity_server, refresh) for _ in range(6)))
+    assert [status for status, _ in found] == [200] * 6  # type: ignore[misc]
+    pairs = "FROM identity_service_tokenpair t JOIN identity_service_client c ON c.id = client_id WHERE name = 'racing'"
+    ((digest,),) = identity_server.rows(f"SELECT refresh_digest {pairs} AND replaced_at IS NULL")
+    assert digest in {tokens.digest(answer["refreshToken"]) for _, answer in found}  # type: ignore[misc]
+    assert identity_server.rows(f"SELECT count(*) {pairs}") == [(2,)]
+
+
+def renewal(server: IdentityServer, refresh: str) -> tuple[int, dict[str, str]]:
+    with closing(http_connection(server)) as connection:
+        body = json.dumps({"refreshToken": refresh})
+        connection.request("POST", "/token/api/v1/refresh", body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
 
 
 @pytest.mark.parametrize(

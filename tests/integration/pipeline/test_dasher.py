@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 
 from sendit.client_secrets import ClientSecrets, SecretsFile, Tokens
 from sendit.pipeline.models import Batch
 from tests.aftermath import everything_is_right
 from tests.hostile import HostileServer, Play, answers, hostile, says
 from tests.phantoms import accession_number, leaks_in
-from tests.shell import run
+from tests.shell import Ran, run
 from tests.site import Site
 
 
@@ -102,6 +103,23 @@ def test_a_deployment_without_its_secrets_is_told_before_anything_is_done(site: 
     site.set(ANONYMIZE_RESTFUL=True)
     done = site.run("status")
     assert done.returncode == 2 and "sendit.E001" in done.stderr and "STANFORD_CLIENT_SECRETS" in done.stderr
+
+
+def test_a_file_de_identified_without_a_batch_has_the_same_pseudonyms(site: Site, tmp_path: Path) -> None:
+    folder = site.study(7, images=1)
+    (tmp_path / "key").write_bytes(b"a key of one's own, sixteen bytes or more")
+    with hostile(answers()) as server:
+        use(site, server, tmp_path / "secrets.json")
+        assert patient_id_of(run("deid", str(folder), str(tmp_path / "out")), tmp_path / "out") == "p0"
+        assert len(server.requests) == 1
+        mine = run("deid", str(folder), str(tmp_path / "mine"), "--key-file", str(tmp_path / "key"))
+        assert patient_id_of(mine, tmp_path / "mine") != "p0" and len(server.requests) == 1
+
+
+def patient_id_of(ran: Ran, folder: Path) -> str:
+    assert ran.code == 0
+    (path,) = folder.rglob("*.dcm")
+    return str(dcmread(path).PatientID)
 
 
 def let_time_pass() -> None:
