@@ -46,7 +46,7 @@ class IdentityServer:
     def start(self) -> None:
         """Come up, or come back."""
         options = ["--bind", f"127.0.0.1:{self.port}", "--workers", "2", "--threads", "4"]
-        quietly = ["--preload", "--log-level", "error"]
+        quietly = ["--preload", "--no-control-socket", "--log-level", "error"]
         command = [sys.executable, "-m", "gunicorn", *options, *quietly, "sendit.identity_service.wsgi"]
         self._said = (self.var / "gunicorn.log").open("ab")
         self._process = subprocess.Popen(
