@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -41,12 +42,14 @@ class HostileServer:
     """Listens while its context lasts; `requests` is what it was asked, and when."""
 
     plays: list[Play]
+    tls: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
     asked_at: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.origin = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        scheme = "https" if self.tls else "http"
+        self.origin = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def serve(self) -> None:
         with suppress(OSError):
@@ -58,8 +61,12 @@ class HostileServer:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
-    def _answer(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):
+    def _answer(self, plain: socket.socket) -> None:
+        with (
+            plain,
+            suppress(OSError),
+            self.tls.wrap_socket(plain, server_side=True) if self.tls else plain as connection,
+        ):
             request = _read(connection)
             play = self.plays[min(len(self.requests), len(self.plays) - 1)]
             self.requests.append(request)
@@ -68,9 +75,9 @@ class HostileServer:
 
 
 @contextmanager
-def hostile(*plays: Play) -> Iterator[HostileServer]:
+def hostile(*plays: Play, tls: ssl.SSLContext | None = None) -> Iterator[HostileServer]:
     """A server that plays them in turn."""
-    server = HostileServer(list(plays))
+    server = HostileServer(list(plays), tls)
     threading.Thread(target=server.serve, daemon=True).start()
     try:
         yield server
@@ -81,13 +88,20 @@ def hostile(*plays: Play) -> Iterator[HostileServer]:
 def _read(connection: socket.socket) -> Request:
     data = b""
     while b"\r\n\r\n" not in data:
-        data += connection.recv(65_536)
+        data += _more(connection)
     head, _, body = data.partition(b"\r\n\r\n")
     line, *fields = head.decode().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (one.partition(":") for one in fields)}
     while len(body) < int(headers["content-length"]):
-        body += connection.recv(65_536)
+        body += _more(connection)
     return Request(line, headers, body)
+
+
+def _more(connection: socket.socket) -> bytes:
+    data = connection.recv(65_536)
+    if not data:
+        raise ConnectionResetError
+    return data
 
 
 # ------------------------------------------------------------------------------------------------- plays

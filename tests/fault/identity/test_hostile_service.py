@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -11,11 +12,16 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from sendit.adapters import http_post
 from sendit.adapters.identity_dasher import DasherIdentityService
 from sendit.client_secrets import ClientSecrets, SecretsFile, Tokens
 from sendit.deid.phi import Phi
@@ -393,6 +399,57 @@ def test_a_proxy_in_the_environment_gets_nothing(serving: Any, secrets: Path, mo
             monkeypatch.setenv(name, proxy.origin)
         assert ask(serving(answers()), secrets).entity.suid == "p0"
         assert proxy.requests == []
+
+
+# ------------------------------------------------------------------------------------------------- TLS
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of 127.0.0.1, by nobody that this machine knows; the key in the same file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a hospital")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False)
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path.write_bytes(private + builder.sign(key, hashes.SHA256()).public_bytes(pem))
+    return path
+
+
+@pytest.fixture
+def tls(certificate: Path) -> Iterator[ssl.SSLContext]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    http_post._trust.cache_clear()
+    yield context
+    http_post._trust.cache_clear()
+
+
+def test_a_certificate_that_is_not_trusted_is_told_nothing(secrets: Path, tls: ssl.SSLContext) -> None:
+    with hostile(answers(), tls=tls) as server:
+        write(secrets, server.origin)
+        assert told(refusal(server, secrets)) == ("ServiceDown", "IdentityUntrusted")
+        assert server.requests == []
+
+
+def test_a_certificate_by_an_authority_that_this_machine_knows_is_trusted(
+    secrets: Path, tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # OpenSSL's own way to add one
+    with hostile(answers(), tls=tls) as server:
+        write(secrets, server.origin)
+        assert ask(server, secrets).entity.suid == "p0"
+
+
+def test_what_speaks_no_tls_is_down(serving: Any, secrets: Path) -> None:
+    server = serving(answers())
+    url = f"{server.origin.replace('http:', 'https:')}/identifiers/api"
+    with pytest.raises(SenditError, match="IdentityDown"):
+        DasherIdentityService(url, secrets, call_seconds=CALL_SECONDS, retry_seconds=0.0).identify(asked("1"))
 
 
 def entity(**changes: object) -> Play:
