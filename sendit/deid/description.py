@@ -8,17 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, NamedTuple
 
 from sendit.deid import values
-from sendit.deid.elements import IMPLICIT_LE, PIXEL_DATA_TAGS, Encoding, effective_vr, elements_of
+from sendit.deid.elements import IMPLICIT_LE, PIXEL_DATA_TAGS, Encoding, effective_vr, elements_of, known_vr
 from sendit.deid.items import visit_sequence
 from sendit.deid.rewrite import Bulk
 from sendit.deid.values import DEFAULT_CHARSET, Charset
 
 MEMO_ENTRIES, MEMO_PIECE_BYTES, MEMO_BYTES = 8192, 32 * 1024, 16 * 1024 * 1024
-CHARACTER_SET = 0x00080005
+CHARACTER_SET, PIXEL_REPRESENTATION = 0x00080005, 0x00280103
 
 WANTED = {
     "sop_class_uid": 0x00080016,
@@ -81,14 +82,20 @@ def _whole(text: str) -> int | None:
         return None
 
 
+class Reading(NamedTuple):
+    """How values are read: the character set, and whether what PS3.6 calls "US or SS" is signed (PS3.5 6.2)."""
+
+    encodings: Charset = DEFAULT_CHARSET
+    is_signed: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One run of elements as members of a DICOM JSON object, an Instance's values by field, and the character set
-    behind it."""
+    """One run of elements as members of a DICOM JSON object, an Instance's values by field, and how to read on."""
 
     json: str
     wanted: dict[str, Any]
-    encodings: Charset
+    reading: Reading
 
 
 class Describer:
@@ -97,13 +104,13 @@ class Describer:
     __slots__ = ("_bytes", "_entries", "_known")
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Encoding, Charset], dict[bytes, Described]] = {}
+        self._known: dict[tuple[Encoding, Reading], dict[bytes, Described]] = {}
         self._entries = self._bytes = 0
 
     def instance(self, pieces: Sequence[bytes | Bulk], encoding: Encoding, syntax_uid: str) -> Instance:
         """What the proven pieces of a dataset say."""
-        encodings: Charset = DEFAULT_CHARSET
-        known = self._known.setdefault((encoding, encodings), {})
+        reading = Reading()
+        known = self._known.setdefault((encoding, reading), {})
         parts: list[str] = []
         wanted: dict[str, Any] = {}
         for piece in pieces:
@@ -113,11 +120,11 @@ class Describer:
                 continue
             described = known.get(piece)
             if described is None:
-                described = describe(piece, encoding, encodings)
+                described = describe(piece, encoding, reading)
                 self._remember(known, piece, described)
-            if described.encodings != encodings:
-                encodings = described.encodings
-                known = self._known.setdefault((encoding, encodings), {})
+            if described.reading != reading:
+                reading = described.reading
+                known = self._known.setdefault((encoding, reading), {})
             if described.json:
                 parts.append(described.json)
             wanted.update(described.wanted)
@@ -138,9 +145,9 @@ class Describer:
 # ---------------------------------------------------------------------------------------------- DICOM JSON
 
 
-def describe(piece: bytes, encoding: Encoding, encodings: Charset) -> Described:
+def describe(piece: bytes, encoding: Encoding, reading: Reading) -> Described:
     """The DICOM JSON (PS3.18 Annex F) of a run of elements, without bulk data."""
-    text = _JsonText(encodings)
+    text = _JsonText(reading)
     wanted: dict[str, Any] = {}
     for tag, vr, written, begin, after in elements_of(piece, 0, len(piece), encoding):
         if vr == "SQ":
@@ -152,21 +159,21 @@ def describe(piece: bytes, encoding: Encoding, encodings: Charset) -> Described:
         text.element(tag, vr, raw, encoding)
         if tag in _FIELDS:
             field = _FIELDS[tag]
-            found = values.read_values(raw, vr, encoding.order, text.encodings)
+            found = values.read_values(raw, vr, encoding.order, text.reading.encodings)
             word = str(found[0]) if found else ""
             wanted[field] = _whole(word) if field in _NUMBER_FIELDS else word
-    return Described(text.members(), wanted, text.encodings)
+    return Described(text.members(), wanted, text.reading)
 
 
 class _JsonText:
     """Builds the text as items, sequences and elements come by; a Visitor."""
 
-    __slots__ = ("_open", "_outer", "encodings")
+    __slots__ = ("_open", "_outer", "reading")
 
-    def __init__(self, encodings: Charset) -> None:
-        self.encodings = encodings
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
         self._open: list[list[str]] = [[]]
-        self._outer: list[Charset] = []
+        self._outer: list[Reading] = []
 
     def members(self) -> str:
         """The members of the root."""
@@ -174,10 +181,10 @@ class _JsonText:
 
     def enter_item(self) -> None:
         self._open.append([])
-        self._outer.append(self.encodings)
+        self._outer.append(self.reading)
 
     def leave_item(self) -> None:
-        self.encodings = self._outer.pop()
+        self.reading = self._outer.pop()
         members = self._open.pop()
         self._open[-1].append("{" + ",".join(members) + "}")
 
@@ -191,8 +198,18 @@ class _JsonText:
 
     def element(self, tag: int, vr: str, raw: bytes, encoding: Encoding) -> None:
         if tag == CHARACTER_SET:
-            self.encodings = values.charset(raw)
-        self._open[-1].append(f'"{tag:08X}":{{"vr":"{vr}"{_values(tag, vr, raw, encoding.order, self.encodings)}}}')
+            self.reading = self.reading._replace(encodings=values.charset(raw))
+        elif tag == PIXEL_REPRESENTATION and encoding.implicit:
+            self.reading = self.reading._replace(is_signed=raw[:1] == b"\1")
+        elif vr == "US" and self.reading.is_signed and _may_be_signed(tag):
+            vr = "SS"
+        value = _values(tag, vr, raw, encoding.order, self.reading.encodings)
+        self._open[-1].append(f'"{tag:08X}":{{"vr":"{vr}"{value}}}')
+
+
+@lru_cache(maxsize=4096)
+def _may_be_signed(tag: int) -> bool:
+    return (known_vr(tag) or "").startswith("US or SS")
 
 
 def _values(tag: int, vr: str, raw: bytes, order: str, encodings: Charset) -> str:

@@ -69,7 +69,7 @@ def alike(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
 def _same(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
     if found["vr"] == "UN" or "InlineBinary" in wanted:
         return "Value" not in found
-    if {found["vr"], wanted["vr"]} != {"US", "SS"} and found["vr"] != wanted["vr"]:
+    if found["vr"] != wanted["vr"]:
         return False
     ours, theirs = found.get("Value", []), wanted.get("Value", [])
     if found["vr"] == "SQ":
@@ -153,6 +153,17 @@ def member(encoding: Any, tag: int, vr: str, raw: bytes, charset: bytes = b"") -
 )
 def test_a_member_has_the_form_of_ps3_18_annex_f(tag: int, vr: str, raw: bytes, wanted: Any) -> None:
     assert member(EXPLICIT_LE, tag, vr, raw) == wanted
+
+
+@pytest.mark.parametrize(("signed", "vr", "value"), [(1, "SS", -2000), (0, "US", 63536)])
+def test_an_implicit_value_is_signed_where_the_pixels_are(signed: int, vr: str, value: int) -> None:
+    """Pixel Padding Value is "US or SS" in PS3.6, by Pixel Representation; Rows is US in any case."""
+    describer, padding = Describer(), IMPLICIT_LE.write(0x00280120, "SS", (-2000).to_bytes(2, "little", signed=True))
+    first = [IMPLICIT_LE.write(0x00280010, "US", b"\xff\xff"), IMPLICIT_LE.write(0x00280103, "US", bytes([signed, 0]))]
+    for _ in range(2):
+        said = json.loads(describer.instance([*first, padding], IMPLICIT_LE, "").header_json)
+        assert (said["00280120"], said["00280010"]["Value"]) == ({"vr": vr, "Value": [value]}, [65535])
+        assert json.loads(describer.instance([padding], IMPLICIT_LE, "").header_json)["00280120"]["vr"] == "US"
 
 
 def test_a_name_has_its_groups_apart() -> None:
