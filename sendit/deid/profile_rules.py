@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from pydicom._dicom_dict import DicomDictionary
 
 from sendit.deid.attribute_types import UNKNOWN, types
 from sendit.deid.codes import Code
+from sendit.deid.departures import Departure
 from sendit.deid.profile import (
     CLEAN_DESCRIPTORS,
     FULL_DATES,
@@ -90,9 +91,9 @@ class Clause:
     lines: tuple[Line, ...]
 
 
-@cache
+@lru_cache(maxsize=32)
 def clauses(profile: Profile) -> tuple[Clause, ...]:
-    """What a profile comes to: kinds of elements, attributes by name, and what is said of it in the file."""
+    """What a profile comes to: kinds of elements and attributes by name. What is said of it in the file, is `said`."""
     return tuple(_clauses(profile))
 
 
@@ -104,7 +105,6 @@ def _clauses(profile: Profile) -> Iterator[Clause]:
             yield Clause(f"{ruling.row.written_tag} {ruling.row.name}", str(ruling), tuple(_attribute(ruling, profile)))
     for about, lines in _required(profile):
         yield Clause(about, "beyond the table", tuple(lines))
-    yield Clause("what was done", "PS3.15 E.1", tuple(_said(profile)))
 
 
 def speaks_of(row: Row) -> bool:
@@ -112,15 +112,10 @@ def speaks_of(row: Row) -> bool:
     return row.is_one_attribute and row.number >> 16 not in NOWHERE
 
 
-def lines_of(profile: Profile) -> Iterator[Line]:
-    """All the lines, in order."""
-    return (line for clause in clauses(profile) for line in clause.lines)
-
-
-def text_of(profile: Profile) -> str:
+def text_of(profile: Profile, exceptions: tuple[Departure, ...]) -> str:
     """A %profile section that says what the PROFILE line says."""
     parts = [f"# PROFILE {profile}, PS3.15 Table E.1-1 {table().edition}", "", "%profile", ""]
-    for clause in clauses(profile):
+    for clause in (*clauses(profile), said(profile, exceptions)):
         parts += [f"# {clause.about} ({clause.why})", *map(str, clause.lines), ""]
     return "\n".join(parts)
 
@@ -284,10 +279,27 @@ def _may_empty(line: Line) -> bool:
 # ---------------------------------------------------------------------------------------------- what is said of it
 
 
-def _said(profile: Profile) -> Iterator[Line]:
-    modified = {None: "REMOVED", FULL_DATES: "UNMODIFIED", MODIFIED_DATES: "MODIFIED"}[profile.dates]
-    methods = (f"sendit, PS3.15 Table E.1-1 {table().edition}", *(code.meaning for code in profile.methods))
+def said(profile: Profile, exceptions: tuple[Departure, ...]) -> Clause:
+    """What each output says of itself (PS3.15 E.1); the profile is claimed only where no rule departs from it."""
+    return Clause("what was done", "PS3.15 E.1", tuple(_said(profile, exceptions)))
+
+
+def _said(profile: Profile, exceptions: tuple[Departure, ...]) -> Iterator[Line]:
     yield Line(Action.ADD, "PatientIdentityRemoved", Value("literal", "YES"))
-    yield Line(Action.ADD, "DeidentificationMethod", Value("literal", "\\".join(methods)))
-    yield Line(Action.ADD, "DeidentificationMethodCodeSequence", Value("code", "".join(map(str, profile.methods))))
-    yield Line(Action.ADD, "LongitudinalTemporalInformationModified", Value("literal", modified))
+    edition = f"sendit, PS3.15 Table E.1-1 {table().edition}"
+    if exceptions:
+        yield Line(Action.ADD, "DeidentificationMethod", Value("literal", f"{edition}, with exceptions"))
+        yield Line(Action.REMOVE, "DeidentificationMethodCodeSequence")
+    else:
+        methods = "\\".join((edition, *(code.meaning for code in profile.methods)))
+        yield Line(Action.ADD, "DeidentificationMethod", Value("literal", methods))
+        yield Line(Action.ADD, "DeidentificationMethodCodeSequence", Value("code", "".join(map(str, profile.methods))))
+    yield Line(Action.ADD, "LongitudinalTemporalInformationModified", Value("literal", _dates_are(profile, exceptions)))
+
+
+def _dates_are(profile: Profile, exceptions: tuple[Departure, ...]) -> str:
+    """(0028,0303): UNMODIFIED where any date is left as it is."""
+    left = {one.rule.action for one in exceptions if one.dates}
+    if profile.dates == FULL_DATES or left - {Action.JITTER}:
+        return "UNMODIFIED"
+    return "MODIFIED" if profile.dates == MODIFIED_DATES or left else "REMOVED"

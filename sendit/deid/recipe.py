@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sendit.deid.departures import Departure, departures
 from sendit.deid.filters import Filter
 from sendit.deid.profile import Profile
-from sendit.deid.profile_rules import lines_of, text_of
+from sendit.deid.profile_rules import clauses, said, text_of
 from sendit.deid.recipe_parser import DEID_FUNCTIONS, Draft, Parser, ProfileLine, RecipeError, RecipeText
 from sendit.deid.rules import Action, Addition, BoundRule, Decision, Field, Rule, RuleSet, Step, Value
 from sendit.deid.value_lists import ValuesSource, extract_values
@@ -67,6 +68,8 @@ class Recipe:
         What was read and does nothing, with file:line:column.
     profile : Profile, optional
         What its PROFILE line chooses.
+    exceptions : tuple of Rule
+        Its own rules that retain what that profile takes away; then no output claims the profile.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Recipe:
     labels: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     profile: Profile | None
+    exceptions: tuple[Rule, ...]
     ruleset: RuleSet = field(repr=False, compare=False)
 
     @property
@@ -184,8 +188,10 @@ def parse_recipes(texts: Iterable[RecipeText], name: str) -> Recipe:
     draft, sources = Draft(find_recipe), list(texts)
     for source in sources:
         Parser(source, draft).parse()
-    rules = [*_profile_rules(draft), *draft.bound_rules()]
-    text = _text(draft, sources)
+    own = draft.bound_rules()
+    exceptions = departures(draft.profile.profile, own) if draft.profile else ()
+    rules = [*_profile_rules(draft.profile, exceptions), *own]
+    text = _text(draft, sources, exceptions)
     return Recipe(
         name=name,
         text=text,
@@ -197,17 +203,20 @@ def parse_recipes(texts: Iterable[RecipeText], name: str) -> Recipe:
         labels=tuple(draft.labels),
         warnings=tuple(draft.warnings),
         profile=draft.profile.profile if draft.profile else None,
+        exceptions=tuple(one.rule for one in exceptions),
         ruleset=RuleSet(rules),
     )
 
 
-def _profile_rules(draft: Draft) -> Iterator[BoundRule]:
-    chosen = draft.profile
+def _profile_rules(chosen: ProfileLine | None, exceptions: tuple[Departure, ...]) -> Iterator[BoundRule]:
     if chosen is not None:
-        yield from (one.bound(chosen.file, chosen.line, chosen.column) for one in lines_of(chosen.profile))
+        for clause in (*clauses(chosen.profile), said(chosen.profile, exceptions)):
+            yield from (line.bound(chosen.file, chosen.line, chosen.column) for line in clause.lines)
 
 
-def _text(draft: Draft, sources: list[RecipeText]) -> str:
+def _text(draft: Draft, sources: list[RecipeText], exceptions: tuple[Departure, ...]) -> str:
     if len(sources) == 1 and draft.is_plain:
         return sources[0].text
-    return "\n".join(text_of(line.profile) if isinstance(line, ProfileLine) else line for line in draft.text)
+    return "\n".join(
+        text_of(line.profile, exceptions) if isinstance(line, ProfileLine) else line for line in draft.text
+    )

@@ -91,8 +91,9 @@ def preview(path: Path, how: Deidentification) -> Preview:
 
 
 def _file(before: FileDataset, after: FileDataset | None, recipe: Recipe) -> Iterator[Row]:
+    sop_class_uid = str(before.file_meta.get("MediaStorageSOPClassUID", ""))
     yield from Comparison(recipe, instead="written anew").rows(before.file_meta, after.file_meta if after else None)
-    yield from Comparison(recipe).rows(before, after)
+    yield from Comparison(recipe, sop_class_uid=sop_class_uid).rows(before, after)
 
 
 class Comparison:
@@ -105,12 +106,20 @@ class Comparison:
         The enclosing sequences' tags, outermost first, and the items' numbers in them.
     instead : str
         What is said where no rule is asked.
+    sop_class_uid : str
+        What the file is.
     """
 
     def __init__(
-        self, recipe: Recipe, path: tuple[int, ...] = (), indices: tuple[int, ...] = (), instead: str = ""
+        self,
+        recipe: Recipe,
+        path: tuple[int, ...] = (),
+        indices: tuple[int, ...] = (),
+        instead: str = "",
+        sop_class_uid: str = "",
     ) -> None:
         self._recipe, self._path, self._indices, self._instead = recipe, path, indices, instead
+        self._sop_class_uid = sop_class_uid
         place = tuple(zip(path, indices, strict=True))
         self._added = {added.tag: added.steps[-1].rule for added in recipe.additions() if added.path == place}
 
@@ -140,14 +149,16 @@ class Comparison:
         if old is None:
             return self._added.get(tag)
         indices = self._indices if self._recipe.uses_indices else ()
-        field = Field(self._path, tag, effective_vr(tag, old.vr), old.creator, indices)
+        vr = effective_vr(tag, old.vr)
+        field = Field(self._path, tag, vr, old.creator, indices, sop_class_uid=self._sop_class_uid)
         return self._recipe.decide(field).rule
 
     def _items(self, tag: int, old: Look | None, new: Look | None) -> Iterator[Row]:
         """What is in a sequence that goes is not asked about."""
         instead = self._instead or ("goes with its sequence" if old and old.items and not (new and new.items) else "")
         for index in range(max(len(look.items) if look else 0 for look in (old, new))):
-            inner = Comparison(self._recipe, (*self._path, tag), (*self._indices, index), instead)
+            place = (*self._path, tag), (*self._indices, index)
+            inner = Comparison(self._recipe, *place, instead, self._sop_class_uid)
             yield Row(len(self._path) + 1, Mark.SAME, "", "", f"item {index + 1}", "", "", "")
             yield from inner.rows(_item(old, index), _item(new, index))
 
