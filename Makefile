@@ -33,7 +33,7 @@ demo: setup ## a dozen studies through the whole job, explained
 test: setup ## all tests
 	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
-docs: setup ## write docs/settings.md and docs/errors.md from the code
+docs: setup ## write the pages that are tables of the code
 	@SENDIT_VAR=$(SCRATCH) $(BIN)/python docs/generate.py
 
 lint: setup

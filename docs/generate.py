@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from sendit.deid.explanation import Entry, Outcome, explain
+from sendit.deid.profile import BASIC, METHODS, NOT_OFFERED, OPTIONS
+from sendit.deid.profile_rules import DUMMIES
+from sendit.deid.profile_table import table
+from sendit.deid.recipe import parse_recipe
 from sendit.errors import CODES, SenditError
 from sendit.settings import SETTINGS
 
@@ -44,7 +49,113 @@ batch's.
 {chr(10).join(sections)}"""
 
 
-PAGES: dict[str, Callable[[], str]] = {"settings.md": settings_page, "errors.md": errors_page}
+def conformance_page() -> str:
+    """docs/conformance.md."""
+    offered = [option for option in OPTIONS if option not in NOT_OFFERED]
+    basic = explain(parse_recipe("FORMAT dicom\nPROFILE Basic"))
+    told = {name: explain(parse_recipe(f"FORMAT dicom\nPROFILE Basic + {name}")).entries for name in offered}
+    rows = [
+        (
+            entry.row.written_tag,
+            entry.row.name,
+            entry.row.basic.replace("*", "\\*"),
+            _what(entry),
+            _under_options(number, entry, told),
+        )
+        for number, entry in enumerate(basic.entries)
+    ]
+    options = [(name, METHODS[name].value, NOT_OFFERED.get(name, "offered"), _changed_by(name)) for name in METHODS]
+    kinds = [
+        (f"`{_cell(field)}`", kind.about, outcome.words)
+        for kind in basic.kinds
+        for field, outcome in kind.outcomes
+        if not field.startswith("type:")
+    ]
+    return f"""# Conformance
+
+What sendit does with each row of DICOM PS3.15 Table E.1-1, edition {basic.edition}, in a recipe with the line
+`PROFILE Basic`, and what each Option changes. Made from the rules themselves; `tests/conformance/test_profile.py` holds
+every row under every Option against what comes out of a file. `sendit explain RECIPE` tells the same of one recipe.
+
+## The profile and its Options
+
+{_table(("name", "PS3.16 CID 7050", "in sendit", "rows of the table with a code"), options)}
+
+## How the codes are carried out
+
+- X/Z, X/D, X/Z/D, Z/D: the first of them, unless the attribute is of Type 2 (then Z, or D where there is no Z) or of
+  Type 1 (then D) where it stands. The Types are those of PS3.3: at the root, of the IOD of the file's SOP class; in an
+  item, the strictest that any IOD gives the attribute in that sequence. 1C counts as 1, and 2C as 2. Where the Type is
+  not known, because the SOP class is private, retired or not said, the action is what is valid whatever the Type.
+- X and Z of an attribute that an IOD has with Type 2 or 1 come to Z and D there.
+- X/Z/U\\*: always U. A reference that goes while Common Instance Reference still lists it leaves an image that
+  contradicts itself; the UIDs in it are pseudonyms.
+- Z of Patient's Name, Patient ID and Accession Number: the pseudonym of the patient, or of the study.
+- D: the word REMOVED, or another legal value that says nothing
+  ({_dummies()});
+  of a sequence of codes, one code; of another sequence, its items with what their own rows come to. Content, Graphic
+  Annotation and Flow Identifier Sequence go as a whole, for nothing but dummies would be left of them.
+- U: a pseudonym under 2.25, keyed, the same wherever the same UID stood, in every image, study and run of a site.
+- K: the value as it is; of ages, those above 89 years become 090Y. A sequence stays, what is in its items follows its
+  own rows.
+- C of dates: shifted by the patient's number of whole days, so times of day stay. C of texts and codes: cleaned. Where
+  a value cannot be cleaned (bytes, a time zone, overlays), C comes to the Basic Profile's code.
+- An Option for dates goes before the others, so that all dates of a patient are dealt with alike; then one that retains
+  goes before one that cleans.
+- A recipe whose own rules retain more than its profile does not claim the profile in its outputs.
+
+## Each row
+
+A row speaks of the attribute wherever it stands, in the items of sequences too.
+
+{_table(("tag", "attribute", "Basic Profile", "what becomes of it", "under an Option"), rows)}
+
+## Beyond the table
+
+Elements that no row speaks of, by their kind; of several kinds the last listed. Attributes that an IOD requires with a
+value (Type 1) keep one.
+
+{_table(("elements", "which are", "what becomes of them in `PROFILE Basic`"), kinds)}
+"""
+
+
+def _what(entry: Entry) -> str:
+    unless = "".join(f"; Type {', '.join(one.types)}: {_words(one.outcome)}" for one in entry.unless)
+    return _words(entry.outcome) + unless
+
+
+def _words(outcome: Outcome) -> str:
+    return _cell(outcome.words)
+
+
+def _under_options(number: int, basic: Entry, told: dict[str, tuple[Entry, ...]]) -> str:
+    codes = basic.row.codes
+    return "<br>".join(
+        f"{option.partition(' with ')[2] or option}, {codes[option]}: {_what(entries[number])}"
+        for option, entries in told.items()
+        if option in codes
+    )
+
+
+def _changed_by(name: str) -> str:
+    if name == BASIC:
+        return str(len(table().rows))
+    return str(sum(name in row.codes for row in table().rows) or "")
+
+
+def _dummies() -> str:
+    return ", ".join(sorted({f"{vr} {value}" for vr, value in DUMMIES.items()}))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*")
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "errors.md": errors_page,
+    "conformance.md": conformance_page,
+}
 
 
 def _default(name: str) -> str:

@@ -40,6 +40,9 @@ DUMMIES = {"AS": "000Y", "DA": "19000101", "DT": "19000101000000", "TM": "000000
 DUMMIES |= dict.fromkeys(("DS", "IS", "FD", "FL", "SL", "SS", "UL", "US"), "0")
 """A legal value that says nothing, by VR; of others, the word REMOVED."""
 
+DUMMY_OFFSET = {0x00080201: "+0000"}
+"""Timezone Offset From UTC has a form of its own."""
+
 DUMMY_CODE = Value("code", str(Code("261665006", "SCT", "Unknown")))
 CODE_SEQUENCES = frozenset({0x00080082, 0x00401101})
 """Institution Code Sequence, Person Identification Code Sequence: their dummy is an item with a code."""
@@ -191,7 +194,9 @@ def _dummy(field: str, tag: int, vr: str) -> Line:
         return Line(Action.REPLACE, field, DUMMY_CODE)
     if vr == "SQ":
         return Line(Action.REMOVE if tag in TREES else Action.KEEP, field)  # what is in its items has rules of its own
-    return Line(Action.REPLACE, field, PSEUDONYM if vr == "UI" else Value("literal", DUMMIES.get(vr, "REMOVED")))
+    if vr == "UI":
+        return Line(Action.REPLACE, field, PSEUDONYM)
+    return Line(Action.REPLACE, field, Value("literal", DUMMY_OFFSET.get(tag) or DUMMIES.get(vr, "REMOVED")))
 
 
 def _typed(wanted: frozenset[str] | set[str], keyword: str) -> str:

@@ -91,7 +91,8 @@ def test_a_recipe_of_the_page_goes_with_the_default(text: str, tmp_path: Path) -
             load_recipe(f"research,{path}")
         return
     both = load_recipe(f"research,{path}")
-    assert both.rules[: len(load_recipe("research").rules)] == load_recipe("research").rules
+    defaults = load_recipe("research").rules[:-4]  # the last say what was done, which depends on the others
+    assert both.rules[: len(defaults)] == defaults
 
 
 @pytest.mark.parametrize(("rule", "attribute", "outcome"), _examples())

@@ -1,0 +1,33 @@
+"""`explain`: what a recipe does, on the shell."""
+
+from __future__ import annotations
+
+import json
+
+from sendit.deid.recipe import load_recipe, parse_recipe
+from tests.shell import run
+from tests.site import Site
+
+
+def test_it_tells_of_the_recipe_in_use_when_none_is_named(site: Site) -> None:
+    ran = run("explain")
+    assert ran.code == 0
+    assert ran.lines[0] == "What the recipe “research” does to DICOM images"
+    assert any(line.startswith("  signature  ___") for line in ran.lines)
+
+
+def test_what_it_prints_as_a_recipe_is_the_recipe(site: Site) -> None:
+    printed = run("explain", "limited-dataset", "--format", "recipe").out
+    assert [str(rule) for rule in parse_recipe(printed).rules] == [
+        str(rule) for rule in load_recipe("limited-dataset").rules
+    ]
+
+
+def test_programs_get_json(site: Site) -> None:
+    assert json.loads(run("explain", "basic", "--format", "json").out)["recipe"] == "basic"
+
+
+def test_a_recipe_that_is_not_there_is_wrong_use(site: Site) -> None:
+    ran = run("explain", "nonesuch")
+    assert ran.code == 2
+    assert "UnknownRecipe" in ran.err
