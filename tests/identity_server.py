@@ -26,8 +26,9 @@ START_SECONDS = 60
 class IdentityServer:
     """A context manager; a test fails, and says why, where the server does not start."""
 
-    def __init__(self, var: Path, key: bytes) -> None:
+    def __init__(self, var: Path, key: bytes, database: str = "") -> None:
         self.var = var
+        self._database = database or f"sqlite:///{var / DATABASE}"
         (var / "secrets").mkdir(mode=0o700, parents=True)
         (var / "secrets" / "pseudonym.key").write_bytes(key)
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -72,7 +73,7 @@ class IdentityServer:
         path = folder / f"{name}.json"
         with (
             override_settings(VAR=self.var, SECRETS=self.var / "secrets"),
-            use_database(f"sqlite:///{self.var / DATABASE}"),
+            use_database(self._database),
         ):
             call_command("identity_client", "add", name, url=self.origin, out=str(path), stdout=io.StringIO())
         return path
@@ -91,4 +92,5 @@ class IdentityServer:
 
     def _environment(self) -> dict[str, str]:
         others = {name: value for name, value in os.environ.items() if not name.startswith(("SENDIT_", "STANFORD_"))}
-        return {**others, "SENDIT_VAR": str(self.var), "PYTHONPATH": str(Path(__file__).parents[1])}
+        place = {"SENDIT_VAR": str(self.var), "SENDIT_DATABASE": self._database}
+        return {**others, **place, "PYTHONPATH": str(Path(__file__).parents[1])}

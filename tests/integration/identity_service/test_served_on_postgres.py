@@ -1,0 +1,31 @@
+"""The served identity service on PostgreSQL: its processes are forked, and each has a pool of its own."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from sendit.adapters.identity_dasher import DasherIdentityService
+from sendit.deid.phi import Phi
+from sendit.ports import IdentityRequest, IdentityResponse
+from tests.identity_server import IdentityServer
+from tests.phantoms import DIGITS, leaks_in
+from tests.processes import at_once
+from tests.servers import Postgres
+
+
+@pytest.mark.xdist_group("postgres")
+def test_many_ask_at_once_and_go_on_when_the_database_was_restarted(postgres: Postgres, tmp_path: Path) -> None:
+    with postgres.copy() as name:
+        with IdentityServer(tmp_path / "server", b"a key for a service on PostgreSQL", postgres.url(name)) as server:
+            secrets = server.client("gateway", tmp_path)
+            service = DasherIdentityService(server.url, secrets, call_seconds=30, retry_seconds=30)
+            ask = [partial(service.identify, IdentityRequest("irb1", Phi(f"{DIGITS}{one}"), "MRN")) for one in range(6)]
+            first = at_once(*ask)
+            assert [type(answer) for answer in first] == [IdentityResponse] * 6
+            postgres.end()
+            postgres.start()
+            assert at_once(*ask) == first
+        assert leaks_in(postgres.texts(name)) == []
