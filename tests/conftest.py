@@ -27,7 +27,7 @@ pytest.register_assert_rewrite("tests.aftermath", "tests.site")
 
 from tests.identity_server import IdentityServer  # noqa: E402
 from tests.phantoms import leaks_in  # noqa: E402
-from tests.servers import Postgres  # noqa: E402
+from tests.servers import Cluster, Postgres, Valkey  # noqa: E402
 from tests.site import Site, leaks_under, make_template, migrate  # noqa: E402
 
 SHOWN = pytest.StashKey[list[str]]()
@@ -63,6 +63,7 @@ def postgres() -> Iterator[Postgres]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     help = "the database of every site that says nothing of it; those marked `on_both_databases` run once on each"
+    parser.addoption("--batches", type=int, default=40, help="of the topology that is killed at random moments")
     parser.addoption("--database", choices=["sqlite", "postgres"], default="sqlite", help=help)
 
 
@@ -104,6 +105,37 @@ def identity_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Identi
     with IdentityServer(tmp_path_factory.mktemp("identity server"), b"a key for the tests of identity only") as server:
         yield server
     assert leaks_under(server.var) == {}
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[Valkey]:
+    """A broker."""
+    server = Valkey()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def valkey(valkey_server: Valkey, site: Site) -> Iterator[Valkey]:
+    """A broker with nothing in it, and the site on Celery. No message may hold an identifier."""
+    from sendit.celery import app
+
+    valkey_server.client.flushall()
+    site.set(RUNNER="celery", BROKER=valkey_server.url)
+    app.conf.broker_url = valkey_server.url
+    yield valkey_server
+    assert leaks_in(valkey_server.texts()) == []
+
+
+@pytest.fixture
+def cluster(valkey: Valkey, tmp_path: Path) -> Iterator[Cluster]:
+    """Where a test starts Celery's processes. Nothing that they say may hold an identifier."""
+    with Cluster(tmp_path) as started:
+        yield started
+    assert leaks_in(started.said()) == []
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ from typing import Any
 import psycopg
 import redis
 
+from tests.aftermath import descendants_of, kill
 from topology import servers
 
 READY_SECONDS = 20
@@ -62,6 +64,11 @@ class Server:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether nobody ended it."""
+        return self._process is not None and self._process.poll() is None
 
     def end(self, number: int = signal.SIGKILL) -> None:
         """Send it a signal that ends it, and wait."""
@@ -162,3 +169,58 @@ class Valkey(Server):
             b"set": client.smembers,
         }
         return read[client.type(key)](key)
+
+
+class Cluster:
+    """Celery's processes, for a site that has RUNNER=celery."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            _kill_tree(process)
+
+    def worker(self, *options: str, queues: str = "process,deliver", processes: int = 2) -> subprocess.Popen[bytes]:
+        """A worker, with beat in it, as is enough for a test."""
+        alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        name = f"{len(self.processes)}@test"
+        return self.run(
+            "-W",
+            "ignore",
+            "-m",
+            "celery",
+            "-A",
+            "sendit",
+            "worker",
+            "-B",
+            "-Q",
+            queues,
+            "-c",
+            str(processes),
+            "-n",
+            name,
+            *alone,
+            *options,
+        )
+
+    def run(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Python with the arguments; what it says is in `said`."""
+        with open(self._folder / f"process-{len(self.processes)}.log", "wb") as log:
+            command = [sys.executable, *arguments]
+            self.processes.append(subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
+        return self.processes[-1]
+
+    def said(self) -> str:
+        """By all of them."""
+        return "\n".join(path.read_text() for path in sorted(self._folder.glob("process-*.log")))
+
+
+def _kill_tree(process: subprocess.Popen[bytes]) -> None:
+    for pid in (process.pid, *descendants_of(process.pid)):
+        kill(pid)
+    process.wait(READY_SECONDS)

@@ -36,6 +36,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "worker.stopped": ("worker", "pid"),
     "worker.died": ("worker", "pid", "signal", "code"),
     "worker.failed": ("failure", "place"),
+    "worker.blind": ("code",),
+    "worker.sees": ("code",),
     # the watcher
     "watcher.started": ("pid", "folders"),
     "watcher.stopped": ("pid",),

@@ -1,4 +1,4 @@
-"""The watcher: finished folders become batches as they come, and the pool works on them, for ever.
+"""The watcher: finished folders become batches as they come, and the workforce works on them, for ever.
 
 A thin loop around three that decide: `settling` (which folder is finished), `folder_events` (when to look), `aftercare`
 (which was written to when it was too late). Whatever goes wrong in a round is said in the log, and the next round
@@ -14,15 +14,14 @@ from collections.abc import Callable, Iterator
 
 from django.conf import settings
 
-from sendit.errors import BrokenPromise, DataFault
+from sendit.errors import BrokenPromise, DataFault, ServiceDown
 from sendit.pipeline import database, events
 from sendit.pipeline.aftercare import Aftercare
 from sendit.pipeline.folder_events import FolderEvents
 from sendit.pipeline.folders import fingerprint, is_finished, list_folder
 from sendit.pipeline.intake import Contender, admit, places, unknown
-from sendit.pipeline.leases import Job
-from sendit.pipeline.pool import Pool
 from sendit.pipeline.settling import Content, FolderTracker, Sighting
+from sendit.pipeline.workforce import Workforce, workforce
 
 IDLE_SECONDS, BUSY_SECONDS = 0.25, 0.1
 """How long a round waits for something to happen: a folder's event while idle, a worker's report while busy."""
@@ -73,33 +72,40 @@ class Watcher:
             events.log("watcher.stopped", pid=os.getpid())
 
     def _work(self) -> None:
-        """With one pool, until it must stop or its workers only die."""
-        jobs = (Job.DELIVER, Job.PROCESS) if settings.SEND_TO_GOOGLE else (Job.PROCESS,)
+        """With one workforce, until it must stop or its workers only die."""
         try:
-            with Pool(settings.WORKERS, jobs) as pool:
+            with workforce() as workers:
                 while not self._must_stop():
-                    self._round(pool)
+                    self._round(workers)
         except BrokenPromise as error:
             if error.code != "WorkersDie":
                 raise
             self._say(error.code, False)
             self._pause(PAUSE_SECONDS)
 
-    def _round(self, pool: Pool) -> None:
+    def _round(self, workers: Workforce) -> None:
         self._beat()
-        was_busy = pool.is_busy
+        was_busy = workers.is_busy
         try:
             self._look_if_due()
-            pool.warm_up()
-            pool.tick(BUSY_SECONDS)
+            workers.warm_up()
+            self._give_out(workers)
             self._say("DatabaseDown", True)
         except database.AWAY:
             database.reconnect()
             self._say("DatabaseDown", False)
             self._look_at = 0.0
             self._pause(1)
-        if not (was_busy or pool.is_busy):
+        if not (was_busy or workers.is_busy):
             self._woken.wait(min(IDLE_SECONDS, max(0.0, self._look_at - time.monotonic())))
+
+    def _give_out(self, workers: Workforce) -> None:
+        """Without a broker, batches are found all the same, and wait."""
+        try:
+            workers.tick(BUSY_SECONDS)
+            self._say("BrokerDown", True)
+        except ServiceDown as error:
+            self._say(error.code, False)
 
     def _pause(self, seconds: float) -> None:
         ends_at = time.monotonic() + seconds

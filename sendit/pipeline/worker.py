@@ -31,7 +31,7 @@ def work(pool: socket.socket) -> None:
     reporter = Reporter(pool)
     _speak_through(reporter)
     reporter.tell("ready", os.getpid())
-    _warm_up()
+    warm_up()
     with pool.makefile("r") as orders:
         for order in orders:
             _follow(reporter, *order.split())
@@ -39,7 +39,7 @@ def work(pool: socket.socket) -> None:
                 break
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """Load what a first batch would wait for, before its lease begins; what is wrong is said by that batch."""
     for load in (wiring.recipe, wiring.identity_service):
         with suppress(SenditError, OSError):

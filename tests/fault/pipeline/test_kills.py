@@ -17,12 +17,13 @@ from sendit.adapters.store_folder import FolderStore
 from sendit.adapters.warehouse_parquet import ParquetWarehouse
 from sendit.pipeline import leases, models, runner
 from sendit.pipeline.archive import ArchiveWriter
+from sendit.pipeline.database import disconnect
 from sendit.pipeline.leases import Job
 from sendit.pipeline.models import Batch
 from sendit.pipeline.stages import deidentifying, delivering, processing
 from tests.aftermath import descendants_of, everything_is_right, kill, leftovers
 from tests.processes import FORK
-from tests.site import Site, disconnect
+from tests.site import Site
 
 BEFORE, AFTER = "before", "after"
 

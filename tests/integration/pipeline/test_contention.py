@@ -8,11 +8,12 @@ from collections import Counter
 import pytest
 
 from sendit.pipeline import leases
+from sendit.pipeline.database import disconnect
 from sendit.pipeline.leases import Job
 from sendit.pipeline.models import Batch, Event
 from sendit.pipeline.states import State
 from tests.processes import at_once
-from tests.site import Site, disconnect
+from tests.site import Site
 
 pytestmark = pytest.mark.on_postgres
 

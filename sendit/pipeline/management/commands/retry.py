@@ -9,9 +9,11 @@ from typing import Any
 
 from sendit.errors import CODES
 from sendit.pipeline.intake import retry
+from sendit.pipeline.leases import Job
 from sendit.pipeline.management.shell import NEEDS_A_LOOK, DatabaseCommand, WrongUse, counted, named
 from sendit.pipeline.models import Batch
 from sendit.pipeline.states import State
+from sendit.pipeline.workforce import wake
 
 
 class Command(DatabaseCommand):
@@ -35,6 +37,7 @@ class Command(DatabaseCommand):
         for batch in named(ids):
             refused += not self._retry(batch)
         queued = sum(self._retry(batch) for batch in _stopped(code) if all_errors or code)
+        wake(Job.PROCESS)
         if all_errors or code:
             self.stdout.write(f"{counted(queued, 'batch', 'batches')} queued again.")
         if refused:

@@ -10,12 +10,14 @@ from django.utils import timezone
 
 from sendit.pipeline import intake, wiring
 from sendit.pipeline.interrupts import Interrupts
+from sendit.pipeline.leases import Job
 from sendit.pipeline.management.closing import exit_code, summary
 from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
 from sendit.pipeline.models import Batch
 from sendit.pipeline.pool import Pool
 from sendit.pipeline.progress import Tally, shown
 from sendit.pipeline.states import State
+from sendit.pipeline.workforce import is_embedded, wake
 
 
 def number_or_all(text: str) -> int | None:
@@ -52,6 +54,15 @@ class Command(DatabaseCommand):
         limit = number_or_all(str(options["number"]))
         wiring.recipe()
         self._add(limit, options["subfolder"])
+        if is_embedded():
+            self._work(limit)
+        else:
+            wake(Job.PROCESS)
+            self.stdout.write(
+                f"{counted(self._waiting(None), 'batch', 'batches')} in QUEUE; Celery's workers take them."
+            )
+
+    def _work(self, limit: int | None) -> None:
         to_do = self._waiting(limit)
         tally = Tally()
         pool = Pool(min(settings.WORKERS, max(to_do, 1)), limit=limit, on_progress=tally.did)

@@ -13,7 +13,8 @@ from typing import Any
 
 from django.conf import settings
 
-from sendit.pipeline import reports
+from sendit.errors import ServiceDown
+from sendit.pipeline import reports, workforce
 from sendit.pipeline.daemon import Holder
 from sendit.pipeline.folders import is_finished
 from sendit.pipeline.intake import Contender, places, unknown
@@ -59,6 +60,14 @@ class Watcher:
         return self.pid is not None and self.silent_seconds > SILENT_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Whether it answers, and how many messages wait in it, by queue."""
+
+    answers: bool
+    messages: dict[str, int]
+
+
 class Command(DatabaseCommand):
     """Show in one glance what waits, what is done, what was withheld and why."""
 
@@ -69,13 +78,13 @@ class Command(DatabaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print it; exit code 1 when a batch is in ERROR, or the watcher died or hangs, or a data folder is missing."""
-        overview, watcher, folders = reports.overview(), watcher_now(), folders_now()
+        """Print it; exit code 1 when a batch is in ERROR, the watcher died or hangs, or broker or folder is missing."""
+        overview, watcher, broker, folders = reports.overview(), watcher_now(), broker_now(), folders_now()
         if options["json"]:
-            self.stdout.write(json.dumps(as_object(overview, watcher, folders), default=str, indent=1))
+            self.stdout.write(json.dumps(as_object(overview, watcher, broker, folders), default=str, indent=1))
         else:
-            self.lines(as_text(overview, watcher, folders))
-        if overview.needs_a_look or watcher.hangs or watcher.died or folders.missing:
+            self.lines(as_text(overview, watcher, broker, folders))
+        if overview.needs_a_look or watcher.hangs or watcher.died or folders.missing or (broker and not broker.answers):
             sys.exit(NEEDS_A_LOOK)
 
 
@@ -86,6 +95,15 @@ def watcher_now() -> Watcher:
         case Holder(pid, silent_seconds):
             return Watcher(pid, silent_seconds)
     return Watcher(None, died=pid_file.left_behind() is not None)
+
+
+def broker_now() -> Broker | None:
+    """None where none is used."""
+    try:
+        messages = workforce.messages()
+    except ServiceDown:
+        return Broker(False, {})
+    return None if messages is None else Broker(True, messages)
 
 
 def folders_now() -> Folders:
@@ -112,11 +130,11 @@ def folders_now() -> Folders:
 # ---------------------------------------------------------------------------------------------- for a person
 
 
-def as_text(overview: Overview, watcher: Watcher, folders: Folders) -> Iterator[str]:
-    """Batches, then speed, watcher, delivery and folders, then what was withheld and why."""
+def as_text(overview: Overview, watcher: Watcher, broker: Broker | None, folders: Folders) -> Iterator[str]:
+    """Batches, then speed, watcher, broker, delivery and folders, then what was withheld and why."""
     yield from table([(state, count, _beside(overview, state)) for state, count in overview.states.items()])
     yield ""
-    yield from table(list(_facts(overview, watcher, folders)))
+    yield from table(list(_facts(overview, watcher, broker, folders)))
     scope = "" if overview.is_whole_history else f" (the newest {reports.RECENT_FILES:,} files)"
     if overview.withheld:
         yield from ("", f"Withheld by rule{scope}:")
@@ -139,7 +157,7 @@ def _beside(overview: Overview, state: State) -> str:
     return ", ".join(notes)
 
 
-def _facts(overview: Overview, watcher: Watcher, folders: Folders) -> Iterator[tuple[str, str]]:
+def _facts(overview: Overview, watcher: Watcher, broker: Broker | None, folders: Folders) -> Iterator[tuple[str, str]]:
     if overview.with_errors:
         yield "has_error", f"{counted(overview.with_errors, 'batch', 'batches')}: `sendit batch_logs --errors`"
     for code, number in sorted(overview.postponed.items()):
@@ -149,6 +167,8 @@ def _facts(overview: Overview, watcher: Watcher, folders: Folders) -> Iterator[t
     yield "last hour", _speed(overview.last_hour)
     yield "latest", _speed(overview.latest)
     yield "watcher", _watcher(watcher)
+    if broker:
+        yield "broker", _broker(broker)
     yield "delivery", "on" if settings.SEND_TO_GOOGLE else "off: batches rest at DONEPROCESSING"
     yield "folders", _folders(folders)
 
@@ -168,6 +188,12 @@ def _watcher(watcher: Watcher) -> str:
     if watcher.hangs:
         return f"hangs (pid {watcher.pid}): silent for {duration(watcher.silent_seconds)}"
     return f"runs (pid {watcher.pid})"
+
+
+def _broker(broker: Broker) -> str:
+    if not broker.answers:
+        return Reason("BrokerDown", 0, 0).sentences
+    return "answers; messages: " + ", ".join(f"{queue} {number:,}" for queue, number in broker.messages.items())
 
 
 def _folders(folders: Folders) -> str:
@@ -193,7 +219,7 @@ def _why(reason: Reason) -> tuple[str, str, str, str]:
 # ---------------------------------------------------------------------------------------------- for a program
 
 
-def as_object(overview: Overview, watcher: Watcher, folders: Folders) -> dict[str, Any]:
+def as_object(overview: Overview, watcher: Watcher, broker: Broker | None, folders: Folders) -> dict[str, Any]:
     """The same; times in seconds, sizes in bytes."""
     return {
         "at": overview.at.isoformat(),
@@ -211,6 +237,7 @@ def as_object(overview: Overview, watcher: Watcher, folders: Folders) -> dict[st
         },
         "is_whole_history": overview.is_whole_history,
         "watcher": {"runs": watcher.pid is not None, "hangs": watcher.hangs, **dataclasses.asdict(watcher)},
+        "broker": dataclasses.asdict(broker) if broker else None,
         "delivery": settings.SEND_TO_GOOGLE,
         "folders": dataclasses.asdict(folders),
     }

@@ -8,12 +8,14 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from sendit.pipeline.interrupts import Interrupts
+from sendit.pipeline.leases import Job
 from sendit.pipeline.management.closing import exit_code, summary
 from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
 from sendit.pipeline.models import Batch
 from sendit.pipeline.progress import Tally, shown
 from sendit.pipeline.states import State
 from sendit.pipeline.uploads import Uploads
+from sendit.pipeline.workforce import is_embedded, wake
 
 
 class Command(DatabaseCommand):
@@ -38,7 +40,13 @@ class Command(DatabaseCommand):
             self.stdout.write(
                 f"SENDIT_SEND_TO_GOOGLE is off: {counted(to_do, 'batch', 'batches')} rest at DONEPROCESSING."
             )
-            return
+        elif is_embedded():
+            self._deliver(to_do, workers)
+        else:
+            wake(Job.DELIVER)
+            self.stdout.write(f"{counted(to_do, 'batch', 'batches')} in DONEPROCESSING; Celery's workers deliver them.")
+
+    def _deliver(self, to_do: int, workers: int) -> None:
         tally = Tally()
         with Interrupts() as interrupts:
             uploads = Uploads(tally, interrupts.must_stop)

@@ -1,0 +1,80 @@
+"""The Celery app, where `celery -A sendit worker` and `celery -A sendit beat` look for it.
+
+A message is a batch's primary key, and its loss, doubling or delay changes nothing: the database says what is to be
+done (`pipeline.leases`). So there are no results, retries or time limits here. Embedded, nobody imports this.
+"""
+
+from __future__ import annotations
+
+import os
+
+import django
+from celery import Celery
+from django.apps import apps
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sendit.settings")
+if not apps.ready:
+    django.setup()
+
+DISPATCH_SECONDS = 1.0
+"""How often beat has the database asked for batches that have no message under way."""
+
+UNREAD_SECONDS = 60
+"""A dispatch that nobody has read by then is dropped: by then there are newer ones."""
+
+REDELIVERY_SECONDS = max(600, 10 * settings.LEASE_SECONDS)
+"""When the broker gives a message again whose worker has not ended it. A batch that is worked on for longer is then
+offered again, and refused, for its lease is held; a dead worker's lease has lapsed long before."""
+
+app = Celery("sendit", fixups=set(), broker=settings.BROKER, set_as_current=True)  # Django is looked after in `tasks`
+app.conf.update(
+    imports=["sendit.pipeline.tasks"],
+    # what a message is
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    # where it goes
+    task_default_queue="process",
+    task_create_missing_queues=False,
+    task_queues={"process": {"exchange": "process"}, "deliver": {"exchange": "deliver"}},
+    task_routes={"sendit.process": "process", "sendit.deliver": "deliver"},
+    # when it ends
+    task_acks_late=True,
+    task_acks_on_failure_or_timeout=True,
+    task_reject_on_worker_lost=False,
+    worker_prefetch_multiplier=1,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    # a broker that goes and comes
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_connection_timeout=4,
+    task_publish_retry=False,
+    broker_transport_options={
+        "visibility_timeout": REDELIVERY_SECONDS,
+        "unacked_restore_interval": 1,
+        "unacked_restore_throttle": 1,
+        "socket_connect_timeout": 4,
+        "socket_timeout": 15,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    },
+    # beat asks, for each queue in that queue
+    beat_schedule={
+        f"dispatch-{queue}": {
+            "task": "sendit.dispatch",
+            "schedule": DISPATCH_SECONDS,
+            "args": (queue,),
+            "options": {"queue": queue, "expires": UNREAD_SECONDS},
+        }
+        for queue in ("process", "deliver")
+    },
+    beat_schedule_filename=str(settings.VAR / "beat"),
+    # its messages and ours
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    worker_send_task_events=False,
+    worker_proc_alive_timeout=60,
+    timezone="UTC",
+)
