@@ -2,7 +2,7 @@
 
 How many wait in the broker is bounded, whatever waits in the database, so a broker is never full of our own messages.
 That a message is under way is remembered in the broker too, so both are lost together, and the batch is sent again at
-once; of a message that a dead worker took along, the mark lapses.
+once; of a message that a dead worker took along the mark lapses, as a lease does.
 """
 
 from __future__ import annotations
@@ -21,9 +21,6 @@ from sendit.pipeline.leases import Job, claimable
 
 AHEAD = 200
 """So many messages wait in the broker for each job, at most; workers on several hosts read a few tens a second."""
-
-MARK_SECONDS = 60
-"""A message that no worker has begun by then may be lost: the batch is sent once more."""
 
 QUEUES = {Job.PROCESS: "process", Job.DELIVER: "deliver"}
 
@@ -86,7 +83,7 @@ def _mark(client: redis.Redis, job: Job, batches: list[int]) -> list[int]:
     """Of the batches those that had no mark; they have one now, and no other process gets them too."""
     with client.pipeline(transaction=False) as pipeline:
         for batch in batches:
-            pipeline.set(_mark_of(job, batch), 1, nx=True, ex=MARK_SECONDS)
+            pipeline.set(_mark_of(job, batch), 1, nx=True, ex=settings.LEASE_SECONDS)
         return [batch for batch, is_new in zip(batches, pipeline.execute(), strict=True) if is_new]
 
 

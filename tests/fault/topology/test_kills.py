@@ -69,7 +69,8 @@ class Topology:
                 postgres.end()
 
 
-KINDS = ("a worker's process", "broker", "watcher", "database", "worker", "everything")
+KINDS = ("a worker's process", "broker", "watcher", "database", "everything")
+LONG = (*KINDS, "worker") * 3
 
 
 def done() -> int:
@@ -90,13 +91,13 @@ def test_whatever_is_killed_and_whenever_nothing_is_lost_or_done_twice(
         site.study(number, images=1)
     topology = Topology(site, cluster, valkey, postgres)
     ends_at = time.monotonic() + PATIENCE_SECONDS
-    for round_ in range(len(KINDS) * (1 if batches < 100 else 3)):
-        wanted = min(batches - 1, (round_ + 1) * batches // (len(KINDS) * 2))
-        while done() < wanted and time.monotonic() < ends_at:
+    kinds = KINDS if batches < 100 else LONG
+    for round_, kind in enumerate(kinds, 1):
+        while done() < batches * round_ // (len(kinds) + 2) and time.monotonic() < ends_at:
             time.sleep(0.1)
             topology.keep_alive()
         time.sleep(chance.uniform(0, 0.3))
-        topology.kill(KINDS[round_ % len(KINDS)], chance)
+        topology.kill(kind, chance)
         time.sleep(chance.uniform(0, 0.5))
         topology.keep_alive()
     while done() < batches and time.monotonic() < ends_at:
