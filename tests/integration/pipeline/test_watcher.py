@@ -12,7 +12,7 @@ import watchfiles
 from django.db import OperationalError
 
 from sendit.errors import BrokenPromise, DataFault
-from sendit.pipeline import folder_events, watcher
+from sendit.pipeline import folder_events, watcher, workforce
 from sendit.pipeline.models import Batch
 from sendit.pipeline.watcher import Watcher
 from tests.phantoms import make_study
@@ -49,7 +49,7 @@ class Pool:
 
 @pytest.fixture(autouse=True)
 def pools(monkeypatch: pytest.MonkeyPatch) -> list[Pool]:
-    monkeypatch.setattr(watcher, "Pool", Pool)
+    monkeypatch.setattr(workforce, "Pool", Pool)
     monkeypatch.setattr(Pool, "made", [])
     return Pool.made
 
@@ -132,6 +132,16 @@ def test_a_database_that_is_away_for_a_while_costs_nothing(
     monkeypatch.setattr(watcher, "admit", failing)
     watch_until(lambda: Batch.objects.count() == 1 and "watcher.sees DatabaseDown" in log())
     assert log().count("watcher.blind DatabaseDown") == 1
+
+
+def test_a_broker_that_is_away_is_said_once_and_folders_are_found_all_the_same(
+    site: Site, log: Callable[[], list[str]]
+) -> None:
+    site.set(RUNNER="celery", BROKER="redis://127.0.0.1:1/0")
+    site.study(1)
+    watch_until(lambda: Batch.objects.count() == 1 and "watcher.blind BrokerDown" in log())
+    assert log().count("watcher.blind BrokerDown") == 1
+    assert Batch.objects.get().state == "QUEUE"
 
 
 def test_a_pool_whose_workers_only_die_rests_and_another_tries(
