@@ -72,6 +72,8 @@ def _rules(report: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     yield "standard", profile["standard"] if profile else "none: the recipe follows no profile"
     for method in profile["methods"] if profile else ():
         yield f"{method['value']} {method['scheme']}", method["meaning"]
+    for line in profile["exceptions"] if profile else ():
+        yield f"not claimed as {profile['name']}, for the recipe has the line", line
 
 
 def _proof(proof: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:

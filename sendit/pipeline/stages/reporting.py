@@ -15,7 +15,7 @@ from typing import Any
 
 import sendit
 from sendit.deid.identifiers import Identifier
-from sendit.deid.profile import BASIC, METHODS, Profile
+from sendit.deid.profile import BASIC, METHODS
 from sendit.deid.recipe import Recipe
 from sendit.durable import disk
 from sendit.pipeline.ledger import Ledger
@@ -54,7 +54,7 @@ def make_report(made: Made, recipe: Recipe, identifiers: Iterable[Identifier], l
         "filtered": [{"rule": rule, "count": count} for rule, count in sorted(ledger.rules().items())],
         "errors": ledger.errors(),
         "recipe": {"name": os.path.basename(recipe.name), "sha256": recipe.sha256},
-        "profile": _profile(recipe.profile),
+        "profile": _profile(recipe),
         "actions": dict(sorted(actions.items())),
         "attributes": [asdict(done) for done in attributes],
         "verification": {
@@ -66,13 +66,18 @@ def make_report(made: Made, recipe: Recipe, identifiers: Iterable[Identifier], l
     }
 
 
-def _profile(profile: Profile | None) -> dict[str, Any] | None:
-    """The profile and its options as (0012,0064) names them; None where the recipe has none."""
+def _profile(recipe: Recipe) -> dict[str, Any] | None:
+    """The profile and its options as (0012,0064) names them; None where the recipe has none.
+
+    Where lines of the recipe depart from it, it is not claimed: (0012,0064) names no method then.
+    """
+    profile = recipe.profile
     if profile is None:
         return None
-    names = (BASIC, *profile.options)
+    names = () if recipe.exceptions else (BASIC, *profile.options)
     return {
         "standard": "DICOM PS3.15 Annex E",
         "name": str(profile),
         "methods": [{"option": name, **asdict(METHODS[name])} for name in names],
+        "exceptions": [str(rule) for rule in recipe.exceptions],
     }

@@ -47,6 +47,15 @@ def test_it_says_what_the_batch_is_and_by_which_rules(site: Site) -> None:
     assert report["software"] == f"sendit {sendit.__version__}"
 
 
+def test_a_profile_from_which_the_recipe_departs_is_not_claimed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring.settings, "STUDY_DEID", "research,descriptions")
+    site.study(1, images=1)
+    batch = delivered(site)
+    profile = report_of(batch)["profile"]
+    assert (profile["methods"], profile["exceptions"][0]) == ([], "KEEP StudyDescription")
+    assert "KEEP StudyDescription" in beside(batch, reporting.PAGE).read_text()
+
+
 def test_it_counts_what_was_done_to_which_attribute(site: Site) -> None:
     site.study(1, images=3)
     report = report_of(delivered(site))
