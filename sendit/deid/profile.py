@@ -15,6 +15,7 @@ from sendit.deid.selectors import hint
 BASIC = "Basic Profile"
 FULL_DATES = "Retain Longitudinal Temporal Information with Full Dates"
 MODIFIED_DATES = "Retain Longitudinal Temporal Information with Modified Dates"
+DATES = (FULL_DATES, MODIFIED_DATES)
 SAFE_PRIVATE = "Retain Safe Private"
 RETAIN_UIDS = "Retain UIDs"
 PATIENT_CHARACTERISTICS = "Retain Patient Characteristics"
@@ -89,7 +90,7 @@ class Profile:
     @property
     def dates(self) -> str | None:
         """The Option that says what becomes of dates and times, if one is chosen."""
-        return next((option for option in (FULL_DATES, MODIFIED_DATES) if self.has(option)), None)
+        return next((option for option in self.options if option in DATES), None)
 
     def rulings(self) -> Iterator[Ruling]:
         """A ruling for each row of the table."""
@@ -101,14 +102,13 @@ class Profile:
         Of several Options that have one, an Option for dates goes before all, so that all dates of a patient are dealt
         with alike; then one that retains goes before one that cleans.
         """
-        codes = {option: row.codes[option] for option in self.options if option in row.codes}
-        if self.dates in codes:
-            return Ruling(row, codes[self.dates], self.dates)
-        for wanted in ("K", "C"):
-            for option, code in codes.items():
-                if code == wanted:
-                    return Ruling(row, code, option)
-        return Ruling(row, row.basic, BASIC)
+        codes = [(row.codes[option], option) for option in self.options if option in row.codes] if row.codes else []
+        if not codes:
+            return Ruling(row, row.basic, BASIC)
+        for code, option in codes:
+            if option in DATES:
+                return Ruling(row, code, option)
+        return Ruling(row, *max(codes, key=lambda pair: pair[0]))  # K goes before C, and of either the first
 
 
 def parse_profile(text: str) -> Profile:

@@ -138,7 +138,8 @@ def _attribute(ruling: Ruling, profile: Profile) -> Iterator[Line]:
     lists it leaves an image that contradicts itself, and pseudonyms of UIDs say nothing.
     """
     tag = ruling.row.number
-    keyword, vr = DicomDictionary[tag][4], known_vr(tag)
+    written_vr, _, _, _, keyword = DicomDictionary[tag]
+    vr = written_vr.partition(" or ")[0]
     if tag in PSEUDONYMS:
         yield Line(Action.REPLACE, keyword, PSEUDONYMS[tag])
         yield Line(Action.ADD, keyword, PSEUDONYMS[tag])
