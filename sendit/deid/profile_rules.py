@@ -50,6 +50,15 @@ CODE_SEQUENCES = frozenset({0x00080082, 0x00401101})
 TREES = frozenset({0x00340001, 0x00700001, 0x0040A730})
 """Flow Identifier, Graphic Annotation and Content Sequence: nothing of them would be left but dummies, so they go."""
 
+STRUCTURE = (
+    "AnchorPointAnnotationUnits", "AnchorPointVisibility", "BoundingBoxAnnotationUnits",
+    "BoundingBoxTextHorizontalJustification", "CodingSchemeVersion", "ContextGroupExtensionFlag", "ContextIdentifier",
+    "ContinuityOfContent", "GraphicAnnotationUnits", "GraphicFilled", "GraphicType", "MappingResource",
+    "MappingResourceName", "PixelOriginInterpretation", "RelationshipType", "TemplateIdentifier", "TemporalRangeType",
+    "UniversalEntityIDType", "ValueType",
+)  # fmt: skip
+"""Terms of the Standard that say how codes, content and graphics are to be read; cleaning a sequence leaves them."""
+
 TEXTS = ("AE", "CS", "LO", "LT", "SH", "SQ", "ST", "UC", "UT")
 """VRs that can be cleaned; of others the code C comes to the Basic Profile's."""
 
@@ -108,6 +117,11 @@ def _clauses(profile: Profile) -> Iterator[Clause]:
             yield Clause(f"{ruling.row.written_tag} {ruling.row.name}", str(ruling), tuple(_attribute(ruling, profile)))
     for about, lines in _required(profile):
         yield Clause(about, "beyond the table", tuple(lines))
+    yield Clause(
+        "how codes, content and graphics are to be read",
+        "beyond the table",
+        tuple(Line(Action.KEEP, keyword) for keyword in STRUCTURE),
+    )
 
 
 def speaks_of(row: Row) -> bool:
