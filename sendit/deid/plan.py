@@ -511,21 +511,21 @@ class FunctionField:
     outermost sequence inwards, joined by "__") and `uid` (the tags likewise)."""
 
     def __init__(self, level: Level, tag: int, vr: str, raw: bytes) -> None:
-        self._level, self._tag, self._vr, self._raw = level, tag, vr, raw
+        self._level, self.tag, self._vr, self._raw = level, tag, vr, raw
 
     @property
     def name(self) -> str:
-        return "__".join(keyword_for_tag(tag) for tag in (*self._level.path, self._tag))
+        return "__".join(keyword_for_tag(tag) for tag in (*self._level.path, self.tag))
 
     @property
     def uid(self) -> str:
-        return "__".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in (*self._level.path, self._tag))
+        return "__".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in (*self._level.path, self.tag))
 
     @property
     def element(self) -> DataElement:
         """The element as pydicom has it."""
         found = values.read_values(self._raw, self._vr, self._level.encoding.order, self._level.encodings)
-        return DataElement(self._tag, self._vr, found[0] if len(found) == 1 else list(found) or None)
+        return DataElement(self.tag, self._vr, found[0] if len(found) == 1 else list(found) or None)
 
 
 # ---------------------------------------------------------------------------------------------- the plan
@@ -613,7 +613,8 @@ class Plan:
             with quiet():
                 return function(dicom=dataset, value=f"func:{value.text}", field=field, item=self.variables)
         except UNREADABLE as error:
-            raise Misconfigured("FunctionFailed", subject=f"{value.text}: {type(error).__name__}") from None
+            subject = f"{value.text}: {type(error).__name__}"
+            raise DataFault("FunctionFailed", tag=field.tag, subject=subject) from None
 
 
 def _any_of(terms: frozenset[str]) -> re.Pattern[str]:

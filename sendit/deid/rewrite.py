@@ -448,14 +448,20 @@ class Rewriter:
                 raise
             del self.done[done:]
             ordered, after = items_in_order(buf, begin, limit, encoding, delimited=size == UNDEFINED)
-            items, _ = self._items(level, deed.tag, encoding, ordered, 0, len(ordered), size == UNDEFINED, depth)
-            if items is None:
-                items = ordered[: -8 if size == UNDEFINED else None]
+            items = self._ordered_items(level, deed.tag, encoding, ordered, size == UNDEFINED)
         if items is None:
             return None, after
         if size != UNDEFINED:
             return level.encoding.write(deed.tag, "SQ" if deed.vr == "SQ" else "UN", items), after
         return buf[pos:begin] + items + _delimiter(SEQUENCE_END, encoding), after
+
+    def _ordered_items(self, level: Level, tag: int, encoding: Encoding, ordered: bytes, delimited: bool) -> bytes:
+        """The items of an outermost sequence that was put in order; what is read otherwise now cannot be understood."""
+        try:
+            items, _ = self._items(level, tag, encoding, ordered, 0, len(ordered), delimited, 0)
+        except ItemDisorder:
+            raise DataFault("BadSequence", tag=tag) from None
+        return ordered[: -8 if delimited else None] if items is None else items
 
     def _items(
         self, level: Level, tag: int, encoding: Encoding, buf: bytes, pos: int, end: int, delimited: bool, depth: int

@@ -145,6 +145,14 @@ def test_rules_hold_in_what_was_out_of_order(syntax: Syntax) -> None:
     assert after == charset + added + syntax.sequence(IMAGES, expected) + replaced
 
 
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=BY_NAME)
+def test_a_tag_above_the_delimiter_of_its_item_is_in_no_order(syntax: Syntax) -> None:
+    """A mutant found it: the delimiter (FFFE,E00D) is not above an element of group FFFF, in whatever order."""
+    item = syntax.element(0xFFFF0010, "LO", b"x ")
+    with refused("BadSequence"):
+        dataset_of(part10(syntax.sequence(IMAGES, [item], items_delimited=True), syntax))
+
+
 def test_disorder_at_every_depth_takes_no_longer_than_order() -> None:
     nested = EXPLICIT.element(MODALITY, "CS", b"CT")
     for _ in range(60):
