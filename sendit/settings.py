@@ -6,6 +6,7 @@ Every row of `SETTINGS` is a Django setting `X` and an environment variable `SEN
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -41,6 +42,12 @@ def _one_of(*words: str) -> Callable[[str], str]:
 
 def _folders(text: str) -> tuple[str, ...]:
     return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
+
+
+def _dsn(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^@/\s]+@[^@/\s]+(/\S*)?/\d+", text):
+        raise ValueError(text)
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,7 @@ SETTINGS: dict[str, Setting] = {
     "IDENTIFIERS": Setting(
         "keep", _one_of("keep", "purge"), "keep or purge", "What clean_up does with a DONE batch's identifiers."
     ),
+    "SENTRY_DSN": Setting("", _dsn, "https://key@host/number", "Where alarms go; empty is nowhere.", is_secret=True),
     "LOG_FORMAT": Setting("text", _one_of("text", "json"), "text or json", "The form of log lines."),
 }
 
@@ -230,6 +238,7 @@ GOOGLE_PROJECT_NAME: str
 ORIGINALS: str
 IDENTIFIERS: str
 LOG_FORMAT: str
+SENTRY_DSN: str
 
 VAR = Path(globals()["VAR"]).absolute()
 DATA_BASE = Path(globals()["DATA_BASE"]).absolute()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class PipelineConfig(AppConfig):
@@ -12,5 +13,8 @@ class PipelineConfig(AppConfig):
     label = "pipeline"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from sendit.pipeline import checks  # noqa: F401
+        """Register the system checks, and send alarms where the settings say."""
+        from sendit.pipeline import alarms, checks  # noqa: F401
+
+        if settings.SENTRY_DSN:
+            alarms.send_to(settings.SENTRY_DSN)

@@ -21,10 +21,19 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "batch.folder_changed": ("state", "changes"),
     "batch.folder_gone": ("state",),
     "batch.folder_changed_after_delivery": (),
-    "batch.processed": ("images", "filtered", "errors", "bytes", "seconds"),
+    "batch.processed": (
+        "images",
+        "filtered",
+        "errors",
+        "bytes",
+        "seconds",
+        "import_seconds",
+        "identify_seconds",
+        "deidentify_seconds",
+    ),
     "batch.empty": ("filtered", "seconds"),
     "batch.failed": ("state", "code", "subject", "failure", "place"),
-    "batch.delivered": ("images", "bytes", "seconds"),
+    "batch.delivered": ("images", "bytes", "seconds", "deliver_seconds"),
     "batch.retried": ("state",),
     "batch.originals_deleted": ("files", "bytes"),
     "batch.identifiers_purged": (),
@@ -46,6 +55,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "watcher.blind": ("code",),
     "watcher.sees": ("code",),
     "watcher.failed": ("failure", "place"),
+    # the web
+    "web.failed": ("failure", "place"),
 }
 
 Fields = Mapping[str, "int | float | str"]

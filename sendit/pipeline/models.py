@@ -234,3 +234,18 @@ class Event(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Refuse."""
         raise BrokenPromise("HistoryIsAppendOnly")
+
+
+class Totals(models.Model):
+    """What the history amounts to up to an event; one row, which `totals` makes and moves on."""
+
+    through = models.BigIntegerField(default=0)
+    """The last event that is counted in."""
+    counts = models.JSONField(default=list)
+    """A list of [*what, number]."""
+    noted = models.BigIntegerField(default=0)
+    noted_at = models.DateTimeField()
+    """When `noted` was the last event: once that is a while ago, every event up to it has been committed."""
+
+    def __str__(self) -> str:
+        return f"totals through event {self.through}"

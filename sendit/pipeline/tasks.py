@@ -115,7 +115,8 @@ def _speak(**_: Any) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logs.formatter(settings.LOG_FORMAT))
     ours = logging.getLogger("sendit")
-    ours.handlers, ours.propagate = [handler], False
+    ours.addHandler(handler)
+    ours.propagate = False
     ours.setLevel(logging.INFO)
     consumer = logging.getLogger("celery.worker.consumer")
     consumer.handlers, consumer.propagate = [BrokerHandler()], False

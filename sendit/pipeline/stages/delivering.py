@@ -100,7 +100,12 @@ def _finish(work: Work, stored: StoredObject) -> None:
         )
         seconds = (timezone.now() - (batch.started_at or batch.changed_at)).total_seconds()
         events.record(
-            "batch.delivered", batch.pk, images=batch.delivered, bytes=batch.archive_bytes, seconds=round(seconds, 3)
+            "batch.delivered",
+            batch.pk,
+            images=batch.delivered,
+            bytes=batch.archive_bytes,
+            seconds=round(seconds, 3),
+            deliver_seconds=work.seconds("deliver"),
         )
 
 

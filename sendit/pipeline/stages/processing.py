@@ -82,7 +82,7 @@ def _finish(work: Work, study: Study, made: Made, recipe: Recipe, draft: Path) -
             archive_crc32c=made.archive.crc32c,
             archive_made_at=made_at,
         )
-        events.record("batch.processed", work.batch.pk, **_numbers(work))
+        events.record("batch.processed", work.batch.pk, **_numbers(work), **_stages(work))
         publish(draft, work.batch.pk)
 
 
@@ -140,6 +140,14 @@ def _numbers(work: Work) -> dict[str, int | float]:
         "errors": batch.errored,
         "bytes": batch.input_bytes,
         "seconds": round((timezone.now() - started_at).total_seconds(), 3),
+    }
+
+
+def _stages(work: Work) -> dict[str, float]:
+    return {
+        "import_seconds": work.seconds("import"),
+        "identify_seconds": work.seconds("identify"),
+        "deidentify_seconds": work.seconds("de-identify"),
     }
 
 

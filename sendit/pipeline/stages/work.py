@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections import defaultdict
 from functools import cached_property
 
 from sendit.errors import DataFault
@@ -21,9 +23,30 @@ class Work:
 
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
-        self.stage = "import"
+        self._stage, self._since = "import", time.monotonic()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
         self.identified: dict[str, object] = {}
         """What goes into BatchIdentifiers, by field."""
+
+    @property
+    def stage(self) -> str:
+        """What is being done, as an operator calls it."""
+        return self._stage
+
+    @stage.setter
+    def stage(self, stage: str) -> None:
+        self._clock()
+        self._stage = stage
+
+    def seconds(self, stage: str) -> float:
+        """How long a stage has taken."""
+        self._clock()
+        return round(self._seconds[stage], 3)
+
+    def _clock(self) -> None:
+        now = time.monotonic()
+        self._seconds[self._stage] += now - self._since
+        self._since = now
 
     @property
     def batch(self) -> Batch:

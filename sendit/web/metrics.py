@@ -1,0 +1,143 @@
+"""`GET /metrics` for Prometheus: everything from the database, so it is the same whichever process is asked.
+
+Labels are sendit's own words: states, stages, codes, the names of rules. No identifier, no path, no batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+import sendit
+from sendit.errors import ServiceDown
+from sendit.pipeline import database, reports, workforce
+from sendit.pipeline.daemon import Holder
+from sendit.pipeline.management.shell import watcher_pid_file
+from sendit.pipeline.reports import Overview
+from sendit.pipeline.totals import BUCKETS, Counts, totals
+
+STAGES = ("import", "identify", "deidentify", "deliver")
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The text of all metrics; 503 while the database is away, so that Prometheus says `up 0`."""
+    registry = CollectorRegistry(auto_describe=False)
+    try:
+        families = list(_families())
+    except database.AWAY:
+        database.reconnect()
+        return HttpResponse("DatabaseDown\n", status=503, content_type="text/plain")
+    registry.register(_Made(families))
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class _Made:
+    """A collector of what is made already."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        """All of it."""
+        return self._families
+
+
+def _families() -> Iterator[Metric]:
+    overview = reports.overview()
+    yield _gauge("info", "The version that answers.", "version", {sendit.__version__: 1})
+    yield from _now(overview)
+    yield from _of_newest_files(overview)
+    yield from _servers()
+    yield from _since_the_beginning(totals())
+
+
+# ------------------------------------------------------------------------------------------ as it stands
+
+
+def _now(overview: Overview) -> Iterator[Metric]:
+    states = {str(state): count for state, count in overview.states.items()}
+    yield _gauge("batches", "Batches by state; those in QUEUE and DONEPROCESSING wait.", "state", states)
+    oldest = {str(one.state): one.seconds for one in overview.oldest}
+    yield _gauge("oldest_seconds", "How long the oldest batch has stood in a state.", "state", oldest)
+    yield _gauge("postponed_batches", "Batches that wait for a service or for space.", "code", overview.postponed)
+    yield _gauge("lapsed_leases", "Batches of dead workers that nobody has taken over yet.", "", {"": overview.lapsed})
+    yield _gauge("batches_with_errors", "Batches with has_error.", "", {"": overview.with_errors})
+
+
+def _of_newest_files(overview: Overview) -> Iterator[Metric]:
+    """Of the newest files, so these may go down."""
+    yield _gauge(
+        "files_filtered",
+        "Files by the rule that filtered them, of the newest 200,000.",
+        "rule",
+        dict(overview.withheld),
+    )
+    errors = {reason.code: reason.files for reason in overview.reasons if reason.files}
+    yield _gauge("files_errored", "Files by the code of their error, of the newest 200,000.", "code", errors)
+
+
+def _servers() -> Iterator[Metric]:
+    holder = watcher_pid_file().holder()
+    silent = {"": holder.silent_seconds} if isinstance(holder, Holder) else {}
+    yield _gauge("watcher_up", "Whether the watcher runs that shares this VAR.", "", {"": int(holder is not None)})
+    yield _gauge("watcher_silent_seconds", "Since the watcher last said that it lives.", "", silent)
+    if workforce.is_embedded():
+        return
+    try:
+        messages, up = workforce.messages() or {}, 1
+    except ServiceDown:
+        messages, up = {}, 0
+    yield _gauge("broker_up", "Whether the broker answers.", "", {"": up})
+    yield _gauge("broker_messages", "Messages that wait in the broker.", "queue", messages)
+
+
+def _gauge(name: str, about: str, label: str, values: Mapping[str, float]) -> Metric:
+    """By one label, or without."""
+    family = GaugeMetricFamily(f"sendit_{name}", about, labels=[label] if label else [])
+    for word, value in values.items():
+        family.add_metric([word] if label else [], value)
+    return family
+
+
+# ------------------------------------------------------------------------------------------ counters
+
+COUNTERS: tuple[tuple[str, str, str, str | None], ...] = (
+    ("batches_found", "Folders that became batches.", "batch.found", None),
+    ("batches_processed", "Archives made.", "batch.processed", None),
+    ("batches_empty", "Batches of which every file was filtered.", "batch.empty", None),
+    ("batches_delivered", "Archives stored, with their rows.", "batch.delivered", None),
+    ("batches_failed", "Batches that became an ERROR.", "failed", "code"),
+    ("batches_released", "Batches put back into their queue.", "released", "reason"),
+    ("lease_expiries", "Batches taken over from a dead worker.", "lease_expiries", "state"),
+    ("images", "Files of processed batches.", "images", "outcome"),
+    ("input_bytes", "Bytes of processed study folders.", "input_bytes", None),
+    ("delivered_images", "Images in delivered archives.", "delivered_images", None),
+    ("delivered_bytes", "Bytes of delivered archives.", "delivered_bytes", None),
+)
+"""Name, meaning, the word of `totals`, and the label of its second word."""
+
+
+def _since_the_beginning(counted: Counts) -> Iterator[Metric]:
+    for name, about, what, label in COUNTERS:
+        family = CounterMetricFamily(f"sendit_{name}", about, labels=[label] if label else [])
+        for words in sorted(words for words in counted if words[0] == what):
+            family.add_metric(list(words[1:]), counted[words])
+        if not label and not counted[(what,)]:
+            family.add_metric([], 0)
+        yield family
+    yield _durations(counted)
+
+
+def _durations(counted: Counts) -> Metric:
+    family = HistogramMetricFamily("sendit_stage_seconds", "How long a stage of a batch took.", labels=["stage"])
+    for stage in STAGES:
+        so_far, buckets = 0.0, []
+        for bound in (*map(str, BUCKETS), "+Inf"):
+            so_far += counted[("bucket", stage, bound)]
+            buckets.append((bound, so_far))
+        family.add_metric([stage], buckets, counted[("seconds", stage)])
+    return family

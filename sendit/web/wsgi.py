@@ -1,0 +1,15 @@
+"""What a WSGI server serves: `gunicorn sendit.web.wsgi`."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "sendit.web.settings"
+application = get_wsgi_application()
+
+from sendit.pipeline import logs  # noqa: E402 - after Django is set up
+from sendit.web import urls  # noqa: E402, F401 - not by the first request
+
+logs.silence_libraries()
