@@ -53,7 +53,7 @@ def errors(path: Path) -> set[str]:
     """What dciodvfy calls an error."""
     done = subprocess.run([DCIODVFY, path], capture_output=True, timeout=60, check=False)
     lines = (done.stdout + done.stderr).decode("latin-1").splitlines()
-    return {re.sub(r"<?\b[012](\.\d+){2,}>?", "UID", line) for line in lines if line.startswith("Error")}
+    return {re.sub(r"<?\b[012](\.\d+){2,}>?|(?<=UID )\S+$", "UID", line) for line in lines if line.startswith("Error")}
 
 
 @cache
