@@ -1,18 +1,29 @@
 """Descriptions without identifiers (PS3.15 E.3.5, Clean Descriptors Option): text in, clean text out.
 
-Knows no file, no element and no recipe.
+What goes: the study's own identifiers in any form, what identifies by its form, and names of people. What stays: all
+other words and numbers. Knows no file, no element and no recipe.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Iterator
+from datetime import date
 
 from sendit.deid.identifiers import Identifier
-from sendit.deid.pseudonyms import shift_date
+from sendit.deid.identifying_forms import Span, identifying_forms
+from sendit.deid.known_identifiers import KnownIdentifiers
+from sendit.deid.people import names_of_people
+from sendit.deid.written_dates import WrittenDate, written_dates
 
-_WORDS = re.compile(r"\d{4}-\d\d-\d\d|\b[Dd]r\. *\w+|\w+|\W+")
+HOLE = "\uf8ff"
+"""Stands where something was taken out."""
+_FIRST_DATE, _MOST_DATES = 0xE000, 4096
+"""Dates stand aside as characters of the Private Use Area from here on, so that they are shifted once."""
+_NOT_TEXT = re.compile("[\ufffd\ue000-\uf8ff\0-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
+"""Signs that a text was not decoded as it was meant, or is none."""
+ROUNDS = 4
+"""What is taken out may bring together what then identifies. A text that is not clean after so many rounds goes."""
 
 
 class Cleaner:
@@ -27,42 +38,50 @@ class Cleaner:
     """
 
     def __init__(self, identifiers: Iterable[Identifier], days: int | None = None) -> None:
-        self._forbidden = {word for one in identifiers for word in re.findall(r"\w+", one.text.casefold())}
+        self._known = KnownIdentifiers(identifiers)
         self._days = days
 
     def clean(self, text: str) -> str:
-        """What may stay of a description: the words that are known, and none of the identifiers'."""
-        pieces = _WORDS.findall(text)
-        kept = [self._piece(piece) for piece in pieces]
-        if kept == pieces:
-            return text
-        tidy = re.sub(r"[\s,.;:-]*([,.;:-]\s)[\s,.;:-]*|\s+", lambda gap: gap[1] or " ", "".join(kept))
-        return tidy.strip(" ,.;:-")
-
-    def _piece(self, piece: str) -> str:
-        if not piece[0].isalnum():
-            return piece
-        if self._days is not None and re.fullmatch(r"\d{4}-\d\d-\d\d", piece):
-            shifted = shift_date(piece, self._days)
-            return f"{shifted[:4]}-{shifted[4:6]}-{shifted[6:]}" if shifted else ""
-        return piece if self._may_stay(piece.casefold()) else ""
+        """What may stay of a description; nothing where that cannot be told."""
+        if _NOT_TEXT.search(text):
+            return ""
+        aside: list[str] = []
+        left = text
+        for _ in range(ROUNDS):
+            spans = self._spans(left, aside)
+            if not spans:
+                return self._checked(left, aside) if left is not text else text
+            left = tidied(left, spans)
+        return ""
 
     def without_identifiers(self, text: str) -> str:
-        """The text, or nothing where one of its words is an identifier's."""
-        words = set(re.findall(r"\w+", text.casefold()))
-        return "" if words & self._forbidden or text.casefold() in self._forbidden else text
+        """The text, or nothing where one of the study's own identifiers stands in it: for what is a code, not a text."""
+        return "" if _NOT_TEXT.search(text) or any(True for _ in self._known.spans(text)) else text
 
-    def _may_stay(self, word: str) -> bool:
-        return word in _known_words() and word not in self._forbidden
+    def _spans(self, text: str, aside: list[str]) -> list[tuple[int, int, str]]:
+        """What is to be replaced, from left to right, and by what."""
+        found = [(start, end, self._put_aside(one, aside)) for one in self._dates(text) for start, end in [(one.start, one.end)]]
+        taken = merged([*self._known.spans(text), *identifying_forms(_without(text, found))])
+        taken = merged([*taken, *names_of_people(text, taken)])
+        return _one_after_the_other([*((start, end, HOLE) for start, end in taken), *found])
 
+    def _dates(self, text: str) -> Iterator[WrittenDate]:
+        end = 0
+        for one in sorted(written_dates(text), key=lambda one: (one.start, -one.end)):
+            if one.start >= end:
+                end = one.end
+                yield one
 
-@cache
-def _known_words() -> frozenset[str]:
-    """The words of PS3.6's attribute names and of the meanings of PS3.16's codes."""
-    from pydicom._dicom_dict import DicomDictionary
-    from pydicom.sr._concepts_dict import concepts
+    def _put_aside(self, one: WrittenDate, aside: list[str]) -> str:
+        """A sign for the shifted date; a hole where it is the birth date, is not understood, or is not to be shifted."""
+        birth = one.day is not None and self._known.is_birth_date(one.day)
+        shifted = None if self._days is None or birth or len(aside) >= _MOST_DATES else one.shifted(self._days)
+        if shifted is None:
+            return HOLE
+        aside.append(shifted)
+        return chr(_FIRST_DATE + len(aside) - 1)
 
-    texts = [entry[2] for entry in DicomDictionary.values()]
-    for scheme in concepts.values():
-        texts += [meaning for codes in scheme.values() for meaning, _ in codes.values()]  # type: ignore[attr-defined]
-    return frozenset(word for text in texts for word in re.findall(r"[^\W\d_]+", text.casefold()))
+    def _checked(self, left: str, aside: list[str]) -> str:
+        """The text with its dates; nothing where none is left that says something."""
+        text = _ASIDE.sub(lambda sign: aside[ord(sign[0]) - _FIRST_DATE], left)
+        return text if _SAYS_SOMETHING.search(text) and not self._known.stands_in(text) else ""
