@@ -15,3 +15,14 @@ def cap_age(text: str, limit: int = 89) -> str:
         return ""
     years = int(match[1]) / _A_YEAR[match[2]]
     return text.strip() if years < limit + 1 else f"{limit + 1:03d}Y"
+
+
+_OLD = re.compile(
+    r"(?<![\w.,/-])0?(?:9\d|1[0-4]\d)(?=[ -]?(?:y\.?/?o\.?|yrs?|years?|jahre|jährig|ans|años|anni|jaar|y)(?![^\W_]))",
+    re.IGNORECASE,
+)
+
+
+def cap_ages_in(text: str) -> str:
+    """A text in which ages of 90 years and more are 90+: `95 yo`, `101-year-old`, `092Y`."""
+    return _OLD.sub("90+", text)

@@ -7,22 +7,27 @@ other words and numbers. Knows no file, no element and no recipe.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from datetime import date
+from collections.abc import Iterable
 
+from sendit.deid.ages import cap_ages_in
 from sendit.deid.identifiers import Identifier
-from sendit.deid.identifying_forms import Span, identifying_forms
+from sendit.deid.identifying_forms import identifying_forms
 from sendit.deid.known_identifiers import KnownIdentifiers
-from sendit.deid.people import names_of_people
+from sendit.deid.other_scripts import unknown_words
+from sendit.deid.people import NAME_HOLE, names_of_people
 from sendit.deid.written_dates import WrittenDate, written_dates
 
 HOLE = "\uf8ff"
-"""Stands where something was taken out."""
+"""Stands where something was taken out that is no name."""
 _FIRST_DATE, _MOST_DATES = 0xE000, 4096
 """Dates stand aside as characters of the Private Use Area from here on, so that they are shifted once."""
+_ASIDE = re.compile("[\ue000-\uefff]")
 _NOT_TEXT = re.compile("[\ufffd\ue000-\uf8ff\0-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
 """Signs that a text was not decoded as it was meant, or is none."""
-ROUNDS = 4
+_SAYS_SOMETHING = re.compile(r"[^\W_]")
+LONGEST_TEXT = 1 << 18
+"""Characters. A longer one is no description, and goes."""
+MOST_ROUNDS = 6
 """What is taken out may bring together what then identifies. A text that is not clean after so many rounds goes."""
 
 
@@ -43,37 +48,33 @@ class Cleaner:
 
     def clean(self, text: str) -> str:
         """What may stay of a description; nothing where that cannot be told."""
-        if _NOT_TEXT.search(text):
+        if len(text) > LONGEST_TEXT or _NOT_TEXT.search(text):
             return ""
         aside: list[str] = []
         left = text
-        for _ in range(ROUNDS):
-            spans = self._spans(left, aside)
-            if not spans:
-                return self._checked(left, aside) if left is not text else text
-            left = tidied(left, spans)
+        for _ in range(MOST_ROUNDS):
+            cleaner = self._round(left, aside)
+            if cleaner == left:
+                return text if left == text else self._restored(left, aside)
+            left = tidied(cleaner)
         return ""
 
     def without_identifiers(self, text: str) -> str:
-        """The text, or nothing where one of the study's own identifiers stands in it: for what is a code, not a text."""
-        return "" if _NOT_TEXT.search(text) or any(True for _ in self._known.spans(text)) else text
+        """The text, or nothing where one of the study's own identifiers stands in it: for a code, which is no text."""
+        return "" if _NOT_TEXT.search(text) or self._known.stand_in(text) else text
 
-    def _spans(self, text: str, aside: list[str]) -> list[tuple[int, int, str]]:
-        """What is to be replaced, from left to right, and by what."""
-        found = [(start, end, self._put_aside(one, aside)) for one in self._dates(text) for start, end in [(one.start, one.end)]]
-        taken = merged([*self._known.spans(text), *identifying_forms(_without(text, found))])
-        taken = merged([*taken, *names_of_people(text, taken)])
-        return _one_after_the_other([*((start, end, HOLE) for start, end in taken), *found])
-
-    def _dates(self, text: str) -> Iterator[WrittenDate]:
-        end = 0
-        for one in sorted(written_dates(text), key=lambda one: (one.start, -one.end)):
-            if one.start >= end:
-                end = one.end
-                yield one
+    def _round(self, text: str, aside: list[str]) -> str:
+        """The text with holes where it identified."""
+        text = _replaced(text, ((start, end, HOLE) for start, end in self._known.numbers(text)))
+        text = _replaced(text, ((start, end, NAME_HOLE) for start, end in self._known.names(text)))
+        text = _replaced(text, ((one.start, one.end, self._put_aside(one, aside)) for one in written_dates(text)))
+        text = cap_ages_in(text)
+        text = _replaced(text, ((start, end, HOLE) for start, end in identifying_forms(text)))
+        text = _replaced(text, ((start, end, HOLE) for start, end in unknown_words(text)))
+        return _replaced(text, ((start, end, NAME_HOLE) for start, end in names_of_people(text)))
 
     def _put_aside(self, one: WrittenDate, aside: list[str]) -> str:
-        """A sign for the shifted date; a hole where it is the birth date, is not understood, or is not to be shifted."""
+        """A sign for the shifted date; a hole where it is a birth date, is not understood or may not stay."""
         birth = one.day is not None and self._known.is_birth_date(one.day)
         shifted = None if self._days is None or birth or len(aside) >= _MOST_DATES else one.shifted(self._days)
         if shifted is None:
@@ -81,7 +82,41 @@ class Cleaner:
         aside.append(shifted)
         return chr(_FIRST_DATE + len(aside) - 1)
 
-    def _checked(self, left: str, aside: list[str]) -> str:
-        """The text with its dates; nothing where none is left that says something."""
+    def _restored(self, left: str, aside: list[str]) -> str:
+        """The text with its dates; nothing where that says nothing, or says too much by chance."""
         text = _ASIDE.sub(lambda sign: aside[ord(sign[0]) - _FIRST_DATE], left)
-        return text if _SAYS_SOMETHING.search(text) and not self._known.stands_in(text) else ""
+        return text if _SAYS_SOMETHING.search(text) and not self._known.stand_in(text) else ""
+
+
+def _replaced(text: str, found: Iterable[tuple[int, int, str]]) -> str:
+    """The text with spans replaced; of those that overlap, what they cover together, by what the first one says."""
+    out, at, last = [], 0, -1
+    for start, end, instead in sorted(found, key=lambda one: (one[0], -one[1])):
+        if start >= at or last < 0:
+            out += [text[at:start], instead]
+        at, last = max(at, end), start
+    return "".join((*out, text[at:])) if out else text
+
+
+# ---------------------------------------------------------------------------------------------- closing holes
+
+_HOLES = f"{NAME_HOLE}{HOLE}"
+_SOFT = r"[\s_\-,.;:/^|+&=~*'’`#@\\]"
+_AROUND = re.compile(rf"(?P<before>{_SOFT}*)[{_HOLES}](?:{_SOFT}|[{_HOLES}])*")
+_EMPTY = re.compile(r"[(\[{<\"]\s*[)\]}>\"]")
+
+
+def tidied(text: str) -> str:
+    """A text with holes, closed: one mark stays of those on either side of a hole, none at the ends or in brackets."""
+    closed = _AROUND.sub(_mark, text)
+    while closed != (emptied := _AROUND.sub(_mark, _EMPTY.sub(HOLE, closed))):
+        closed = emptied
+    return closed.strip() if closed != text else text
+
+
+def _mark(match: re.Match[str]) -> str:
+    text, start, end = match.string, match.start(), match.end()
+    if start == 0 or end == len(text) or text[start - 1] in '([{<"' or text[end] in ')]}>"':
+        return ""
+    marks = [mark for mark in match[0] if mark not in _HOLES]
+    return next((mark for kind in ("\n", " ") for mark in marks if mark == kind), marks[0] if marks else " ")

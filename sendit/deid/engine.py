@@ -22,7 +22,8 @@ from sendit.deid.elements import (
     Source,
     open_part_ten,
 )
-from sendit.deid.identifiers import Identifier
+from sendit.deid.header import read_header
+from sendit.deid.identifiers import Identifier, extract
 from sendit.deid.plan import Plan
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe import Recipe, load_recipe, parse_recipe
@@ -372,6 +373,8 @@ def deidentify(
 ) -> DeidentifiedImage:
     """De-identify one image; for a study's images make one `Deidentifier` and reuse it.
 
+    For a recipe that cleans, what identifies is taken from the image itself: of a study, another image may know more.
+
     Parameters
     ----------
     source : Path, str or bytes
@@ -390,4 +393,5 @@ def deidentify(
     >>> image.write("out.dcm")
     """
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    return Deidentifier(loaded, Pseudonyms(key), variables).deidentify(source)
+    residuals = extract(read_header(source)) if loaded.cleans else ()
+    return Deidentifier(loaded, Pseudonyms(key), variables, residuals).deidentify(source)

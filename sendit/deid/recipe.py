@@ -101,6 +101,11 @@ class Recipe:
         return self.ruleset.uses_types
 
     @property
+    def cleans(self) -> bool:
+        """Whether a rule leaves of values what does not identify, so that what does is to be known."""
+        return any(rule.action is Action.CLEAN for rule in self.rules)
+
+    @property
     def removes_all_private(self) -> bool:
         """Whether every private element goes, whatever it is."""
         return self.ruleset.removes_all_private

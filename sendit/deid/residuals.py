@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pydicom.charset import python_encoding
 
-from sendit.deid.identifiers import Identifier
+from sendit.deid.identifiers import VERIFIED, Identifier
 from sendit.deid.values import NUMBERS
 
 SHORT = 6
@@ -48,7 +48,8 @@ class Needles(tuple[Needle, ...]):
 
 def needles(identifiers: Iterable[Identifier]) -> Needles:
     """The byte forms that identifiers may take, in every encoding that an output may be in."""
-    found = Needles(dict.fromkeys(needle for identifier in identifiers for needle in _forms(identifier)))
+    verified = (identifier for identifier in identifiers if identifier.kind in VERIFIED)
+    found = Needles(dict.fromkeys(needle for identifier in verified for needle in _forms(identifier)))
     found.groups = {}
     for needle in found:
         year = _YEAR.search(needle.form) if needle.kind == "date" else None

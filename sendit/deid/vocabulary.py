@@ -1,4 +1,7 @@
-"""What words are: of the clinic or the protocol, names of people, eponyms. Knows single words, no text and no patient."""
+"""What words are: of the clinic or the protocol, names of people, eponyms. Knows single words, no text and nobody.
+
+The lists are in `words/`, each with its source; they are read when first asked for.
+"""
 
 from __future__ import annotations
 
@@ -23,38 +26,24 @@ def fold(text: str) -> str:
     return "".join(part for part in parts if not unicodedata.combining(part))
 
 
-def _words(name: str) -> frozenset[str]:
+@cache
+def listed(name: str) -> frozenset[str]:
+    """The words of one of the lists, folded. A * behind a word says what the list's head says of it."""
     lines = (_FOLDER / f"{name}.txt").read_text("utf-8").splitlines()
-    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+    words = " ".join(line for line in lines if not line.startswith("#"))
+    return frozenset(fold(words).split())
 
 
 @cache
-def protocol_words() -> frozenset[str]:
-    """What technologists and physicians write in descriptions, in several languages, and plain English."""
-    return frozenset(map(fold, _words("protocol")))
+def plain(name: str) -> frozenset[str]:
+    """Those without a *."""
+    return frozenset(word for word in listed(name) if word[-1] != "*")
 
 
 @cache
-def _clinical_words() -> frozenset[str]:
-    return _words("clinical") | protocol_words()
-
-
-@cache
-def _names() -> frozenset[str]:
-    return _words("names")
-
-
-@cache
-def _eponyms() -> tuple[frozenset[str], frozenset[str]]:
-    """Those that stand alone, and those that are common surnames, too."""
-    words = _words("eponyms")
-    return frozenset(w for w in words if w[-1] != "*"), frozenset(w[:-1] for w in words if w[-1] == "*")
-
-
-@cache
-def script_words() -> frozenset[str]:
-    """Words in scripts other than Latin."""
-    return frozenset(map(fold, _words("scripts")))
+def starred(name: str) -> frozenset[str]:
+    """Those with a *, which is left off."""
+    return frozenset(word[:-1] for word in listed(name) if word[-1] == "*")
 
 
 # ---------------------------------------------------------------------------------------------- one word
@@ -66,9 +55,8 @@ _CLINICAL = re.compile(
     "|renal|thoracic)"
 )
 """Words that end like terms of medicine."""
-_ENDINGS = ("'s", "es", "ed", "ing", "ly", "en", "s", "d", "n", "e")
-_JOINED = frozenset("abd ant axi cap chst cor cta dyn fse inf lat mip mpr nac non pel pet pre sag sub sup tra tse wbc".split())
-_SHORTEST_JOINED = 4
+_ENDINGS = ("es", "ed", "ing", "ly", "en", "s", "d", "n", "e")
+_SHORTEST_STEM = _SHORTEST_JOINED = 4
 
 
 @lru_cache(maxsize=65536)
@@ -76,20 +64,20 @@ def is_known(word: str) -> bool:
     """Whether a folded word is of the clinic, of a protocol or plain English, and so no evidence of a name."""
     if _is_listed(word):
         return True
-    if len(word) > LONGEST or word in _names():
+    if len(word) > LONGEST or is_name(word):
         return False
     if not word.isascii():
-        return word in script_words()
+        return word in listed("scripts")
     return _CLINICAL.fullmatch(word) is not None or _is_inflected(word) or _is_compound(word)
 
 
 def _is_listed(word: str) -> bool:
-    return word in _clinical_words() or word in _eponyms()[0]
+    return word in listed("protocol") or word in listed("clinical") or word in plain("eponyms")
 
 
 def _is_inflected(word: str) -> bool:
     stems = (word[: -len(ending)] for ending in _ENDINGS if word.endswith(ending))
-    return any(len(stem) >= 4 and _is_listed(stem) for stem in stems)
+    return any(len(stem) >= _SHORTEST_STEM and _is_listed(stem) for stem in stems)
 
 
 def _is_compound(word: str) -> bool:
@@ -102,14 +90,16 @@ def _is_compound(word: str) -> bool:
 
 
 def _may_be_joined(part: str) -> bool:
-    return part in _JOINED or (len(part) >= _SHORTEST_JOINED and part in _clinical_words())
+    if len(part) < _SHORTEST_JOINED:
+        return part in listed("joined")
+    return part in listed("protocol") or part in listed("clinical")
 
 
 def is_name(word: str) -> bool:
     """Whether a folded word is a common given name or surname; it may be another word, too."""
-    return word in _names()
+    return word in listed("names")
 
 
 def is_eponym(word: str) -> bool:
     """Whether a folded word is a surname that also names a disease or the like, where a word behind it says so."""
-    return word in _eponyms()[1]
+    return word in starred("eponyms")

@@ -13,37 +13,41 @@ from datetime import date, timedelta
 from sendit.deid.vocabulary import fold
 
 _LANGUAGES = (
-    "january february march april may june july august september october november december",
-    "januar februar marz april mai juni juli august september oktober november dezember",
-    "janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre",
-    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
-    "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
-    "janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro",
     "januari februari maart april mei juni juli augustus september oktober november december",
-    "jan feb mar apr may jun jul aug sep oct nov dec",
+    "janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro",
+    "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre",
     "jan feb mrz apr mai jun jul aug sep okt nov dez",
+    "januar februar marz april mai juni juli august september oktober november dezember",
+    "january february march april may june july august september october november december",
     "jan feb mar apr may jun jul aug sept oct nov dec",
+    "jan feb mar apr may jun jul aug sep oct nov dec",
 )
-_MONTHS = {name: row.split() for row in reversed(_LANGUAGES) for name in row.split()}
+"""The months; of a name that several have, the last has it."""
+_MONTHS = {name: row.split() for row in _LANGUAGES for name in row.split()}
 """A month's name in: the names of all months in its language and length."""
 _NAME = "[A-Za-zÀ-ÿ]{3,10}"
 _YEAR = "(?:1[89]|20)[0-9]{2}"
 
 _SORTED = re.compile(
     rf"(?<![\d.])(?P<y>{_YEAR})(?P<s>[-./_ ]?)(?P<m>0[1-9]|1[0-2])(?P=s)(?P<d>0[1-9]|[12]\d|3[01])"
-    r"(?=T?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?(?!\d)|(?!\d))"
+    r"(?P<t>T?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d{1,6})?)?)?(?!\d)"
 )
 """20200131, 2020-01-31, 2020.01.31; a time of day may follow without a gap."""
-_NUMBERS = re.compile(rf"(?<![\d.])(?P<a>\d{{1,2}})(?P<s>[-./])(?P<b>\d{{1,2}})(?P=s)(?P<y>{_YEAR}|\d\d)(?![\d])(?!\.\d)")
+_NUMBERS = re.compile(
+    rf"(?<![\d.])(?P<a>\d{{1,2}})(?P<s>[-./])(?P<b>\d{{1,2}})(?P=s)(?P<y>{_YEAR}|\d\d)(?![\d])(?!\.\d)"
+)
 """31.01.2020, 1/31/2020, 31/1/20."""
 _DAY_FIRST = re.compile(
-    rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?(?P<s>[-./ ]{{0,2}}(?:of |de )?)(?P<n>{_NAME})\.?(?P<t>[-./, ]{{0,2}}(?:de )?)"
-    rf"(?P<y>{_YEAR}|(?<=[-./])\d\d)?(?!\d)",
+    rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?(?P<s>[-./ ]{{0,2}}(?:of |de )?)(?P<n>{_NAME})\.?"
+    rf"[-./, ]{{0,2}}(?:de )?(?P<y>{_YEAR}|(?<=[-./])\d\d)?(?!\d)",
     re.IGNORECASE,
 )
 """31 January 2020, 31-JAN-2020, 31. Januar 2020, 31 de enero de 2020, 31JAN2020, 31 January."""
 _MONTH_FIRST = re.compile(
-    rf"(?<![A-Za-zÀ-ÿ])(?P<n>{_NAME})\.?(?P<s>[-./ ]{{0,2}})(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?P<t>,? {{1,2}}|[-./])(?P<y>{_YEAR})(?!\d)",
+    rf"(?<![A-Za-zÀ-ÿ])(?P<n>{_NAME})\.?[-./ ]{{0,2}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:,? {{1,2}}|[-./])"
+    rf"(?P<y>{_YEAR})(?!\d)",
     re.IGNORECASE,
 )
 """January 31, 2020; Jan 31 2020; Jan-31-2020."""
@@ -91,7 +95,7 @@ _DIGIT = re.compile("[0-9]")
 def _sorted_date(match: re.Match[str]) -> WrittenDate:
     mark = match["s"]
     day = _date(match["y"], int(match["m"]), int(match["d"]))
-    return WrittenDate(match.start(), match.end(), day, (_year, mark, _month("00"), mark, _day("00")))
+    return WrittenDate(match.start(), match.end(), day, (_year, mark, _month("00"), mark, _day("00"), match["t"] or ""))
 
 
 def _number_date(match: re.Match[str]) -> WrittenDate | None:
@@ -103,7 +107,8 @@ def _number_date(match: re.Match[str]) -> WrittenDate | None:
     understood = len(year) == 4 and (by_day or second > 12 or first == second)
     day = _date(year, *((second, first) if by_day else (first, second))) if understood else None
     one, other = (_day, _month) if by_day else (_month, _day)
-    return WrittenDate(match.start(), match.end(), day, (one(match["a"]), mark, other(match["b"]), mark, _year))
+    like = min(match["a"], match["b"], key=len)
+    return WrittenDate(match.start(), match.end(), day, (one(like), mark, other(like), mark, _year))
 
 
 def _may_be_version(match: re.Match[str]) -> bool:

@@ -1,4 +1,4 @@
-"""What of a header identifies the patient, and how little of it is told."""
+"""What of a header identifies the patient and the staff, and how little of it is told."""
 
 from __future__ import annotations
 
@@ -11,7 +11,19 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 
 from sendit.deid.header import Header, read_header
-from sendit.deid.identifiers import ID_TAGS, NAME_TAGS, TAGS, Collected, Identifier, extract
+from sendit.deid.identifiers import (
+    ID_TAGS,
+    INSTITUTION_TAGS,
+    NAME_TAGS,
+    NUMBER_TAGS,
+    OTHER_IDS,
+    PEOPLE_SEQUENCES,
+    STAFF_TAGS,
+    TAGS,
+    Collected,
+    Identifier,
+    extract,
+)
 from tests.phantoms import BIRTH_DATE, DIGITS, WORD, leaks_in
 
 
@@ -31,7 +43,9 @@ def encoded(dataset: Dataset, stream: io.BytesIO) -> Header:
 
 
 def found(**attributes: Any) -> list[tuple[str, str]]:
-    return [(identifier.kind, identifier.text) for identifier in extract(header(**attributes))]
+    """Kind and text of each, but for whole names."""
+    identifiers = extract(header(**attributes))
+    return [(identifier.kind, identifier.text) for identifier in identifiers if identifier.kind != "person"]
 
 
 def item(**attributes: Any) -> Dataset:
@@ -48,15 +62,16 @@ def item(**attributes: Any) -> Dataset:
 def test_every_name_of_the_patient_and_kin_is_taken_apart(tag: int) -> None:
     dataset = Dataset()
     dataset.add_new(tag, "PN", "Smith^Jane^Margaret^Dr")
-    words = [identifier.text for identifier in extract(encoded(dataset, io.BytesIO()))]
-    assert words == ["Smith", "Jane", "Margaret"]
+    kinds = [(identifier.kind, identifier.text) for identifier in extract(encoded(dataset, io.BytesIO()))]
+    assert kinds == [*(("name", word) for word in ("Smith", "Jane", "Margaret")), ("person", "Smith^Jane^Margaret^Dr")]
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
         ("O'Neil^Mary-Ann", ["Neil", "Mary", "Ann"]),
-        ("van der Berg^Jan", ["van", "der", "Berg", "Jan"]),
+        ("van der Berg^Jan", ["Berg", "Jan"]),
+        ("Van^Den", ["Van", "Den"]),
         ("Li^Bo", []),
         ("Lee^Bo", ["Lee"]),
         ("SMITH_JONES 3RD", ["SMITH", "JONES"]),
@@ -80,15 +95,75 @@ def test_several_names_are_all_taken() -> None:
     ]
 
 
-def test_names_of_staff_are_not_the_patients() -> None:
-    assert found(ReferringPhysicianName="House^Gregory", OperatorsName="Chase", InstitutionName="Princeton") == []
+@pytest.mark.parametrize(("name", "whole"), [("Li^Bo", True), ("Lee^Bo", True), ("Lee", False), ("^^^", False)])
+def test_a_name_of_several_parts_is_taken_as_a_whole_too(name: str, whole: bool) -> None:
+    assert (Identifier("person", name) in extract(header(PatientName=name))) == whole
+
+
+# ----------------------------------------------------------------------------------------------- staff, places, numbers
+
+
+@pytest.mark.parametrize("tag", STAFF_TAGS)
+def test_names_of_staff_are_told_from_the_patients(tag: int) -> None:
+    dataset = Dataset()
+    dataset.add_new(tag, "PN", "House^Gregory^^Dr")
+    assert extract(encoded(dataset, io.BytesIO())) == [
+        Identifier("staff", "House"),
+        Identifier("staff", "Gregory"),
+        Identifier("person", "House^Gregory^^Dr"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["TECH", "CT TECH", "Service^Philips", "ADMIN", "^^^", "Unknown"])
+def test_a_role_in_place_of_a_name_is_nobody(name: str) -> None:
+    assert extract(header(OperatorsName=name)) == []
+
+
+@pytest.mark.parametrize("tag", INSTITUTION_TAGS)
+def test_institutions_and_places_are_taken_line_by_line(tag: int) -> None:
+    dataset = Dataset()
+    dataset.add_new(tag, "ST", "Princeton Plainsboro, Mercer")
+    assert extract(encoded(dataset, io.BytesIO())) == [
+        Identifier("institution", "Princeton Plainsboro"),
+        Identifier("institution", "Mercer"),
+    ]
+
+
+@pytest.mark.parametrize("tag", NUMBER_TAGS)
+def test_numbers_of_a_study_or_a_procedure_are_taken(tag: int) -> None:
+    dataset = Dataset()
+    dataset.add_new(tag, "LO", "ST-1234")
+    assert extract(encoded(dataset, io.BytesIO())) == [Identifier("number", "ST-1234")]
+
+
+def test_addresses_and_telephones_of_staff_are_taken() -> None:
+    assert found(ReferringPhysicianTelephoneNumbers="+1 650 555-0199", ReferringPhysicianAddress="1 Baker Street") == [
+        ("institution", "1 Baker Street"),
+        ("phone", "+1 650 555-0199"),
+    ]
+
+
+@pytest.mark.parametrize("tag", PEOPLE_SEQUENCES)
+def test_items_of_sequences_that_name_people_are_looked_at(tag: int) -> None:
+    inner = item(PersonName="Cuddy^Lisa", InstitutionName="Princeton", AccessionNumber="A98765", PatientName="Roe")
+    dataset = Dataset()
+    dataset.add_new(tag, "SQ", Sequence([item(ContentSequence=Sequence([inner]))]))
+    kinds = [(one.kind, one.text) for one in extract(encoded(dataset, io.BytesIO())) if one.kind != "person"]
+    assert kinds == [
+        ("name", "Roe"),
+        ("id", "A98765"),
+        ("staff", "Cuddy"),
+        ("staff", "Lisa"),
+        ("institution", "Princeton"),
+    ]
 
 
 def test_an_extension_of_chinese_leaves_no_escape_in_a_name() -> None:
     dataset = Dataset()
     dataset.add_new(0x00080005, "CS", ["", "ISO 2022 IR 58"])
     dataset.add_new(0x00100010, "UN", b"Zhang=\x1b$)A" + "张三".encode("gb2312") + b" ")
-    assert [identifier.text for identifier in extract(encoded(dataset, io.BytesIO()))] == ["Zhang", "张三"]
+    texts = [identifier.text for identifier in extract(encoded(dataset, io.BytesIO()))]
+    assert texts == ["Zhang", "张三", "Zhang=张三"]
 
 
 # ------------------------------------------------------------------------------------------------ ids
@@ -183,7 +258,7 @@ def test_the_identifiers_of_many_headers_are_each_listed_once_in_order() -> None
     collected.add(header(PatientName="Smith", PatientID="S1234"))
     collected.add(header(PatientName="Smith", PatientID="S1234", InstanceNumber=2))
     collected.add(header(PatientName="Jones^Smith", PatientID="S1234"))
-    assert [identifier.text for identifier in collected.all()] == ["Smith", "S1234", "Jones"]
+    assert [identifier.text for identifier in collected.all()] == ["Smith", "S1234", "Jones", "Jones^Smith"]
 
 
 @pytest.mark.parametrize("tag", TAGS)
@@ -191,12 +266,13 @@ def test_a_header_that_differs_in_one_attribute_only_is_taken_in(tag: int) -> No
     collected = Collected()
     collected.add(header(PatientName="Smith"))
     dataset = item(PatientName="Smith")
-    if tag == 0x00101002:
-        dataset.OtherPatientIDsSequence = Sequence([item(PatientID="Q98765")])
+    if tag == OTHER_IDS or tag in PEOPLE_SEQUENCES:
+        dataset.add_new(tag, "SQ", Sequence([item(PatientID="Q98765")]))
     elif tag == 0x00100030:
         dataset.PatientBirthDate = "19410523"
     else:
-        dataset.add_new(tag, "PN" if tag in NAME_TAGS else "LO", "987654321" if tag not in NAME_TAGS else "Another")
+        is_name = tag in NAME_TAGS or tag in STAFF_TAGS
+        dataset.add_new(tag, "PN" if is_name else "LO", "Another" if is_name else "987654321")
     collected.add(encoded(dataset, io.BytesIO()))
     assert len(collected.all()) >= (1 if tag == 0x00100010 else 2)
     assert set(extract(encoded(dataset, io.BytesIO()))) <= set(collected.all())
