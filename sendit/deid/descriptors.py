@@ -15,6 +15,7 @@ from sendit.deid.identifying_forms import identifying_forms
 from sendit.deid.known_identifiers import KnownIdentifiers
 from sendit.deid.other_scripts import unknown_words
 from sendit.deid.people import NAME_HOLE, names_of_people
+from sendit.deid.vocabulary import fold, is_known
 from sendit.deid.written_dates import WrittenDate, written_dates
 
 HOLE = "\uf8ff"
@@ -24,6 +25,7 @@ _FIRST_DATE, _MOST_DATES = 0xE000, 4096
 _ASIDE = re.compile("[\ue000-\uefff]")
 _NOT_TEXT = re.compile("[\ufffd\ue000-\uf8ff\0-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
 """Signs that a text was not decoded as it was meant, or is none."""
+_LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _SAYS_SOMETHING = re.compile(r"[^\W_]")
 LONGEST_TEXT = 1 << 18
 """Characters. A longer one is no description, and goes."""
@@ -58,6 +60,11 @@ class Cleaner:
                 return text if left == text else self._restored(left, aside)
             left = tidied(cleaner)
         return ""
+
+    def clean_term(self, text: str) -> str:
+        """The text if all its words are known, else nothing: of what is no description, a part says nothing."""
+        known = all(is_known(fold(word)) for word in _LONG_WORD.findall(text))
+        return text if known and self.clean(text) == text else ""
 
     def without_identifiers(self, text: str) -> str:
         """The text, or nothing where one of the study's own identifiers stands in it: for a code, which is no text."""

@@ -433,6 +433,8 @@ class Fold:
         found = values.split(values.decode(raw, self._vr, self._level.encodings), self._vr)
         cleaner = self._level.plan.cleaner(days)
         clean = cleaner.without_identifiers if self._tag in CODES else cleaner.clean
+        if self._vr in ("AE", "CS"):
+            clean = cleaner.clean_term
         cleaned = tuple(map(clean, found))
         if cleaned == found:
             return raw

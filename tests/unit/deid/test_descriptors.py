@@ -75,6 +75,14 @@ def test_a_code_stays_as_it_is_or_goes(code: str, left: str) -> None:
     assert Cleaner(DOE).without_identifiers(code) == left
 
 
+@pytest.mark.parametrize(
+    ("term", "left"),
+    [("CT01", "CT01"), ("SIEMENS_CT", "SIEMENS_CT"), ("ZQCANARY", ""), ("DOE_CT", ""), ("COERCE", "COERCE")],
+)
+def test_a_term_stays_whole_or_goes(term: str, left: str) -> None:
+    assert Cleaner(DOE).clean_term(term) == left
+
+
 def test_holes_are_closed_once() -> None:
     assert tidied(f"a {HOLE}, {NAME_HOLE} b") == "a b"
     assert tidied(f"{HOLE}{NAME_HOLE}") == ""
