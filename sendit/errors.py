@@ -171,6 +171,12 @@ CODES: dict[str, ErrorCode] = {
             "The identity service takes neither the access token nor the refresh token.",
             "Put new client secrets in place of the file that STANFORD_CLIENT_SECRETS names, then retry.",
         ),
+        NoCredentials=(
+            "There are no credentials for Google Cloud, or they cannot be read.",
+            "Set GOOGLE_APPLICATION_CREDENTIALS to their file.",
+        ),
+        MissingExtra=("A package that a setting needs is not installed.", "Install sendit with the extra named."),
+        TableSchema=("A column of a warehouse table has another type or form.", "Rename the table, or the collection."),
         BadQuery=("The SQL statement cannot be run.", "Mend it; it may only read the warehouse's tables."),
     ),
     **_codes(
@@ -180,6 +186,14 @@ CODES: dict[str, ErrorCode] = {
         DatabaseDown=("The database does not answer, or is full.", "Look at it and its disk; work is taken up again."),
         DatabaseOutdated=("The database lacks a migration.", "Run `sendit migrate`, or wait for who runs it."),
         BrokerDown=("The broker does not answer, or is full.", "Look at it; the work waits in the database meanwhile."),
+        StoreDown=(
+            "The object store does not answer, or asks to wait.",
+            "Look at it and at the network; the work is taken up again.",
+        ),
+        WarehouseDown=(
+            "The warehouse does not answer, or asks to wait.",
+            "Look at it and at the network; the work is taken up again.",
+        ),
         DiskRefused=("The operating system refused a file operation.", "Look at the disk and its permissions."),
         IdentityDown=(
             "The identity service does not answer, or asks to wait.",
@@ -215,6 +229,11 @@ CODES: dict[str, ErrorCode] = {
             "Look at SENDIT_SOM_STUDY and SENDIT_IDENTITY_URL, then retry.",
         ),
         ObjectConflict=("Other bytes stand under the object's name.", "Find out which of the two is right."),
+        NoSuchBucket=("There is no such bucket.", "Make it or mend SENDIT_GOOGLE_CLOUD_STORAGE, then retry."),
+        AccessDenied=("The credentials lack a permission.", "Grant the roles of docs/google.md, then retry."),
+        CredentialsRefused=("The credentials are expired, revoked or wrong.", "Renew them, then retry."),
+        RequestRefused=("A service refused a request.", "Look up the word named in the service's documentation."),
+        LoadRefused=("The warehouse refused the rows.", "Look up the word named in the warehouse's documentation."),
         NoSuchObject=("The store has no such object, or it is shorter.", "Look at the batch's delivery."),
     ),
     **_codes(

@@ -152,8 +152,8 @@ _PREPARE: dict[str, Callable[[Any], Any]] = {
 # ---------------------------------------------------------------------------------------------- recognising
 
 
-def count_rows(path: Path, columns: Sequence[Column]) -> int:
-    """The number of rows of a Parquet file with just these columns, of these types.
+def count_rows(path: Path, columns: Sequence[Column], **constants: str) -> int:
+    """The number of rows of a Parquet file with just these columns, of these types; in `constants` every row is alike.
 
     Raises
     ------
@@ -165,12 +165,20 @@ def count_rows(path: Path, columns: Sequence[Column]) -> int:
     try:
         with parquet.ParquetFile(path) as file:
             found, count = file.schema_arrow, file.metadata.num_rows
+            are_alike = all(_is_everywhere(file.metadata, name, value) for name, value in constants.items())
     except (_arrow().ArrowException, ValueError):
         raise BrokenPromise("RowsFile") from None
     except OSError as error:
         if error.errno is not None:  # the disk's; without a number it is Arrow's word for a malformed footer
             raise
         raise BrokenPromise("RowsFile") from None
-    if not found.equals(schema(columns)):
+    if not found.equals(schema(columns)) or not are_alike:
         raise BrokenPromise("RowsFile")
     return int(count)
+
+
+def _is_everywhere(metadata: Any, name: str, value: str) -> bool:
+    """Whether a text column has one value in all rows, by what each row group says of itself."""
+    place = metadata.schema.names.index(name)
+    known = (metadata.row_group(number).column(place).statistics for number in range(metadata.num_row_groups))
+    return all(each and (each.min, each.max, each.null_count) == (value, value, 0) for each in known)

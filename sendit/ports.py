@@ -5,7 +5,7 @@ Protocols and the frozen records that cross them. Knows no adapter, no Django, n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -79,11 +79,19 @@ class StoredObject:
     metadata_link: str = ""
 
 
+def go_on() -> None:
+    """The check of a caller that never wants to stop."""
+
+
 class ObjectStore(Protocol):
     """Keeps archives. Names are relative, `/`-separated, and never contain an identifier."""
 
-    def put(self, name: str, path: Path, metadata: Mapping[str, str]) -> StoredObject:
+    def put(
+        self, name: str, path: Path, metadata: Mapping[str, str], check: Callable[[], None] = go_on
+    ) -> StoredObject:
         """Store the file's bytes under `name`; idempotent by name and checksum, verified after the write.
+
+        `check` is called now and then while it takes long; what it raises ends the put, and nothing is stored.
 
         Raises ServiceRefused("ObjectConflict") where other bytes stand under the name, ServiceDown where a retry may
         help.
@@ -118,8 +126,12 @@ class QueryResult:
 class Warehouse(Protocol):
     """Keeps searchable metadata; both tables' schemas are `TABLES`."""
 
-    def load(self, table: str, rows: Path, load_id: str) -> int:
-        """Load the Parquet file `rows` (in the table's schema) once; a repeated `load_id` adds no row. Returns rows."""
+    def load(self, table: str, rows: Path, load_id: str, check: Callable[[], None] = go_on) -> int:
+        """Load the Parquet file `rows` (in the table's schema) once; a repeated `load_id` adds no row. Returns rows.
+
+        Every row carries the load id in its column of that name. `check` is called now and then while it takes long;
+        what it raises ends the call, and a load that is under way may yet come in.
+        """
         ...
 
     def query(self, sql: str) -> QueryResult:

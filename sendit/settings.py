@@ -137,9 +137,31 @@ SETTINGS: dict[str, Setting] = {
     ),
     # delivery
     "SEND_TO_GOOGLE": Setting(True, _flag, "true or false", "Deliver; false lets batches rest at DONEPROCESSING."),
-    "GOOGLE_CLOUD_STORAGE": Setting("", str, "a bucket", "The bucket; empty is the folder store in VAR."),
+    "GOOGLE_CLOUD_STORAGE": Setting("", str, "a bucket", "Deliver to it and to BigQuery; empty is folders in VAR."),
     "GOOGLE_STORAGE_COLLECTION": Setting("IRB00000", str, "a name", "The collection: prefix of objects, dataset name."),
-    "GOOGLE_PROJECT_NAME": Setting("", str, "a project", "The Google Cloud project."),
+    "GOOGLE_PROJECT_NAME": Setting("", str, "a project", "The Google Cloud project; empty is the credentials' own."),
+    "GOOGLE_LOCATION": Setting("US", str, "a location", "Where the BigQuery data set is made if it is not there."),
+    "GOOGLE_APPLICATION_CREDENTIALS": Setting(
+        "",
+        str,
+        "a file",
+        "Google's credentials; empty is what Application Default Credentials find. Called so, without `SENDIT_`.",
+        own_variable="GOOGLE_APPLICATION_CREDENTIALS",
+    ),
+    "STORAGE_EMULATOR_HOST": Setting(
+        "",
+        str,
+        "a URL",
+        "An emulator in Cloud Storage's place, for tests. Called so, without `SENDIT_`.",
+        own_variable="STORAGE_EMULATOR_HOST",
+    ),
+    "BIGQUERY_EMULATOR_HOST": Setting(
+        "",
+        str,
+        "a URL",
+        "An emulator in BigQuery's place, for tests. Called so, without `SENDIT_`.",
+        own_variable="BIGQUERY_EMULATOR_HOST",
+    ),
     # afterwards
     "ORIGINALS": Setting(
         "keep", _one_of("keep", "delete"), "keep or delete", "What clean_up does with a DONE batch's study folder."
@@ -235,6 +257,10 @@ SEND_TO_GOOGLE: bool
 GOOGLE_CLOUD_STORAGE: str
 GOOGLE_STORAGE_COLLECTION: str
 GOOGLE_PROJECT_NAME: str
+GOOGLE_LOCATION: str
+GOOGLE_APPLICATION_CREDENTIALS: str
+STORAGE_EMULATOR_HOST: str
+BIGQUERY_EMULATOR_HOST: str
 ORIGINALS: str
 IDENTIFIERS: str
 LOG_FORMAT: str
@@ -251,6 +277,9 @@ STORE = VAR / "store"
 WAREHOUSE = VAR / "warehouse"
 """The Parquet warehouse."""
 LOGS = VAR / "logs"
+
+# Google's library asks for its bucket's metadata in a thread of its own, for traces, even where nobody collects any.
+os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
 
 SECRET_KEY = secret(SECRETS / "django.key", lambda: secrets.token_hex(32).encode()).decode()
 DEBUG = False

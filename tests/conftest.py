@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-for name in [name for name in os.environ if name.startswith(("SENDIT_", "STANFORD_"))]:
+for name in [
+    name for name in os.environ if name.startswith(("SENDIT_", "STANFORD_", "GOOGLE_", "STORAGE_", "BIGQUERY_"))
+]:
     del os.environ[name]
 SCRATCH = tempfile.TemporaryDirectory(prefix="sendit-tests-")
 os.environ["SENDIT_VAR"] = SCRATCH.name
@@ -25,6 +27,7 @@ import django  # noqa: E402 - after the environment that its settings are read f
 django.setup()
 pytest.register_assert_rewrite("tests.aftermath", "tests.site")
 
+from tests.google_cloud import google_cloud, google_services  # noqa: E402, F401
 from tests.identity_server import IdentityServer  # noqa: E402
 from tests.phantoms import leaks_in  # noqa: E402
 from tests.servers import Cluster, Postgres, Valkey  # noqa: E402

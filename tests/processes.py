@@ -39,6 +39,16 @@ def killed_after(seconds: float, work: Callable[[], object]) -> bool:
     return child.exitcode == -signal.SIGKILL
 
 
+def seconds_of(work: Callable[[], object]) -> float:
+    """How long it takes in a child, which has to begin like any other."""
+    child = FORK.Process(target=work)
+    began_at = time.monotonic()
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    return time.monotonic() - began_at
+
+
 def _report(ready: Callable[[], object], work: Callable[[], object], answers: Connection) -> None:
     ready()
     try:

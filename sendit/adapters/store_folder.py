@@ -8,20 +8,18 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import google_crc32c
 
+from sendit.adapters.object_names import plain
 from sendit.durable import disk, make_folder, private, sync
-from sendit.errors import BrokenPromise, ServiceDown, ServiceRefused
-from sendit.ports import StoredObject
+from sendit.errors import ServiceDown, ServiceRefused
+from sendit.ports import StoredObject, go_on
 
-LONGEST_NAME_BYTES = 1024
-LONGEST_PART_BYTES = 200
 READ_BYTES = 1 << 20
 _OTHERS = 0o077
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -45,7 +43,9 @@ class FolderStore:
         self._root = root.absolute()
         self._incoming = self._root / ".incoming"
 
-    def put(self, name: str, path: Path, metadata: Mapping[str, str]) -> StoredObject:
+    def put(
+        self, name: str, path: Path, metadata: Mapping[str, str], check: Callable[[], None] = go_on
+    ) -> StoredObject:
         """Store the file's bytes under `name` once; a repeated put verifies what is there.
 
         Raises
@@ -57,13 +57,13 @@ class FolderStore:
         BrokenPromise
             `ObjectName`: the name is not a relative path of plain parts.
         """
-        target = self._root / _plain(name)
+        target = self._root / plain(name)
         sidecar = self._root / ".metadata" / f"{name}.json"
         with disk("object store"):
             folders = [*make_folder(self._incoming), *make_folder(target.parent)]
             make_folder(sidecar.parent)
             if not target.exists():
-                self._take_in(path, target)
+                self._take_in(path, target, check)
             crc32c = _crc32c_if_same(path, target)
             if crc32c is None:
                 raise ServiceRefused("ObjectConflict")
@@ -84,7 +84,7 @@ class FolderStore:
         """
         with disk("object store"):
             try:
-                with open(self._root / _plain(name), "rb") as stream:
+                with open(self._root / plain(name), "rb") as stream:
                     stream.seek(offset)
                     content = stream.read(length)
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
@@ -93,10 +93,10 @@ class FolderStore:
             raise ServiceRefused("NoSuchObject")
         return content
 
-    def _take_in(self, path: Path, target: Path) -> None:
+    def _take_in(self, path: Path, target: Path, check: Callable[[], None]) -> None:
         linked = not path.stat().st_mode & _OTHERS and self._link(path, target)
         if not linked:
-            self._copy(path, target)
+            self._copy(path, target, check)
 
     def _link(self, path: Path, target: Path) -> bool:
         """Whether the file system can have it so; a racing put's object is left as it is."""
@@ -111,10 +111,12 @@ class FolderStore:
             return False
         return True
 
-    def _copy(self, path: Path, target: Path) -> None:
+    def _copy(self, path: Path, target: Path, check: Callable[[], None]) -> None:
         with self._draft() as draft:
             with path.open("rb") as source:
-                shutil.copyfileobj(source, draft, READ_BYTES)
+                while block := source.read(READ_BYTES):
+                    check()
+                    draft.write(block)
             draft.flush()
             os.fsync(draft.fileno())  # before it has its name: an object with half its bytes would stay a conflict
             if _crc32c_if_same(path, Path(draft.name)) is None:
@@ -161,19 +163,6 @@ class FolderStore:
         with open(self._root / ".lock", "ab", opener=private) as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
-
-
-def _plain(name: str) -> str:
-    """The name, when it leads to a place under the root and nowhere else."""
-    parts = name.split("/")
-    if not all(map(_is_plain, parts)) or len(name.encode("utf-8", "replace")) > LONGEST_NAME_BYTES:
-        raise BrokenPromise("ObjectName")
-    return name
-
-
-def _is_plain(part: str) -> bool:
-    short = 0 < len(part.encode("utf-8", "replace")) <= LONGEST_PART_BYTES
-    return short and part.isprintable() and not part.startswith(".")
 
 
 def _crc32c_if_same(path: Path, target: Path) -> str | None:

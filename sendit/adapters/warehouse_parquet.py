@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from sendit.adapters.load_files import LoadFiles
 from sendit.adapters.readonly_sql import Tables, merge
 from sendit.durable import disk
 from sendit.errors import BrokenPromise, Misconfigured, ServiceDown
-from sendit.ports import TABLES, QueryResult
+from sendit.ports import TABLES, QueryResult, go_on
 
 MOST_LOADS = 2000
 """How many loads `compact` puts into one file."""
@@ -37,7 +38,7 @@ class ParquetWarehouse:
         if set("*?") & set(str(self._folder)):  # DuckDB would take it for a pattern
             raise Misconfigured("BadSetting", subject="SENDIT_VAR: a folder without * and ? in its path")
 
-    def load(self, table: str, rows: Path, load_id: str) -> int:
+    def load(self, table: str, rows: Path, load_id: str, check: Callable[[], None] = go_on) -> int:
         """Load a Parquet file in the table's schema once. Returns its rows.
 
         Under a load id that is known nothing is added and nothing is changed: it is the name of an archive, and the
@@ -46,14 +47,15 @@ class ParquetWarehouse:
         Raises
         ------
         BrokenPromise
-            `RowsFile`: the file is not in the table's schema. `LoadName`: no such table, or a load id that cannot be.
+            `RowsFile`: the file is not in the table's schema, or its rows carry another load id. `LoadName`: no such
+            table, or a load id that cannot be.
         ServiceDown
             `NoSpace`, `DiskRefused`.
         """
         if table not in TABLES or not _PLAIN.fullmatch(load_id):
             raise BrokenPromise("LoadName")
         with disk("warehouse"):
-            count = parquet.count_rows(rows, TABLES[table])
+            count = parquet.count_rows(rows, TABLES[table], load_id=load_id)
             self._files(table).take_in(rows, load_id)
         return count
 

@@ -14,7 +14,6 @@ from sendit.errors import Misconfigured
 
 NOT_BUILT = {
     "ANONYMIZE_PIXELS": ("sendit.E002", "scrubbing of pixels"),
-    "GOOGLE_CLOUD_STORAGE": ("sendit.E003", "delivery to Google Cloud"),
 }
 """Settings of the production services, which this version refuses rather than ignores."""
 
@@ -41,3 +40,19 @@ def dasher(**_kwargs: Any) -> list[CheckMessage]:
     except Misconfigured as error:
         return [Error(str(error), hint="docs/identity.md says what it needs.", id="sendit.E001")]
     return []
+
+
+@register()
+def google_cloud(**_kwargs: Any) -> list[CheckMessage]:
+    """What delivering to Google Cloud needs."""
+    if not settings.GOOGLE_CLOUD_STORAGE or (_is_there("google.cloud.storage") and _is_there("google.cloud.bigquery")):
+        return []
+    says = "SENDIT_GOOGLE_CLOUD_STORAGE needs Google's libraries."
+    return [Error(says, hint="pip install 'sendit[google]'", id="sendit.E003")]
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # nor is what it is in
+        return False

@@ -10,7 +10,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TextIO
 
-LOUD_LIBRARIES = ("pydicom", "duckdb", "watchfiles", "py.warnings", "django", "asyncio", "httpx", "httpcore")
+LOUD_LIBRARIES = (
+    "pydicom",
+    "duckdb",
+    "watchfiles",
+    "py.warnings",
+    "django",
+    "asyncio",
+    "httpx",
+    "httpcore",
+    "google",
+    "urllib3",
+)
 """Loggers whose messages may quote a value, a path or a header."""
 
 

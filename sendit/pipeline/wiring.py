@@ -47,12 +47,23 @@ def local_identity_service(key: bytes) -> IdentityService:
 
 def object_store() -> ObjectStore:
     """Where archives go."""
+    if settings.GOOGLE_CLOUD_STORAGE:
+        return _gcs(settings.GOOGLE_CLOUD_STORAGE, settings.STORAGE_EMULATOR_HOST, _is_anonymous())
     return _object_store(settings.STORE)
 
 
 def warehouse() -> Warehouse:
     """Where rows go."""
+    if settings.GOOGLE_CLOUD_STORAGE:
+        where = (settings.GOOGLE_PROJECT_NAME, settings.GOOGLE_STORAGE_COLLECTION, settings.GOOGLE_LOCATION)
+        return _bigquery(where, settings.BIGQUERY_EMULATOR_HOST, _is_anonymous())
     return _warehouse(settings.WAREHOUSE, settings.GOOGLE_STORAGE_COLLECTION)
+
+
+def _is_anonymous() -> bool:
+    """Emulators want no credentials; one that is given some is shown them all the same."""
+    is_emulated = settings.STORAGE_EMULATOR_HOST and settings.BIGQUERY_EMULATOR_HOST
+    return bool(is_emulated and not settings.GOOGLE_APPLICATION_CREDENTIALS)
 
 
 _pseudonyms = cache(Pseudonyms)
@@ -83,3 +94,15 @@ def _object_store(folder: Path) -> ObjectStore:
 @cache
 def _warehouse(folder: Path, collection: str) -> Warehouse:
     return cast(Warehouse, import_string("sendit.adapters.warehouse_parquet.ParquetWarehouse")(folder, collection))
+
+
+@cache
+def _gcs(bucket: str, endpoint: str, anonymous: bool) -> ObjectStore:
+    adapter = import_string("sendit.adapters.store_gcs.GcsStore")
+    return cast(ObjectStore, adapter(bucket, endpoint=endpoint, anonymous=anonymous))
+
+
+@cache
+def _bigquery(where: tuple[str, str, str], endpoint: str, anonymous: bool) -> Warehouse:
+    adapter = import_string("sendit.adapters.warehouse_bigquery.BigQueryWarehouse")
+    return cast(Warehouse, adapter(*where, endpoint=endpoint, anonymous=anonymous))

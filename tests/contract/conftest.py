@@ -11,6 +11,7 @@ from sendit.adapters.identity_local import LocalIdentityService
 from sendit.adapters.store_folder import FolderStore
 from sendit.adapters.warehouse_parquet import ParquetWarehouse
 from sendit.ports import IdentityService, ObjectStore, Warehouse
+from tests.google_cloud import ONE_WORKER, GoogleCloud
 from tests.identity_server import IdentityServer
 
 
@@ -40,6 +41,16 @@ def parquet_warehouse(tmp_path: Path) -> Warehouse:
     return ParquetWarehouse(tmp_path / "warehouse", "IRB41449")
 
 
+@pytest.fixture
+def gcs_store(google_cloud: GoogleCloud) -> ObjectStore:
+    return google_cloud.store()
+
+
+@pytest.fixture
+def bigquery_warehouse(google_cloud: GoogleCloud) -> Warehouse:
+    return google_cloud.warehouse()
+
+
 @pytest.fixture(
     params=[
         "local_identity_service",
@@ -51,13 +62,13 @@ def identity_service(request: pytest.FixtureRequest) -> IdentityService:
     return service
 
 
-@pytest.fixture(params=["folder_store"])
+@pytest.fixture(params=["folder_store", pytest.param("gcs_store", marks=ONE_WORKER)])
 def object_store(request: pytest.FixtureRequest) -> ObjectStore:
     store: ObjectStore = request.getfixturevalue(request.param)
     return store
 
 
-@pytest.fixture(params=["parquet_warehouse"])
+@pytest.fixture(params=["parquet_warehouse", pytest.param("bigquery_warehouse", marks=ONE_WORKER)])
 def warehouse(request: pytest.FixtureRequest) -> Warehouse:
     warehouse: Warehouse = request.getfixturevalue(request.param)
     return warehouse

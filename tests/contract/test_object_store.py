@@ -12,9 +12,10 @@ import pytest
 
 from sendit.errors import BrokenPromise, ServiceRefused
 from sendit.ports import ObjectStore, StoredObject
-from tests.processes import at_once, killed_after
+from tests.processes import at_once, killed_after, seconds_of
 
 NAME = "Collection/IRB41449/Entity/12fa/12fa_20100209_12fb.tar.gz"
+KILLS = 6
 SOME = random.Random(2).randbytes(3_000_001)
 
 
@@ -90,15 +91,35 @@ def test_of_racing_puts_of_other_bytes_one_wins(object_store: ObjectStore, tmp_p
 
 
 def test_a_put_that_was_killed_is_repeated_as_if_it_had_not_been(object_store: ObjectStore, tmp_path: Path) -> None:
-    content = random.Random(3).randbytes(20_000_000)
+    content = random.Random(3).randbytes(9_000_000)
     path = written(tmp_path / "large", content)
+    seconds = seconds_of(partial(object_store.put, "Collection/whole.tar.gz", path, {}))
     killed = 0
-    for number in range(12):
+    for number in range(KILLS):
         name = f"Collection/killed/{number}.tar.gz"
-        killed += killed_after(number * 0.004, partial(object_store.put, name, path, {}))
+        killed += killed_after(seconds * number / KILLS, partial(object_store.put, name, path, {}))
         assert object_store.put(name, path, {}).size_bytes == len(content)
         assert object_store.read(name, 0, len(content)) == content
     assert killed
+
+
+class Enough(Exception):
+    """What a caller raises who does not want to go on."""
+
+
+def test_a_put_ends_when_its_check_says_so(object_store: ObjectStore, tmp_path: Path) -> None:
+    path = written(tmp_path / "large", random.Random(3).randbytes(10_000_000))
+    looks = iter([None, Enough()])
+
+    def check() -> None:
+        if enough := next(looks):
+            raise enough
+
+    with pytest.raises(Enough):
+        object_store.put(NAME, path, {}, check)
+    with pytest.raises(ServiceRefused, match="NoSuchObject"):
+        object_store.read(NAME, 0, 1)
+    assert object_store.put(NAME, path, {}).size_bytes == 10_000_000
 
 
 @pytest.mark.parametrize("offset, length", [(0, len(SOME) + 1), (len(SOME), 1), (10**12, 5)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from datetime import date
 from functools import partial
@@ -10,27 +11,30 @@ from typing import Any
 
 import pytest
 
+from sendit import parquet
 from sendit.errors import BrokenPromise, Misconfigured, ServiceRefused
 from sendit.pipeline.rows import write_parquet
 from sendit.ports import TABLES, Warehouse
-from tests.processes import at_once, killed_after
+from tests.processes import at_once, killed_after, seconds_of
 
 INSTANCES = 40
+KILLS = 6
 
 
 def study(name: str, **values: object) -> dict[str, object]:
     return {"CodedAccessionNumberID": name, "load_id": name, "DicomHeader": '{"Modality":"CT"}', **values}
 
 
-def instance(name: str, number: int) -> dict[str, object]:
-    return {"CodedAccessionNumberID": name, "InstanceNumber": number, "load_id": name, "header": '{"00080060":{}}'}
+def instance(name: str, number: int, **values: object) -> dict[str, object]:
+    header = '{"00080060":{"vr":"CS"}}'
+    return {"CodedAccessionNumberID": name, "InstanceNumber": number, "load_id": name, "header": header, **values}
 
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Any:
-    def make(name: str = "one", count: int = INSTANCES) -> Path:
+    def make(name: str = "one", count: int = INSTANCES, **values: object) -> Path:
         path = tmp_path / f"{name}.parquet"
-        write_parquet("instance", (instance(name, number) for number in range(count)), path)
+        write_parquet("instance", (instance(name, number, **values) for number in range(count)), path)
         return path
 
     return make
@@ -59,10 +63,11 @@ def test_what_is_loaded_is_answered(warehouse: Warehouse, rows: Any) -> None:
 
 def test_values_keep_their_types_and_nulls(warehouse: Warehouse, tmp_path: Path) -> None:
     path = tmp_path / "dicom.parquet"
-    row = study("ü", study_date=date(2010, 2, 9), size_bytes=5_000_000_000, processed_at="2026-01-02T04:04:05.5+01:00")
-    write_parquet("dicom", [row], path)
+    values = {"study_date": date(2010, 2, 9), "size_bytes": 5_000_000_000, "StudyDescription": "ü"}
+    write_parquet("dicom", [study("typed", processed_at="2026-01-02T04:04:05.5+01:00", **values)], path)
     warehouse.load("dicom", path, "typed")
-    [found] = warehouse.query("SELECT load_id, study_date, size_bytes, processed_at, PatientSex FROM dicom").rows
+    asked = "SELECT StudyDescription, study_date, size_bytes, processed_at, PatientSex FROM dicom"
+    [found] = warehouse.query(asked).rows
     assert found[:3] == ("ü", date(2010, 2, 9), 5_000_000_000)
     assert str(found[3]).startswith("2026-01-02 03:04:05.5")
     assert found[4] is None
@@ -94,11 +99,22 @@ def test_a_load_id_is_a_tables_own(warehouse: Warehouse, rows: Any, tmp_path: Pa
     assert (counted(warehouse), counted(warehouse, "dicom")) == (INSTANCES, 1)
 
 
-def test_other_rows_under_a_known_load_id_do_not_change_it(warehouse: Warehouse, rows: Any) -> None:
-    warehouse.load("instance", rows(), "one")
+@pytest.mark.parametrize("count", [5, INSTANCES + 5])
+def test_other_rows_under_a_known_load_id_do_not_change_it(warehouse: Warehouse, rows: Any, count: int) -> None:
+    warehouse.load("instance", rows("one"), "one")
     with suppress(ServiceRefused):
-        warehouse.load("instance", rows("two", 5), "one")
+        warehouse.load("instance", rows("one", count, Modality="MR"), "one")
     assert counted(warehouse) == INSTANCES
+    assert counted(warehouse, "instance WHERE Modality = 'MR'") == 0
+
+
+def test_rows_that_carry_another_load_id_are_our_bug(warehouse: Warehouse, rows: Any, tmp_path: Path) -> None:
+    mixed = tmp_path / "mixed.parquet"
+    write_parquet("instance", [instance("one", 1), instance("two", 2)], mixed)
+    for path in (rows("two"), mixed):
+        with pytest.raises(BrokenPromise, match="RowsFile"):
+            warehouse.load("instance", path, "one")
+    assert counted(warehouse) == 0
 
 
 def test_racing_loads_of_the_same_rows_add_them_once(warehouse: Warehouse, rows: Any) -> None:
@@ -114,14 +130,30 @@ def test_racing_loads_of_other_rows_all_come_in(warehouse: Warehouse, rows: Any)
 
 
 def test_a_load_that_was_killed_is_repeated_as_if_it_had_not_been(warehouse: Warehouse, rows: Any) -> None:
+    path = rows("whole")
+    seconds = seconds_of(partial(warehouse.load, "instance", path, "whole"))
     killed = 0
-    for number in range(12):
+    for number in range(KILLS):
         name = f"killed-{number}"
         path = rows(name)
-        killed += killed_after(number * 0.0005, partial(warehouse.load, "instance", path, name))
+        killed += killed_after(seconds * number / KILLS, partial(warehouse.load, "instance", path, name))
         assert warehouse.load("instance", path, name) == INSTANCES
-        assert counted(warehouse) == INSTANCES * (number + 1)
+    counts = warehouse.query("SELECT load_id, count(*) AS n FROM instance GROUP BY load_id")
+    assert {row[1] for row in counts.rows} == {INSTANCES} and len(counts.rows) == KILLS + 1
     assert killed
+
+
+def test_json_is_answered_as_text(warehouse: Warehouse, rows: Any) -> None:
+    header = '{"00181041":{"vr":"DS","Value":[0.1,"ü"]}}'
+    warehouse.load("instance", rows("one", 1, header=header), "one")
+    [(text,)] = warehouse.query("SELECT header FROM instance").rows
+    assert isinstance(text, str) and json.loads(text) == json.loads(header)
+
+
+def test_a_row_group_is_no_limit(warehouse: Warehouse, rows: Any) -> None:
+    many = parquet.ROW_GROUP_ROWS + 1
+    assert warehouse.load("instance", rows("one", many, header=None), "one") == many
+    assert counted(warehouse) == many
 
 
 @pytest.mark.parametrize("sql", ["", "nonsense", "SELECT", "SELECT nothing FROM instance", "SELECT * FROM missing"])

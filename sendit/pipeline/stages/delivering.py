@@ -16,7 +16,7 @@ from django.utils import timezone
 from sendit.errors import SenditError, ServiceRefused
 from sendit.pipeline import events, wiring
 from sendit.pipeline.ledger import tag_text
-from sendit.pipeline.models import Image, Outcome
+from sendit.pipeline.models import Batch, Image, Outcome
 from sendit.pipeline.rows import write_parquet
 from sendit.pipeline.stages.deidentifying import INSTANCES, load_id
 from sendit.pipeline.stages.outbox import outbox_of, remove_outbox
@@ -45,16 +45,26 @@ def deliver(work: Work) -> None:
     batch, outbox = work.batch, outbox_of(work.batch.pk)
     archive = outbox / batch.object_name.rpartition("/")[2]
     _ensure_as_processed(work, archive)
-    stored = wiring.object_store().put(batch.object_name, archive, {"content_type": "application/gzip"})
+    stored = wiring.object_store().put(batch.object_name, archive, _about(batch), work.lease.check)
     work.lease.check()
     _put_report(batch.object_name, outbox)
     work.lease.check()
     write_parquet("dicom", [_study_row(outbox / STUDY, stored)], outbox / STUDIES)
     for table, rows in (("instance", INSTANCES), ("dicom", STUDIES)):
-        wiring.warehouse().load(table, outbox / rows, load_id(batch.object_name))
+        wiring.warehouse().load(table, outbox / rows, load_id(batch.object_name), work.lease.check)
         work.lease.check()
     _finish(work, stored)
     remove_outbox(batch.pk)
+
+
+def _about(batch: Batch) -> dict[str, str]:
+    """What the store is told of an archive."""
+    return {
+        "content_type": "application/gzip",
+        "images": str(batch.delivered),
+        "recipe": batch.recipe_name,
+        "recipe_sha256": batch.recipe_sha256,
+    }
 
 
 def _ensure_as_processed(work: Work, archive: Path) -> None:

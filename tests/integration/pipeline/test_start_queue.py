@@ -94,9 +94,9 @@ def test_a_recipe_that_is_wrong_stops_the_command_and_no_batch(site: Site) -> No
 
 
 def test_settings_of_services_that_are_not_built_are_refused(site: Site) -> None:
-    site.set(GOOGLE_CLOUD_STORAGE="a-bucket")
+    site.set(ANONYMIZE_PIXELS=True)
     done = site.run("start_queue")
-    assert done.returncode == 2 and "sendit.E003" in done.stderr
+    assert done.returncode == 2 and "sendit.E002" in done.stderr
 
 
 def test_it_says_what_happened_and_why_and_its_exit_code_says_whether_to_look(site: Site) -> None:

@@ -27,9 +27,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "warehouse"
 
 
-def rows(folder: Path, number: int, table: str = "instance") -> Path:
+def rows(folder: Path, number: int, load_id: str = "", table: str = "instance") -> Path:
     path = folder / f"rows-{table}-{number}.parquet"
-    write_parquet(table, [{"load_id": f"load-{number}", "batch": number}] * 3, path)
+    write_parquet(table, [{"load_id": load_id or f"load-{number}", "batch": number}] * 3, path)
     return path
 
 
@@ -54,17 +54,18 @@ def files(root: Path) -> list[str]:
 
 
 def test_a_load_is_a_file_of_its_name_that_nobody_writes_again(root: Path, tmp_path: Path) -> None:
-    ParquetWarehouse(root, "IRB1").load("instance", rows(tmp_path, 1), "a_20100209_b")
+    given = rows(tmp_path, 1, "a_20100209_b")
+    ParquetWarehouse(root, "IRB1").load("instance", given, "a_20100209_b")
     assert files(root) == ["IRB1/instance/a_20100209_b.parquet"]
     path = root / "IRB1/instance/a_20100209_b.parquet"
-    assert path.read_bytes() == rows(tmp_path, 1).read_bytes()
+    assert path.read_bytes() == given.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o400
     assert {oct(each.stat().st_mode & 0o777) for each in root.rglob("*") if each.is_dir()} == {"0o700"}
 
 
 def test_other_rows_under_a_known_load_id_change_nothing(filled: ParquetWarehouse, tmp_path: Path) -> None:
     before = filled.query("SELECT * FROM instance ORDER BY ALL").rows
-    filled.load("instance", rows(tmp_path, 1), "load-2")
+    filled.load("instance", rows(tmp_path, 1, "load-2"), "load-2")
     assert filled.query("SELECT * FROM instance ORDER BY ALL").rows == before
     assert loads(filled) == ALL
 
@@ -102,7 +103,7 @@ def test_a_data_set_has_a_plain_name(root: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["main", "dicom", "IRB-1", "select"])
 def test_any_plain_name_can_be_asked_under(root: Path, tmp_path: Path, name: str) -> None:
     warehouse = ParquetWarehouse(root, name)
-    warehouse.load("instance", rows(tmp_path, 1), "one")
+    warehouse.load("instance", rows(tmp_path, 1, "one"), "one")
     assert warehouse.query(f'SELECT count(*) FROM "{name}".instance').rows == [(3,)]
 
 
@@ -133,7 +134,7 @@ print(ParquetWarehouse(Path(sys.argv[1]), "IRB1").load("instance", Path(sys.argv
 def test_a_load_does_not_import_duckdb(root: Path, tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(
-        [sys.executable, "-c", LOAD, root, rows(tmp_path, 1)], capture_output=True, text=True, env=env
+        [sys.executable, "-c", LOAD, root, rows(tmp_path, 1, "one")], capture_output=True, text=True, env=env
     )
     assert done.stdout == "3 False\n", done.stderr
 
@@ -151,14 +152,14 @@ def test_compacted_loads_are_one_file_with_the_same_rows(root: Path, filled: Par
 def test_a_compacted_load_is_still_known(filled: ParquetWarehouse, tmp_path: Path) -> None:
     filled.compact()
     assert filled.load("instance", rows(tmp_path, 7), "load-7") == 3
-    filled.load("instance", rows(tmp_path, 7), "load-8")
+    filled.load("instance", rows(tmp_path, 7, "load-8"), "load-8")
     assert loads(filled) == ALL
 
 
 def test_a_load_id_that_begins_like_a_known_one_is_another(filled: ParquetWarehouse, tmp_path: Path) -> None:
     filled.compact()
-    filled.load("instance", rows(tmp_path, 99), "load-")
-    filled.load("instance", rows(tmp_path, 98), "oad-1")
+    filled.load("instance", rows(tmp_path, 99, "load-"), "load-")
+    filled.load("instance", rows(tmp_path, 98, "oad-1"), "oad-1")
     assert len(loads(filled)) == LOADS + 2
 
 
@@ -191,7 +192,7 @@ def test_a_question_is_answered_where_compacting_fails(
 
 def test_both_tables_are_compacted(root: Path, filled: ParquetWarehouse, tmp_path: Path) -> None:
     for number in range(3):
-        filled.load("dicom", rows(tmp_path, number, "dicom"), f"load-{number}")
+        filled.load("dicom", rows(tmp_path, number, table="dicom"), f"load-{number}")
     assert filled.compact() == LOADS + 3
     assert filled.query("SELECT count(*) FROM dicom JOIN instance USING (load_id)").rows == [(27,)]
 

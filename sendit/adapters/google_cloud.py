@@ -1,0 +1,217 @@
+"""What Google's services have in common: credentials, patience, and errors that are told apart and lose their words.
+
+Google's libraries come with the extra `google`; they are imported when a service is first spoken to.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from sendit.errors import Misconfigured, SenditError, ServiceDown, ServiceRefused
+
+if TYPE_CHECKING:
+    from google.api_core.retry import Retry
+    from google.auth.credentials import Credentials
+
+Client = TypeVar("Client")
+
+PASSING_REASONS = frozenset(
+    {
+        "backendError",
+        "badGateway",
+        "internalError",
+        "jobBackendError",
+        "jobInternalError",
+        "jobRateLimitExceeded",
+        "quotaExceeded",
+        "rateLimitExceeded",
+        "resourcesExceeded",
+        "stopped",
+        "timeout",
+    }
+)
+"""Google's words for what may pass by itself, whatever the status is that they come with."""
+PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a service is waited for before the batch is put back and waits.
+
+    Together they stay far below `leases.STALL_SECONDS`: a lease never lapses under a worker that only waits.
+    """
+
+    connect_seconds: float = 10
+    answer_seconds: float = 60
+    """How long an open connection may be silent."""
+    retry_seconds: float = 120
+    """How long one request is repeated, with backoff."""
+    first_wait_seconds: float = 1
+    job_seconds: float = 300
+    """How long a job of the warehouse may take."""
+
+    @property
+    def timeout(self) -> tuple[float, float]:
+        """For one request: to connect, and between two bytes of the answer."""
+        return (self.connect_seconds, self.answer_seconds)
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """What a call of Google's libraries takes."""
+        return {"retry": self.retry(), "timeout": self.timeout}
+
+    def retry(self) -> Retry:
+        """Repeats what may pass, waiting twice as long each time, at random up to that."""
+        from google.api_core.retry import Retry
+
+        return Retry(
+            predicate=may_pass,
+            initial=self.first_wait_seconds,
+            maximum=32 * self.first_wait_seconds,
+            timeout=self.retry_seconds,
+        )
+
+
+class PerProcess(Generic[Client]):
+    """A client of this process's own: connections do not survive a fork."""
+
+    def __init__(self, make: Callable[[], Client]) -> None:
+        self._make = make
+        self._made: tuple[int, Client] | None = None
+
+    def get(self) -> Client:
+        """The client, made when it is first needed. Two threads may make one each; the later one stays."""
+        if self._made is None or self._made[0] != os.getpid():
+            self._made = (os.getpid(), self._make())
+        return self._made[1]
+
+
+def credentials(scope: str, anonymous: bool) -> tuple[Credentials, str]:
+    """Application Default Credentials with just this scope, and the project that they name, if any.
+
+    Raises
+    ------
+    Misconfigured
+        `NoCredentials`: there are none, or what holds them cannot be read.
+    """
+    import google.auth
+    from google.auth.credentials import AnonymousCredentials
+    from google.auth.exceptions import DefaultCredentialsError
+
+    if anonymous:
+        return AnonymousCredentials(), ""  # type: ignore[no-untyped-call]
+    try:
+        found, project = google.auth.default(scopes=[scope])
+    except (DefaultCredentialsError, ValueError, OSError):
+        raise Misconfigured("NoCredentials") from None
+    return found, project or ""
+
+
+# ---------------------------------------------------------------------------------------------- errors
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service as its errors name it: the port's word, and the code for a service that does not answer."""
+
+    name: str
+    down: str
+
+
+@contextmanager
+def speaking_to(service: Service) -> Iterator[None]:
+    """Turns what Google's libraries raise into errors of ours; their messages, which quote URLs and rows, are lost.
+
+    Raises
+    ------
+    Misconfigured
+        `MissingExtra`: the libraries are not installed.
+    ServiceDown
+        The service's own code: it may pass.
+    ServiceRefused
+        `AccessDenied`, `CredentialsRefused`, `RequestRefused`.
+    """
+    try:
+        yield
+    except ImportError as error:
+        if not (error.name or "").startswith("google"):
+            raise
+        raise Misconfigured("MissingExtra", subject="google") from None
+    except failures() as error:
+        raise meaning(error, service) from None
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """All that Google's libraries raise of a service: that it said no, or that the line broke."""
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+    from google.resumable_media import InvalidResponse
+
+    return (GoogleAPIError, GoogleAuthError, InvalidResponse, *_broken_lines())
+
+
+def meaning(error: Exception, service: Service) -> SenditError:
+    """Which of our errors it is."""
+    from google.auth.exceptions import GoogleAuthError
+
+    if may_pass(error):
+        return ServiceDown(service.down)
+    if isinstance(error, GoogleAuthError) or status_of(error) == http.client.UNAUTHORIZED:
+        return ServiceRefused("CredentialsRefused", subject=service.name)
+    if status_of(error) == http.client.FORBIDDEN:
+        return ServiceRefused("AccessDenied", subject=service.name)
+    return ServiceRefused("RequestRefused", subject=f"{service.name}, {status_of(error)} {reason_of(error)}".strip())
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same request may do better later."""
+    from google.api_core.exceptions import RetryError
+    from google.auth.exceptions import RefreshError, TransportError
+    from google.resumable_media import InvalidResponse
+
+    if isinstance(error, RefreshError):
+        return bool(error.retryable)
+    if status_of(error) >= http.client.BAD_REQUEST:
+        return status_of(error) in PASSING_STATUSES or reason_of(error) in PASSING_REASONS
+    return isinstance(error, (RetryError, TransportError, InvalidResponse, *_broken_lines()))
+
+
+def _broken_lines() -> tuple[type[Exception], ...]:
+    from requests.exceptions import RequestException
+
+    return (RequestException, http.client.HTTPException, ConnectionError, TimeoutError)
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status that it came with, 0 where there was no answer."""
+    code = getattr(error, "code", None)
+    if isinstance(code, int):
+        return int(code)
+    return int(getattr(getattr(error, "response", None), "status_code", 0))
+
+
+def method_of(error: Exception) -> str:
+    """The HTTP method of the request that was refused, where that is known."""
+    request = getattr(getattr(error, "response", None), "request", None)
+    return str(getattr(request, "method", ""))
+
+
+def reason_of(error: Exception) -> str:
+    """Google's one-word reason, such as `rateLimitExceeded`; nothing that is not one word."""
+    details = getattr(error, "errors", None) or _answered(error)
+    first = details[0] if isinstance(details, list | tuple) and details else {}
+    reason = first.get("reason") if isinstance(first, dict) else None
+    return reason if isinstance(reason, str) and reason.isalpha() else ""
+
+
+def _answered(error: Exception) -> Any:
+    """`error.errors` of the answer's JSON."""
+    try:
+        return error.response.json()["error"]["errors"]  # type: ignore[attr-defined]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None

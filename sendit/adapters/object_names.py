@@ -1,0 +1,27 @@
+"""Names that every object store can keep: relative, of plain parts, and leading nowhere else."""
+
+from __future__ import annotations
+
+from sendit.errors import BrokenPromise
+
+LONGEST_NAME_BYTES = 1024
+LONGEST_PART_BYTES = 200
+
+
+def plain(name: str) -> str:
+    """The name, when it is one.
+
+    Raises
+    ------
+    BrokenPromise
+        `ObjectName`: it is not a relative path of plain parts.
+    """
+    parts = name.split("/")
+    if not all(map(_is_plain, parts)) or len(name.encode("utf-8", "replace")) > LONGEST_NAME_BYTES:
+        raise BrokenPromise("ObjectName")
+    return name
+
+
+def _is_plain(part: str) -> bool:
+    short = 0 < len(part.encode("utf-8", "replace")) <= LONGEST_PART_BYTES
+    return short and part.isprintable() and not part.startswith(".")

@@ -1,0 +1,212 @@
+"""Google Cloud Storage: an object is written once, under a precondition, and never overwritten, whoever else tries.
+
+Access is the bucket's business (uniform bucket-level access): no request here ever names an ACL.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import google_crc32c
+
+from sendit.adapters.google_cloud import (
+    Patience,
+    PerProcess,
+    Service,
+    credentials,
+    failures,
+    method_of,
+    speaking_to,
+    status_of,
+)
+from sendit.adapters.object_names import plain
+from sendit.durable import disk
+from sendit.errors import Misconfigured, SenditError, ServiceDown, ServiceRefused
+from sendit.ports import StoredObject, go_on
+
+if TYPE_CHECKING:
+    from google.cloud.storage import Blob, Client
+
+SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
+CHUNK_BYTES = 4 << 20
+"""What is held of a file at a time, and sent in one request; a multiple of 256 KiB."""
+READ_BYTES = 1 << 20
+SERVICE = Service("object store", "StoreDown")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+
+
+class GcsStore:
+    """Keeps objects in a bucket.
+
+    Parameters
+    ----------
+    bucket : str
+    endpoint : str, optional
+        An emulator's URL; empty is Google.
+    anonymous : bool, optional
+        Send no credentials, as emulators want it.
+    patience : Patience, optional
+    """
+
+    def __init__(
+        self, bucket: str, *, endpoint: str = "", anonymous: bool = False, patience: Patience | None = None
+    ) -> None:
+        if not _BUCKET.fullmatch(bucket):
+            raise Misconfigured("BadSetting", subject="SENDIT_GOOGLE_CLOUD_STORAGE: a bucket's name")
+        self._bucket, self._endpoint, self._anonymous = bucket, endpoint, anonymous
+        self._patience = patience or Patience()
+        self._client: PerProcess[Client] = PerProcess(self._make_client)
+
+    def put(
+        self, name: str, path: Path, metadata: Mapping[str, str], check: Callable[[], None] = go_on
+    ) -> StoredObject:
+        """Store the file's bytes under `name` once; a repeated put finds that they are there.
+
+        `content_type` in `metadata` is the object's, the rest its custom metadata. The file is sent in chunks, each
+        repeated until the service has it or patience ends, and the service itself compares the whole with the CRC32C
+        that it was told before the first.
+
+        Raises
+        ------
+        ServiceRefused
+            `ObjectConflict`: other bytes stand under the name. `NoSuchBucket`, `AccessDenied`, `CredentialsRefused`,
+            `RequestRefused`.
+        ServiceDown
+            `StoreDown`; `NotVerified`: what arrived is not what was sent. `NoSpace`, `DiskRefused`: the file.
+        BrokenPromise
+            `ObjectName`: the name is not a relative path of plain parts.
+        """
+        plain(name)
+        with disk("object store"), speaking_to(SERVICE):
+            blob, crc32c = self._blob(name), _crc32c(path)
+            if not self._upload(blob, path, crc32c, metadata, check):
+                self._ensure_same(blob, path, crc32c)
+            if (blob.size, blob.crc32c) != (os.path.getsize(path), crc32c):
+                raise ServiceDown("NotVerified", subject=SERVICE.name)
+        return StoredObject(
+            name=name,
+            uri=f"gs://{self._bucket}/{name}",
+            size_bytes=int(blob.size),
+            crc32c=str(blob.crc32c),
+            generation=str(blob.generation),
+            download_link=str(blob.media_link),
+            metadata_link=str(blob.self_link),
+        )
+
+    def read(self, name: str, offset: int, length: int) -> bytes:
+        """`length` bytes from `offset`, in one ranged request.
+
+        Raises
+        ------
+        ServiceRefused
+            `NoSuchObject`: there is no such object, or it ends before.
+        """
+        plain(name)
+        with speaking_to(SERVICE):
+            try:
+                content = self._read(self._blob(name), offset, length)
+            except failures() as error:
+                if status_of(error) in (http.client.NOT_FOUND, http.client.REQUESTED_RANGE_NOT_SATISFIABLE):
+                    raise ServiceRefused("NoSuchObject") from None
+                raise
+        if len(content) != length:
+            raise ServiceRefused("NoSuchObject")
+        return content
+
+    def _upload(
+        self, blob: Blob, path: Path, crc32c: str, metadata: Mapping[str, str], check: Callable[[], None]
+    ) -> bool:
+        """False where there is an object already."""
+        blob.metadata = {key: value for key, value in metadata.items() if key != "content_type"}
+        try:
+            with path.open("rb") as file:
+                blob.upload_from_file(  # without a size it is a resumable upload, of whatever size
+                    _Checked(file, check),
+                    content_type=metadata.get("content_type", "application/octet-stream"),
+                    if_generation_match=0,
+                    crc32c_checksum_value=crc32c,
+                    checksum=None,  # or the library deletes what it takes for corrupt, whosever it is
+                    **self._patience.terms,
+                )
+        except failures() as error:
+            if status_of(error) == http.client.PRECONDITION_FAILED:
+                return False
+            raise _refusal(error) or error from None
+        except ValueError:  # the service kept less of a chunk than it was sent, and the library lost its place
+            raise ServiceDown(SERVICE.down) from None
+        return True
+
+    def _ensure_same(self, blob: Blob, path: Path, crc32c: str) -> None:
+        """Whose answer was lost, or who was slower, finds its own bytes; by MD5 too, for CRC32C has only 32 bits."""
+        blob.reload(**self._patience.terms)
+        is_same = (blob.size, blob.crc32c) == (os.path.getsize(path), crc32c)
+        if not is_same or blob.md5_hash not in (None, _md5(path)):
+            raise ServiceRefused("ObjectConflict")
+
+    def _read(self, blob: Blob, offset: int, length: int) -> bytes:
+        terms = self._patience.terms
+        if length:
+            end = offset + length - 1
+            content: bytes = blob.download_as_bytes(start=offset, end=end, raw_download=True, checksum=None, **terms)
+            return content
+        blob.reload(**terms)
+        if offset > int(blob.size):
+            raise ServiceRefused("NoSuchObject")
+        return b""
+
+    def _blob(self, name: str) -> Blob:
+        return self._client.get().bucket(self._bucket).blob(name, chunk_size=CHUNK_BYTES)
+
+    def _make_client(self) -> Client:
+        from google.cloud.storage import Client
+
+        found, _ = credentials(SCOPE, self._anonymous)
+        options = {"api_endpoint": self._endpoint} if self._endpoint else None
+        return Client(project=None, credentials=found, client_options=options)
+
+
+class _Checked:
+    """A file whose reader asks before every chunk whether to go on."""
+
+    def __init__(self, file: BinaryIO, check: Callable[[], None]) -> None:
+        self._file, self._check = file, check
+        self.tell = file.tell
+
+    def read(self, size: int) -> bytes:
+        self._check()
+        return self._file.read(size)
+
+
+def _refusal(error: Exception) -> SenditError | None:
+    """What only an upload can mean: a 404 to its first request is the bucket's, a later one its session's."""
+    if status_of(error) == http.client.NOT_FOUND and method_of(error) == "POST":
+        return ServiceRefused("NoSuchBucket")
+    if status_of(error) in (http.client.NOT_FOUND, http.client.GONE):
+        return ServiceDown(SERVICE.down)
+    if status_of(error) == http.client.BAD_REQUEST and "crc32c" in str(error).lower():
+        return ServiceDown("NotVerified", subject=SERVICE.name)
+    return None
+
+
+def _crc32c(path: Path) -> str:
+    crc32c = 0
+    with path.open("rb") as file:
+        while block := file.read(READ_BYTES):
+            crc32c = google_crc32c.extend(crc32c, block)
+    return base64.b64encode(crc32c.to_bytes(4, "big")).decode()
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return base64.b64encode(hashlib.file_digest(file, _new_md5).digest()).decode()
+
+
+def _new_md5() -> Any:
+    return hashlib.md5(usedforsecurity=False)

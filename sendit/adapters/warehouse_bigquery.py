@@ -1,0 +1,227 @@
+"""BigQuery: a load comes in by a staging table and one MERGE, whole and once, whoever else tries.
+
+MERGEs that only insert do not see each other's rows and do not conflict: two of one load, run at once, would both add
+theirs. So the MERGEs of a load run in turn, by their job ids, and every later one finds the rows and adds nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sendit import parquet
+from sendit.adapters.bigquery_jobs import SERVICE, Jobs
+from sendit.adapters.bigquery_tables import Tables
+from sendit.adapters.google_cloud import (
+    Patience,
+    PerProcess,
+    credentials,
+    failures,
+    may_pass,
+    reason_of,
+    speaking_to,
+    status_of,
+)
+from sendit.durable import disk
+from sendit.errors import BrokenPromise, Misconfigured
+from sendit.ports import TABLES, Column, QueryResult, go_on
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client, SchemaField, Table
+    from google.cloud.bigquery.job import LoadJob, QueryJob
+
+SCOPE = "https://www.googleapis.com/auth/bigquery"
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,200}")
+
+
+class BigQueryWarehouse:
+    """Keeps rows in a data set, which it makes and widens as it needs.
+
+    Parameters
+    ----------
+    project : str
+        Empty is the project that the credentials name.
+    collection : str
+        The data set's id, but for `-`, which becomes `_`.
+    location : str
+        Where the data set is made if it is not there.
+    endpoint : str, optional
+        An emulator's URL; empty is Google.
+    anonymous : bool, optional
+        Send no credentials, as emulators want it.
+    patience : Patience, optional
+    """
+
+    def __init__(
+        self,
+        project: str,
+        collection: str,
+        location: str,
+        *,
+        endpoint: str = "",
+        anonymous: bool = False,
+        patience: Patience | None = None,
+    ) -> None:
+        if not _PLAIN.fullmatch(collection):
+            raise Misconfigured("BadSetting", subject="SENDIT_GOOGLE_STORAGE_COLLECTION: letters, digits, _ and -")
+        self._project, self._endpoint, self._anonymous = project, endpoint, anonymous
+        self._dataset = collection.replace("-", "_")
+        self._patience = patience or Patience()
+        self._client = PerProcess(self._make_client).get
+        self._tables = Tables(self._client, self._dataset, location, self._patience)
+
+    def load(self, table: str, rows: Path, load_id: str, check: Callable[[], None] = go_on) -> int:
+        """Load a Parquet file in the table's schema once. Returns its rows.
+
+        Under a load id that is known nothing is added and nothing is changed: it is the name of an archive, and the
+        object store has made sure that the archive is the same.
+
+        Raises
+        ------
+        BrokenPromise
+            `RowsFile`: the file is not in the table's schema, or its rows carry another load id. `LoadName`: no such
+            table, or a load id that cannot be.
+        Misconfigured
+            `TableSchema`: a table that was there cannot take our rows.
+        ServiceRefused
+            `LoadRefused`, `AccessDenied`, `CredentialsRefused`, `RequestRefused`.
+        ServiceDown
+            `WarehouseDown`: a job may still be running; a repeated load waits for its end.
+        """
+        if table not in TABLES or not _PLAIN.fullmatch(load_id):
+            raise BrokenPromise("LoadName")
+        with disk("warehouse"):
+            count = parquet.count_rows(rows, TABLES[table], load_id=load_id)
+            with speaking_to(SERVICE), ExitStack() as on_failure:
+                on_failure.callback(self._tables.forget, table)
+                jobs = Jobs(self._client, self._tables.make_ready(table), self._patience, check)
+                staging = self._stage(table, rows, jobs)
+                self._merge(table, staging.table_id, load_id, jobs)
+                on_failure.pop_all()
+                with suppress(*failures()):  # it has an end of life
+                    self._tables.remove(staging)
+        return count
+
+    def query(self, sql: str) -> QueryResult:
+        """Run one SELECT; BigQuery says before it runs what kind of statement it is.
+
+        Raises
+        ------
+        Misconfigured
+            `BadQuery`: it is another kind of statement, or cannot be run.
+        """
+        with speaking_to(SERVICE):
+            for table in TABLES:
+                location = self._tables.make_ready(table)
+            self._check(sql, location)
+            try:
+                answer = self._ask(sql, location).result(**self._patience.terms)
+                rows = [row.values() for row in answer]
+            except failures() as error:
+                raise _bad_query(error, reason_of(error)) or error from None
+        return QueryResult(tuple(field.name for field in answer.schema), _with_json_as_text(answer.schema, rows))
+
+    def _stage(self, table: str, rows: Path, jobs: Jobs) -> Table:
+        """A table of this load's own with the file's rows; into an empty one only, so that they are there once."""
+        from google.cloud.bigquery import LoadJobConfig
+
+        token = secrets.token_hex(8)
+        staging = self._tables.make_staging(table, token)
+        config = LoadJobConfig(source_format="PARQUET", schema=staging.schema, write_disposition="WRITE_EMPTY")
+        terms: dict[str, Any] = {"location": jobs.location or None, "num_retries": 0, "timeout": self._patience.timeout}
+
+        def begin() -> LoadJob:
+            with rows.open("rb") as file:
+                return self._client().load_table_from_file(
+                    file, staging, job_id=f"sendit-load-{token}", job_config=config, **terms
+                )
+
+        jobs.run(f"sendit-load-{token}", begin)
+        return staging
+
+    def _merge(self, table: str, staging: str, load_id: str, jobs: Jobs) -> None:
+        """Where this fails the staging table stays, for the job may yet run."""
+        from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
+
+        sql = _merge_statement(f"`{self._dataset}`.`{table}`", f"`{self._dataset}`.`{staging}`", TABLES[table])
+        config = QueryJobConfig(query_parameters=[ScalarQueryParameter("load_id", "STRING", load_id)])
+        terms: dict[str, Any] = {"retry": None, "job_retry": None, "timeout": self._patience.answer_seconds}
+
+        def begin(job_id: str) -> QueryJob:
+            return self._client().query(sql, config, job_id=job_id, location=jobs.location or None, **terms)
+
+        digest = hashlib.sha256(f"{self._dataset}.{table}.{load_id}".encode()).hexdigest()[:40]
+        jobs.run_in_turn(f"sendit-merge-{digest}", begin)
+
+    def _check(self, untrusted_sql: str, location: str) -> None:
+        if not untrusted_sql.strip():
+            raise Misconfigured("BadQuery")
+        try:
+            kind = self._ask(untrusted_sql, location, dry_run=True).statement_type
+        except failures() as error:
+            raise _bad_query(error, _said(error)) or error from None
+        if kind != "SELECT":
+            raise Misconfigured("BadQuery", subject="one statement, and one that only reads the tables")
+
+    def _ask(self, sql: str, location: str, dry_run: bool = False) -> QueryJob:
+        from google.cloud.bigquery import DatasetReference, QueryJobConfig
+
+        tables = DatasetReference(self._client().project, self._dataset)
+        config = QueryJobConfig(default_dataset=tables, dry_run=dry_run, use_query_cache=not dry_run)
+        return self._client().query(sql, config, location=location or None, **self._patience.terms)
+
+    def _make_client(self) -> Client:
+        from google.cloud.bigquery import Client
+
+        found, project = credentials(SCOPE, self._anonymous)
+        if not (self._project or project):
+            raise Misconfigured("BadSetting", subject="SENDIT_GOOGLE_PROJECT_NAME: the project's id")
+        options = {"api_endpoint": self._endpoint} if self._endpoint else None
+        return Client(project=self._project or project, credentials=found, client_options=options)
+
+
+def _merge_statement(known: str, new: str, columns: Sequence[Column]) -> str:
+    """The constant in ON lets BigQuery read `known` at one place only."""
+    names = ", ".join(f"`{column.name}`" for column in columns)
+    values = ", ".join(_value(column) for column in columns)
+    return (
+        f"MERGE {known} AS known USING {new} AS new ON known.load_id = new.load_id AND known.load_id = @load_id"
+        f" WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
+    )
+
+
+def _value(column: Column) -> str:
+    """Numbers in a header have as many digits as their maker liked; rounded, each of them is JSON to BigQuery."""
+    if column.type == "JSON":
+        return f"PARSE_JSON(new.`{column.name}`, wide_number_mode=>'round')"
+    return f"new.`{column.name}`"
+
+
+def _bad_query(error: Exception, subject: str) -> Misconfigured | None:
+    """The statement's own fault, if it is that."""
+    if may_pass(error) or status_of(error) not in (http.client.BAD_REQUEST, http.client.NOT_FOUND):
+        return None
+    return Misconfigured("BadQuery", subject=subject or None)
+
+
+def _said(error: Exception) -> str:
+    """What BigQuery says of a statement that it has not run: words of the statement and names, no values."""
+    details = getattr(error, "errors", None)
+    return str(details[0].get("message", "")).partition("\n")[0] if details else ""
+
+
+def _with_json_as_text(schema: Sequence[SchemaField], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """JSON as text, as every warehouse answers it."""
+    places = {place for place, field in enumerate(schema) if field.field_type == "JSON"}
+    return [tuple(_text(value) if place in places else value for place, value in enumerate(row)) for row in rows]
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
