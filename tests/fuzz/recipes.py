@@ -7,6 +7,13 @@ from functools import cache
 from sendit.deid.recipe import find_recipe
 
 EVERY_FORM = r"""FORMAT dicom
+INCLUDE screening
+PROFILE Basic + Retain UIDs + Clean Descriptors
+%profile
+REMOVE select:retired:yes
+REMOVE select:unknown:yes
+BLANK type:2|2C|unknown:StudyID
+REPLACE InstitutionCodeSequence code:(261665006, SCT, "Unknown")
 %header   # every form
 ADD PatientIdentityRemoved YES
 ADD OtherPatientIDsSequence__0__PatientID var:entity_id
@@ -55,5 +62,5 @@ LABEL two
 @cache
 def texts() -> tuple[str, ...]:
     """Their texts."""
-    names = ("research", "descriptions", "dicom", "dicom.xray.chest", "dicom.ultrasound")
+    names = ("research", "limited-dataset", "descriptions", "dicom", "dicom.xray.chest", "dicom.ultrasound")
     return EVERY_FORM, EVERY_FORM, *(find_recipe(name).text for name in names)
