@@ -273,8 +273,8 @@ def _last_kinds() -> Iterator[tuple[str, list[Line]]]:
     yield "attributes that PS3.6 has retired", [Line(Action.REMOVE, "select:retired:yes")]
     yield "attributes that PS3.6 does not have", [Line(Action.REMOVE, "select:unknown:yes")]
     yield "elements of unknown VR", [Line(Action.REMOVE, "select:VR:UN")]
-    yield "curves", [Line(Action.REMOVE, r"startswith:\(50[01][02468ACE],")]
-    yield "overlays", [Line(Action.REMOVE, r"startswith:\(60[01][02468ACE],")]
+    yield "curves", [Line(Action.REMOVE, r"startswith:\(50")]
+    yield "overlays", [Line(Action.REMOVE, r"startswith:\(60")]
     yield "private elements", [Line(Action.REMOVE, "select:private:yes")]
 
 
