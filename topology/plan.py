@@ -102,7 +102,13 @@ class Place:
 
     def identity_environment(self) -> dict[str, str]:
         """The identity service's: a folder, a key and a database of its own."""
-        return {"SENDIT_VAR": str(self.folder / "identity"), "SENDIT_DATABASE": self.database("identity")}
+        return {
+            "SENDIT_VAR": str(self.folder / "identity"),
+            "SENDIT_DATABASE": self.database("identity"),
+            "SENDIT_RUNNER": "embedded",
+            "SENDIT_ANONYMIZE_RESTFUL": "false",
+            "SENDIT_GOOGLE_CLOUD_STORAGE": "",
+        }
 
 
 def programs(place: Place) -> Iterator[Program]:
