@@ -1,6 +1,6 @@
 # sendit: bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down health test check docs lint bench fuzz lock clean
+.PHONY: help setup demo up down health test check docs lint bench fuzz wheel lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -59,9 +59,15 @@ bench: setup ## the bars of the design, measured; writes docs/benchmarks.md
 fuzz: setup ## 100,000 mutated files and 20,000 mutated recipes, seeded
 	@$(BIN)/python -m tests.fuzz
 
+wheel: setup ## dist/sendit-VERSION.whl, which the Dockerfile installs
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -t wheel
+
 lock: ## bring the lock files up to date with pyproject.toml
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
 	@$(LOCK) --output-file requirements.lock
+	@$(LOCK) --extra postgres --extra celery --extra dasher --extra google --extra web --extra sentry \
+		--output-file requirements-production.lock
 	@$(LOCK) --all-extras --output-file requirements-dev.lock
 
 clean: ## remove .venv, var/demo and what tools leave behind

@@ -114,7 +114,7 @@ def test_every_dependency_is_locked(name: str) -> None:
     assert re.search(rf"^{re.escape(name)}==", (ROOT / "requirements-dev.lock").read_text(), re.M), "run `make lock`"
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-production.lock", "requirements-dev.lock"])
 def test_a_lock_has_a_hash_for_every_package_and_names_no_host(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "://" not in text
