@@ -126,6 +126,12 @@ class Postgres(Server):
         yield name
         self.ask("postgres", f"DROP DATABASE {name} WITH (FORCE)")
 
+    def run(self, program: str, *arguments: str, given: bytes = b"") -> bytes:
+        """One of PostgreSQL's own programs on this server; what it says."""
+        where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", servers.USER]
+        command = [servers.postgres_programs() / program, *where, *arguments]
+        return subprocess.run(command, input=given, capture_output=True, check=True).stdout
+
     def texts(self, name: str) -> str:
         """Everything that stands in a database's tables, as text."""
         tables = self.ask(name, "SELECT relname FROM pg_stat_user_tables")

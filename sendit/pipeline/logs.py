@@ -21,6 +21,11 @@ LOUD_LIBRARIES = (
     "httpcore",
     "google",
     "urllib3",
+    "celery",
+    "kombu",
+    "billiard",
+    "redis",
+    "psycopg",
 )
 """Loggers whose messages may quote a value, a path or a header."""
 

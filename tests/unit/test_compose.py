@@ -60,6 +60,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def settings_of(service: dict[str, Any], secrets: Path) -> dict[str, Any]:
+    assert None not in service["environment"].values(), "Compose would take it from whoever starts it"
     environment = {
         name: str(value).replace("/run/secrets", str(secrets)) for name, value in service["environment"].items()
     }

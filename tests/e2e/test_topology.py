@@ -1,0 +1,129 @@
+"""`make up`: a folder dropped into the data folder arrives as an object and two tables' rows; what dies comes back."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from tests.aftermath import descendants_of, kill
+from tests.phantoms import accession_number, leaks_in, make_study
+from tests.servers import wait_until
+from topology import plan, servers
+from topology.plan import Place
+
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.xdist_group("postgres"), pytest.mark.timeout(300)]
+
+
+def run(place: Place, do: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "topology", do, str(place.folder), "--first-port", str(place.first_port)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def six_free_ports() -> int:
+    """The first of six in a row that nobody listens on."""
+    for first in servers.free_ports(30):
+        if first < 65000 and not any(is_taken(first + number) for number in range(len(plan.PORTS))):
+            return first
+    raise AssertionError("no six free ports in a row")
+
+
+def is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    folder = Path(tempfile.mkdtemp(prefix="sendit-topology-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    folder.chmod(0o755)
+    here = Place(folder, six_free_ports())
+    try:
+        up = run(here, "up")
+        assert up.returncode == 0, up.stdout + up.stderr
+        assert [line.split()[0] for line in up.stdout.splitlines()[: len(NAMES)]] == NAMES
+        yield here
+    finally:
+        run(here, "down")
+        shutil.rmtree(folder)
+
+
+NAMES = [program.name for program in plan.programs(Place(Path("/nowhere")))]
+
+
+def sendit(place: Place, *arguments: str) -> str:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SENDIT_")}
+    command = [sys.executable, "-m", "sendit", *arguments]
+    done = subprocess.run(command, env=inherited | place.environment(), cwd=ROOT, capture_output=True, text=True)
+    assert leaks_in(done.stdout + done.stderr) == []
+    return done.stdout
+
+
+def states(place: Place) -> dict[str, int]:
+    with psycopg.connect(place.database("sendit")) as connection:
+        return dict(connection.execute("SELECT state, count(*) FROM pipeline_batch GROUP BY 1").fetchall())
+
+
+def drop(place: Place, number: int) -> None:
+    folder = place.data / f"{accession_number(number)}.tmp7"
+    make_study(folder, number=number, images=2)
+    folder.rename(folder.with_suffix(""))
+
+
+def test_a_dropped_folder_arrives_as_an_object_and_two_tables_rows(place: Place) -> None:
+    drop(place, 1)
+    wait_until(lambda: states(place) == {"DONE": 1}, 60, f"not DONE: {place.logs}")
+    objects = json.loads(urllib.request.urlopen(f"{place.http('storage')}/storage/v1/b/{plan.BUCKET}/o").read())
+    (archive,) = [one["name"] for one in objects["items"] if one["name"].endswith(".tar.gz")]
+    assert re.fullmatch(rf"Collection/{plan.COLLECTION}/Entity/(\w+)/\1_\d{{8}}_\w+\.tar\.gz", archive)
+    assert "2" in sendit(place, "query", "SELECT image_count FROM dicom", "--format", "csv").splitlines()
+    rows = sendit(place, "query", "SELECT object_name FROM instance", "--format", "csv").splitlines()
+    assert rows.count(archive) == 2
+    seen = json.loads(sendit(place, "status", "--json"))
+    assert (seen["states"]["DONE"], seen["broker"]["answers"], seen["watcher"]["runs"]) == (1, True, True)
+    assert 'sendit_batches{state="DONE"} 1.0' in urllib.request.urlopen(f"{place.http('web')}/metrics").read().decode()
+    with psycopg.connect(place.database("identity")) as connection:
+        assert connection.execute("SELECT count(*) FROM identity_service_audit").fetchall() == [(1,)]
+
+
+def test_what_is_killed_comes_back_and_goes_on(place: Place) -> None:
+    manager = int((place.folder / "supervisor.pid").read_text())
+    for pid in descendants_of(manager):
+        line = Path(f"/proc/{pid}/cmdline")
+        if line.exists() and re.search(rb"-Q\0process|postgres|valkey", line.read_bytes()):
+            kill(pid)
+    drop(place, 2)
+    wait_until(lambda: states(place) == {"DONE": 2}, 90, f"not DONE: {place.logs}")
+    wait_until(lambda: run(place, "health").returncode == 0, 60, "not well again")
+
+
+def test_nothing_that_was_said_or_kept_on_the_way_identifies(place: Place) -> None:
+    logs = {path.name: leaks_in(path.read_bytes()) for path in place.logs.iterdir()}
+    assert set(logs) >= {f"{name}.log" for name in NAMES} and not any(logs.values()), logs
+    broker = redis.Redis(port=place.port("broker"))
+    assert leaks_in(b"".join(broker.dump(key) or b"" for key in broker.scan_iter())) == []
+    lines = [json.loads(line) for line in (place.logs / "watcher.log").read_text().splitlines()]
+    assert {"watcher.started", "batch.found"} <= {line["event"] for line in lines}
+
+
+def test_down_leaves_no_process_and_may_be_said_twice(place: Place) -> None:
+    manager = int((place.folder / "supervisor.pid").read_text())
+    family = [manager, *descendants_of(manager)]
+    assert run(place, "down").returncode == 0
+    assert [pid for pid in family if Path(f"/proc/{pid}").exists()] == []
+    again = run(place, "down")
+    assert (again.returncode, again.stdout) == (0, "The topology is down.\n")
+    assert run(place, "health").returncode == 1
