@@ -8,7 +8,11 @@ _AGE = re.compile(r"(\d{3})([DWMY])")
 _A_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
 
 
-def cap_age(text: str, limit: int = 89) -> str:
+OLDEST = 89
+"""Years that may be told; those who are older are of one age."""
+
+
+def cap_age(text: str, limit: int = OLDEST) -> str:
     """The age, or for one above `limit` years the next year's ("090Y"); "" for what is no age."""
     match = _AGE.fullmatch(text.strip())
     if match is None:

@@ -15,10 +15,20 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import DataElement
 
 from sendit.deid import values
-from sendit.deid.ages import cap_age
+from sendit.deid.ages import OLDEST, cap_age
 from sendit.deid.attribute_types import types
 from sendit.deid.codes import parse_codes, write_items
-from sendit.deid.content import CODES, DUMMIES
+from sendit.deid.content import (
+    CODES,
+    DUMMIES,
+    IDENTIFYING_VALUES,
+    MEASURED_VALUE,
+    NUMERIC,
+    OTHER_NUMBERS,
+    Concept,
+    concept_of,
+    is_in_years,
+)
 from sendit.deid.datasets import UNREADABLE, quiet
 from sendit.deid.deeds import (
     BULK,
@@ -103,8 +113,11 @@ class Level:
         "_additions",
         "_charsets",
         "_children",
+        "_concepts",
         "_private",
         "actions",
+        "cleans",
+        "concept",
         "encoding",
         "encodings",
         "head",
@@ -131,7 +144,12 @@ class Level:
         self._charsets: dict[bytes, Level] = {}
         self._private: dict[tuple[int, str, str | None], Deed | None] = {}
         self._additions: list[AddedElement] | None = None
+        self._concepts: dict[Concept | None, Level] = {}
         self.memory: Memory | None = None
+        self.cleans = False
+        """Whether the dataset is an item of a sequence that is cleaned."""
+        self.concept: Concept | None = None
+        """What it is as a content item."""
 
     def child(self, tag: int, index: int | None, encoding: Encoding) -> Level:
         """The level of the items of the sequence `tag` (of its item `index`, where the recipe tells items apart)."""
@@ -140,6 +158,8 @@ class Level:
         if level is None:
             indices = self.indices if index is None else (*self.indices, index)
             level = self._at((*self.path, tag), indices, encoding, self.encodings)
+            level.cleans = self.plan.recipe.cleans and self._cleans(tag)
+            level.concept = self.concept if tag == MEASURED_VALUE else None
             if self.plan.remembers():
                 self._children[key] = level
         return level
@@ -154,10 +174,35 @@ class Level:
             encodings = values.charset(raw)
             same = encodings == self.encodings
             level = self if same else self._at(self.path, self.indices, self.encoding, encodings)
-            level.memory = self.memory
+            level.memory, level.cleans, level.concept = self.memory, self.cleans, self.concept
             if self.plan.remembers():
                 self._charsets[raw] = level
         return level
+
+    def _cleans(self, tag: int) -> bool:
+        """Whether the items of a sequence here are cleaned."""
+        field = Field(self.path, tag, "SQ", None, self.indices, sop_class_uid=self.sop_class_uid)
+        decision = self.plan.recipe.decide(field)
+        return not decision.kept and decision.rule is not None and decision.rule.action is Action.CLEAN
+
+    def of_item(self, buf: bytes, begin: int, end: int) -> Level:
+        """This level for a content item whose elements begin at `begin`: what it is decides of its value."""
+        concept = self._concept_of(buf, begin, end)
+        if concept is self.concept:
+            return self
+        level = self._concepts.get(concept)
+        if level is None:
+            level = self._at(self.path, self.indices, self.encoding, self.encodings)
+            level.cleans, level.concept = True, concept
+            if self.plan.remembers():
+                self._concepts[concept] = level
+        return level
+
+    def _concept_of(self, buf: bytes, begin: int, end: int) -> Concept | None:
+        if self.path[-1] != MEASURED_VALUE:
+            return concept_of(buf, begin, end, self.encoding)
+        in_years = self.concept is Concept.AGE and is_in_years(buf, begin, end, self.encoding)
+        return Concept.AGE_IN_YEARS if in_years else None
 
     # ------------------------------------------------------------------------------------------ compiling
 
@@ -205,6 +250,10 @@ class Level:
         decision = self.plan.recipe.decide(
             Field(self.path, tag, vr, creator, self.indices, sop_class_uid=self.sop_class_uid)
         )
+        if self.concept is not None and not decision.kept:
+            deed = self._by_concept(self.concept, tag, vr, long)
+            if deed is not None:
+                return self._named(deed, Action.CLEAN)
         if decision.kept or not decision.steps:
             return self._untouched(decision, tag, vr, written_vr, long)
         return self._named(self._ruled(decision, tag, vr, written_vr, long), decision.steps[-1].action)
@@ -212,6 +261,22 @@ class Level:
     def _named(self, deed: Deed, action: Action) -> Deed:
         deed.path, deed.action = self.path, str(action)
         return deed
+
+    def _by_concept(self, concept: Concept, tag: int, vr: str, long: bool) -> Deed | None:
+        """What a content item's concept alone decides of its value."""
+        if tag in IDENTIFYING_VALUES.get(concept, ()):
+            dummy = self._encoded(tag, vr, DUMMIES[tag])
+            return Deed(VALUE, tag, vr, long, memo=Memo(lambda raw: dummy if raw else None))
+        if concept is not Concept.AGE_IN_YEARS:
+            return None
+        if tag == NUMERIC:
+            capped = self._encoded(tag, vr, str(OLDEST + 1))
+            return Deed(VALUE, tag, vr, long, memo=Memo(lambda raw: capped if _is_old(raw) else None))
+        return Deed(DROP, tag, vr, long) if tag in OTHER_NUMBERS else None
+
+    def _encoded(self, tag: int, vr: str, text: str) -> bytes:
+        encoding = self.encoding
+        return encoding.write(tag, vr, values.encode(text, vr, encoding.order, self.encodings, tag))
 
     def _ruled(self, decision: Decision, tag: int, vr: str, written_vr: str, long: bool) -> Deed:
         fold = Fold(self, tag, vr, decision.steps)
@@ -446,6 +511,14 @@ class Fold:
     def _shift(self, raw: bytes, days: int) -> str:
         """Each value shifted; one that is not understood is emptied, for a date that was not shifted must not leave."""
         return "\\".join(_shifted(str(part), self._vr, days) or "" for part in self._read(raw))
+
+
+def _is_old(raw: bytes) -> bool:
+    """Whether a DS value says more years than may be told; what is no number is as well."""
+    try:
+        return not float(raw.strip(b" \0")) < OLDEST + 1
+    except ValueError:
+        return True
 
 
 def _pseudonym_step(step: Step) -> bool:

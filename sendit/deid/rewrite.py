@@ -475,8 +475,13 @@ class Rewriter:
                 return b"".join(out) if changed else None, begin
             if mark != ITEM:
                 raise DataFault("BadSequence", tag=tag)
-            child = level.child(tag, index if indexed else None, encoding)
-            item, after = self._item(child, buf, begin, end if size == UNDEFINED else begin + size, size, depth)
+            child, stop = (
+                level.child(tag, index if indexed else None, encoding),
+                end if size == UNDEFINED else begin + size,
+            )
+            if child.cleans:
+                child = child.of_item(buf, begin, stop)
+            item, after = self._item(child, buf, begin, stop, size, depth)
             if item is None:
                 out.append(buf[pos:after])
             else:
