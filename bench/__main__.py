@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import batches, files, memory, million, report
+from bench import batches, files, memory, million, report, topology
 from bench.measure import FULL, QUICK, Section, Size
 
 PARTS: dict[str, Callable[[Path, Size], Section]] = {
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[Path, Size], Section]] = {
     "batches": batches.run,
     "memory": memory.run,
     "million": million.run,
+    "topology": topology.run,
 }
 ROOM_BYTES = 6 << 30
 

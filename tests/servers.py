@@ -78,8 +78,8 @@ class Server:
             self._process = None
 
     def remove(self) -> None:
-        """End it, and remove what it kept."""
-        self.end()
+        """End it in good order, with all of its processes, and remove what it kept."""
+        self.end(signal.SIGINT)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

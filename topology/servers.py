@@ -23,6 +23,7 @@ TUNING = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "200",
     "shared_buffers": "128MB",
+    "dynamic_shared_memory_type": "mmap",  # in its folder, so that nothing of a killed one stays in /dev/shm
     "log_min_messages": "fatal",
 }
 
