@@ -45,6 +45,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "on_postgres: its site is on PostgreSQL")
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tests that share a server share a worker; pytest-xdist says so in their ids, where it understands pytest."""
+    grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+    if session.config.getoption("loadgroup", False) and not all("@" in item.nodeid for item in grouped):
+        raise pytest.UsageError("this pytest-xdist keeps no group together under this pytest: see pyproject.toml")
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty database with every migration applied."""

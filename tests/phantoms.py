@@ -24,6 +24,8 @@ MARKS = re.compile(
     re.IGNORECASE,
 )
 """What no output may hold: a planted name, number or date."""
+_HINTS = (b"zqcanary", DIGITS.encode(), b"19330707", b"1933-07-07")
+"""One of these stands in whatever `MARKS` finds; looked for first, for it takes a hundredth of the time."""
 
 FILES = Path(pydicom.data.__file__).parent / "test_files"
 
@@ -38,7 +40,12 @@ def leaks_in(data: bytes | str) -> list[str]:
     """The planted identifiers that stand in the data, as text in any of the usual encodings."""
     raw = data.encode(errors="surrogateescape") if isinstance(data, str) else data
     wide = (raw, raw.replace(b"\0", b"")) if b"\0" in raw else (raw,)
-    return sorted({found.decode() for view in wide for found in MARKS.findall(view)})
+    return sorted({found.decode() for view in wide for found in _marks_in(view)})
+
+
+def _marks_in(view: bytes) -> list[bytes]:
+    lower = view.lower()
+    return MARKS.findall(view) if any(hint in lower for hint in _HINTS) else []
 
 
 def accession_number(number: int) -> str:

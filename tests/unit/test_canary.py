@@ -63,7 +63,7 @@ def test_it_fails_a_test_that_prints_logs_or_reads_one(pytester: pytest.Pytester
         def test_shows(): print("Zqcanary")
         """
     )
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=5, errors=3)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:bqemulator").assert_outcomes(passed=5, errors=3)
 
 
 @pytest.mark.shows_identifiers
@@ -71,7 +71,7 @@ def test_it_fails_a_run_that_warns_of_one(pytester: pytest.Pytester) -> None:
     root = Path(__file__).parents[2]
     pytester.makeconftest(f"import sys; sys.path.insert(0, {str(root)!r})\nfrom tests.conftest import *")
     pytester.makepyfile("import warnings\ndef test_warn(): warnings.warn('Zqcanary')")
-    done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:bqemulator")
     assert done.ret == pytest.ExitCode.TESTS_FAILED
     done.stdout.fnmatch_lines(["CANARY: a warning quotes a planted identifier: *test_warn*"])
 
