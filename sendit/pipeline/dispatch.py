@@ -26,7 +26,7 @@ QUEUES = {Job.PROCESS: "process", Job.DELIVER: "deliver"}
 
 
 def dispatch(job: Job) -> int:
-    """Send what is to be sent; returns the number of messages.
+    """Send what is to be sent, once half of what may wait has gone; returns the number of messages.
 
     Raises
     ------
@@ -35,25 +35,28 @@ def dispatch(job: Job) -> int:
     """
     with broker() as client:
         room = AHEAD - int(client.llen(QUEUES[job]))
-        if room <= 0:
+        if room < AHEAD // 2:  # enough for now
             return 0
-        fresh = _mark(client, job, claimable(job, AHEAD))
-        _send(job, fresh[:room])
-        _unmark(client, job, fresh[room:])
-    return min(len(fresh), room)
+        fresh = _mark(client, job, _unmarked(client, job, claimable(job, AHEAD))[:room])
+        _send(job, fresh)
+    return len(fresh)
 
 
 def send(job: Job, batch: int) -> None:
-    """Send one batch now, as far as there is room; else its turn comes. Raises ServiceDown."""
+    """Send one batch now, if there is room; else its turn comes. Raises ServiceDown."""
     with broker() as client:
-        if int(client.llen(QUEUES[job])) < AHEAD:
-            _send(job, _mark(client, job, [batch]))
+        with client.pipeline(transaction=False) as pipeline:
+            pipeline.llen(QUEUES[job])
+            pipeline.set(_mark_of(job, batch), 1, nx=True, ex=settings.LEASE_SECONDS)
+            waiting, is_new = pipeline.execute()
+        if is_new and waiting < AHEAD:
+            _send(job, [batch])
 
 
 def begun(job: Job, batch: int) -> None:
     """Its message was read: from now on the batch's row alone says whether it needs another."""
     with broker() as client:
-        _unmark(client, job, [batch])
+        client.delete(_mark_of(job, batch))
 
 
 def depths() -> dict[str, int]:
@@ -79,17 +82,17 @@ def _client(url: str) -> redis.Redis:
         raise Misconfigured("BadSetting", subject="SENDIT_BROKER: redis://host/number or rediss://") from None
 
 
+def _unmarked(client: redis.Redis, job: Job, batches: list[int]) -> list[int]:
+    marks = client.mget([_mark_of(job, batch) for batch in batches]) if batches else []
+    return [batch for batch, mark in zip(batches, marks, strict=True) if mark is None]
+
+
 def _mark(client: redis.Redis, job: Job, batches: list[int]) -> list[int]:
     """Of the batches those that had no mark; they have one now, and no other process gets them too."""
     with client.pipeline(transaction=False) as pipeline:
         for batch in batches:
             pipeline.set(_mark_of(job, batch), 1, nx=True, ex=settings.LEASE_SECONDS)
         return [batch for batch, is_new in zip(batches, pipeline.execute(), strict=True) if is_new]
-
-
-def _unmark(client: redis.Redis, job: Job, batches: list[int]) -> None:
-    if batches:
-        client.delete(*(_mark_of(job, batch) for batch in batches))
 
 
 def _mark_of(job: Job, batch: int) -> str:

@@ -5,6 +5,7 @@ A worker that is asked to end, or whose parent is no more, puts its batches back
 
 from __future__ import annotations
 
+import gc
 import logging
 import mmap
 import os
@@ -159,6 +160,8 @@ def _wait_for_database(**_: Any) -> None:
 def _be_ready(**_: Any) -> None:
     SHUTDOWN.remember_parent()
     worker.warm_up()
+    gc.collect()
+    gc.freeze()  # what is there by now stays: it is not looked through again with every batch
 
 
 @signals.worker_ready.connect
