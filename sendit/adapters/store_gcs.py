@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from google.cloud.storage import Blob, Client
 
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 2 << 20
 """What is held of a file at a time, and sent in one request; a multiple of 256 KiB."""
 READ_BYTES = 1 << 20
 SERVICE = Service("object store", "StoreDown")

@@ -314,10 +314,10 @@ print(*peaks)
 
 def test_memory_does_not_grow_with_the_archive(google_cloud: GoogleCloud, tmp_path: Path) -> None:
     small, large = tmp_path / "small", tmp_path / "large"
-    small.write_bytes(bytes(2 * 4 << 20))
-    large.write_bytes(bytes(12 * 4 << 20))
+    small.write_bytes(bytes(8 << 20))
+    large.write_bytes(bytes(48 << 20))
     words = [google_cloud.bucket, google_cloud.storage.url, str(small), str(large)]
     done = subprocess.run([sys.executable, "-c", MEMORY, *words], capture_output=True, text=True, check=True)
     before, after = (int(word) << 10 for word in done.stdout.split())
     assert after < 200_000_000
-    assert after - before < 2 * 4 << 20
+    assert after - before < 8 << 20
