@@ -139,7 +139,10 @@ def _entry(recipe: Recipe, row: Row, ruling: Ruling | None) -> Entry:
         return Entry(row, Outcome(Fate.WRITTEN_ANEW, nowhere), (), str(ruling or "sendit"), None)
     if not row.is_one_attribute:
         decision = recipe.decide(_EXAMPLES[row.tag])
-        return Entry(row, outcome_of(decision, "LO"), (), _why(decision.rule, ruling), decision.rule)
+        outcome = outcome_of(decision, "LO")
+        if row.tag == "private" and outcome.fate is Fate.REMOVED and _keeps_private(recipe):
+            outcome = Outcome(Fate.REMOVED, "removed, but for those that are known to be safe or that a line names")
+        return Entry(row, outcome, (), _why(decision.rule, ruling), decision.rule)
     vr = known_vr(row.number)
     decisions = _by_type(recipe, row.number, vr)
     outcome = outcome_of(decisions[OPTIONAL], vr)
@@ -160,6 +163,10 @@ _EXAMPLES = {
     "private": Field((), 0x00111001, "LO", "A CREATOR"),
 }
 """Elements that stand for the rows of more than one."""
+
+
+def _keeps_private(recipe: Recipe) -> bool:
+    return not recipe.removes_all_private
 
 
 def _by_type(recipe: Recipe, tag: int, vr: str) -> dict[str, Decision]:

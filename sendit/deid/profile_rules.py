@@ -22,11 +22,13 @@ from sendit.deid.profile import (
     MODIFIED_DATES,
     PATIENT_CHARACTERISTICS,
     RETAIN_UIDS,
+    SAFE_PRIVATE,
     Profile,
     Ruling,
 )
 from sendit.deid.profile_table import Row, table
 from sendit.deid.rules import PSEUDONYM, Action, BoundRule, Rule, Value
+from sendit.deid.safe_private import safe_private
 from sendit.deid.selectors import Keyword, Path, Selector, Tag, known_vr, parse_field
 
 SHIFT, NO_SHIFT = Value("var", "jitter"), Value("literal", "0")
@@ -117,6 +119,9 @@ def _clauses(profile: Profile) -> Iterator[Clause]:
             yield Clause(f"{ruling.row.written_tag} {ruling.row.name}", str(ruling), tuple(_attribute(ruling, profile)))
     for about, lines in _required(profile):
         yield Clause(about, "beyond the table", tuple(lines))
+    if profile.has(SAFE_PRIVATE):
+        kept = tuple(Line(Action.KEEP, safe.field) for safe in safe_private())
+        yield Clause("private elements that are known to be safe", "beyond the table", kept)
     yield Clause(
         "how codes, content and graphics are to be read",
         "beyond the table",

@@ -475,7 +475,7 @@ def test_the_default_recipe_decides(address: Field, expected: list[str]) -> None
 
 def test_the_default_recipe_needs_neither_values_nor_indices() -> None:
     research = load_recipe("research")
-    assert (research.uses_values, research.uses_indices, research.removes_all_private) == (False, False, True)
+    assert (research.uses_values, research.uses_indices, research.removes_all_private) == (False, False, False)
 
 
 def test_descriptions_are_kept_where_the_operator_says_so() -> None:
