@@ -29,7 +29,7 @@ from sendit.deid.profile import (
 from sendit.deid.profile_table import Row, table
 from sendit.deid.rules import PSEUDONYM, Action, BoundRule, Rule, Value
 from sendit.deid.safe_private import safe_private
-from sendit.deid.selectors import Keyword, Path, Selector, Tag, known_vr, parse_field
+from sendit.deid.selectors import Keyword, Path, PrivateTag, Selector, Tag, known_vr, parse_field
 
 SHIFT, NO_SHIFT = Value("var", "jitter"), Value("literal", "0")
 CAPPED_AGE = Value("deid_func", "cap_age", (("max", "89"),))
@@ -92,7 +92,7 @@ class Line:
     def _selector(self) -> Selector:
         tag = _tags().get(self.field)
         if tag is None:
-            return parse_field(self.field)
+            return _safe_fields().get(self.field) or parse_field(self.field)
         return Path((), Tag(tag)) if self.action is Action.ADD else Keyword(self.field)
 
 
@@ -140,6 +140,12 @@ def text_of(profile: Profile, exceptions: tuple[Departure, ...]) -> str:
     for clause in (*clauses(profile), said(profile, exceptions)):
         parts += [f"# {clause.about} ({clause.why})", *map(str, clause.lines), ""]
     return "\n".join(parts)
+
+
+@cache
+def _safe_fields() -> Mapping[str, Selector]:
+    """What the fields of safe private elements mean: as `parse_field` says, but at once."""
+    return {safe.field: PrivateTag(safe.group, safe.creator, safe.offset) for safe in safe_private()}
 
 
 @cache

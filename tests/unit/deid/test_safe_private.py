@@ -39,8 +39,9 @@ def test_a_recipe_that_retains_them_retains_no_other(name: str) -> None:
 
 
 def test_without_the_option_they_go() -> None:
-    assert load_recipe("basic").removes_all_private
-    assert all(removes(load_recipe("basic"), field(safe)) for safe in safe_private())
+    basic = load_recipe("basic")
+    assert basic.removes_all_private
+    assert all(removes(basic, field(safe)) for safe in safe_private())
 
 
 def test_a_rule_of_the_recipes_own_removes_one() -> None:
