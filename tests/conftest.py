@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _pytest.nodeid import NodeId
 
 for name in [
     name for name in os.environ if name.startswith(("SENDIT_", "STANFORD_", "GOOGLE_", "STORAGE_", "BIGQUERY_"))
@@ -108,15 +107,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         databases = ["sqlite", on_postgres] if wanted[0].name == "on_both_databases" else [on_postgres]
         metafunc.fixturenames.append("database")
         metafunc.parametrize("database", databases)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """xdist 3.8 writes a test's group into `_nodeid`, where pytest 9.2 does not look: nothing would be grouped."""
-    yield
-    for item in items:
-        if grouped := vars(item).get("_nodeid"):
-            item._id = NodeId.parse(grouped)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")
