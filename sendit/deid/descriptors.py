@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 
 from sendit.deid.ages import cap_ages_in
 from sendit.deid.identifiers import Identifier
@@ -15,6 +16,7 @@ from sendit.deid.identifying_forms import identifying_forms
 from sendit.deid.known_identifiers import KnownIdentifiers
 from sendit.deid.other_scripts import unknown_words
 from sendit.deid.people import NAME_HOLE, names_of_people
+from sendit.deid.residuals import Needles, needles, occurs, plain
 from sendit.deid.vocabulary import fold, is_known
 from sendit.deid.written_dates import WrittenDate, written_dates
 
@@ -45,11 +47,25 @@ class Cleaner:
     """
 
     def __init__(self, identifiers: Iterable[Identifier], days: int | None = None) -> None:
-        self._known = KnownIdentifiers(identifiers)
+        self._identifiers = tuple(identifiers)
+        self._known = KnownIdentifiers(self._identifiers)
         self._days = days
 
     def clean(self, text: str) -> str:
         """What may stay of a description; nothing where that cannot be told."""
+        cleaned = self._cleaned(text)
+        return "" if not cleaned.isascii() and self._is_found(cleaned) else cleaned
+
+    def _is_found(self, text: str) -> bool:
+        """Whether the proof would withhold the image for it: to the proof a letter beyond ASCII ends a word."""
+        views = [plain(text.encode(encoding, "surrogatepass")) for encoding in ("utf-8", "utf-16-le")]
+        return any(occurs(needle, view, 0, len(view)) for view in views for needle in self._needles)
+
+    @cached_property
+    def _needles(self) -> Needles:
+        return needles(self._identifiers)
+
+    def _cleaned(self, text: str) -> str:
         if len(text) > LONGEST_TEXT or _NOT_TEXT.search(text):
             return ""
         aside: list[str] = []
