@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-from bench import studies
+from bench import million, studies
 from bench.measure import Bar, Section, Size
 from topology import plan, servers
 from topology.plan import Place, Program, Unwell
@@ -57,6 +57,9 @@ def run(scratch: Path, size: Size) -> Section:
             more_bars, more_rows = part(place, settings, scratch)
             bars += more_bars
             rows += more_rows
+        if is_full:
+            many = million.on_postgres(place.database(_database(place, "million")), scratch / "million", size)
+            bars += [replace(bar, what=f"{many.title}: {bar.what}") for bar in many.bars]
     return Section(
         "The production topology: Celery, Valkey, PostgreSQL, against embedded",
         bars=bars,

@@ -73,6 +73,12 @@ def checked(name: str, fields: Fields) -> Fields:
     return fields
 
 
+def in_order(name: str, fields: Fields) -> Fields:
+    """The fields as the table has them; PostgreSQL gives them back in an order of its own."""
+    known = [field for field in EVENTS.get(name, ()) if field in fields]
+    return {field: fields[field] for field in (*known, *(field for field in fields if field not in known))}
+
+
 def log(name: str, batch: int | None = None, **fields: int | float | str) -> None:
     """Say it in the log."""
     checked(name, fields)

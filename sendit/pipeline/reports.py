@@ -110,7 +110,7 @@ class Overview:
 def overview(now: datetime | None = None) -> Overview:
     """What stands where, how old, how fast, what was withheld and why."""
     now = now or timezone.now()
-    states = counts()
+    states, firsts = standing()
     floor = _newest_files_from()
     return Overview(
         at=now,
@@ -118,7 +118,7 @@ def overview(now: datetime | None = None) -> Overview:
         with_errors=Batch.objects.filter(has_error=True).count(),
         postponed=_postponed(now),
         lapsed=sum(Batch.objects.filter(state=state, lease_expires_at__lt=now).count() for state in WORKING),
-        oldest=tuple(_oldest(states, now)),
+        oldest=tuple(_oldest(firsts, now)),
         last_hour=_throughput(Batch.objects.filter(delivered_at__gt=now - RECENT), RECENT.total_seconds()),
         latest=latest(),
         withheld=tuple(_withheld(floor)),
@@ -127,22 +127,27 @@ def overview(now: datetime | None = None) -> Overview:
     )
 
 
-def counts() -> dict[State, int]:
-    """How many batches stand in each state.
+def standing() -> tuple[dict[State, int], dict[State, int]]:
+    """How many batches stand in each state, and the first of each state but DONE.
 
     In a year nearly all are DONE: those are what the others leave of the whole, which a database counts ten times as
-    fast as it groups. One statement, so that a batch on the move is counted once.
+    fast as it groups. One statement, so that a batch on the move is counted once. The first by key comes with it:
+    asked for alone, PostgreSQL would look for it from the first batch of all on, through everything that is DONE.
     """
     table, others = (
         connection.ops.quote_name(Batch._meta.db_table),
         [state for state in State if state is not State.DONE],
     )
-    sql = f"SELECT state, COUNT(*) FROM {table} WHERE state IN ({', '.join(['%s'] * len(others))}) GROUP BY state"
+    places = ", ".join(["%s"] * len(others))
+    sql = f"SELECT state, COUNT(*), MIN(id) FROM {table} WHERE state IN ({places}) GROUP BY state"
     with connection.cursor() as cursor:
-        cursor.execute(f"{sql} UNION ALL SELECT '', COUNT(*) FROM {table}", others)
-        found = dict(cursor.fetchall())
-    found[State.DONE] = 2 * found[""] - sum(found.values())
-    return {state: found.get(state, 0) for state in State}
+        cursor.execute(f"{sql} UNION ALL SELECT '', COUNT(*), 0 FROM {table}", others)
+        found = {state: (count, first) for state, count, first in cursor.fetchall()}
+    all_of_them, _ = found.pop("")
+    numbers = {State(state): count for state, (count, _) in found.items()}
+    numbers[State.DONE] = all_of_them - sum(numbers.values())
+    firsts = {State(state): first for state, (_, first) in found.items()}
+    return {state: numbers.get(state, 0) for state in State}, firsts
 
 
 def _postponed(now: datetime) -> dict[str, int]:
@@ -154,13 +159,12 @@ def _postponed(now: datetime) -> dict[str, int]:
     return dict(Counter(later))
 
 
-def _oldest(states: dict[State, int], now: datetime) -> Iterator[Oldest]:
+def _oldest(firsts: dict[State, int], now: datetime) -> Iterator[Oldest]:
     """In each state that a batch should leave, the first of it; keys grow with time, so the first key is the oldest."""
+    changed = dict(Batch.objects.filter(pk__in=firsts.values()).values_list("pk", "changed_at"))
     for state in State:
-        if states[state] and state not in TERMINAL:
-            batch = Batch.objects.filter(state=state).order_by("pk").only("pk", "changed_at").first()
-            if batch is not None:
-                yield Oldest(state, batch.pk, (now - batch.changed_at).total_seconds())
+        if state in firsts and state not in TERMINAL and firsts[state] in changed:
+            yield Oldest(state, firsts[state], (now - changed[firsts[state]]).total_seconds())
 
 
 def _throughput(batches: QuerySet[Batch], seconds: float) -> Throughput:
@@ -169,15 +173,15 @@ def _throughput(batches: QuerySet[Batch], seconds: float) -> Throughput:
 
 
 def latest(number: int = 20) -> Throughput:
-    """The newest batches that were processed, over the time from the first one's start to the last one's end.
+    """The processed batches that were queued last, over the time from the first one's start to the last one's end.
 
     Time in which no batch was worked on (a night) is not counted.
     """
     made = [
         list(
-            Batch.objects.filter(state=state, processed_at__isnull=False, started_at__isnull=False).order_by("-pk")[
-                :number
-            ]
+            Batch.objects.filter(state=state, processed_at__isnull=False, started_at__isnull=False).order_by(
+                "-not_before", "-pk"
+            )[:number]
         )
         for state in (State.DONE, State.DONEPROCESSING)
     ]

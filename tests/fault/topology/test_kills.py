@@ -22,9 +22,10 @@ from tests.aftermath import descendants_of, everything_is_right, kill
 from tests.servers import Cluster, Postgres, Valkey
 from tests.site import Site
 
-pytestmark = [pytest.mark.on_postgres, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.on_postgres, pytest.mark.timeout(1800)]
 
 PATIENCE_SECONDS = 240
+"""And as many seconds again for each fifty batches of a long run: every restart takes some."""
 
 
 class Topology:
@@ -90,7 +91,7 @@ def test_whatever_is_killed_and_whenever_nothing_is_lost_or_done_twice(
     for number in range(batches):
         site.study(number, images=1)
     topology = Topology(site, cluster, valkey, postgres)
-    ends_at = time.monotonic() + PATIENCE_SECONDS
+    ends_at = time.monotonic() + PATIENCE_SECONDS * max(1, batches // 50)
     kinds = KINDS if batches < 100 else LONG
     for round_, kind in enumerate(kinds, 1):
         while done() < batches * round_ // (len(kinds) + 2) and time.monotonic() < ends_at:

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from sendit.errors import CODES
+from sendit.pipeline.events import in_order
 from sendit.pipeline.logs import text_line
 from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, named, printable, table
 from sendit.pipeline.models import Batch, Event, Image, Outcome
@@ -65,7 +66,7 @@ def as_text(batch: Batch, reveal: bool) -> Iterator[str]:
     for error in batch.errors:
         yield f"  error   {_error_line(error)}"
     for event in _events(batch):
-        yield f"  {event.at:%Y-%m-%d %H:%M:%S}  {text_line(event.name, event.fields)}"
+        yield f"  {event.at:%Y-%m-%d %H:%M:%S}  {text_line(event.name, in_order(event.name, event.fields))}"
     yield from table(list(_files(batch, reveal)), indent="  ")
     yield ""
 
