@@ -20,7 +20,7 @@ import redis
 from tests.aftermath import descendants_of, kill
 from topology import servers
 
-READY_SECONDS = 60
+READY_SECONDS = 120
 FASTEST = "/dev/shm" if os.path.isdir("/dev/shm") else None
 
 

@@ -136,12 +136,16 @@ class GcsStore:
                     **self._patience.terms,
                 )
         except failures() as error:
-            if status_of(error) == http.client.PRECONDITION_FAILED:
+            if status_of(error) == http.client.PRECONDITION_FAILED or self._is_in_the_way(blob, error):
                 return False
             raise _refusal(error) or error from None
         except ValueError:  # the service kept less of a chunk than it was sent, and the library lost its place
             raise ServiceDown(SERVICE.down) from None
         return True
+
+    def _is_in_the_way(self, blob: Blob, error: Exception) -> bool:
+        """Who may not replace objects may be told just that, before any precondition is looked at."""
+        return status_of(error) == http.client.FORBIDDEN and bool(blob.exists(**self._patience.terms))
 
     def _ensure_same(self, blob: Blob, path: Path, crc32c: str) -> None:
         """Whose answer was lost, or who was slower, finds its own bytes; by MD5 too, for CRC32C has only 32 bits."""

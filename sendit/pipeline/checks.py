@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,15 @@ def dasher(**_kwargs: Any) -> list[CheckMessage]:
 @register()
 def google_cloud(**_kwargs: Any) -> list[CheckMessage]:
     """What delivering to Google Cloud needs."""
-    if not settings.GOOGLE_CLOUD_STORAGE or (_is_there("google.cloud.storage") and _is_there("google.cloud.bigquery")):
+    if not settings.GOOGLE_CLOUD_STORAGE:
         return []
-    says = "SENDIT_GOOGLE_CLOUD_STORAGE needs Google's libraries."
-    return [Error(says, hint="pip install 'sendit[google]'", id="sendit.E003")]
+    if not (_is_there("google.cloud.storage") and _is_there("google.cloud.bigquery")):
+        says = "SENDIT_GOOGLE_CLOUD_STORAGE needs Google's libraries."
+        return [Error(says, hint="pip install 'sendit[google]'", id="sendit.E003")]
+    if settings.GOOGLE_APPLICATION_CREDENTIALS and not os.access(settings.GOOGLE_APPLICATION_CREDENTIALS, os.R_OK):
+        says = "GOOGLE_APPLICATION_CREDENTIALS names no file that can be read."
+        return [Error(says, hint="docs/google.md says what it is.", id="sendit.E005")]
+    return []
 
 
 def _is_there(module: str) -> bool:

@@ -181,21 +181,25 @@ def test_the_pages_examples_are_run(google_cloud: GoogleCloud, rows: Any, tmp_pa
 STEPS = [FIND, MAKE_SET, MAKE, BEGIN_LOAD, LOAD, MERGE]
 
 
-@pytest.mark.parametrize("match", STEPS)
 @pytest.mark.parametrize(
     "how",
     [
+        {"status": 429, "times": 2},
+        {"status": 500},
+        {"status": 502},
         {"status": 503, "times": 2},
+        {"status": 504},
         {"status": 403, "body": {"error": {"errors": [{"reason": "rateLimitExceeded"}]}}},
         {"then": "cut"},
         {"then": "lose"},
     ],
-    ids=["503", "rate", "cut", "lose"],
+    ids=["429", "500", "502", "503", "504", "rate", "cut", "lose"],
 )
-def test_whichever_request_fails_the_rows_come_in_once(
-    google_cloud: GoogleCloud, rows: Any, match: str, how: dict[str, Any]
+def test_every_request_may_fail_and_the_rows_come_in_once(
+    google_cloud: GoogleCloud, rows: Any, how: dict[str, Any]
 ) -> None:
-    google_cloud.bigquery.fail(match.format(google_cloud.project), **how)
+    for step in STEPS:
+        google_cloud.bigquery.fail(step.format(google_cloud.project), **how)
     assert google_cloud.warehouse().load("instance", rows(), "one") == ROWS
     assert google_cloud.count("instance") == ROWS
     assert staging_of(google_cloud) == []
@@ -277,30 +281,17 @@ def test_a_job_that_ends_badly_is_told_by_its_reason_and_never_by_its_words(
     assert code in str(raised.value) and SAID not in str(raised.value)
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 504])
-def test_whatever_asks_to_wait_is_asked_again(google_cloud: GoogleCloud, rows: Any, status: int) -> None:
-    google_cloud.bigquery.fail(MERGE.format(google_cloud.project), status=status)
-    google_cloud.bigquery.fail(LOAD, status=status)
-    google_cloud.warehouse().load("instance", rows(), "one")
-    assert google_cloud.count("instance") == ROWS
-
-
 @pytest.mark.parametrize(
-    ("match", "status", "code"),
-    [
-        *((step, 403, "AccessDenied") for step in STEPS),
-        (FIND, 401, "CredentialsRefused"),
-        (LOAD, 401, "CredentialsRefused"),
-        (MERGE, 400, "RequestRefused"),
-    ],
+    ("status", "code"), [(403, "AccessDenied"), (401, "CredentialsRefused"), (400, "RequestRefused")]
 )
-def test_a_no_is_told_apart_at_every_request(
-    google_cloud: GoogleCloud, rows: Any, match: str, status: int, code: str
-) -> None:
-    google_cloud.bigquery.fail(match.format(google_cloud.project), status=status, body={"error": {"message": SAID}})
-    with pytest.raises(ServiceRefused, match=code) as raised:
-        google_cloud.warehouse().load("instance", rows(), "one")
-    assert SAID not in str(raised.value) and "http" not in str(raised.value)
+def test_a_no_is_told_apart_at_every_request(google_cloud: GoogleCloud, rows: Any, status: int, code: str) -> None:
+    warehouse, path = google_cloud.warehouse(), rows()
+    for step in STEPS:
+        google_cloud.bigquery.fail(step.format(google_cloud.project), status=status, body={"error": {"message": SAID}})
+        with pytest.raises(ServiceRefused, match=code) as raised:
+            warehouse.load("instance", path, "one")
+        assert SAID not in str(raised.value) and "http" not in str(raised.value)
+    assert warehouse.load("instance", path, "one") == ROWS
 
 
 # ---------------------------------------------------------------------------------------------- many at once

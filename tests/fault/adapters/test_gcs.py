@@ -109,22 +109,21 @@ def test_an_archive_may_end_where_a_chunk_does(google_cloud: GoogleCloud, path: 
 # ---------------------------------------------------------------------------------------------- it fails and recovers
 
 
-@pytest.mark.parametrize("match", [BEGIN, CHUNK], ids=["begin", "chunk"])
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_service_that_asks_to_wait_is_asked_again(
-    google_cloud: GoogleCloud, path: Path, match: str, status: int
-) -> None:
-    google_cloud.storage.fail(match, status=status, times=2)
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_service_that_asks_to_wait_is_asked_again(google_cloud: GoogleCloud, path: Path, status: int) -> None:
+    google_cloud.storage.fail(BEGIN, status=status, times=2)
+    google_cloud.storage.fail(CHUNK, status=status, times=2)
     google_cloud.store().put(NAME, path, ABOUT)
     assert is_stored_once(google_cloud)
 
 
 @pytest.mark.parametrize("then", ["cut", "lose"])
-@pytest.mark.parametrize(("match", "skip"), [(BEGIN, 0), (CHUNK, 0), (CHUNK, 1), (CHUNK, 2)])
-def test_a_connection_may_end_at_any_request_before_or_after_it_is_done(
-    google_cloud: GoogleCloud, path: Path, then: str, match: str, skip: int
+def test_the_connection_may_end_in_every_request_before_or_after_it_is_done(
+    google_cloud: GoogleCloud, path: Path, then: str
 ) -> None:
-    google_cloud.storage.fail(match, then, skip=skip)
+    google_cloud.storage.fail(BEGIN, then)
+    for sent in (0, 1, 2):
+        google_cloud.storage.fail(CHUNK, then, skip=sent)
     google_cloud.store().put(NAME, path, ABOUT)
     assert is_stored_once(google_cloud)
 
@@ -226,6 +225,21 @@ def test_a_bucket_that_is_not_there(google_cloud: GoogleCloud, path: Path) -> No
 @pytest.mark.parametrize("bucket", ["", "Bucket", "a", "a/b", "-a-", "gs://bucket"])
 def test_a_name_that_no_bucket_has_is_a_bad_setting(bucket: str) -> None:
     assert refusal(lambda: GcsStore(bucket)) == "BadSetting"
+
+
+@pytest.mark.parametrize(("content", "code"), [(CONTENT, ""), (b"other bytes", "ObjectConflict")])
+def test_who_may_not_replace_objects_finds_its_own_all_the_same(
+    google_cloud: GoogleCloud, path: Path, content: bytes, code: str
+) -> None:
+    """Whether Google looks at the precondition or at the permission first."""
+    first = google_cloud.store().put(NAME, path, ABOUT)
+    path.write_bytes(content)
+    google_cloud.storage.fail(BEGIN, status=403)
+    if code:
+        assert refusal(lambda: google_cloud.store().put(NAME, path, ABOUT)) == code
+    else:
+        assert google_cloud.store().put(NAME, path, ABOUT) == first
+    assert is_stored_once(google_cloud)
 
 
 @pytest.mark.parametrize(

@@ -200,3 +200,10 @@ def test_without_googles_libraries_no_command_begins(on_google: Site, monkeypatc
     monkeypatch.setitem(sys.modules, "google.cloud.bigquery", None)
     with pytest.raises(SystemCheckError, match=r"sendit\.E003(?s:.*)sendit\[google\]"):
         call_command("check")
+
+
+def test_credentials_that_are_not_there_stop_a_command_and_no_batch(on_google: Site, tmp_path: Path) -> None:
+    on_google.set(GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "gone.json"))
+    with pytest.raises(SystemCheckError, match=r"sendit\.E005") as raised:
+        call_command("check")
+    assert "gone.json" not in str(raised.value)
