@@ -359,7 +359,7 @@ class Fold:
 
     def pseudonymous(self, raw: bytes) -> bytes | None:
         """As `element`, for the commonest fold: one UID is replaced by its pseudonym."""
-        original = raw.rstrip(b" \0")
+        original = raw.strip(b" \0")
         if not original.isascii() or b"\\" in original:
             return self.element(raw)
         uid = self._level.plan.pseudonyms.uid(original.decode("ascii")).encode("ascii")
