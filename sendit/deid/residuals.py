@@ -14,6 +14,7 @@ from pydicom.charset import python_encoding
 
 from sendit.deid.identifiers import VERIFIED, Identifier
 from sendit.deid.values import NUMBERS
+from sendit.deid.vocabulary import fold, is_known
 
 SHORT = 6
 """Characters from which on an identifier is looked for between letters and digits, and among numbers."""
@@ -120,9 +121,16 @@ def stands_in(needle: Needle, value: bytes, tag: int, vr: str) -> bool:
     parts = [part.strip(b" \0").lower() for part in value.split(b"\\")]
     if vr in ("DA", "DT"):
         return needle.kind == "date" and any(part.startswith(needle.form) for part in parts)
-    if vr == "CS" and tag >> 16 & 1:
+    if vr == "CS" and (tag >> 16 & 1 or _is_no_term(needle)):
         return occurs(needle, plain(value), 0, len(value))
     return vr in ("CS", "DS", "IS") and len(needle.form) >= SHORT and needle.kind == "id" and needle.form in parts
+
+
+def _is_no_term(needle: Needle) -> bool:
+    """Whether it is a name that is not also an ordinary word, which a defined term may be."""
+    if needle.kind not in ("name", "staff") or len(needle.form) < SHORT:
+        return False
+    return not is_known(fold(needle.form.decode("latin-1")))
 
 
 _PARTS = {
@@ -135,8 +143,8 @@ _PARTS = {
     "TM": rb"\d\d(?::?\d\d(?::?\d\d(?:\.\d{1,6})?)?)?",
 }
 _ORDINARY = {vr: re.compile(rb"(?:%b)?(?:\\(?:%b)?)*[ \0]*" % (part, part)) for vr, part in _PARTS.items()}
-"""Numbers, moments and defined terms: in a value of this form no person's name is told from an ordinary word, and an id
-only as a whole value. In a value of another form everything is looked for."""
+"""Numbers, moments and defined terms: in a value of this form a person's name is looked for only among the terms, and
+only if it is no ordinary word; an id only as a whole value. In a value of another form everything is looked for."""
 
 
 def may_stand_in(needle: Needle, vr: str) -> bool:
