@@ -52,9 +52,10 @@ _CLINICAL = re.compile(
     ".{3,}(?:itis|itides|omas?|omata|ectom(?:y|ies)|otomy|ostomy|plasty|graph(?:y|ic)|grams?|scop(?:y|ic)|path(?:y|ic)"
     "|a?emia|uria|algia|megaly|ectas[ie]s|ectatic|lysis|lytic|troph(?:y|ic)|genic|plegia|phagia|pnea|cele|stenosis"
     "|sclerosis|osis|oses|penia|iasis|pelvic|costal|spinal|vertebral|venous|arterial|muscular|articular|cranial|hepatic"
-    "|renal|thoracic)"
+    "|renal|thoracic|gra(?:ph|f)i[ae]n?|s[ck]opi[ae]n?|metri[ae]|e[ck]tomi[ae]|otomi[ae]|plasti[ae]|megali[ae]|patia)"
+    "|(?:ver|be|er|ent|an|ab|aus|auf|ein|unter|durch|vor|nach)[a-z]{3,}ung(?:en)?"
 )
-"""Words that end like terms of medicine."""
+"""Words that are formed like terms of medicine."""
 _ENDINGS = ("es", "ed", "ing", "ly", "en", "s", "d", "n", "e")
 _SHORTEST_STEM = _SHORTEST_JOINED = 4
 
