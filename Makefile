@@ -1,6 +1,6 @@
 # sendit: bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down health test check docs lint bench fuzz wheel lock clean
+.PHONY: help setup demo up down health test check docs lint bench fuzz corpus wheel lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -58,6 +58,9 @@ bench: setup ## the bars of the design, measured; writes docs/benchmarks.md
 
 fuzz: setup ## 100,000 mutated files and 20,000 mutated recipes, seeded
 	@$(BIN)/python -m tests.fuzz
+
+corpus: setup ## planted identifiers: both corpora with five seeds, and their scores
+	@$(BIN)/python -m tests.corpus --seeds 5
 
 wheel: setup ## dist/sendit-VERSION.whl, which the Dockerfile installs
 	@rm -rf dist
