@@ -40,8 +40,8 @@ def wait_until(what: Callable[[], object], seconds: float = 30, why: str = "it d
 class Server:
     """One server process on a folder of its own, which stays when the process is killed."""
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="sendit-server-", dir=FASTEST))
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="sendit-server-", dir=FASTEST))
         (self.port,) = servers.free_ports(1)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -86,12 +86,15 @@ class Server:
 class Postgres(Server):
     """PostgreSQL; on a memory file system its disk is fast, and still survives what the process does not."""
 
-    def __init__(self, **settings: str) -> None:
-        super().__init__()
+    def __init__(self, folder: Path | None = None, **settings: str) -> None:
+        super().__init__(folder)
         self._settings = settings
-        servers.make_postgres(self.folder)
         self._made = 0
         self.template = "template1"
+        self._fill()
+
+    def _fill(self) -> None:
+        servers.make_postgres(self.folder)
 
     def command(self) -> list[str]:
         return servers.postgres_command(self.folder, self.port, **self._settings)
@@ -136,6 +139,26 @@ class Postgres(Server):
         """Everything that stands in a database's tables, as text."""
         tables = self.ask(name, "SELECT relname FROM pg_stat_user_tables")
         return "\n".join(str(row) for (table,) in tables for row in self.ask(name, f"SELECT t::text FROM {table} t"))
+
+
+class Standby(Postgres):
+    """A copy of another server that follows it, until it is promoted."""
+
+    def __init__(self, primary: Postgres) -> None:
+        self._primary = primary
+        super().__init__()
+
+    def _fill(self) -> None:
+        os.chmod(self.folder, 0o700)
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, servers.UNPRIVILEGED)
+        where = ["-h", "127.0.0.1", "-p", str(self._primary.port), "-U", servers.USER, "-D", str(self.folder)]
+        command = [servers.postgres_programs() / "pg_basebackup", *where, "-R", "-X", "stream", "-c", "fast"]
+        subprocess.run(command, cwd="/", check=True, capture_output=True, **servers.as_unprivileged())
+
+    def promote(self) -> None:
+        """From now on it is the one that writes."""
+        self.ask("postgres", "SELECT pg_promote()")
 
 
 class Valkey(Server):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from pytest import MonkeyPatch
 
 from sendit.pipeline import runner
@@ -15,8 +17,10 @@ from sendit.pipeline.leases import Job
 from sendit.pipeline.models import Batch, Event
 from sendit.pipeline.stages import delivering, processing
 from tests.aftermath import everything_is_right, leftovers
-from tests.servers import Postgres
-from tests.site import Site
+from tests.disks import small_disk
+from tests.servers import Postgres, Standby, wait_until
+from tests.site import Site, migrate, use_database
+from topology.servers import USER
 
 pytestmark = pytest.mark.on_postgres
 
@@ -93,3 +97,70 @@ def test_a_database_that_stays_away_longer_than_the_lease_ends_the_attempt(
     runner.attempt(pk, Job.PROCESS)
     assert Batch.objects.get().state == "DONEPROCESSING"
     assert leftovers(site) == [f"outbox/{pk}"]
+
+
+def test_after_a_failover_the_work_goes_on_with_the_standby(
+    site: Site, postgres: Postgres, monkeypatch: MonkeyPatch
+) -> None:
+    name = connection.settings_dict["NAME"]
+    standby = Standby(postgres)
+    step = processing.import_study
+
+    def then_it_fails_over(*arguments: Any) -> Any:
+        result = step(*arguments)
+        claims = "SELECT count(*) FROM pipeline_event WHERE name = 'batch.claimed'"
+        wait_until(lambda: standby.ask(name, claims) == [(1,)])
+        postgres.end()
+        standby.promote()
+        return result
+
+    try:
+        standby.start()
+        site.study(images=4)
+        with use_database(f"postgresql://{USER}@127.0.0.1:{postgres.port},127.0.0.1:{standby.port}/{name}"):
+            (pk,) = site.queue()
+            with monkeypatch.context() as patch:
+                patch.setattr(processing, "import_study", then_it_fails_over)
+                runner.attempt(pk, Job.PROCESS)
+            batch = Batch.objects.get()
+            assert (batch.state, batch.waits_for, batch.attempts) == ("QUEUE", "DatabaseDown", 0)
+            Batch.objects.update(not_before=batch.created_at)
+            runner.attempt(pk, Job.PROCESS)
+            runner.attempt(pk, Job.DELIVER)
+            everything_is_right(site, images=4)
+    finally:
+        standby.remove()
+        if not postgres.is_running:
+            postgres.start()
+
+
+def test_a_database_whose_disk_is_full_costs_no_attempt(site: Site) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="sendit-small-disk-"))
+    site.study(images=4)
+    with small_disk(folder, "150m"):
+        server = Postgres(folder)
+        server.start()
+        try:
+            url = server.url(server.create("template1"))
+            migrate(url)
+            with use_database(url):
+                (pk,) = site.queue()
+                fill(folder / "filler")
+                runner.attempt(pk, Job.PROCESS)
+                batch = Batch.objects.get()
+                assert (batch.state, batch.waits_for, batch.attempts) == ("QUEUE", "DatabaseDown", 0)
+                (folder / "filler").unlink()
+                Batch.objects.update(not_before=batch.created_at)
+                runner.attempt(pk, Job.PROCESS)
+                runner.attempt(pk, Job.DELIVER)
+                everything_is_right(site, images=4)
+        finally:
+            server.end()
+    folder.rmdir()
+
+
+def fill(path: Path) -> None:
+    """Until there is no space left."""
+    with path.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
+        while True:
+            file.write(bytes(8192))
