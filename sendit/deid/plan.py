@@ -59,6 +59,7 @@ from sendit.deid.identifiers import Identifier
 from sendit.deid.pseudonyms import Pseudonyms, shift_date, shift_datetime
 from sendit.deid.recipe import Recipe
 from sendit.deid.rules import PSEUDONYM, Action, Addition, Decision, Field, Step, Value
+from sendit.deid.safe_private import SafePrivate, known_as_safe
 from sendit.deid.stretches import Memory
 from sendit.deid.values import Charset
 from sendit.errors import DataFault, Misconfigured
@@ -250,6 +251,10 @@ class Level:
         decision = self.plan.recipe.decide(
             Field(self.path, tag, vr, creator, self.indices, sop_class_uid=self.sop_class_uid)
         )
+        if creator is not None and decision.kept and decision.rule is not None and decision.rule.of_profile:
+            safe = known_as_safe(creator, tag)
+            if safe is not None:
+                return self._named(self._checked(safe, tag, vr, written_vr, long), Action.KEEP)
         if self.concept is not None and not decision.kept:
             deed = self._by_concept(self.concept, tag, vr, long)
             if deed is not None:
@@ -261,6 +266,17 @@ class Level:
     def _named(self, deed: Deed, action: Action) -> Deed:
         deed.path, deed.action = self.path, str(action)
         return deed
+
+    def _checked(self, safe: SafePrivate, tag: int, vr: str, written_vr: str, long: bool) -> Deed:
+        """A private element that is known to be safe stays if its value is what it should be, else it goes."""
+
+        def stays(raw: bytes) -> bytes | None:
+            if not safe.has_form(written_vr, raw):
+                return b""
+            texts = raw.decode("ascii").strip(" \0").split("\\") if safe.is_text else ()
+            return None if all(self.plan.cleaner(None).clean(text) == text for text in texts) else b""
+
+        return Deed(VALUE, tag, vr, long, memo=Memo(stays))
 
     def _by_concept(self, concept: Concept, tag: int, vr: str, long: bool) -> Deed | None:
         """What a content item's concept alone decides of its value."""

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import struct
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from sendit.deid.values import NUMBERS
+
+MOST_VALUES = 256
+"""More are no number or term, but data of a kind that the table does not hold."""
+_BINARY = re.compile(b"")
+_DECIMAL = re.compile(rb"(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[Ee][+-]?\d+)?)?")
+_TERM = re.compile(rb"[A-Za-z0-9 _.:;,+/*()<>=%-]{0,64}")
+_KINDS = {**dict.fromkeys(NUMBERS, _BINARY), "DS": _DECIMAL, "IS": _DECIMAL, **dict.fromkeys(("CS", "LO", "SH"), _TERM)}
+"""The kinds of VRs, of which files have one in place of another, and what their values look like."""
 
 SAFE_FILE = Path(__file__).with_suffix(".tsv")
 
@@ -25,6 +37,23 @@ class SafePrivate:
         """As a recipe names it."""
         return f'({self.group:04X},"{self.creator}",{self.offset:02X})'
 
+    def has_form(self, written_vr: str, raw: bytes) -> bool:
+        """Whether a value is what the table says: of its kind of VR, or of none that is written, and looks like it."""
+        kind = _KINDS[self.vr]
+        if written_vr not in ("", "UN") and _KINDS.get(written_vr) is not kind:
+            return False
+        vr = self.vr if written_vr in ("", "UN") else written_vr
+        if kind is _BINARY:
+            size = struct.calcsize("<" + NUMBERS[vr])
+            return len(raw) % size == 0 and len(raw) <= MOST_VALUES * size
+        parts = raw.rstrip(b" \0").split(b"\\")
+        return len(parts) <= MOST_VALUES and all(kind.fullmatch(part.strip(b" ")) for part in parts)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a term, which could hold a name."""
+        return _KINDS[self.vr] is _TERM
+
 
 def read_safe_private(text: str) -> tuple[SafePrivate, ...]:
     """The rows from the text of their file: a heading or comments, then tab-separated columns."""
@@ -40,3 +69,13 @@ def read_safe_private(text: str) -> tuple[SafePrivate, ...]:
 def safe_private() -> tuple[SafePrivate, ...]:
     """The table that is shipped."""
     return read_safe_private(SAFE_FILE.read_text("utf-8"))
+
+
+@cache
+def _by_place() -> dict[tuple[str, int, int], SafePrivate]:
+    return {(safe.creator.lower(), safe.group, safe.offset): safe for safe in safe_private()}
+
+
+def known_as_safe(creator: str, tag: int) -> SafePrivate | None:
+    """The row of a private element; None where there is none."""
+    return _by_place().get((creator.lower(), tag >> 16, tag & 0xFF))

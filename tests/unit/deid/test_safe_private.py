@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+import io
 
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import FileDataset, FileMetaDataset
+
+from sendit.deid import deidentify
 from sendit.deid.recipe import Recipe, load_recipe, parse_recipe
 from sendit.deid.rules import Action, Field
-from sendit.deid.safe_private import SafePrivate, read_safe_private, safe_private
+from sendit.deid.safe_private import SafePrivate, known_as_safe, read_safe_private, safe_private
 from sendit.deid.selectors import PrivateTag, parse_field
+from sendit.deid.values import NUMBERS
 
 ROW = "SIEMENS MR HEADER\t0019\t0C\tIS\tB Value\ta book"
 
@@ -52,3 +58,103 @@ def test_a_rule_of_the_recipes_own_removes_one() -> None:
 
 def removes(recipe: Recipe, address: Field) -> bool:
     return [step.action for step in recipe.decide(address).steps] == [Action.REMOVE]
+
+
+# ------------------------------------------------------------------------------------------------ by VR and form
+
+
+@pytest.mark.parametrize(
+    ("vr", "written", "raw", "fits"),
+    [
+        ("IS", "IS", b"1000 ", True),
+        ("IS", "", b"1000 ", True),
+        ("IS", "UN", b"1000\\500 ", True),
+        ("IS", "DS", b"1000.5", True),
+        ("IS", "LO", b"1000", False),
+        ("IS", "IS", b"Doe ", False),
+        ("DS", "DS", b"1.5E-3\\ -2 ", True),
+        ("DS", "DS", b"\\".join([b"1"] * 300), False),
+        ("DS", "UN", b"Zqcanary", False),
+        ("FD", "FD", bytes(24), True),
+        ("FD", "", bytes(24), True),
+        ("FD", "FL", bytes(4), True),
+        ("FD", "FD", bytes(23), False),
+        ("FD", "OB", bytes(24), False),
+        ("US", "US", bytes(2000), False),
+        ("CS", "CS", b"DIRECTIONAL ", True),
+        ("CS", "LO", b"1.375:1", True),
+        ("CS", "CS", b"DOE^JANE", False),
+        ("CS", "SH", "Müller".encode(), False),
+        ("SH", "ST", b"1:1", False),
+        ("SH", "SH", b"", True),
+    ],
+)
+def test_a_value_has_the_form_of_its_row_or_not(vr: str, written: str, raw: bytes, fits: bool) -> None:
+    assert SafePrivate("A", 0x0019, 1, vr, "m", "s").has_form(written, raw) is fits
+
+
+def test_no_row_is_of_a_vr_that_holds_more_than_numbers_and_terms() -> None:
+    assert {safe.vr for safe in safe_private()} <= {*NUMBERS, "DS", "IS", "CS", "LO", "SH"}
+    assert len({(safe.creator, safe.group, safe.offset) for safe in safe_private()}) == len(safe_private())
+
+
+def test_a_row_is_found_by_creator_and_place_in_any_block() -> None:
+    safe = known_as_safe("siemens mr header", 0x0019110C)
+    assert safe is not None and safe.meaning == "B Value"
+    assert known_as_safe("SIEMENS MR HEADER", 0x001911FF) is None
+    assert known_as_safe("ANOTHER", 0x0019110C) is None
+
+
+SIEMENS = {0x0C: ("IS", "1000"), 0x0D: ("CS", "DIRECTIONAL"), 0x0E: ("FD", [0.0, 0.6, 0.8]), 0x0F: ("SH", "Fast")}
+
+
+def private_image(*, implicit: bool = False, **values: tuple[str, object]) -> bytes:
+    ds = FileDataset(None, {}, file_meta=FileMetaDataset(), preamble=b"\0" * 128)
+    ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1"
+    ds.SOPClassUID, ds.SOPInstanceUID, ds.PatientName = "1.2.840.10008.5.1.4.1.1.4", "1.2.3", "Doe^Jane"
+    block = ds.private_block(0x0019, "SIEMENS MR HEADER", create=True)
+    for offset, (vr, value) in (SIEMENS | {int(key[1:], 16): one for key, one in values.items()}).items():
+        block.add_new(offset, vr, value)
+    stream = io.BytesIO()
+    ds.save_as(stream, enforce_file_format=False)
+    return stream.getvalue()
+
+
+def offsets_left(data: bytes, recipe: str = "research") -> set[int]:
+    variables = {"jitter": 3, "entity_id": "E1", "item_id": "I1"}
+    out = deidentify(data, recipe=load_recipe(recipe), key=b"a key that tests have", variables=variables)
+    return {
+        elem.tag.elem & 0xFF
+        for elem in dcmread(io.BytesIO(out.tobytes()))
+        if elem.tag.is_private and elem.tag.elem > 0xFF
+    }
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+def test_safe_elements_of_an_image_stay(implicit: bool) -> None:
+    assert offsets_left(private_image(implicit=implicit)) == {0x0C, 0x0D, 0x0E, 0x0F}
+    assert offsets_left(private_image(implicit=implicit), "basic") == set()
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+@pytest.mark.parametrize(
+    ("value", "gone"),
+    [
+        ({"x0F": ("SH", "Kowalczyk")}, 0x0F),
+        ({"x0F": ("SH", "Doe")}, 0x0F),
+        ({"x0F": ("SH", "20200131")}, 0x0F),
+        ({"x0D": ("CS", "A 8675309")}, 0x0D),
+        ({"x0C": ("LO", "1000 Doe")}, 0x0C),
+        ({"x0E": ("OB", b"Doe Jane7")}, 0x0E),
+    ],
+)
+def test_one_that_is_not_what_it_should_be_goes(
+    implicit: bool, value: dict[str, tuple[str, object]], gone: int
+) -> None:
+    assert offsets_left(private_image(implicit=implicit, **value)) == {0x0C, 0x0D, 0x0E, 0x0F} - {gone}
+
+
+def test_a_rule_of_ones_own_that_keeps_one_does_not_ask() -> None:
+    recipe = parse_recipe('FORMAT dicom\n%header\nREMOVE select:private:yes\nKEEP (0019,"SIEMENS MR HEADER",0F)\n')
+    out = deidentify(private_image(x0F=("SH", "Kowalczyk")), recipe=recipe, key=b"a key that tests have")
+    assert dcmread(io.BytesIO(out.tobytes()))[0x0019100F].value == "Kowalczyk"
