@@ -1,12 +1,8 @@
-"""What must be true after any fault, and how faults are done to processes."""
+"""What must be true after any fault."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import signal
-from pathlib import Path
 
 from django.conf import settings
 
@@ -43,18 +39,3 @@ def leftovers(site: Site) -> list[str]:
     drafts = list(site.var.rglob("*.tmp"))
     incoming = [path for folder in site.var.rglob(".incoming") for path in folder.iterdir()]
     return sorted(str(path.relative_to(site.var)) for path in {*hidden, *drafts, *incoming, *settings.OUTBOX.iterdir()})
-
-
-def descendants_of(pid: int) -> list[int]:
-    """Its children and theirs: the nursery and the workers."""
-    try:
-        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-    return [*children, *(grandchild for child in children for grandchild in descendants_of(child))]
-
-
-def kill(pid: int, number: int = signal.SIGKILL) -> None:
-    """Send a signal to a process that may be gone."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 import redis
 
-from tests.aftermath import descendants_of, kill
+from tests.processes import descendants_of, kill
 from topology import servers
 
 READY_SECONDS = 120

@@ -22,6 +22,7 @@ from django.test import override_settings
 from sendit import settings
 from sendit.pipeline.database import disconnect
 from tests.phantoms import accession_number, leaks_in, make_study
+from tests.processes import end
 
 DATABASE = "sendit.sqlite3"
 SECONDS = 120
@@ -115,8 +116,10 @@ class Site:
         return done
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        """Start `sendit` with the arguments as a process of its own."""
-        return subprocess.Popen(self.command(*arguments), **(self.options() | options))
+        """Start `sendit` with the arguments as a process of its own, which ends with the site."""
+        process = subprocess.Popen(self.command(*arguments), **(self.options() | options))
+        self._stack.callback(end, process)
+        return process
 
     def command(self, *arguments: str) -> list[str]:
         """The command line."""

@@ -18,8 +18,8 @@ import psycopg
 import pytest
 import redis
 
-from tests.aftermath import descendants_of, kill
 from tests.phantoms import accession_number, leaks_in, make_study
+from tests.processes import descendants_of, kill
 from tests.servers import wait_until
 from topology import plan, servers
 from topology.plan import Place

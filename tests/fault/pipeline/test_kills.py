@@ -21,8 +21,8 @@ from sendit.pipeline.database import disconnect
 from sendit.pipeline.leases import Job
 from sendit.pipeline.models import Batch
 from sendit.pipeline.stages import deidentifying, delivering, processing
-from tests.aftermath import descendants_of, everything_is_right, kill, leftovers
-from tests.processes import FORK
+from tests.aftermath import everything_is_right, leftovers
+from tests.processes import FORK, descendants_of, kill
 from tests.site import Site
 
 BEFORE, AFTER = "before", "after"

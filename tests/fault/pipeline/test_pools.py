@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 
 from django.conf import settings
 
 from sendit.pipeline.models import Batch, Event, Image
-from tests.aftermath import descendants_of, everything_is_right, kill, leftovers
-from tests.site import Site
+from tests.aftermath import everything_is_right, leftovers
+from tests.processes import descendants_of, kill
+from tests.site import DATABASE, Site
 
 LARGE = (1, 1024, 1024)
 
@@ -97,7 +100,7 @@ def test_a_worker_that_slept_past_its_lease_changes_nothing(site: Site) -> None:
     pool = site.start("start_queue", "--number", "all")
     wait_for(lambda: Batch.objects.filter(pk=1, state="PROCESSING").exists())
     holder = int(Batch.objects.get(pk=1).lease_token.split(".")[2])
-    kill(holder, signal.SIGSTOP)
+    _freeze(holder, site)
     wait_for(lambda: Batch.objects.get(pk=1).lease_expires_at.timestamp() < time.time())
     taker = site.run("start_queue", "--number", "all")
     assert "batch.taken_over batch=1" in taker.stdout or Event.objects.filter(name="batch.taken_over").exists()
@@ -110,6 +113,20 @@ def test_a_worker_that_slept_past_its_lease_changes_nothing(site: Site) -> None:
     assert Batch.objects.get(pk=1).state == "DONEPROCESSING"
     assert Event.objects.filter(name="batch.processed", batch=1).count() == 1
     assert [path.name for path in sorted(Path(settings.OUTBOX).iterdir())] == ["1", "2"]
+
+
+def _freeze(pid: int, site: Site) -> None:
+    """Stop a process between its transactions: within one it would hold SQLite's lock for as long as it sleeps."""
+    while True:
+        kill(pid, signal.SIGSTOP)
+        with (
+            suppress(sqlite3.OperationalError),
+            closing(sqlite3.connect(site.var / DATABASE, timeout=0, isolation_level=None)) as connection,
+        ):
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        kill(pid, signal.SIGCONT)
+        time.sleep(0.01)
 
 
 def test_a_nursery_has_one_thread(site: Site) -> None:

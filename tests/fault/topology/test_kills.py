@@ -18,7 +18,8 @@ from django.conf import settings
 from sendit.pipeline import database
 from sendit.pipeline.models import Batch, Event
 from sendit.pipeline.stages.outbox import remove_outbox
-from tests.aftermath import descendants_of, everything_is_right, kill
+from tests.aftermath import everything_is_right
+from tests.processes import descendants_of, kill
 from tests.servers import Cluster, Postgres, Valkey
 from tests.site import Site
 

@@ -21,10 +21,10 @@ from sendit.pipeline.models import Batch
 from sendit.pipeline.runner import attempt
 from sendit.pipeline.stages.reporting import CONTENT_TYPES
 from sendit.ports import StoredObject
-from tests.aftermath import everything_is_right, kill
+from tests.aftermath import everything_is_right
 from tests.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud
 from tests.phantoms import leaks_in
-from tests.processes import FORK
+from tests.processes import FORK, kill
 from tests.site import Site
 
 pytestmark = ONE_WORKER
