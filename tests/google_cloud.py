@@ -9,10 +9,14 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sendit.adapters.google_cloud import Patience
 from sendit.adapters.store_gcs import GcsStore
@@ -129,6 +133,23 @@ class GoogleCloud:
         """Every job of the project that was begun under an id, with when it ran."""
         jobs: list[dict[str, Any]] = ask(f"{self.bigquery.direct}/jobs-run")
         return [job for job in jobs if f"/{self.project}/" in job["job"]]
+
+
+def sign_in(token_uri: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A service account, where Application Default Credentials look for it, whose tokens come from there."""
+    account = {"type": "service_account", "project_id": "of-the-account", "private_key": private_key()}
+    account |= {"client_email": "gateway@example.org", "token_uri": token_uri}
+    path = folder / "account.json"
+    path.write_text(json.dumps(account))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    return path
+
+
+@cache
+def private_key() -> str:
+    """A key pair of this session's, in PEM."""
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(*form).decode()
 
 
 class Process(Server):

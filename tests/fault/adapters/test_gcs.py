@@ -11,17 +11,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import google_crc32c
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sendit.adapters import store_gcs
 from sendit.adapters.store_gcs import GcsStore
 from sendit.errors import Misconfigured, ServiceDown, ServiceRefused
-from tests.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud, ask
+from tests.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud, ask, sign_in
 
 pytestmark = ONE_WORKER
 
@@ -259,23 +256,10 @@ def test_a_no_is_told_apart(google_cloud: GoogleCloud, path: Path, status: int, 
 # ---------------------------------------------------------------------------------------------- credentials
 
 
-@pytest.fixture(scope="module")
-def private_key() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return key.private_bytes(*form).decode()
-
-
 @pytest.fixture
-def signed_in(
-    google_cloud: GoogleCloud, private_key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., GcsStore]:
-    """A store that finds a service account where Application Default Credentials look; tokens are the front's."""
-    account: dict[str, Any] = {"type": "service_account", "project_id": "p", "private_key": private_key}
-    account |= {"client_email": "gateway@example.org", "token_uri": f"{google_cloud.storage.url}/token"}
-    path = tmp_path / "account.json"
-    path.write_text(json.dumps(account))
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+def signed_in(google_cloud: GoogleCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., GcsStore]:
+    """A store with a service account; only its token is let in."""
+    sign_in(f"{google_cloud.storage.url}/token", tmp_path, monkeypatch)
     google_cloud.storage.demand("token-1")
     return lambda: google_cloud.store(anonymous=False)
 

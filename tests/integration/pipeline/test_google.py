@@ -22,7 +22,7 @@ from sendit.pipeline.runner import attempt
 from sendit.pipeline.stages.reporting import CONTENT_TYPES
 from sendit.ports import StoredObject
 from tests.aftermath import everything_is_right
-from tests.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud
+from tests.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud, sign_in
 from tests.phantoms import leaks_in
 from tests.processes import FORK, kill
 from tests.site import Site
@@ -80,6 +80,24 @@ def test_batches_arrive_as_objects_and_rows_with_nothing_identified(on_google: S
     [row] = json.loads(on_google.call("query", "--format", "json", asked))
     assert row["storage_uri"] == f"gs://{google_cloud.bucket}/{batch.object_name}" == batch.storage_uri
     assert row["storage_download"] == kept["mediaLink"] and row["storage_metadataLink"].endswith(kept["selfLink"])
+
+
+def test_a_service_account_is_all_that_a_site_needs(
+    on_google: Site, google_cloud: GoogleCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its project too; and its first token ends on the way."""
+    google_cloud.project = "of-the-account"
+    account = sign_in(f"{google_cloud.storage.url}/token", tmp_path, monkeypatch)
+    on_google.set(GOOGLE_APPLICATION_CREDENTIALS=account, GOOGLE_PROJECT_NAME="")
+    google_cloud.storage.demand("token-1")
+    google_cloud.bigquery.demand("token-1")
+    studies(on_google, 2)
+    first, second = on_google.process()
+    attempt(first.pk, Job.DELIVER)
+    google_cloud.storage.demand("token-2")
+    google_cloud.bigquery.demand("token-2")
+    attempt(second.pk, Job.DELIVER)
+    arrived_once(on_google, google_cloud)
 
 
 def test_a_second_delivery_adds_nothing(on_google: Site, google_cloud: GoogleCloud) -> None:
