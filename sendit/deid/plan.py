@@ -295,6 +295,8 @@ class Level:
         return encoding.write(tag, vr, values.encode(text, vr, encoding.order, self.encodings, tag))
 
     def _ruled(self, decision: Decision, tag: int, vr: str, written_vr: str, long: bool) -> Deed:
+        if [_removes(step) for step in decision.steps] == [True]:
+            return Deed(DROP, tag, vr, long)
         fold = Fold(self, tag, vr, decision.steps)
         if fold.removes:
             return Deed(DROP, tag, vr, long)
@@ -651,10 +653,9 @@ class Plan:
         self._identifiers = tuple(identifiers)
         self._cleaners: dict[int | None, Cleaner] = {}
         self.recipe, self.pseudonyms, self.variables = recipe, pseudonyms, variables
-        self.additions = recipe.additions()
+        self.additions = recipe.additions
         self.values = {name: _any_of(terms) for name, terms in (value_lists or {}).items() if terms}
         self.removes_all_private, self.uses_indices = recipe.removes_all_private, recipe.uses_indices
-        self._calls = any(rule.value is not None and rule.value.kind == "func" for rule in recipe.rules)
         self._classes = types().roots if recipe.uses_types else {}
         self._roots: dict[tuple[Encoding, str], Level] = {}
         self._remembered = 0
@@ -673,7 +674,7 @@ class Plan:
         if level is None:
             level = Level(self, (), (), encoding, values.DEFAULT_CHARSET, sop_class_uid)
             self._roots[encoding, sop_class_uid] = level
-            level.memory = None if self._calls else Memory()
+            level.memory = None if self.recipe.calls else Memory()
         return level
 
     def remembers(self) -> bool:

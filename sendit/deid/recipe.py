@@ -103,7 +103,12 @@ class Recipe:
     @property
     def cleans(self) -> bool:
         """Whether a rule leaves of values what does not identify, so that what does is to be known."""
-        return any(rule.action is Action.CLEAN for rule in self.rules)
+        return self.ruleset.cleans
+
+    @property
+    def calls(self) -> bool:
+        """Whether a rule calls a registered function, which is given the whole image."""
+        return self.ruleset.calls
 
     @property
     def removes_all_private(self) -> bool:
@@ -114,9 +119,10 @@ class Recipe:
         """What the rules do to a present element; depends on its address alone. Precedence: docs/recipes.md."""
         return self.ruleset.decide(field)
 
+    @property
     def additions(self) -> tuple[Addition, ...]:
         """The places that ADD rules name, each with the steps that follow where nothing is there."""
-        return self.ruleset.additions()
+        return self.ruleset.additions
 
     def extract_values(self, dataset: Dataset) -> dict[str, frozenset[str]]:
         """The terms of each %values list in one image's dataset, by the list's name."""

@@ -6,6 +6,7 @@ An element that no rule touches is copied as the bytes it came in; bulk data is 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ from sendit.deid.elements import (
 )
 from sendit.deid.ordering import ITEM_BEGINS, in_order, items_in_order
 from sendit.deid.plan import NO_TAG, Level
-from sendit.deid.stretches import Stretch, Trace
+from sendit.deid.stretches import Blocks, Creator, Creators, Rewritten, Stretch, Trace, creator_of
 from sendit.deid.values import BYTES_VRS
 from sendit.errors import DataFault
 
@@ -53,15 +54,6 @@ class Bulk:
     def size(self) -> int:
         """Bytes of the whole element."""
         return len(self.head) + self.length
-
-
-class Creator:
-    """A Private Creator's element, passed on only if an element of its block is."""
-
-    __slots__ = ("encoded", "name", "used")
-
-    def __init__(self, encoded: bytes, name: str) -> None:
-        self.encoded, self.name, self.used = encoded, name, False
 
 
 Piece = bytes | Bulk | Creator
@@ -95,7 +87,7 @@ class Dataset:
         self.level, self._done = level, done
         self.last = -1
         self.out: list[Piece] = []
-        self.creators: dict[int, Creator] = {}
+        self.creators: Creators = {}
         self.changed = False
         self._additions, self._added = level.additions(), 0
         self.next_added = self._additions[0].tag
@@ -113,6 +105,28 @@ class Dataset:
                 self._done.append(added.deed)
                 self.changed = True
             self._pass()
+
+    def put(self, pieces: Iterable[bytes | Creator]) -> None:
+        """Put out what a stretch with Private Creators becomes."""
+        for piece in pieces:
+            if isinstance(piece, Creator):
+                self.creators[piece.tag] = creator = piece.anew()
+                self.out.append(creator)
+            else:
+                self.out.append(piece)
+        self.changed = True
+
+    def is_in(self, blocks: Blocks) -> bool:
+        """Whether the private blocks are those that a stretch was rewritten in; its creators then stay as it says."""
+        creators = self.creators
+        for tag, name, _ in blocks:
+            creator = creators.get(tag)
+            if (None if creator is None else creator.name) != name:
+                return False
+        for tag, _, used in blocks:
+            if used:
+                creators[tag].used = True
+        return True
 
     def pass_additions(self, count: int) -> int:
         """Strike the additions up to the `count`th, which a stretch has put out; returns the next one's tag."""
@@ -205,7 +219,7 @@ class Rewriter:
                 after = self._walk(trial, window, offset - base, len(window), base)
                 if self._trace and memory is not None:
                     whole = after - base if after <= base + len(window) else self._trace.pop()[1]
-                    memory.learn(trial.level, window, self._trace, whole, self._rewritten)
+                    memory.learn(trial.level, window, self._trace, whole, trial.creators, self._rewritten)
                 dataset, offset, size = trial, after, WINDOW
             except Incomplete:
                 if base + len(window) >= self._source.size:
@@ -227,14 +241,20 @@ class Rewriter:
         dataset.add_below(NO_TAG)
         return dataset.pieces()
 
-    def _rewritten(self, level: Level, elements: bytes, first: int) -> tuple[bytes, list[Deed]]:
-        """The new bytes of whole elements that stand behind those below `first`, and before others; what was done."""
+    def _rewritten(self, level: Level, elements: bytes, tags: list[int], creators: Creators) -> Rewritten:
+        """What becomes of whole elements that stand behind those below their first tag, and before others."""
         rewriter = Rewriter(BytesSource(elements), NoJob())
         dataset = Dataset(level, rewriter.done)
-        dataset.last = first - 1
+        dataset.last = tags[0] - 1
         dataset.pass_additions(level.additions_up_to(dataset.last))
+        before = {tag: Creator(tag, b"", creator.name) for tag, creator in creators.items() if tag < tags[0]}
+        dataset.creators = dict(before)
         rewriter._walk(dataset, elements, 0, len(elements), 0)
-        return dataset.joined(), rewriter.done
+        wanted = sorted({*map(creator_of, tags)} - {0} - (dataset.creators.keys() - before.keys()))
+        blocks = tuple(
+            (tag, before[tag].name, before[tag].used) if tag in before else (tag, None, False) for tag in wanted
+        )
+        return Rewritten(tuple(p for p in dataset.out if not isinstance(p, Bulk)), tuple(rewriter.done), blocks)
 
     # ------------------------------------------------------------------------------------------ one dataset
 
@@ -270,11 +290,13 @@ class Rewriter:
             kind = deed.kind
             if kind == STRETCH:
                 assert isinstance(deed, Stretch)
-                if buf.startswith(deed.source, pos):
+                if buf.startswith(deed.source, pos) and (not deed.blocks or dataset.is_in(deed.blocks)):
                     if run < pos:
                         out.append(buf[run:pos])
                     if deed.encoded:
                         out.append(deed.encoded)
+                    elif deed.pieces:
+                        dataset.put(deed.pieces)
                     done.append(deed)
                     run = pos = pos + len(deed.source)
                     last = deed.last
@@ -414,7 +436,7 @@ class Rewriter:
             raise DataFault("BadElement", tag=tag)
         if begin + size <= end:
             _flush(dataset.out, buf, run, pos)
-            creator = Creator(buf[pos : begin + size], buf[begin : begin + size].decode("latin-1").strip(" \0"))
+            creator = Creator(tag, buf[pos : begin + size], buf[begin : begin + size].decode("latin-1").strip(" \0"))
             dataset.creators[tag] = creator
             dataset.out.append(creator)
             dataset.changed = True
@@ -422,7 +444,7 @@ class Rewriter:
 
     def _private(self, dataset: Dataset, deed: Deed) -> Deed | None:
         """The deed for a private element, by the creator of its block."""
-        creator = dataset.creators.get(deed.tag & 0xFFFF0000 | deed.tag >> 8 & 0xFF)
+        creator = dataset.creators.get(creator_of(deed.tag))
         found = dataset.level.private(deed.tag, deed.vr, deed.long, creator.name if creator else None)
         if creator is not None and (found is None or found.kind != DROP):
             creator.used = True

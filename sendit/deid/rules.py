@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 
 from sendit.deid.content import CONTENT_TEXTS
 from sendit.deid.selectors import (
@@ -254,22 +255,22 @@ class RuleSet:
         self.purges_private = any(bound.removes_private for bound in self.rules)
         self._cleans = any(bound.cleans_by_name for bound in self.rules)
 
-    @property
+    @cached_property
     def uses_indices(self) -> bool:
         """Whether a rule tells the items of a sequence apart."""
         return any(_uses_indices(bound.selector) for bound in self.rules)
 
-    @property
+    @cached_property
     def uses_types(self) -> bool:
         """Whether a rule asks for the Type that an attribute has in the file's IOD."""
         return any(_uses_types(bound.selector) for bound in self.rules)
 
-    @property
+    @cached_property
     def uses_values(self) -> bool:
         """Whether a rule asks for a %values list."""
         return any(bound.rule.values_list is not None for bound in self.rules)
 
-    @property
+    @cached_property
     def removes_all_private(self) -> bool:
         """Whether every private element goes, whatever it is."""
         if self.purges_private:
@@ -287,6 +288,17 @@ class RuleSet:
             decision = self._decisions[field] = self._decide(field)
         return decision
 
+    @cached_property
+    def calls(self) -> bool:
+        """Whether a rule calls a registered function."""
+        return any(bound.rule.value is not None and bound.rule.value.kind == "func" for bound in self.rules)
+
+    @cached_property
+    def cleans(self) -> bool:
+        """Whether a rule leaves of values what does not identify."""
+        return any(bound.rule.action is Action.CLEAN for bound in self.rules)
+
+    @cached_property
     def additions(self) -> tuple[Addition, ...]:
         """The places that ADD rules name, each with the steps that follow where nothing is there."""
         places = {bound.selector: None for bound in self.rules if bound.rule.action is Action.ADD}

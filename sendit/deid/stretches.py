@@ -6,11 +6,12 @@ Two images of a series differ in a dozen elements out of hundreds. What stands b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from sendit.deid.deeds import COPY, DROP, SEQUENCE, STRETCH, VALUE, Deed
+from sendit.deid.deeds import COPY, CREATOR, DROP, PRIVATE, SEQUENCE, STRETCH, VALUE, Deed
 
 if TYPE_CHECKING:
     from sendit.deid.plan import Level
@@ -25,31 +26,58 @@ VOLATILE = 8
 
 Trace = list[tuple[bytes, int]]
 """Key and position of each root element that was walked, in order."""
-Rewrite = Callable[["Level", bytes, int], tuple[bytes, list[Deed]]]
-"""The new bytes of whole elements and what was done, given the level, their bytes and the first tag."""
+Blocks = tuple[tuple[int, str | None, bool], ...]
+"""Private blocks: the creator's tag, its name (None where there is none), whether an element of the block stays."""
+
+
+class Creator:
+    """A Private Creator's element, passed on only if an element of its block is (`used`)."""
+
+    __slots__ = ("encoded", "name", "tag", "used")
+
+    def __init__(self, tag: int, encoded: bytes, name: str, used: bool = False) -> None:
+        self.tag, self.encoded, self.name, self.used = tag, encoded, name, used
+
+    def anew(self) -> Creator:
+        """For another dataset."""
+        return Creator(self.tag, self.encoded, self.name, self.used)
+
+
+Creators = dict[int, Creator]
+"""A dataset's, by tag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """Whole elements after their rewriting; `blocks` are the private ones among theirs that begin before them."""
+
+    pieces: tuple[bytes | Creator, ...]
+    deeds: tuple[Deed, ...]
+    blocks: Blocks
+
+
+Rewrite = Callable[["Level", bytes, list[int], Creators], Rewritten]
+"""Given the level, whole elements, their tags, and the creators of the dataset that they stand in."""
 
 
 class Stretch(Deed):
-    """The deed of a stretch's first key: `source` bytes become `encoded`; `fallback` where they are not met.
+    """The deed of a stretch's first key: `source` becomes the pieces of `rewritten`; `fallback` where it is not met.
 
-    `additions` is how many elements that rules add stand up to its last tag; `deeds` is what was done in it.
+    `encoded` is the one piece of a stretch without Private Creators; `additions` is how many elements that rules add
+    stand up to its last tag.
     """
 
-    __slots__ = ("additions", "deeds", "encoded", "fallback", "last", "source")
+    __slots__ = ("additions", "blocks", "deeds", "encoded", "fallback", "last", "pieces", "source")
 
     def __init__(
-        self,
-        source: bytes,
-        encoded: bytes,
-        first: int,
-        last: int,
-        additions: int,
-        fallback: Deed | None,
-        deeds: Sequence[Deed],
+        self, source: bytes, first: int, last: int, rewritten: Rewritten, additions: int, fallback: Deed | None
     ) -> None:
         super().__init__(STRETCH, first, "", long=False)
-        self.source, self.encoded, self.last, self.fallback = source, encoded, last, fallback
-        self.additions, self.deeds = additions, tuple(deeds)
+        self.source, self.last, self.additions, self.fallback = source, last, additions, fallback
+        self.blocks, self.deeds = rewritten.blocks, rewritten.deeds
+        has_creators = any(isinstance(piece, Creator) for piece in rewritten.pieces)
+        self.pieces = rewritten.pieces if has_creators else ()
+        self.encoded = b"" if has_creators else b"".join(rewritten.pieces)  # type: ignore[arg-type]
 
     def forget(self, level: Level, key: bytes) -> Deed | None:
         """It was not met: back to the first element's own deed."""
@@ -77,7 +105,7 @@ class Memory:
         self.failed = False
         return wanted
 
-    def learn(self, level: Level, buf: bytes, trace: Trace, end: int, rewrite: Rewrite) -> None:
+    def learn(self, level: Level, buf: bytes, trace: Trace, end: int, creators: Creators, rewrite: Rewrite) -> None:
         """Compare with the image before, and make stretches of what is the same."""
         spans = [(key, pos, after) for (key, pos), (_, after) in pairwise([*trace, (b"", end)])]
         judged = [
@@ -85,10 +113,10 @@ class Memory:
         ]
         for stable, group in groupby(judged, key=lambda one: one[0]):
             if stable:
-                _make(level, [(key, pos, after) for _, key, pos, after in group], buf, rewrite)
+                _make(level, [(key, pos, after) for _, key, pos, after in group], buf, creators, rewrite)
 
     def _is_stable(self, deed: Deed | None, key: bytes, element: bytes) -> bool:
-        if deed is not None and deed.kind not in (DROP, VALUE, COPY, SEQUENCE):
+        if deed is not None and deed.kind not in (DROP, VALUE, COPY, SEQUENCE, PRIVATE, CREATOR):
             return False
         if len(element) > ELEMENT_BYTES:
             return False
@@ -101,14 +129,19 @@ class Memory:
         return known == element and self._changes[key] * VOLATILE <= max(self._images, VOLATILE)
 
 
-def _make(level: Level, spans: list[tuple[bytes, int, int]], buf: bytes, rewrite: Rewrite) -> None:
+def _make(level: Level, spans: list[tuple[bytes, int, int]], buf: bytes, creators: Creators, rewrite: Rewrite) -> None:
     """Make stretches of neighbouring elements."""
     while len(spans) >= SHORTEST:
         begin = spans[0][1]
         count = sum(after - begin <= STRETCH_BYTES for _, _, after in spans)
         part, spans = spans[:count], spans[count:]
         source, key = buf[begin : part[-1][2]], part[0][0]
-        (first, fallback), (last, _) = level.actions[key], level.actions[part[-1][0]]
-        encoded, deeds = rewrite(level, source, first)
-        additions = level.additions_up_to(last)
-        level.actions[key] = (first, Stretch(source, encoded, first, last, additions, fallback, deeds))
+        tags = [level.actions[key][0] for key, _, _ in part]
+        rewritten, fallback = rewrite(level, source, tags, creators), level.actions[key][1]
+        stretch = Stretch(source, tags[0], tags[-1], rewritten, level.additions_up_to(tags[-1]), fallback)
+        level.actions[key] = (tags[0], stretch)
+
+
+def creator_of(tag: int) -> int:
+    """The tag of the Private Creator of a private element (PS3.5 7.8.1); 0 for another element."""
+    return tag & 0xFFFF0000 | tag >> 8 & 0xFF if tag >> 16 & 1 else 0

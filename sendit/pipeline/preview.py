@@ -121,7 +121,7 @@ class Comparison:
         self._recipe, self._path, self._indices, self._instead = recipe, path, indices, instead
         self._sop_class_uid = sop_class_uid
         place = tuple(zip(path, indices, strict=True))
-        self._added = {added.tag: added.steps[-1].rule for added in recipe.additions() if added.path == place}
+        self._added = {added.tag: added.steps[-1].rule for added in recipe.additions if added.path == place}
 
     def rows(self, before: Dataset | None, after: Dataset | None) -> Iterator[Row]:
         """A row for each element of either, in order of their tags; those of a sequence's items follow it."""

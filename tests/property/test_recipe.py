@@ -44,4 +44,4 @@ def test_a_text_is_a_recipe_or_an_error_with_its_place(text: str) -> None:
         assert error.reason
     else:
         recipe.decide(Field((), 0x00100020, "LO"))
-        recipe.additions()
+        assert isinstance(recipe.additions, tuple)

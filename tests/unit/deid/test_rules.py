@@ -390,7 +390,7 @@ def test_another_uid_may_be_removed() -> None:
 
 def test_an_addition_goes_on_with_the_rules_that_follow_it() -> None:
     rules = recipe("REMOVE PatientID", "ADD PatientID var:a", "BLANK startswith:Patient", "ADD PatientID b")
-    (addition,) = rules.additions()
+    (addition,) = rules.additions
     assert (addition.path, addition.tag, addition.vr) == ((), PATIENT_ID, "LO")
     assert [str(step.rule) for step in addition.steps] == [
         "ADD PatientID var:a",
@@ -400,23 +400,23 @@ def test_an_addition_goes_on_with_the_rules_that_follow_it() -> None:
 
 
 def test_an_addition_names_its_item() -> None:
-    (addition,) = recipe("ADD RequestAttributesSequence__1__StudyInstanceUID 1.2").additions()
+    (addition,) = recipe("ADD RequestAttributesSequence__1__StudyInstanceUID 1.2").additions
     assert (addition.path, addition.tag, addition.vr) == (((REQUEST, 1),), 0x0020000D, "UI")
 
 
 @pytest.mark.parametrize("field", ["PatientID", "(0010,0020)", "00100020", "patientid"])
 def test_an_addition_is_named_by_keyword_or_tag(field: str) -> None:
-    (addition,) = recipe(f"ADD {field} x").additions()
+    (addition,) = recipe(f"ADD {field} x").additions
     assert (addition.tag, addition.vr) == (PATIENT_ID, "LO")
 
 
 def test_two_additions_to_one_place_are_one() -> None:
-    (addition,) = recipe("ADD PatientID a", "ADD (0010,0020) b").additions()
+    (addition,) = recipe("ADD PatientID a", "ADD (0010,0020) b").additions
     assert [str(step.value) for step in addition.steps] == ["a", "b"]
 
 
 def test_an_addition_that_is_removed_again_ends_removed() -> None:
-    (addition,) = recipe("ADD PatientID a", "REMOVE PatientID").additions()
+    (addition,) = recipe("ADD PatientID a", "REMOVE PatientID").additions
     assert addition.steps[-1].action is Action.REMOVE
 
 
