@@ -71,7 +71,8 @@ def write(stream: BinaryIO, columns: Sequence[Column], rows: Iterable[Row]) -> i
     from pyarrow import parquet
 
     count, wanted = 0, schema(columns)
-    with parquet.ParquetWriter(stream, wanted, compression="zstd") as writer:
+    compression = {column.name: "zstd" if column.type == "JSON" else "none" for column in columns}
+    with parquet.ParquetWriter(stream, wanted, compression=compression) as writer:
         for group in _groups(columns, rows):
             writer.write_table(_table(group, wanted))
             count += len(group)

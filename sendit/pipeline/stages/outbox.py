@@ -41,6 +41,12 @@ def publish(draft: Path, batch: int) -> None:
 
 def remove_outbox(batch: int) -> None:
     """Remove a batch's outbox and every draft of it."""
-    for name in os.listdir(settings.OUTBOX) if os.path.isdir(settings.OUTBOX) else ():
-        if name == str(batch) or (name.startswith(f".{batch}.") and name.endswith(".tmp")):
-            shutil.rmtree(Path(settings.OUTBOX) / name, ignore_errors=True)
+    for folder in remains(batch):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remains(batch: int) -> list[Path]:
+    """A batch's outbox and the drafts of it, where there are any."""
+    names = os.listdir(settings.OUTBOX) if os.path.isdir(settings.OUTBOX) else []
+    mine = [name for name in names if name == str(batch) or (name.startswith(f".{batch}.") and name.endswith(".tmp"))]
+    return [Path(settings.OUTBOX) / name for name in mine]

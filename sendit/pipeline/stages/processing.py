@@ -26,7 +26,7 @@ from sendit.pipeline.models import Batch, BatchIdentifiers, Image, Outcome
 from sendit.pipeline.stages.deidentifying import Made, deidentify_study, load_id
 from sendit.pipeline.stages.identifying import identify
 from sendit.pipeline.stages.importing import Study, import_study
-from sendit.pipeline.stages.outbox import draft_outbox, publish, remove_outbox
+from sendit.pipeline.stages.outbox import draft_outbox, publish, remains, remove_outbox
 from sendit.pipeline.stages.reporting import write_report
 from sendit.pipeline.stages.work import Work
 from sendit.pipeline.states import State
@@ -46,8 +46,9 @@ def process(work: Work) -> None:
         Nothing is written; the batch is taken up again.
     """
     recipe = wiring.recipe()
-    with work.lease.held():
-        remove_outbox(work.batch.pk)  # what an earlier attempt left
+    if remains(work.batch.pk):
+        with work.lease.held():
+            remove_outbox(work.batch.pk)  # what an earlier attempt left
     with draft_outbox(work.batch.pk) as draft:
         study = import_study(work, recipe)
         made = _deidentify(work, study, recipe, draft) if study.numbers else None

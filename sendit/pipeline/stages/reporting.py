@@ -9,11 +9,12 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import sendit
+from sendit.deid.account import Done
 from sendit.deid.identifiers import Identifier
 from sendit.deid.profile import BASIC, METHODS
 from sendit.deid.recipe import Recipe
@@ -29,7 +30,7 @@ CONTENT_TYPES = {JSON: "application/json", PAGE: "text/html; charset=utf-8"}
 def write_report(made: Made, recipe: Recipe, identifiers: Iterable[Identifier], ledger: Ledger, outbox: Path) -> None:
     """Write both forms of the report into `outbox`."""
     report = make_report(made, recipe, identifiers, ledger)
-    for name, text in ((JSON, json.dumps(report, indent=1) + "\n"), (PAGE, page(report))):
+    for name, text in ((JSON, _lines(report)), (PAGE, page(report))):
         with disk("report"), (outbox / name).open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
@@ -56,7 +57,7 @@ def make_report(made: Made, recipe: Recipe, identifiers: Iterable[Identifier], l
         "recipe": {"name": os.path.basename(recipe.name), "sha256": recipe.sha256},
         "profile": _profile(recipe),
         "actions": dict(sorted(actions.items())),
-        "attributes": [asdict(done) for done in attributes],
+        "attributes": [{name: getattr(done, name) for name in _ATTRIBUTE} for done in attributes],
         "verification": {
             "images_proven": made.summary.images,
             "identifiers_searched_for": dict(sorted(Counter(each.kind for each in identifiers).items())),
@@ -64,6 +65,16 @@ def make_report(made: Made, recipe: Recipe, identifiers: Iterable[Identifier], l
         },
         "software": f"sendit {sendit.__version__}",
     }
+
+
+_ATTRIBUTE = tuple(field.name for field in fields(Done))
+
+
+def _lines(report: dict[str, Any]) -> str:
+    """JSON, a line for each part and for each attribute: written faster than with an indent, and as readable."""
+    attributes = ",\n  ".join(json.dumps(attribute) for attribute in report["attributes"])
+    parts = {name: json.dumps(part) for name, part in report.items()} | {"attributes": f"[\n  {attributes}\n ]"}
+    return "{\n" + ",\n".join(f' "{name}": {part}' for name, part in parts.items()) + "\n}\n"
 
 
 def _profile(recipe: Recipe) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from sendit.errors import DataFault
 from sendit.pipeline.folders import Entry, fingerprint, list_folder
 from sendit.pipeline.leases import Lease
 from sendit.pipeline.ledger import Ledger
-from sendit.pipeline.models import Batch
+from sendit.pipeline.models import Batch, BatchIdentifiers
 
 
 class FolderChanged(Exception):
@@ -56,7 +56,8 @@ class Work:
     @cached_property
     def folder(self) -> str:
         """The study folder's path."""
-        return self.batch.folder.reveal()
+        kept = BatchIdentifiers.objects.only("folder").get(batch=self.batch.pk)  # not all else that is encrypted there
+        return str(kept.folder.reveal()["path"])
 
     @cached_property
     def entries(self) -> list[Entry]:
