@@ -10,9 +10,13 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from sendit import __version__
-from sendit.errors import EXIT_CODES, BrokenPromise, SenditError, place_of
+from sendit.errors import EXIT_CODES, BrokenPromise, SenditError, ServiceDown, place_of
+
+if TYPE_CHECKING:
+    from django.core.management.base import BaseCommand
 
 NOT_FOR_PERSONS = ("work",)
 WITHOUT_DATABASE = ("deid", "preview")
@@ -60,15 +64,31 @@ def _run(arguments: list[str]) -> None:
     if arguments[1:2] and arguments[1] in WITHOUT_DATABASE:
         import_module(f"sendit.pipeline.management.commands.{arguments[1]}").Command().run_from_argv(arguments)
         return
-    from django.core.management import execute_from_command_line
+    from django.core.management import ManagementUtility, get_commands
 
-    execute_from_command_line(arguments)
+    class Utility(ManagementUtility):
+        """Django's, but for what it says of a command that does not exist."""
+
+        def fetch_command(self, subcommand: str) -> BaseCommand:
+            if subcommand not in get_commands():
+                print("sendit: there is no such command; `sendit --help` lists them.", file=sys.stderr)
+                sys.exit(EXIT_CODES["Misconfigured"])
+            return super().fetch_command(subcommand)
+
+    Utility(arguments).execute()
 
 
 def _say_failure(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """In place of a traceback: what failed, and where."""
-    said = "interrupted" if kind is KeyboardInterrupt else f"{BrokenPromise('UnexpectedFailure', subject=_what(error))}"
+    said = "interrupted" if kind is KeyboardInterrupt else str(_failure(error))
     print(f"sendit: {said}", file=sys.stderr)
+
+
+def _failure(error: BaseException) -> SenditError:
+    """A file that the system refuses is the deployment's matter; everything else is a bug."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return ServiceDown("DiskRefused", subject=_what(error))
+    return BrokenPromise("UnexpectedFailure", subject=_what(error))
 
 
 def _what(error: BaseException) -> str:

@@ -159,7 +159,14 @@ CODES: dict[str, ErrorCode] = {
         UnknownVariable=("The recipe asks for a variable that is not defined.", "Define it or change the recipe."),
         UnknownFunction=("The recipe asks for a function that is not registered.", "Register it or change the recipe."),
         BadKey=("A key file does not hold the key that is needed.", "Put the right key into it."),
-        NoSuchFolder=("A data folder does not exist.", "Make it, or mend the setting named."),
+        NoSuchFolder=(
+            "A data folder does not exist, or may not be listed.",
+            "Make it, mend its permissions, or mend the setting named.",
+        ),
+        FolderRefused=(
+            "A folder that sendit keeps things in may not be used.",
+            "Give it to the user who runs sendit, or name another one by the setting named.",
+        ),
         WatcherRuns=("A watcher runs already.", "Stop it with `sendit stop_watcher` first."),
         WatcherStops=("The watcher is asked to stop and still puts batches back.", "Wait, or end the process named."),
         WatcherFailed=("The watcher did not start.", "Run `sendit start_watcher --foreground` to see why."),

@@ -227,6 +227,15 @@ def secret(path: Path, make: Callable[[], bytes]) -> bytes:
     return path.read_bytes()
 
 
+def _django_key() -> str:
+    """The first secret that every command needs: who may not make or read it may do nothing."""
+    try:
+        return secret(SECRETS / "django.key", lambda: secrets.token_hex(32).encode()).decode()
+    except (PermissionError, FileNotFoundError, NotADirectoryError, FileExistsError):
+        named = variable("VAR" if SECRETS == VAR / "secrets" else "SECRETS")
+        raise Misconfigured("FolderRefused", subject=named) from None
+
+
 globals().update(read_settings(os.environ))
 # What that makes, for the type checker; a test keeps the names equal.
 DATA_SUBFOLDER: str
@@ -281,7 +290,7 @@ LOGS = VAR / "logs"
 # Google's library asks for its bucket's metadata in a thread of its own, for traces, even where nobody collects any.
 os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
 
-SECRET_KEY = secret(SECRETS / "django.key", lambda: secrets.token_hex(32).encode()).decode()
+SECRET_KEY = _django_key()
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 INSTALLED_APPS = ["sendit.pipeline", "sendit.identity_service"]

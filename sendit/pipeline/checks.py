@@ -1,4 +1,7 @@
-"""System checks: what is wrong with a deployment, with an id and a hint each. Runs before every command."""
+"""System checks: what is wrong with a deployment, with an id and a hint each.
+
+What costs little runs before every command; `sendit check` runs everything.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 
 from sendit.client_secrets import SecretsFile
 from sendit.errors import Misconfigured
+from sendit.pipeline import wiring
+
+BEFORE_EVERY_COMMAND = "sendit"
+"""The tag of the checks that are."""
 
 NOT_BUILT = {
     "ANONYMIZE_PIXELS": ("sendit.E002", "scrubbing of pixels"),
@@ -19,7 +26,7 @@ NOT_BUILT = {
 """Settings of the production services, which this version refuses rather than ignores."""
 
 
-@register()
+@register(BEFORE_EVERY_COMMAND)
 def not_built(**_kwargs: Any) -> list[CheckMessage]:
     """Settings that ask for what is not built yet."""
     return [
@@ -29,7 +36,7 @@ def not_built(**_kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-@register()
+@register(BEFORE_EVERY_COMMAND)
 def dasher(**_kwargs: Any) -> list[CheckMessage]:
     """What asking the DASHER API needs."""
     if not settings.ANONYMIZE_RESTFUL:
@@ -43,7 +50,7 @@ def dasher(**_kwargs: Any) -> list[CheckMessage]:
     return []
 
 
-@register()
+@register(BEFORE_EVERY_COMMAND)
 def google_cloud(**_kwargs: Any) -> list[CheckMessage]:
     """What delivering to Google Cloud needs."""
     if not settings.GOOGLE_CLOUD_STORAGE:
@@ -54,6 +61,28 @@ def google_cloud(**_kwargs: Any) -> list[CheckMessage]:
     if settings.GOOGLE_APPLICATION_CREDENTIALS and not os.access(settings.GOOGLE_APPLICATION_CREDENTIALS, os.R_OK):
         says = "GOOGLE_APPLICATION_CREDENTIALS names no file that can be read."
         return [Error(says, hint="docs/google.md says what it is.", id="sendit.E005")]
+    return []
+
+
+@register()
+def recipe(**_kwargs: Any) -> list[CheckMessage]:
+    """Whether the recipe can be understood."""
+    try:
+        wiring.recipe()
+    except Misconfigured as error:
+        return [Error(str(error), hint="SENDIT_STUDY_DEID names the recipe.", id="sendit.E006")]
+    return []
+
+
+@register()
+def data_folders(**_kwargs: Any) -> list[CheckMessage]:
+    """Whether the data folders are there; a watcher waits for one that is not mounted yet."""
+    from sendit.pipeline.intake import data_folders  # knows the models, which load after this module
+
+    try:
+        data_folders()
+    except Misconfigured as error:
+        return [Warning(str(error), hint="A watcher waits for it.", id="sendit.W001")]
     return []
 
 

@@ -188,7 +188,14 @@ def _deidentify(one: Input, deidentifier: Deidentifier, target: Target) -> Outco
 def _failed(one: Input, error: Exception) -> Outcome:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         raise ServiceDown("NoSpace", subject="OUT") from None
-    return Outcome(one.number, Fate.ERROR, str(error if isinstance(error, SenditError) else DataFault("Unreadable")))
+    return Outcome(one.number, Fate.ERROR, str(error if isinstance(error, SenditError) else _refused(one, error)))
+
+
+def _refused(one: Input, error: Exception) -> SenditError:
+    """The operating system's no: to reading the input, or to writing the output."""
+    if getattr(error, "filename", None) in (None, str(one.path)):
+        return DataFault("Unreadable")
+    return ServiceDown("DiskRefused", subject="OUT")
 
 
 class Target:

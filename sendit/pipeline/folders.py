@@ -10,6 +10,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -82,7 +83,10 @@ def fingerprint(entries: Sequence[Entry]) -> str:
 
 
 def has_settled(folder: str, settle_seconds: float) -> bool:
-    """Whether nothing was written to the folder within the last seconds; False where it cannot be listed."""
+    """Whether nothing was written to the folder within the last seconds, as far as it may be listed.
+
+    What may not be listed settles too: its batch will say so. False where something goes away meanwhile.
+    """
     try:
         newest_at = max(_times_of_change(folder))
     except OSError:
@@ -92,7 +96,7 @@ def has_settled(folder: str, settle_seconds: float) -> bool:
 
 def _times_of_change(folder: str) -> Iterator[float]:
     yield os.stat(folder).st_mtime
-    with os.scandir(folder) as scan:
+    with suppress(PermissionError), os.scandir(folder) as scan:
         for item in scan:
             if item.is_dir(follow_symlinks=False):
                 yield from _times_of_change(item.path)

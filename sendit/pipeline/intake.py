@@ -58,7 +58,7 @@ def places(subfolder: str | None = None) -> list[tuple[str, str]]:
 
 
 def _existing(setting: str, path: str) -> str:
-    if not os.path.isdir(path):
+    if not (os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK)):
         raise Misconfigured("NoSuchFolder", subject=setting)
     return path
 

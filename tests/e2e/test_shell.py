@@ -31,7 +31,8 @@ def test_a_commands_help_is_about_the_command(site: Site) -> None:
 
 
 def test_an_unknown_command_or_option_is_no_success(site: Site) -> None:
-    assert site.run("stauts").returncode != 0
+    done = site.run("stauts")
+    assert (done.returncode, done.stderr) == (2, "sendit: there is no such command; `sendit --help` lists them.\n")
     assert site.run("status", "--jsno").returncode == 2
 
 
@@ -48,6 +49,37 @@ def test_a_deployment_that_fails_its_checks_is_exit_code_2(site: Site) -> None:
     done = site.run("status")
     assert done.returncode == 2
     assert "sendit.E002" in done.stderr
+
+
+def test_a_folder_of_its_own_that_may_not_be_used_is_the_operators_to_mend(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (site.var.parent / "file").write_text("no folder")
+    for variable in ("SENDIT_VAR", "SENDIT_SECRETS"):
+        monkeypatch.setenv(variable, str(site.var.parent / "file" / "folder"))
+        done = site.run("status")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"sendit: FolderRefused ({variable}): ")
+        monkeypatch.setenv(variable, str(site.var))
+
+
+def test_a_file_that_the_system_refuses_is_no_bug(site: Site) -> None:
+    (site.var / ".migrate.lock").mkdir()
+    (site.var / "sendit.sqlite3").unlink()
+    done = site.run("status")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("sendit: DiskRefused (IsADirectoryError at pipeline/database.py:")
+
+
+def test_a_check_says_what_else_is_wrong(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert site.run("check").stderr == ""
+    site.set(DATA_BASE=site.data / "missing")
+    done = site.run("check")
+    assert done.returncode == 0 and "sendit.W001) NoSuchFolder (SENDIT_DATA_BASE)" in done.stderr
+    site.set(STUDY_DEID="nonsense")
+    done = site.run("check")
+    assert done.returncode == 1 and "sendit.E006) UnknownRecipe" in done.stderr
+    assert site.run("status").stderr == ""
 
 
 def test_a_database_that_cannot_be_opened_is_one_line(site: Site) -> None:

@@ -32,7 +32,7 @@ def _reasons(ended: Mapping[int, str]) -> Iterator[str]:
     failed = Batch.objects.filter(pk__in=sorted(ended)[:BATCHES_NAMED], state=State.ERROR)
     codes = Counter(code for batch in failed for code in {one["code"] for one in batch.errors})
     for code, count in codes.most_common():
-        yield f"{counted(count, 'batch', 'batches')} in ERROR, {_sentences(code)} Then: `sendit retry`."
+        yield f"{counted(count, 'batch', 'batches')} in ERROR, {_sentences(code)} `sendit retry --code {code}`"
     for code, count in _postponed().values_list("waits_for").annotate(Count("pk")):
         yield f"{counted(count, 'batch waits', 'batches wait')}, {_sentences(code)}"
 

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 
 from sendit.errors import ServiceDown
+from sendit.pipeline.checks import BEFORE_EVERY_COMMAND
 from sendit.pipeline.daemon import PidFile
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Command(BaseCommand):
     """One of sendit's commands, without Django's own options in its help."""
 
     suppressed_base_arguments = set(DJANGOS_OPTIONS)
+    requires_system_checks = [BEFORE_EVERY_COMMAND]
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Django's, under our name."""

@@ -100,3 +100,22 @@ def test_a_sub_folder_that_may_not_be_listed_is_an_error_among_the_files(site: S
     assert (batch.state, batch.found, batch.delivered, batch.errored) == ("DONEPROCESSING", 3, 2, 1)
     assert batch.images.get(outcome="error").code == "Unreadable"
     (folder / "sub").chmod(0o755)
+
+
+@pytest.mark.parametrize("closed", [".", "sub"])
+def test_a_folder_that_may_not_be_listed_is_queued_for_its_batch_to_say_so(site: Site, closed: str) -> None:
+    folder = site.study(images=2)
+    (folder / "sub").mkdir()
+    (folder / closed).chmod(0)
+
+    def queue() -> None:
+        become_ordinary()
+        assert intake.add_up_to(None, [str(site.data)]) == 1
+
+    connections.close_all()
+    worker = FORK.Process(target=queue)
+    worker.start()
+    worker.join()
+    (folder / closed).chmod(0o755)
+    assert worker.exitcode == 0
+    assert Batch.objects.get().state == "QUEUE"

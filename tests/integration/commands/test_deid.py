@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -204,6 +205,18 @@ def test_a_file_is_there_as_a_whole_or_not(
     ran = deid(source, out)
     assert (ran.code, ran.err.split(":")[0]) == (1, "NoSpace (OUT)")
     assert written(out) == {}
+
+
+def test_an_out_that_may_not_be_written_is_not_said_of_the_file(site: Site, source: Path, out: Path) -> None:
+    image = next(source.iterdir())
+    out.mkdir()
+    deid(image, out)
+    (study,) = out.iterdir()
+    shutil.rmtree(study)
+    study.write_text("no folder")
+    ran = deid(image, out)
+    assert ran.code == 1
+    assert ran.err.startswith("file 1: error, DiskRefused (OUT): ")
 
 
 def test_a_file_system_without_links_will_do(

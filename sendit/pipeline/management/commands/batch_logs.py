@@ -45,6 +45,8 @@ class Command(DatabaseCommand):
         batches = named(ids) if ids else _newest(number or 10, errors)
         for batch in batches:
             self.stdout.write(as_json(batch, reveal) if options["json"] else "\n".join(as_text(batch, reveal)))
+        if not batches and not options["json"]:
+            self.stdout.write("No batch has an error." if errors else "No batch yet.")
         if batches and not reveal and sys.stderr.isatty():
             self.stderr.write(NOTICE)
 

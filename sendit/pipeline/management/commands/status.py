@@ -153,7 +153,7 @@ def _beside(overview: Overview, state: State) -> str:
     if state is State.DONEPROCESSING and overview.states[state] and not settings.SEND_TO_GOOGLE:
         notes.append("resting: SENDIT_SEND_TO_GOOGLE is off")
     if state is State.ERROR and overview.states[state]:
-        notes.append("see below, then `sendit retry`")
+        notes.append("see below, then `sendit retry --all-errors`")
     return ", ".join(notes)
 
 
