@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,8 +86,10 @@ def _fill(batches: int) -> None:
     random = "md5(random()::text) || md5(random()::text)" if is_postgres else "lower(hex(randomblob(32)))"
     fresh = dict.fromkeys(("folder_digest", "uid_digest"), random)
     for state, share in SHARES.items():
+        came_at = _now() - timedelta(days=1)
+        digests = {"folder_digest": state, "uid_digest": state}
         pattern = Batch.objects.create(
-            state=state, folder_digest=state, uid_digest=state, started_at=_now(), processed_at=_now()
+            state=state, created_at=came_at, started_at=came_at, processed_at=came_at, **digests
         )
         values = ", ".join(fresh.get(name, f'"{name}"') for name in names)
         columns = ", ".join(f'"{name}"' for name in names)
@@ -99,7 +102,7 @@ def _fill(batches: int) -> None:
             )
 
 
-def _now() -> object:
+def _now() -> datetime:
     from django.utils import timezone
 
     return timezone.now()

@@ -246,6 +246,9 @@ class Totals(models.Model):
     noted = models.BigIntegerField(default=0)
     noted_at = models.DateTimeField()
     """When `noted` was the last event: once that is a while ago, every event up to it has been committed."""
+    batches_through = models.BigIntegerField(db_default=0)
+    batches = models.BigIntegerField(db_default=0)
+    """How many batches have that key or a lower one: no batch is deleted, so that never changes."""
 
     def __str__(self) -> str:
         return f"totals through event {self.through}"

@@ -9,15 +9,20 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
-from sendit.pipeline.models import Event, Totals
+from sendit.pipeline.database import AWAY
+from sendit.pipeline.models import Batch, Event, Totals
 
 SETTLED = timedelta(minutes=2)
 """No transaction is open for so long after it has written an event."""
+
+SURELY_COMMITTED, MANY_BATCHES = timedelta(hours=1), 10_000
+"""Batches older than that are all there, those with lower keys too; fewer are not worth a row's rewriting."""
 
 BUCKETS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
 """Upper bounds of durations, in seconds."""
@@ -34,6 +39,22 @@ def totals() -> Counts:
     _move_on(row, counts)
     _count_in(counts, row.noted, None)
     return counts
+
+
+def batches() -> tuple[int, int]:
+    """A key, and how many batches have it or a lower one; counted on where many have come since."""
+    through, number = Totals.objects.filter(pk=1).values_list("batches_through", "batches").first() or (0, 0)
+    newest = Batch.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    if newest - through < MANY_BATCHES:
+        return through, number
+    old = Batch.objects.filter(created_at__lt=timezone.now() - SURELY_COMMITTED)
+    then = old.order_by("-pk").values_list("pk", flat=True).first() or 0
+    if then - through < MANY_BATCHES:
+        return through, number
+    total = number + Batch.objects.filter(pk__gt=through, pk__lte=then).count()
+    with suppress(*AWAY):  # full, or a standby: it is counted on another time
+        Totals.objects.filter(pk=_row().pk, batches_through=through).update(batches_through=then, batches=total)
+    return then, total
 
 
 def _count_in(counts: Counts, after: int, through: int | None) -> None:

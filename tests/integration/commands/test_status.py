@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sendit.pipeline import reports
+from sendit.pipeline import reports, totals
 from sendit.pipeline.daemon import PidFile
 from sendit.pipeline.models import Batch, Image
 from sendit.pipeline.states import WORKING, State
@@ -52,6 +52,23 @@ def test_batches_are_counted_by_state(site: Site) -> None:
         make_batches(state, number)
     assert status()["states"] == {state: number for number, state in enumerate(State, 1)}
     assert reports.standing()[0] == Batch.objects.counts()
+
+
+@pytest.mark.on_both_databases
+def test_old_batches_are_counted_once_and_the_numbers_stay_right(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(totals, "MANY_BATCHES", 5)
+    old = make_batches(State.DONE, 6, created_at=timezone.now() - timedelta(hours=2))
+    waiting = make_batches(State.QUEUE, 3, created_at=timezone.now() - timedelta(hours=2))
+    new = make_batches(State.DONE, 7)
+    expected = dict.fromkeys(State, 0) | {State.DONE: 13, State.QUEUE: 3}
+    for _ in range(2):  # the first counts them, the second knows
+        assert reports.standing()[0] == expected
+        assert totals.batches() == (waiting[-1].pk, 9)
+    Batch.objects.filter(pk=old[0].pk).update(state=State.EMPTY)
+    assert reports.standing()[0] == expected | {State.DONE: 12, State.EMPTY: 1}
+    Batch.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    assert reports.standing()[0] == expected | {State.DONE: 12, State.EMPTY: 1}
+    assert totals.batches() == (new[-1].pk, 16)
 
 
 def test_where_batches_wait_the_oldest_is_named_with_its_age(site: Site) -> None:
