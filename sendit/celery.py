@@ -20,9 +20,6 @@ if not apps.ready:
 DISPATCH_SECONDS = 1.0
 """How often beat has the database asked for batches that have no message under way."""
 
-UNREAD_SECONDS = 60
-"""A dispatch that nobody has read by then is dropped: by then there are newer ones."""
-
 REDELIVERY_SECONDS = max(600, 10 * settings.LEASE_SECONDS)
 """When the broker gives a message again whose worker has not ended it. A batch that is worked on for longer is then
 offered again, and refused, for its lease is held; a dead worker's lease has lapsed long before."""
@@ -66,11 +63,12 @@ app.conf.update(
             "task": "sendit.dispatch",
             "schedule": DISPATCH_SECONDS,
             "args": (queue,),
-            "options": {"queue": queue, "expires": UNREAD_SECONDS},
+            "options": {"queue": queue},
         }
         for queue in ("process", "deliver")
     },
     beat_schedule_filename=str(settings.VAR / "beat"),
+    beat_scheduler="sendit.pipeline.beat:Scheduler",
     # its messages and ours
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,

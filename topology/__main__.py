@@ -48,6 +48,7 @@ def up(place: Place) -> int:
     _furnish(place)
     _start(place, [program for program in everything if not program.is_server])
     print(f"\nDrop study folders into {place.data}. To ask it: . {_environment_file(place)} && .venv/bin/sendit status")
+    print(f"Logs: {place.logs}. `make health` says these lines again, `make down` stops it.")
     return 0
 
 
@@ -134,6 +135,8 @@ def _configured(place: Place) -> list[str]:
         "chmod=0700",
         "[rpcinterface:supervisor]",
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
+        "[supervisorctl]",
+        f"serverurl=unix://{folder}/supervisor.sock",
     ]
     for program in plan.programs(place):
         lines += _program(place, program)

@@ -21,6 +21,8 @@ PORTS = ("postgres", "broker", "storage", "bigquery", "identity", "web")
 FIRST_PORT = 18200
 BUCKET, COLLECTION, PROJECT = "sendit", "IRB12345", "topology"
 PYTHON = sys.executable
+ANSWER_SECONDS = 10
+"""What asks a database that is away needs six seconds to say so."""
 
 
 class Unwell(Exception):
@@ -184,7 +186,7 @@ def _listens(place: Place, name: str) -> str:
 
 def _answers(place: Place, name: str, address: str) -> str:
     try:
-        urllib.request.urlopen(place.http(name) + address, timeout=5).close()
+        urllib.request.urlopen(place.http(name) + address, timeout=ANSWER_SECONDS).close()
     except urllib.error.HTTPError as error:
         raise Unwell(f"answers {error.code}: {_brief(error.read())}") from None
     except OSError:
@@ -202,10 +204,15 @@ def _brief(body: bytes) -> str:
 def _worker(place: Place, queue: str) -> str:
     """It answers through the broker, so it has one."""
     from celery import Celery
+    from kombu.exceptions import OperationalError as TransportError
 
     with Celery(broker=place.broker, set_as_current=False) as asking:
-        if not asking.control.ping(destination=[f"{queue}@topology"], timeout=1):
-            raise Unwell("does not answer through the broker yet")
+        try:
+            answers = asking.control.ping(destination=[f"{queue}@topology"], timeout=1)
+        except TransportError:
+            raise Unwell("cannot be asked without the broker") from None
+    if not answers:
+        raise Unwell("does not answer through the broker yet")
     return f"takes {queue} from the broker"
 
 

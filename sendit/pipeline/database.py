@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,8 +19,13 @@ from django.db import (
 )
 from django.db.migrations.executor import MigrationExecutor
 
+from sendit.pipeline import events
+
 AWAY = (OperationalError, InterfaceError, InternalError)
 """Stopped, restarted, cut off, full, or, after a failover, not the one that writes any more."""
+
+PAUSE_SECONDS = 2.0
+"""How often a database that is away when a process starts is asked whether it is back."""
 
 UPGRADE = 7_302_581
 """The number of our advisory lock on PostgreSQL; any would do."""
@@ -33,6 +39,23 @@ def make_ready() -> None:
     with _alone():
         if not is_current():
             call_command("migrate", verbosity=0, interactive=False)
+
+
+def wait_until_ready(who: str) -> None:
+    """As `make_ready`, for what runs for months and may be started while the database is away; `who` says so, once."""
+    is_blind = False
+    while True:
+        try:
+            make_ready()
+            break
+        except AWAY:
+            if not is_blind:
+                events.log(f"{who}.blind", code="DatabaseDown")
+            is_blind = True
+            reconnect()
+            time.sleep(PAUSE_SECONDS)
+    if is_blind:
+        events.log(f"{who}.sees", code="DatabaseDown")
 
 
 def is_current() -> bool:

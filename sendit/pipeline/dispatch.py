@@ -51,6 +51,8 @@ def send(job: Job, batch: int) -> None:
             waiting, is_new = pipeline.execute()
         if is_new and waiting < AHEAD:
             _send(job, [batch])
+        elif is_new:
+            client.delete(_mark_of(job, batch))
 
 
 def begun(job: Job, batch: int) -> None:

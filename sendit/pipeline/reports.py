@@ -185,7 +185,7 @@ def latest(number: int = 20) -> Throughput:
                 "-not_before", "-pk"
             )[:number]
         )
-        for state in (State.DONE, State.DONEPROCESSING)
+        for state in (State.DONE, State.UPLOADING, State.DONEPROCESSING)
     ]
     batches = sorted(chain(*made), key=lambda batch: batch.pk)[-number:]
     spans = [(batch.started_at, batch.processed_at) for batch in batches if batch.started_at and batch.processed_at]

@@ -145,14 +145,7 @@ class BrokerHandler(logging.Handler):
 @signals.worker_init.connect
 def _wait_for_database(**_: Any) -> None:
     """Before any process is forked; and what is forked inherits no connection."""
-    while True:
-        try:
-            database.make_ready()
-            break
-        except database.AWAY:
-            events.log("worker.blind", code="DatabaseDown")
-            database.reconnect()
-            time.sleep(2)
+    database.wait_until_ready("worker")
     database.disconnect()
 
 

@@ -72,6 +72,12 @@ def sendit(place: Place, *arguments: str) -> str:
     return done.stdout
 
 
+def manage(place: Place, *words: str) -> str:
+    """What the process manager's own program says."""
+    command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(place.folder / "supervisor.conf"), *words]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+
 def states(place: Place) -> dict[str, int]:
     with psycopg.connect(place.database("sendit")) as connection:
         return dict(connection.execute("SELECT state, count(*) FROM pipeline_batch GROUP BY 1").fetchall())
@@ -108,6 +114,20 @@ def test_what_is_killed_comes_back_and_goes_on(place: Place) -> None:
     drop(place, 2)
     wait_until(lambda: states(place) == {"DONE": 2}, 90, f"not DONE: {place.logs}")
     wait_until(lambda: run(place, "health").returncode == 0, 60, "not well again")
+
+
+def test_without_broker_and_database_health_still_has_a_line_for_each(place: Place) -> None:
+    for server in ("broker", "postgres"):
+        assert manage(place, "stop", server) == f"{server}: stopped"
+    lines = run(place, "health").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == NAMES
+    assert {
+        "broker         STOPPED",
+        "worker-process cannot be asked without the broker",
+        "web            answers 503: database DatabaseDown, broker BrokerDown",
+    } <= {line.partition(": see")[0] for line in lines}
+    for server in ("broker", "postgres"):
+        assert manage(place, "start", server) == f"{server}: started"
 
 
 def test_nothing_that_was_said_or_kept_on_the_way_identifies(place: Place) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,32 @@ def test_a_database_that_stays_away_longer_than_the_lease_ends_the_attempt(
     runner.attempt(pk, Job.PROCESS)
     assert Batch.objects.get().state == "DONEPROCESSING"
     assert leftovers(site) == [f"outbox/{pk}"]
+
+
+def test_a_database_that_is_back_is_seen_before_long_however_long_it_was_away(site: Site, postgres: Postgres) -> None:
+    """psycopg's pool tries after 1, 3, 7, 15, 31 ... seconds: it was away for 8, and is not to be seen after 15."""
+    connection.ensure_connection()
+    connection.close()
+    began_at, is_seen = time.monotonic(), False
+    away_for(postgres, 8.5)
+    while not is_seen:
+        with suppress(OperationalError):
+            is_seen = not Batch.objects.exists()
+    assert 8 < time.monotonic() - began_at < 13
+
+
+def test_a_watcher_that_is_started_before_the_database_waits_for_it(
+    site: Site, postgres: Postgres, cluster: Cluster
+) -> None:
+    postgres.end()
+    watcher = cluster.run("-m", "sendit", "start_watcher", "--foreground")
+    wait_until(lambda: "watcher.blind" in cluster.said() or watcher.poll() is not None, 20)
+    postgres.start()
+    wait_until(lambda: "watcher.started" in cluster.said() or watcher.poll() is not None, 20)
+    said = [line.split()[1:3] for line in cluster.said().splitlines()]
+    assert said[:2] == [["watcher.blind", "code=DatabaseDown"], ["watcher.sees", "code=DatabaseDown"]]
+    watcher.terminate()
+    assert watcher.wait(20) == 0
 
 
 def test_after_a_failover_the_work_goes_on_with_the_standby(

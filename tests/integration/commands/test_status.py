@@ -125,12 +125,12 @@ def test_throughput_is_that_of_what_was_delivered(site: Site) -> None:
     assert found["latest"]["images_per_second"] > 1
 
 
-def test_workers_side_by_side_are_counted_once_and_a_night_not_at_all(site: Site) -> None:
+def test_workers_side_by_side_are_counted_once_and_a_night_not_at_all_delivered_or_not(site: Site) -> None:
     begin = timezone.now() - timedelta(days=1)
     spans = [(0, 10), (5, 15), (3600, 3610)]
-    for start, end in spans:
+    for state, (start, end) in zip((State.DONE, State.DONEPROCESSING, State.UPLOADING), spans, strict=True):
         make_batches(
-            State.DONE,
+            state,
             started_at=begin + timedelta(seconds=start),
             processed_at=begin + timedelta(seconds=end),
             delivered=10,

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from sendit.celery import REDELIVERY_SECONDS, app
+from sendit.celery import DISPATCH_SECONDS, REDELIVERY_SECONDS, app
 from sendit.errors import ServiceDown
 from sendit.pipeline import dispatch, tasks
 from sendit.pipeline.dispatch import AHEAD
@@ -142,6 +143,28 @@ def test_the_oldest_are_sent_first_each_once_and_never_more_than_the_broker_is_t
     Batch.objects.filter(pk__in=rows[:gone]).update(state="EMPTY")
     tasks.send.apply(args=("process",))
     assert keys(valkey) == rows[gone:]
+
+
+def test_a_batch_for_which_there_was_no_room_has_its_turn_as_soon_as_there_is(site: Site, valkey: Valkey) -> None:
+    valkey.client.lpush("process", *[b"another's"] * AHEAD)
+    (pk,) = queued(1)
+    dispatch.send(Job.PROCESS, pk)
+    assert valkey.client.llen("process") == AHEAD
+    valkey.client.delete("process")
+    assert dispatch.dispatch(Job.PROCESS) == 1
+    assert keys(valkey) == [pk]
+
+
+def test_what_beat_asks_for_does_not_pile_up_where_nobody_reads(site: Site, valkey: Valkey, cluster: Cluster) -> None:
+    def asked() -> list[str]:
+        return [message["headers"]["task"] for queue in dispatch.QUEUES.values() for message in messages(valkey, queue)]
+
+    cluster.run("-m", "celery", "-A", "sendit", "beat")
+    wait_until(lambda: len(asked()) == 2)
+    time.sleep(3 * DISPATCH_SECONDS)
+    assert asked() == ["sendit.dispatch"] * 2
+    valkey.client.delete("process")
+    wait_until(lambda: len(asked()) == 2, 5)
 
 
 def test_what_waits_for_a_service_is_not_sent_before_its_time(site: Site, valkey: Valkey) -> None:

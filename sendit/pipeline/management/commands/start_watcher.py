@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 
 from sendit.errors import Misconfigured, SenditError, place_of
-from sendit.pipeline import daemon, events, logs, wiring
+from sendit.pipeline import daemon, database, events, logs, wiring
 from sendit.pipeline.management.shell import DatabaseCommand, watcher_pid_file
 from sendit.pipeline.watcher import Watcher
 
@@ -36,6 +36,14 @@ class Command(DatabaseCommand):
             help="stay in the foreground and log to standard error: for a service manager",
         )
         parser.add_argument("--ready-fd", type=int, help=SUPPRESS)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """For a service manager, which may start it before the database: wait rather than end."""
+        if options["foreground"] and options["ready_fd"] is None:
+            logs.silence_libraries()
+            with logs.written_by(logging.StreamHandler(sys.stderr), settings.LOG_FORMAT):
+                database.wait_until_ready("watcher")
+        return super().execute(*args, **options)
 
     def handle(self, *args: Any, foreground: bool, ready_fd: int | None, **options: Any) -> None:
         """Be the watcher, or start it in a process of its own and wait until it is up."""
