@@ -335,8 +335,8 @@ The URL may say otherwise."""
 
 POOL = {"min_size": 1, "max_size": 40, "timeout": 6, "reconnect_timeout": 6, "max_idle": 60, "num_workers": 1}
 """A process holds one connection for its work and one for its lease; `upload_finished` two for each of its threads.
-A pool waits twice as long before each attempt to connect, until it gives up and begins anew: with psycopg's five minutes,
-a server that is back would not be seen for as long as it was away."""
+A pool waits twice as long before each attempt to connect, until it gives up and begins anew: with psycopg's own five
+minutes, a server that is back would not be seen for as long as it was away."""
 
 
 def _postgres(url: str) -> dict[str, Any]:

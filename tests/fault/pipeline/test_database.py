@@ -19,7 +19,7 @@ from sendit.pipeline.models import Batch, Event
 from sendit.pipeline.stages import delivering, processing
 from tests.aftermath import everything_is_right, leftovers
 from tests.disks import small_disk
-from tests.servers import Postgres, Standby, wait_until
+from tests.servers import Cluster, Postgres, Standby, wait_until
 from tests.site import Site, migrate, use_database
 from topology.servers import USER
 
