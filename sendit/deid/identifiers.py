@@ -37,13 +37,16 @@ CONTACT_TAGS = (0x00080092, 0x00080094, 0x00401102, 0x00401103, 0x00402010)
 """Addresses and telephone numbers of a physician or another person, and of who ordered."""
 PEOPLE_SEQUENCES = (
     0x00080096, 0x0008009D, 0x00081049, 0x00081052, 0x00081062, 0x00081072, 0x00400275, 0x00404034, 0x00404035,
-    0x0040A073, 0x0040A078, 0x0040A07A, 0x0040A07C, 0x0040A730,
+    0x0040A073, 0x0040A078, 0x0040A07A, 0x0040A07C, 0x0040A730, 0x04000561,
 )  # fmt: skip
-"""Sequences that name people: identification of physicians and operators, requests, performers, observers, content."""
+"""Sequences that name people: identification of physicians and operators, requests, performers, observers, content,
+and Original Attributes, which has what the patient was called before."""
+PERSON_CODES, INSTITUTION_CODES, CODE_MEANING = 0x00401101, 0x00080082, 0x00080104
+"""Person Identification and Institution Code Sequence: the meaning of such a code is a name."""
 
 TAGS = (
     *NAME_TAGS, *ID_TAGS, BIRTH_DATE, ADDRESS, TELEPHONE, OTHER_IDS, *STAFF_TAGS, *INSTITUTION_TAGS, *NUMBER_TAGS,
-    *CONTACT_TAGS, *PEOPLE_SEQUENCES,
+    *CONTACT_TAGS, *PEOPLE_SEQUENCES, INSTITUTION_CODES,
 )  # fmt: skip
 """All of them."""
 
@@ -116,8 +119,11 @@ def _others(header: Header) -> Iterator[Identifier]:
         values = header.get(tag) or ()
         phones = list(_phones(values))
         yield from phones or (Identifier("institution", part) for value in values for part in _lines(value))
-    for tag in INSTITUTION_TAGS:
-        yield from (Identifier("institution", part) for part in _lines(header.text(tag), SHORTEST_ID))
+    for item in header.items(PERSON_CODES):
+        yield from _names(item, CODE_MEANING, "staff")
+    places = [header.text(tag) for tag in INSTITUTION_TAGS]
+    places += [item.text(CODE_MEANING) for item in header.items(INSTITUTION_CODES)]
+    yield from (Identifier("institution", part) for place in places for part in _lines(place, SHORTEST_ID))
     for tag in NUMBER_TAGS:
         yield from (Identifier("number", value) for value in header.get(tag) or () if _is_long(value))
 

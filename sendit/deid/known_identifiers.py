@@ -14,6 +14,8 @@ from sendit.deid.vocabulary import LONGEST, fold, is_known, listed
 Span = tuple[int, int]
 
 SHORTEST_JOINED, SHORT_NUMBER, MOST_PARTS = 4, 6, 6
+SHORTEST_HIDDEN = 6
+"""Letters of a name that counts within a longer word, if that is no known one: CTKowalczyk."""
 LONGEST_ENDING = 3
 """Letters behind a name that may belong to it: Parkinsons, Hodgkinian."""
 
@@ -139,10 +141,23 @@ class KnownIdentifiers:
         word = fold(match[0])
         if word in self._names or any(word[:-more] in self._names for more in self._endings(word)):
             yield _with_prefix(text, match.start()), _with_genitive(text, match.end())
-        elif not match[0].isupper() and not match[0].islower():
-            for part in _CAMEL.finditer(match[0]):
+        elif parts := list(self._in_camel(match[0])):
+            yield from ((match.start() + start, match.start() + end) for start, end in parts)
+        elif self._hides(word):
+            yield match.span()
+
+    def _in_camel(self, word: str) -> Iterator[Span]:
+        """Names among the parts of a word in camel case."""
+        if not word.isupper() and not word.islower():
+            for part in _CAMEL.finditer(word):
                 if fold(part[0]) in self._names and len(part[0]) > 2:
-                    yield match.start() + part.start(), match.start() + part.end()
+                    yield part.span()
+
+    def _hides(self, word: str) -> bool:
+        """Whether a word that is not known has a name in it."""
+        if len(word) <= SHORTEST_HIDDEN or is_known(word):
+            return False
+        return any(len(name) >= SHORTEST_HIDDEN and name in word and not is_known(name) for name in self._names)
 
     def _endings(self, word: str) -> range:
         """How many letters may be left off: an s, or more of a word that is not a known one."""

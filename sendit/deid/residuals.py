@@ -14,12 +14,14 @@ from pydicom.charset import python_encoding
 
 from sendit.deid.identifiers import VERIFIED, Identifier
 from sendit.deid.values import NUMBERS
-from sendit.deid.vocabulary import fold, is_known
+from sendit.deid.vocabulary import LONGEST, fold, is_known
 
 SHORT = 6
 """Characters from which on an identifier is looked for between letters and digits, and among numbers."""
-MARGIN = 2
-"""Bytes on either side that tell whether a form stands alone."""
+SHORTEST_HIDDEN = 8
+"""Letters from which on the patient's name is no part of another word by chance, unless that is a known one."""
+MARGIN = 2 * LONGEST
+"""Bytes on either side that tell whether a form stands alone, or which word it stands in."""
 
 _WIDE = ("utf-16-le", "utf-16-be")
 _ENCODINGS = (*dict.fromkeys(python_encoding.values()), *_WIDE)
@@ -158,7 +160,7 @@ def occurs(needle: Needle, text: bytes, begin: int, end: int) -> bool:
     """Whether its form stands alone in `text`, which `plain` gave, between `begin` and `end`."""
     at = text.find(needle.form, begin, end)
     while at >= 0:
-        if _stands_alone(needle, text, at):
+        if _stands_alone(needle, text, at) or _is_hidden(needle, text, at):
             return True
         at = text.find(needle.form, at + 1, end)
     return False
@@ -172,6 +174,20 @@ def _stands_alone(needle: Needle, text: bytes, at: int) -> bool:
     short = len(form) < SHORT * unit
     before, after = text[max(at - unit, 0) : at], text[at + len(form) : at + len(form) + unit]
     return not _goes_on(before, form[:unit], short) and not _goes_on(after, form[-unit:], short)
+
+
+def _is_hidden(needle: Needle, text: bytes, at: int) -> bool:
+    """Whether it is the patient's name within a longer word that nobody knows: ctkowalczyk."""
+    form, unit = needle.form, needle.unit
+    if needle.kind != "name" or len(form) < SHORTEST_HIDDEN * unit:
+        return False
+    begin, end = at, at + len(form)
+    while end - at < LONGEST * unit and text[end : end + unit].strip(b"\0").isalpha():
+        end += unit
+    while at - begin < LONGEST * unit and text[begin - unit : begin].strip(b"\0").isalpha():
+        begin -= unit
+    word, name = (part.replace(b"\0", b"").decode("latin-1") for part in (text[begin:end], form))
+    return name.isalpha() and not is_known(word) and not is_known(name)
 
 
 def _goes_on(neighbour: bytes, edge: bytes, short: bool) -> bool:

@@ -13,6 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from sendit.deid.header import Header, read_header
 from sendit.deid.identifiers import (
     ID_TAGS,
+    INSTITUTION_CODES,
     INSTITUTION_TAGS,
     NAME_TAGS,
     NUMBER_TAGS,
@@ -158,6 +159,21 @@ def test_items_of_sequences_that_name_people_are_looked_at(tag: int) -> None:
     ]
 
 
+def test_what_the_patient_was_called_before_is_an_identifier_too() -> None:
+    before = item(PatientName="Roe^Jane", PatientID="OLD-4711")
+    original = item(ModifiedAttributesSequence=Sequence([before]), SourceOfPreviousValues="PACS")
+    kinds = found(PatientName="Poe^Jane", OriginalAttributesSequence=Sequence([original]))
+    assert kinds == [("name", "Poe"), ("name", "Jane"), ("name", "Roe"), ("id", "OLD-4711")]
+
+
+def test_the_meaning_of_a_code_for_a_person_or_an_institution_is_a_name() -> None:
+    person, place = item(CodeMeaning="Cuddy, Lisa"), item(CodeMeaning="Princeton Plainsboro")
+    who = item(PersonIdentificationCodeSequence=Sequence([person]), InstitutionCodeSequence=Sequence([place]))
+    people = [("staff", "Cuddy"), ("staff", "Lisa"), ("institution", "Princeton Plainsboro")]
+    assert found(OperatorIdentificationSequence=Sequence([who])) == people
+    assert found(InstitutionCodeSequence=Sequence([place])) == people[2:]
+
+
 def test_an_extension_of_chinese_leaves_no_escape_in_a_name() -> None:
     dataset = Dataset()
     dataset.add_new(0x00080005, "CS", ["", "ISO 2022 IR 58"])
@@ -268,6 +284,8 @@ def test_a_header_that_differs_in_one_attribute_only_is_taken_in(tag: int) -> No
     dataset = item(PatientName="Smith")
     if tag == OTHER_IDS or tag in PEOPLE_SEQUENCES:
         dataset.add_new(tag, "SQ", Sequence([item(PatientID="Q98765")]))
+    elif tag == INSTITUTION_CODES:
+        dataset.add_new(tag, "SQ", Sequence([item(CodeMeaning="Princeton Plainsboro")]))
     elif tag == 0x00100030:
         dataset.PatientBirthDate = "19410523"
     else:

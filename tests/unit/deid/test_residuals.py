@@ -197,9 +197,21 @@ def test_a_birth_date_is_found_with_day_or_month_first(text: str) -> None:
 # ------------------------------------------------------------------------------------------------ look-alikes
 
 
-@pytest.mark.parametrize("text", ["Zqcanaryan", "Xzqcanary", "azqcanaryb"])
-def test_a_longer_word_is_another_word(text: str) -> None:
-    assert not remains(NAME, text.encode())
+@pytest.mark.parametrize("text", ["Zqcanaryan", "CTZQCANARY", "azqcanaryb", "zqcanaryhead"])
+@pytest.mark.parametrize("encoding", ["ascii", "utf-16-le", "utf-16-be"])
+def test_the_patients_name_is_found_within_a_word_that_nobody_knows(text: str, encoding: str) -> None:
+    assert remains(NAME, text.encode(encoding), "UN", 0x00091001)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "text"),
+    [
+        *(("name", "Anders", "ANDERSEN"), ("staff", "Zqcanary", "CTZQCANARY")),
+        *(("name", "Philip", "Philips"), ("name", "Parathyr", "parathyroid"), ("name", "Thoracic", "XTHORACIC")),
+    ],
+)
+def test_a_longer_word_is_another_word(kind: str, name: str, text: str) -> None:
+    assert not remains(Identifier(kind, name), text.encode())
 
 
 @pytest.mark.parametrize("text", ["73370019731", "17337001973", "1.2.73370019734.5"])

@@ -142,15 +142,15 @@ def test_an_identifier_is_found_anywhere_in_a_streamed_value(at: int, wide: bool
 
 @pytest.mark.parametrize("at", [100, CHUNK - 9, CHUNK - 4, CHUNK, CHUNK + 500])
 def test_a_longer_word_in_a_streamed_value_is_another_word(at: int) -> None:
-    value = bytearray(CHUNK + 1000)
-    value[at : at + 10] = b"xZqcanaryx"
+    value, name = bytearray(CHUNK + 1000), Identifier("name", "arathyroi")
+    value[at : at + 11] = b"Parathyroid"
     piece, source = bulk(0x00420011, "OB", bytes(value))
-    Verifier([NAME]).check([piece], EXPLICIT_LE, source)
-    value[at + 9 : at + 10] = b"."
-    value[at : at + 1] = b"."
-    piece, source = bulk(0x00420011, "OB", bytes(value))
-    with pytest.raises(DataFault):
-        Verifier([NAME]).check([piece], EXPLICIT_LE, source)
+    Verifier([name]).check([piece], EXPLICIT_LE, source)
+    for unknown in (b".arathyroi.", b"Xarathyroix"):
+        value[at : at + 11] = unknown
+        piece, source = bulk(0x00420011, "OB", bytes(value))
+        with pytest.raises(DataFault):
+            Verifier([name]).check([piece], EXPLICIT_LE, source)
 
 
 def test_what_stands_behind_a_streamed_value_is_not_in_it() -> None:
