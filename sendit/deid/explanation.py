@@ -344,6 +344,8 @@ def _limits_of(profile: Profile) -> Iterator[str]:
         yield "Dates and times stay as they are, but for the patient's birth."
     if profile.has(CLEAN_DESCRIPTORS):
         yield (
-            "Cleaning leaves of a text the words that are known to identify nobody. What it is not sure of goes, so a "
-            "description may lose more than it had to."
+            "Cleaning takes out of a text the study's own identifiers, what identifies by its form, and what looks "
+            "like the name of a person, and so may take more than it had to. It cannot tell a rare surname in capitals "
+            "of somebody whom no header names, without a title or a first name beside it, from an abbreviation: that "
+            "stays."
         )

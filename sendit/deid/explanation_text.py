@@ -98,7 +98,7 @@ def _alike(entries: Sequence[Entry]) -> Iterator[str]:
     """Attributes that meet the same fate for the same reason, under one sentence."""
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
-        words = entry.outcome.words + _unless(entry.unless)
+        words = entry.outcome.words + _unless(entry.unless, entry.outcome)
         groups.setdefault(f"{words[0].upper()}{words[1:]}.  [{entry.why}]", []).append(entry)
     for sentence, alike in groups.items():
         yield from _indented(sentence, 2)
@@ -106,16 +106,21 @@ def _alike(entries: Sequence[Entry]) -> Iterator[str]:
         yield ""
 
 
-def _unless(exceptions: Sequence[Unless]) -> str:
-    return "".join(f"; where it is {_types(one.types)}, it {_clause(one.outcome.words)}" for one in exceptions)
+def _unless(exceptions: Sequence[Unless], usual: Outcome) -> str:
+    clauses = ((one.types, _clause(one.outcome.words, usual.words)) for one in exceptions)
+    return "".join(f"; where it is {_types(types)}, {clause}" for types, clause in clauses)
 
 
 def _types(types: Sequence[str]) -> str:
     return " or ".join(f"of Type {type_}" if type_ != UNKNOWN else "of a Type not known" for type_ in types)
 
 
-def _clause(words: str) -> str:
-    return f"is {words}" if words in ("removed", "emptied") else words
+def _clause(words: str, usual: str) -> str:
+    """What becomes of an attribute otherwise than usual; what it has in common with that is not told again."""
+    more = words.removeprefix(f"{usual}; ")
+    if more != words:
+        return more
+    return f"it is {words}" if words.startswith(("removed", "emptied", "cleaned", "shifted")) else f"it {words}"
 
 
 def _beyond(told: Explanation) -> Iterator[str]:

@@ -51,6 +51,17 @@ _MONTH_FIRST = re.compile(
     re.IGNORECASE,
 )
 """January 31, 2020; Jan 31 2020; Jan-31-2020."""
+_YEAR_FIRST = re.compile(
+    rf"(?<!\d)(?P<y>{_YEAR})(?P<s>[-./, ]{{0,2}})(?P<n>{_NAME})\.?[-./ ]{{0,2}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?"
+    r"(?!\d|\.\d)"
+)
+"""2020 Jan 31, 2020-JAN-31, 2020Jan31."""
+_WITHOUT_YEAR = re.compile(
+    rf"(?<![A-Za-zÀ-ÿ])(?P<n>{_NAME})\.? {{1,2}}(?P<d>\d{{1,2}})(?P<o>st|nd|rd|th)?(?!\d|\.\d)", re.IGNORECASE
+)
+"""January 31, Jan 31st."""
+_OTHER_WORDS = frozenset(["ago", "dec", "mai", "mar", "mars", "may", "mei", "oct", "out", "sep", "set"])
+"""Months' names that before a number may be other words: MAR 10 is a reduction of artifacts."""
 _PART = re.compile(
     rf"(?<![\d./-])(?:(?:0?[1-9]|1[0-2])[/.-]{_YEAR}|(?:19|20)\d\d[-/](?:0[1-9]|1[0-2]))(?![\d./-])"
     rf"|(?<![A-Za-zÀ-ÿ])(?P<n>{_NAME})\.?[-./' ]{{0,2}}{_YEAR}(?!\d)",
@@ -134,6 +145,21 @@ def _month_first(match: re.Match[str]) -> WrittenDate | None:
     return _named(match, names, form)
 
 
+def _year_first(match: re.Match[str]) -> WrittenDate | None:
+    names = _MONTHS.get(fold(match["n"]))
+    if names is None or not 1 <= int(match["d"]) <= 31:
+        return None
+    day = _date(match["y"], names.index(fold(match["n"])) + 1, int(match["d"]))
+    form = (_year, match["s"], _name(names, match["n"]), _between(match, "n", "d"), _day(match["d"]))
+    return WrittenDate(match.start(), match.end(), day, form)
+
+
+def _without_year(match: re.Match[str]) -> WrittenDate | None:
+    name = fold(match["n"])
+    is_month = name in _MONTHS and (name not in _OTHER_WORDS or match["o"])
+    return WrittenDate(match.start(), match.end(), None) if is_month and 1 <= int(match["d"]) <= 31 else None
+
+
 def _named(match: re.Match[str], names: list[str], form: tuple[Piece, ...]) -> WrittenDate:
     year, number = match["y"], names.index(fold(match["n"])) + 1
     day = _date(year, number, int(match["d"])) if year and len(year) == 4 else None
@@ -149,9 +175,11 @@ def _month_only(match: re.Match[str]) -> WrittenDate | None:
 _FINDERS: tuple[tuple[Callable[[re.Match[str]], WrittenDate | None], re.Pattern[str]], ...] = (
     (_sorted_date, _SORTED),
     (_number_date, _NUMBERS),
+    (_year_first, _YEAR_FIRST),
     (_day_first, _DAY_FIRST),
     (_month_first, _MONTH_FIRST),
     (_month_only, _PART),
+    (_without_year, _WITHOUT_YEAR),
 )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import islice
 
@@ -19,6 +21,7 @@ from tests.corpus.expectations import CLASSES, expectations
 from tests.corpus.gateway import Gateway, Output, without_filters
 from tests.corpus.held_out import HELD_OUT
 from tests.corpus.leaks import leaks
+from tests.corpus.people import Secret
 from tests.corpus.planting import plant
 from tests.corpus.studies import Instance, Study, studies_of
 from tests.corpus.wording import Wording
@@ -69,7 +72,7 @@ class Examiner:
             self.score.take(expectations(before, planted, days), after, instance.name)
             self._patient(study, after, instance)
             self._uids(before, after, instance)
-            self._leaks(study, output, instance)
+            self._leaks(study, output, instance, days)
 
     def _patient(self, study: Study, after: Dataset, instance: Instance) -> None:
         pseudonym = str(after.get("PatientID", ""))
@@ -88,12 +91,30 @@ class Examiner:
                     Category.UID_CONSISTENT, (known, back) == (new, original), f"{instance.name} {written(path)}"
                 )
 
-    def _leaks(self, study: Study, output: Output, instance: Instance) -> None:
+    def _leaks(self, study: Study, output: Output, instance: Instance, days: int) -> None:
         described = output.described
         assert described is not None
+        secrets = [secret for secret in study.secrets if not _is_shifted_to(secret, instance, days)]
         for what, data in (("file", output.data), ("row", described.header_json.encode())):
-            for secret, found in leaks(data, study.secrets):
+            for secret, found in leaks(data, secrets):
                 self.score.note(Category.NO_LEAK, not found, f"{instance.name} {what}: {secret}")
+
+
+def _is_shifted_to(secret: Secret, instance: Instance, days: int) -> bool:
+    """Whether a date of the image comes, by chance, to read like this one: 05.09.2014 like the ninth of May."""
+    if secret.kind != "date":
+        return False
+    others = (date - timedelta(days=days) for date in _readings(secret.text))
+    return any(
+        found for _, found in leaks(instance.data, [Secret("date", other.strftime("%Y%m%d")) for other in others])
+    )
+
+
+def _readings(text: str) -> Iterator[datetime]:
+    """What a date may be taken for: day and month in either order."""
+    for form in ("%Y%m%d", "%Y%d%m"):
+        with suppress(ValueError):
+            yield datetime.strptime(text, form)
 
 
 def uids_of(ds: Dataset, path: Path = ()) -> Iterator[tuple[Path, str]]:

@@ -72,6 +72,18 @@ def test_an_attribute_is_told_with_its_reason(name: str, tag: str, words: str, w
     assert entry["why"].endswith(why)
 
 
+def test_every_fate_is_told_in_a_sentence(name: str) -> None:
+    text = " ".join(as_text(explain(load_recipe(name))).split())
+    assert re.findall(r", it (?:removed|emptied|cleaned|shifted|the|a)\b", text) == []
+    assert ("where it is of a Type not known, REMOVED if nothing is left." in text) == (name != "basic")
+
+
+def test_what_cleaning_cannot_tell_is_said() -> None:
+    limits = " ".join(explain(load_recipe("research")).limits())
+    assert "a rare surname in capitals" in limits
+    assert "a rare surname" not in " ".join(explain(load_recipe("basic")).limits())
+
+
 def test_a_code_that_the_iod_decides_is_told_with_its_types() -> None:
     (entry,) = (one for one in explain(load_recipe("basic")).entries if one.row.name == "Acquisition DateTime")
     assert entry.outcome.fate is Fate.REMOVED

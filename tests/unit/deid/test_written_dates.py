@@ -47,6 +47,10 @@ def shifted(text: str, days: int = 1) -> str | None:
         ("31 de enero de 2020", "01 de febrero de 2020"),
         ("31 gennaio 2020", "01 febbraio 2020"),
         ("31 oktober 2020", "01 november 2020"),
+        ("2020 Jan 31", "2020 Feb 01"),
+        ("2020-JAN-31", "2020-FEB-01"),
+        ("2020Jan31", "2020Feb01"),
+        ("2020, January 31st", "2020, February 01"),
     ],
 )
 def test_a_date_is_shifted_the_way_it_is_written(text: str, next_day: str) -> None:
@@ -63,6 +67,12 @@ def test_a_date_is_shifted_the_way_it_is_written(text: str, next_day: str) -> No
         "1/31/20",
         "31-Jan-20",
         "31 January",
+        "January 31",
+        "Jan 31st",
+        "Jan 31",
+        "JUL 4, 14:30",
+        "Mar 3rd",
+        "2020 Feb 31",
         "Jan 2020",
         "01/2020",
         "2020-01",
@@ -96,6 +106,9 @@ def test_a_date_that_is_not_understood_is_found_and_not_shifted(text: str) -> No
         "12 mayor",
         "2020",
         "5-6 mm",
+        "MAR 10",
+        "may 20 mg",
+        "jan 3.5",
     ],
 )
 def test_other_numbers_are_no_dates(text: str) -> None:
