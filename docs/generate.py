@@ -28,7 +28,9 @@ def settings_page() -> str:
 Every setting `X` is an environment variable `SENDIT_X` (but for one that another system named) and a Django setting
 `X`; `sendit/settings.py` is the one place that reads the environment. A variable `SENDIT_…` that is not in this table,
 or a value that makes no sense, stops every command with `UnknownSetting` or `BadSetting`: a typing error never means
-"the default". What may hold a password may also stand in a file: {files} name it.
+"the default". A folder that is not given in full is below the one in which a command is started: give VAR and DATA_BASE
+in full, for elsewhere sendit would begin anew, with other keys. What may hold a password may also stand in a file:
+{files} name it.
 
 {_table(("setting", "form", "default", "what it is for"), rows)}
 """

@@ -382,15 +382,27 @@ def deidentify(
     recipe : Recipe, str or Path
         A recipe, a shipped recipe's name or a path.
     key : bytes
-        The site's secret; the same key gives the same pseudonyms.
+        The site's secret, at least 16 bytes; the same key gives the same pseudonyms.
     variables : mapping, optional
-        The recipe's variables, e.g. entity_id, item_id, jitter.
+        The recipe's variables. The shipped ones ask for entity_id, item_id and jitter, a whole number of days.
+
+    Raises
+    ------
+    DataFault
+        The file is malformed or unsupported, or an identifier would remain (ResidualIdentifier).
+    Misconfigured
+        There is no such recipe, it cannot be understood, or it asks for a variable that is not given.
+    ValueError
+        The key is too short.
+    OSError
+        The file cannot be read.
 
     Examples
     --------
     >>> from sendit.deid import deidentify
-    >>> image = deidentify("in.dcm", key=b"the site's secret key", variables={"entity_id": "p1", "jitter": 5})
-    >>> image.write("out.dcm")
+    >>> variables = {"entity_id": "p1", "item_id": "s1", "jitter": 5}
+    >>> image = deidentify("in.dcm", key=b"the site's secret key", variables=variables)
+    >>> size = image.write("out.dcm")
     """
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     residuals = extract(read_header(source)) if loaded.cleans else ()

@@ -37,7 +37,13 @@ class Tally:
 
     def __str__(self) -> str:
         images_per_second, bytes_per_second = self.images / self.seconds, self.bytes / self.seconds
-        return f"{self.images:,} images · {images_per_second:,.0f} images/s · {bytes_per_second / 1e6:,.0f} MB/s"
+        speed = f"{_rounded(images_per_second)} images/s · {_rounded(bytes_per_second / 1e6)} MB/s"
+        return f"{counted(self.images, 'image')} · {speed}"
+
+
+def _rounded(rate: float) -> str:
+    """To three digits or so: what is slow is not nothing."""
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
 
 
 @contextmanager

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator
+from doctest import DocTestParser
 from pathlib import Path
 
 import pytest
 from django.core.management import load_command_class
 from django.core.management.base import BaseCommand
+from pydicom import dcmread
 
 import sendit
 from docs import generate
+from sendit.deid import deidentify
 from sendit.pipeline.states import MOVES, State
+from tests.phantoms import bundled
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -29,6 +34,26 @@ def page(name: str) -> str:
     path = DOCS / name
     assert path.is_file(), f"docs/{name} is missing"
     return path.read_text()
+
+
+def _programs() -> dict[str, str]:
+    """The core's examples, as a newcomer copies them."""
+    docstring = deidentify.__doc__ or ""
+    session = "".join(example.source for example in DocTestParser().get_examples(docstring))
+    readme = "".join(example.source for example in DocTestParser().get_examples((ROOT / "README.md").read_text()))
+    (block,) = re.findall(r"^```python\n(.*?)^```", page("core.md"), re.DOTALL | re.MULTILINE)
+    return {"deidentify": session, "README.md": readme, "core.md": block}
+
+
+@pytest.mark.parametrize("where", ["deidentify", "README.md", "core.md"])
+def test_the_cores_example_writes_an_image(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(bundled("CT_small.dcm"), "in.dcm")
+    image = dcmread("in.dcm")
+    image.AccessionNumber = "2222222"  # which the example's variables must have an answer for
+    image.save_as("in.dcm")
+    exec(_programs()[where], {})
+    assert dcmread("out.dcm").PatientID == "p1"
 
 
 # ------------------------------------------------------------------------------------------------- tables of the code

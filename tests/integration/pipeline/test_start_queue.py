@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 from sendit.errors import Misconfigured
 from sendit.pipeline import intake
 from sendit.pipeline.models import Batch
+from sendit.pipeline.progress import Tally
 from tests.phantoms import accession_number, leaks_in, make_study
 from tests.site import Site
 
@@ -105,9 +106,18 @@ def test_it_says_what_happened_and_why_and_its_exit_code_says_whether_to_look(si
     done = site.run("start_queue", "--number", "all")
     assert (done.returncode, done.stderr) == (1, "")
     assert re.search(r"batch\.processed batch=\d images=3 filtered=0 errors=0", done.stdout)
-    assert re.search(r"2 batches in [\d.]+ s: 3 images · \d+ images/s · \d+ MB/s", done.stdout)
+    assert re.search(r"2 batches in [\d.]+ s: 3 images · [\d.]+ images/s · [\d.]+ MB/s", done.stdout)
     assert "DONEPROCESSING 1  ERROR 1" in done.stdout
     assert "1 batch in ERROR, MixedPatients: The folder holds more than one patient." in done.stdout
+
+
+def test_what_is_slow_is_not_nothing() -> None:
+    tally = Tally()
+    tally._began_at -= 100
+    tally.did(1, 250_000_000)
+    assert str(tally) == "1 image · 0.0 images/s · 2.5 MB/s"
+    tally.did(20_000, 1_050_000_000)
+    assert str(tally) == "20,001 images · 200 images/s · 13 MB/s"
 
 
 def test_events_are_json_where_the_setting_says_so(site: Site) -> None:
