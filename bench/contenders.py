@@ -54,10 +54,15 @@ def _recipe(name: str) -> Recipe:
 
 def sendit(files: Sequence[Path], out: Path) -> None:
     """The core alone with the default recipe, one Deidentifier a study and its residual scan."""
-    residuals = extract(read_header(files[0]))
-    one = Deidentifier(_recipe("research"), Pseudonyms(b"bench" * 8), variables(), residuals)
+    one = deidentifier(files)
     for path in files:
         one.deidentify(path).write(out / path.name)
+
+
+def deidentifier(files: Sequence[Path]) -> Deidentifier:
+    """One for a study, with the default recipe."""
+    residuals = extract(read_header(files[0]))
+    return Deidentifier(_recipe("research"), Pseudonyms(b"bench" * 8), variables(), residuals)
 
 
 def pydicom_read_write(files: Sequence[Path], out: Path) -> None:

@@ -5,7 +5,7 @@ What was proven of a run of elements is remembered: most of a study's bytes are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sendit.deid.elements import (
@@ -66,6 +66,7 @@ class Verifier:
             OutputUnreadable.
         """
         known, last = self._proven.setdefault(encoding, {}), -1
+        suspected: Sequence[Needle] | None = None
         sop_class_uid = sop_instance_uid = b""
         for piece in pieces:
             if piece.__class__ is Bulk:
@@ -75,7 +76,9 @@ class Verifier:
             else:
                 proven = known.get(piece)  # type: ignore[arg-type]
                 if proven is None:
-                    proven = self._prove(piece, encoding)  # type: ignore[arg-type]
+                    if suspected is None:
+                        suspected = self._suspects(pieces, known)
+                    proven = self._prove(piece, encoding, suspected)  # type: ignore[arg-type]
                     self._remember(known, piece, proven)  # type: ignore[arg-type]
                 first, tag, class_uid, instance_uid = proven
                 if class_uid is not None:
@@ -95,8 +98,12 @@ class Verifier:
                 self._proven_bytes = len(piece)
             known[piece] = proven
 
-    def _prove(self, piece: bytes, encoding: Encoding) -> Proven:
-        suspected = suspects(self._needles, piece)
+    def _suspects(self, pieces: Sequence[bytes | Bulk], known: Mapping[bytes, Proven]) -> Sequence[Needle]:
+        """What may stand in the pieces that are not proven yet: they are looked through at once."""
+        unknown = (piece for piece in pieces if not isinstance(piece, Bulk) and piece not in known)
+        return suspects(self._needles, b"\0".join(unknown))
+
+    def _prove(self, piece: bytes, encoding: Encoding, suspected: Sequence[Needle]) -> Proven:
         first, last = -1, -1
         class_uid = instance_uid = None
         for tag, vr, written, begin, after in _elements(piece, encoding):
