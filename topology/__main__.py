@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from xmlrpc.client import Fault, ServerProxy
 
@@ -49,6 +48,7 @@ def up(place: Place) -> int:
     _start(place, [program for program in everything if not program.is_server])
     print(f"\nDrop study folders into {place.data}. To ask it: . {_environment_file(place)} && .venv/bin/sendit status")
     print(f"Logs: {place.logs}. `make health` says these lines again, `make down` stops it.")
+    print("The emulators forget their objects and tables when they end.")
     return 0
 
 
@@ -75,12 +75,11 @@ def _is_taken(port: int) -> bool:
 
 
 def _furnish(place: Place) -> None:
-    """Two databases, a bucket, and the gateway's tokens for the identity service."""
+    """Two databases, and the gateway's tokens for the identity service."""
     with psycopg.connect(place.database("postgres"), autocommit=True) as connection:
         have = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
         for name in {"sendit", "identity"} - have:
             connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
-    _make_bucket(place)
     if not place.client_secrets.exists():
         command = [PYTHON, "-m", "sendit", "identity_client", "add", "gateway", "--url", place.http("identity")]
         environment = {**_environment(place), **place.identity_environment()}
@@ -89,19 +88,6 @@ def _furnish(place: Place) -> None:
         )
         if done.returncode:
             sys.exit(f"The identity service takes no client: {done.stderr}")
-
-
-def _make_bucket(place: Place) -> None:
-    """The emulator forgets everything when it ends; of a bucket that is there it says 409."""
-    from google.api_core.exceptions import Conflict
-    from google.auth.credentials import AnonymousCredentials
-    from google.cloud import storage
-
-    client = storage.Client(
-        plan.PROJECT, AnonymousCredentials(), client_options={"api_endpoint": place.http("storage")}
-    )
-    with suppress(Conflict):
-        client.create_bucket(plan.BUCKET)
 
 
 def _environment(place: Place) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Google Cloud Storage in a process: gcp-storage-emulator, with what it leaves out of uploads.
 
-    python -m topology.gcs_emulator HOST PORT
+    python -m topology.gcs_emulator HOST PORT [BUCKET...]
 
 Added: generation preconditions, looked at when an upload begins and again when its object comes to be; resumable
 uploads that take a chunk twice, ask for the rest of one, and answer again when they are done, as the service says that
@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, urlparse
 
 from gcp_storage_emulator import server
 from gcp_storage_emulator.exceptions import Conflict, NotFound
-from gcp_storage_emulator.handlers import objects
+from gcp_storage_emulator.handlers import buckets, objects
 from gcp_storage_emulator.storage import Storage
 
 CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
@@ -163,10 +163,12 @@ class Handler(server.RequestHandler):
         """Nobody reads it."""
 
 
-def main(host: str, port: str) -> None:
-    """Serve until killed."""
+def main(host: str, port: str, *names: str) -> None:
+    """Serve until killed; it forgets everything then, but is born with these buckets."""
     storage = Storage(use_memory_fs=True, data_dir="/nowhere")
     storage._write_config_to_file = lambda: None
+    for name in names:
+        buckets.create_bucket(name, storage)
     listener = ThreadingHTTPServer((host, int(port)), partial(Handler, storage))
     listener.daemon_threads = True
     listener.serve_forever()

@@ -126,8 +126,8 @@ def _servers(place: Place) -> Iterator[Program]:
     yield Program(
         "broker", servers.valkey_command(place.folder / "broker", place.port("broker")), lambda: _broker(place), True
     )
-    for name, module in (("storage", "gcs_emulator"), ("bigquery", "bigquery_emulator")):
-        command = [PYTHON, "-m", f"topology.{module}", "127.0.0.1", str(place.port(name))]
+    for name, module, born_with in (("storage", "gcs_emulator", [BUCKET]), ("bigquery", "bigquery_emulator", [])):
+        command = [PYTHON, "-m", f"topology.{module}", "127.0.0.1", str(place.port(name)), *born_with]
         yield Program(name, command, lambda name=name: _listens(place, name), True)  # type: ignore[misc]
 
 

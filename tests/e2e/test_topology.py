@@ -109,7 +109,7 @@ def test_what_is_killed_comes_back_and_goes_on(place: Place) -> None:
     manager = int((place.folder / "supervisor.pid").read_text())
     for pid in descendants_of(manager):
         line = Path(f"/proc/{pid}/cmdline")
-        if line.exists() and re.search(rb"-Q\0process|postgres|valkey", line.read_bytes()):
+        if line.exists() and re.search(rb"-Q\0process|postgres|valkey|gcs_emulator", line.read_bytes()):
             kill(pid)
     drop(place, 2)
     wait_until(lambda: states(place) == {"DONE": 2}, 90, f"not DONE: {place.logs}")
