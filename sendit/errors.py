@@ -190,7 +190,10 @@ CODES: dict[str, ErrorCode] = {
         "ServiceDown",
         NoSpace=("There is no space left.", "Free some; the work is taken up again."),
         NotVerified=("What was read back is not what was written.", "Look at the disk; the work is taken up again."),
-        DatabaseDown=("The database does not answer, or is full.", "Look at it and its disk; work is taken up again."),
+        DatabaseDown=(
+            "The database does not answer, is full, or may not be written.",
+            "Look at it, its disk and its permissions; work is taken up again.",
+        ),
         DatabaseOutdated=("The database lacks a migration.", "Run `sendit migrate`, or wait for who runs it."),
         BrokerDown=("The broker does not answer, or is full.", "Look at it; the work waits in the database meanwhile."),
         StoreDown=(

@@ -23,6 +23,8 @@ from sendit.deid.screen import Verdict, screen
 from sendit.deid.selectors import element_name, keyword_of
 from sendit.errors import DataFault, SenditError
 from sendit.pipeline.deid_files import Deidentification
+from sendit.pipeline.folders import WITHHELD_DICOMDIR
+from sendit.pipeline.identity import MEDIA_STORAGE_DIRECTORY
 from sendit.pipeline.management.shell import counted
 
 LONG_BYTES, SHORT_BYTES = 4096, 16
@@ -78,6 +80,8 @@ def preview(path: Path, how: Deidentification) -> Preview:
     config.settings.reading_validation_mode = config.IGNORE
     header = read_header(path)
     before = dcmread(path, force=True, defer_size=LONG_BYTES)
+    if header.sop_class_uid == MEDIA_STORAGE_DIRECTORY:  # no recipe is asked
+        return Preview(Verdict(False, WITHHELD_DICOMDIR), None, list(_file(before, None, how.recipe)))
     with TemporaryDirectory(prefix="sendit-") as scratch:
         output, fault = Path(scratch) / "after.dcm", None
         try:

@@ -119,6 +119,13 @@ def test_what_would_be_withheld_says_by_which_rule(site: Site, tmp_path: Path) -
 
 
 @pytest.mark.shows_identifiers
+def test_a_dicomdir_is_withheld_as_in_a_batch(site: Site) -> None:
+    ran = preview(bundled("DICOMDIR-nooffset"))
+    assert ran.code == 1
+    assert ran.lines[-1] == "Withheld by the filter rule “sendit: DICOMDIR”."
+
+
+@pytest.mark.shows_identifiers
 def test_what_cannot_be_deidentified_says_why_beside_what_it_is(site: Site, image: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "leaky.recipe"
     recipe.write_text("FORMAT dicom\n%header\nKEEP ALL\n")

@@ -81,7 +81,8 @@ def _shown(text: str) -> str:
 
 def _closing(seen: Preview) -> Iterator[str]:
     if not seen.verdict.passed:
-        yield f"Withheld by the filter rule “{seen.verdict.rule}” ({seen.verdict.group})."
+        group = f" ({seen.verdict.group})" if seen.verdict.group else ""
+        yield f"Withheld by the filter rule “{seen.verdict.rule}”{group}."
     if seen.fault:
         yield f"Not de-identified. {seen.fault}"
     if seen.verdict.passed and not seen.fault:

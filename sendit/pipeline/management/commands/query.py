@@ -25,7 +25,9 @@ class Command(ShellCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""
         parser.add_argument(
-            "sql", metavar="SQL", help='one statement, such as "SELECT * FROM dicom"; - reads it from stdin'
+            "sql",
+            metavar="SQL",
+            help='one statement, such as "SELECT Modality, image_count FROM dicom"; - reads it from stdin',
         )
         parser.add_argument(
             "--format", choices=sorted(FORMATS), default="table", help="how to print rows (default: table)"
