@@ -165,7 +165,7 @@ CODES: dict[str, ErrorCode] = {
         ),
         FolderRefused=(
             "A folder that sendit keeps things in may not be used.",
-            "Give it to the user who runs sendit, or name another one by the setting named.",
+            "Make it for the user who runs sendit, or mend the setting named.",
         ),
         WatcherRuns=("A watcher runs already.", "Stop it with `sendit stop_watcher` first."),
         WatcherStops=("The watcher is asked to stop and still puts batches back.", "Wait, or end the process named."),

@@ -28,8 +28,11 @@ def pseudonyms() -> Pseudonyms:
 
 
 def recipe() -> Recipe:
-    """The recipe that STUDY_DEID names."""
-    return _recipe(settings.STUDY_DEID)
+    """The recipe that STUDY_DEID names; one that calls functions is refused, for a batch has none to give it."""
+    loaded = _recipe(settings.STUDY_DEID)
+    if loaded.calls:
+        raise Misconfigured("UnknownFunction", subject="SENDIT_STUDY_DEID: func: is for programs")
+    return loaded
 
 
 def identity_service() -> IdentityService:

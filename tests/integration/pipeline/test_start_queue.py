@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+from pathlib import Path
 
 import pytest
 from django.core.management.base import CommandError
@@ -98,6 +99,16 @@ def test_settings_of_services_that_are_not_built_are_refused(site: Site) -> None
     site.set(ANONYMIZE_PIXELS=True)
     done = site.run("start_queue")
     assert done.returncode == 2 and "sendit.E002" in done.stderr
+
+
+def test_a_recipe_that_calls_functions_is_refused_before_anything_is_queued(site: Site, tmp_path: Path) -> None:
+    site.study(1, images=1)
+    recipe = tmp_path / "our.recipe"
+    recipe.write_text("FORMAT dicom\n%header\nREPLACE StudyDescription func:tidy\n")
+    site.set(STUDY_DEID=f"research,{recipe}")
+    with pytest.raises(Misconfigured, match="UnknownFunction"):
+        site.call("start_queue")
+    assert counts() == {}
 
 
 def test_it_says_what_happened_and_why_and_its_exit_code_says_whether_to_look(site: Site) -> None:
