@@ -6,8 +6,9 @@ that is valid whatever the Type: a dummy says as little of the patient as nothin
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -64,6 +65,11 @@ STRUCTURE = (
 TEXTS = ("AE", "CS", "LO", "LT", "SH", "SQ", "ST", "UC", "UT")
 """VRs that can be cleaned; of others the code C comes to the Basic Profile's."""
 
+_DESCRIBES = re.compile(
+    "(?:Description|Comments?|Explanation|Label|Notes|ProtocolName|RTImageName|ReasonsForProcedure|InstructionText)$"
+)
+"""Keywords of attributes in which people describe, whether the table lists them or not: Acquisition Protocol Name."""
+
 NOWHERE = {
     0x0000: "no dataset holds it",
     0x0002: "File Meta Information is always written anew",
@@ -117,8 +123,9 @@ def _clauses(profile: Profile) -> Iterator[Clause]:
     for ruling in profile.rulings():
         if speaks_of(ruling.row):
             yield Clause(f"{ruling.row.written_tag} {ruling.row.name}", str(ruling), tuple(_attribute(ruling, profile)))
-    for about, lines in _required(profile):
-        yield Clause(about, "beyond the table", tuple(lines))
+    yield Clause("short descriptions, comments and labels", "beyond the table", tuple(_short_descriptions(profile)))
+    for about, required in _required(profile):
+        yield Clause(about, "beyond the table", tuple(required))
     if profile.has(SAFE_PRIVATE):
         kept = tuple(Line(Action.KEEP, safe.field) for safe in safe_private())
         yield Clause("private elements that are known to be safe", "beyond the table", kept)
@@ -264,6 +271,21 @@ def _kinds(profile: Profile) -> Iterator[tuple[str, list[Line]]]:
     yield "a code that is a URN", [Line(Action.KEEP, "URNCodeValue")]
 
 
+def _short_descriptions(profile: Profile) -> Iterator[Line]:
+    """What describes, in a VR of short text: as the table's own descriptions; a dummy is valid whatever the Type."""
+    listed = {row.number for row in table().rows if row.is_one_attribute}
+    for tag, (vr, _, _, retired, keyword) in sorted(DicomDictionary.items()):
+        beyond = not retired and tag not in listed and tag >> 16 not in NOWHERE
+        if beyond and vr in ("LO", "SH", "UC") and _DESCRIBES.search(keyword):
+            yield from (_dummy(keyword, tag, vr), *_cleaned_also(keyword, _free_text(keyword, profile)))
+
+
+def _cleaned_also(field: str, line: Line) -> Iterator[Line]:
+    """A dummy stands only where cleaning leaves nothing."""
+    if line.action is Action.CLEAN:
+        yield Line(Action.CLEAN, field, line.value)
+
+
 def _free_text(field: str, profile: Profile) -> Line:
     if profile.has(CLEAN_DESCRIPTORS):
         return Line(Action.CLEAN, field, _text_shift(profile))
@@ -289,7 +311,7 @@ def _last_kinds() -> Iterator[tuple[str, list[Line]]]:
     yield "private elements", [Line(Action.REMOVE, "select:private:yes")]
 
 
-def _required(profile: Profile) -> Iterator[tuple[str, list[Line]]]:
+def _required(profile: Profile) -> Iterator[tuple[str, Iterable[Line]]]:
     """Attributes that a rule for their kind would leave without a value that their IOD asks for."""
     listed = {row.number for row in table().rows if row.is_one_attribute}
     emptied = {line.field[-2:]: line for _, lines in _kinds(profile) for line in lines if _may_empty(line)}
@@ -297,10 +319,7 @@ def _required(profile: Profile) -> Iterator[tuple[str, list[Line]]]:
         vr, wanted = known_vr(tag), _types_of(tag) & {"1", "1C"}
         if wanted and vr in emptied and not DicomDictionary[tag][3] and DicomDictionary[tag][4] != "URNCodeValue":
             field = _typed(wanted, DicomDictionary[tag][4])
-            lines = [_dummy(field, tag, vr)]
-            if emptied[vr].action is Action.CLEAN:
-                lines.append(Line(Action.CLEAN, field, emptied[vr].value))
-            yield DicomDictionary[tag][2], lines
+            yield DicomDictionary[tag][2], [_dummy(field, tag, vr), *_cleaned_also(field, emptied[vr])]
 
 
 def _may_empty(line: Line) -> bool:

@@ -231,6 +231,26 @@ def test_a_row_becomes_what_its_code_says_under_every_option(tag: str) -> None:
     assert {name: what for name, what in problems.items() if what} == {}
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_description_that_the_table_does_not_list_is_dealt_with_like_one_that_it_lists(name: str) -> None:
+    ds = dcmread(io.BytesIO(original()), specific_tags=["SOPClassUID"])
+    ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.66.4"
+    ds.AcquisitionProtocolName, ds.PerformedProcedureTypeDescription = "CHEST Dr. Zqcanary", "Dr. Zqcanary"
+    ds.ConvolutionKernel = "Dr. Zq"
+    ds.SegmentSequence = Sequence([Dataset(), Dataset()])
+    ds.SegmentSequence[0].SegmentLabel, ds.SegmentSequence[1].SegmentLabel = "Dr. Zqcanary", "Left kidney"
+    stream = io.BytesIO()
+    ds.save_as(stream)
+    done = Deidentifier(recipe(name), Pseudonyms(bytes(16)), VARIABLES).deidentify(stream.getvalue()).tobytes()
+    ds = dcmread(io.BytesIO(done))
+    assert b"Zqcanary" not in done
+    assert ds.AcquisitionProtocolName == ("REMOVED" if name == "basic" else "CHEST")
+    assert ds.PerformedProcedureTypeDescription == "REMOVED"
+    labels = [item.SegmentLabel for item in ds.SegmentSequence]
+    assert labels == ["REMOVED", "REMOVED" if name == "basic" else "Left kidney"]
+    assert ds.ConvolutionKernel == "Dr. Zq"
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_repeating_groups_unknown_and_private_elements_go(name: str) -> None:
     left = [str(element.tag) for element in outcome(name) if element.tag.group >> 8 in (0x50, 0x60)]
