@@ -5,6 +5,7 @@ Read off the table (PS3.15 E.1-1) and PS3.6 alone: what identifies goes, what is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 
@@ -16,7 +17,7 @@ from sendit.deid import load_recipe
 from sendit.deid.profile import Profile
 from sendit.deid.profile_table import Row, table
 from sendit.deid.pseudonyms import WELL_KNOWN_UIDS
-from tests.corpus.checks import Category, Check, Path, changed, removed, same, shifted, text_of, there
+from tests.corpus.checks import Category, Check, Path, changed, removed, retained, same, shifted, text_of, there
 
 PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010, 0x00281201, 0x00281202, 0x00281203})
 WRITTEN_ANEW = frozenset({0x00120062, 0x00120063, 0x00120064, 0x00280303})
@@ -24,6 +25,8 @@ CLASSES = frozenset({0x00080016, 0x0008001A, 0x0008001B, 0x00081150, 0x0008115A,
 """UI attributes whose values name a class or a vocabulary."""
 TEXTS = frozenset({"LT", "ST", "UT", "UR", "PN", "AE"})
 """VRs of which nothing is expected that the table does not say: they are cleaned or emptied."""
+DESCRIBING = ("Description", "Comment", "Comments", "Explanation", "Label", "Notes", "ProtocolName")
+"""Ends of the keywords of short texts that people write: of them the words stay, but for what may name a place."""
 REACHES = ("Telephone", "Telecom", "Address", "AlternativeCalendar")
 
 
@@ -67,6 +70,9 @@ def _of(element: DataElement, where: Path, days: int) -> Iterator[Check]:
         yield same(where, element)
     elif code and code != "C":
         yield removed(where, text)
+    elif not code and DicomDictionary[tag][4].endswith(DESCRIBING):
+        yield there(where)
+        yield from (retained(where, word) for word in re.findall(r"\b[a-z]+\b", text))
     elif not code and element.VR not in TEXTS:
         yield there(where)
         yield same(where, element)
