@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from django.http.request import UnreadablePostError
 
-from sendit.errors import BrokenPromise, Misconfigured, SenditError, ServiceDown, ServiceRefused
+from sendit.errors import BrokenPromise, Misconfigured, SenditError, ServiceDown, ServiceRefused, place_of
 from sendit.identity_service import tokens, wire
 from sendit.identity_service.audit import TOKENS, UID, audited
 from sendit.identity_service.models import Client
-from sendit.pipeline import wiring
+from sendit.pipeline import events, wiring
 from sendit.pipeline.database import AWAY
 from sendit.ports import IdentityService
 
@@ -90,6 +91,9 @@ def no_such_call(request: HttpRequest, exception: Exception) -> JsonResponse:
 
 def failed(request: HttpRequest) -> JsonResponse:
     """What nobody expected."""
+    error = sys.exc_info()[1]
+    if error is not None:
+        events.log("identity.failed", failure=type(error).__name__, place=place_of(error))
     return _refusal(BrokenPromise("UnexpectedFailure"))
 
 

@@ -9,10 +9,12 @@ from django.core.wsgi import get_wsgi_application
 os.environ["DJANGO_SETTINGS_MODULE"] = "sendit.identity_service.settings"
 application = get_wsgi_application()
 
+from django.conf import settings  # noqa: E402
+
 from sendit.identity_service import urls  # noqa: E402, F401 - after Django is set up; not by the first request
 from sendit.pipeline import database, logs, wiring  # noqa: E402
 
-logs.silence_libraries()
+logs.speak(settings.LOG_FORMAT)
 wiring.local_identity_service(wiring.pseudonym_key())  # a key that is none is said now
-database.make_ready()
+database.wait_until_ready("identity.blind", "identity.sees")
 database.disconnect()  # a server that forks from here shares no connection

@@ -28,8 +28,13 @@ ALARMS: dict[str, str] = {
     "watcher.failed": "The watcher ended with an error. Start it again; report it if the place is named.",
     "watcher.blind": "The watcher does not see a data folder, the database or the broker. It goes on by itself.",
     "web.failed": "A request to the web failed. Report it with the place named.",
+    "identity.blind": "The identity service was started without its database. It waits, and answers nobody meanwhile.",
+    "identity.failed": "A request to the identity service failed. Report it with the place named.",
 }
 """Event, and what it means and asks for; docs/operations.md has the same rows."""
+
+OURS = ("worker.failed", "web.failed", "identity.failed")
+"""Alarms that are errors of ours whatever their code."""
 
 SENT = ("batch", "state", "code", "subject", "failure", "place", "signal", "attempt")
 """Fields that an alarm carries."""
@@ -96,7 +101,7 @@ def alarm(name: str, fields: dict[str, Any]) -> Event:
     """The event as Sentry shows it: alike ones together by name, code and place."""
     tags = {field: str(fields[field]) for field in SENT if field in fields}
     code = tags.get("code", "")
-    is_ours = (code in CODES and CODES[code].kind == "BrokenPromise") or name in ("worker.failed", "web.failed")
+    is_ours = (code in CODES and CODES[code].kind == "BrokenPromise") or name in OURS
     return {
         "level": "error" if is_ours else "warning",
         "logger": "sendit",

@@ -41,8 +41,8 @@ def make_ready() -> None:
             call_command("migrate", verbosity=0, interactive=False)
 
 
-def wait_until_ready(who: str) -> None:
-    """As `make_ready`, for what runs for months and may be started while the database is away; `who` says so, once."""
+def wait_until_ready(blind: str, sees: str) -> None:
+    """As `make_ready`, for what runs for months and may be started while the database is away; two events say so."""
     is_blind = False
     while True:
         try:
@@ -50,12 +50,12 @@ def wait_until_ready(who: str) -> None:
             break
         except AWAY:
             if not is_blind:
-                events.log(f"{who}.blind", code="DatabaseDown")
+                events.log(blind, code="DatabaseDown")
             is_blind = True
             reconnect()
             time.sleep(PAUSE_SECONDS)
     if is_blind:
-        events.log(f"{who}.sees", code="DatabaseDown")
+        events.log(sees, code="DatabaseDown")
 
 
 def is_current() -> bool:

@@ -57,6 +57,10 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "watcher.failed": ("failure", "place"),
     # the web
     "web.failed": ("failure", "place"),
+    # the identity service
+    "identity.blind": ("code",),
+    "identity.sees": ("code",),
+    "identity.failed": ("failure", "place"),
 }
 
 Fields = Mapping[str, "int | float | str"]

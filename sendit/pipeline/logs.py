@@ -83,15 +83,25 @@ def written_to(stream: TextIO, form: str) -> Iterator[None]:
 @contextmanager
 def written_by(handler: logging.Handler, form: str) -> Iterator[None]:
     """Send sendit's own events, and nothing else, through a handler."""
+    _add(handler, form)
+    try:
+        yield
+    finally:
+        logging.getLogger("sendit").removeHandler(handler)
+
+
+def speak(form: str) -> None:
+    """Send sendit's own events, and nothing else, to standard error for as long as the process lives."""
+    silence_libraries()
+    _add(logging.StreamHandler(), form)
+
+
+def _add(handler: logging.Handler, form: str) -> None:
     handler.setFormatter(formatter(form))
     logger = logging.getLogger("sendit")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
 
 
 def silence_libraries() -> None:

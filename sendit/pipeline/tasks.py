@@ -9,7 +9,6 @@ import gc
 import logging
 import mmap
 import os
-import sys
 import time
 from contextlib import suppress
 from typing import Any
@@ -112,13 +111,7 @@ SHUTDOWN = Shutdown()
 @signals.setup_logging.connect
 def _speak(**_: Any) -> None:
     """Our events go to standard error; of Celery's own messages, which may quote, only that there was one."""
-    logs.silence_libraries()
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logs.formatter(settings.LOG_FORMAT))
-    ours = logging.getLogger("sendit")
-    ours.addHandler(handler)
-    ours.propagate = False
-    ours.setLevel(logging.INFO)
+    logs.speak(settings.LOG_FORMAT)
     consumer = logging.getLogger("celery.worker.consumer")
     consumer.handlers, consumer.propagate = [BrokerHandler()], False
     consumer.setLevel(logging.INFO)
@@ -145,7 +138,7 @@ class BrokerHandler(logging.Handler):
 @signals.worker_init.connect
 def _wait_for_database(**_: Any) -> None:
     """Before any process is forked; and what is forked inherits no connection."""
-    database.wait_until_ready("worker")
+    database.wait_until_ready("worker.blind", "worker.sees")
     database.disconnect()
 
 

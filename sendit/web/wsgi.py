@@ -9,7 +9,9 @@ from django.core.wsgi import get_wsgi_application
 os.environ["DJANGO_SETTINGS_MODULE"] = "sendit.web.settings"
 application = get_wsgi_application()
 
-from sendit.pipeline import logs  # noqa: E402 - after Django is set up
+from django.conf import settings  # noqa: E402 - after Django is set up
+
+from sendit.pipeline import logs  # noqa: E402
 from sendit.web import urls  # noqa: E402, F401 - not by the first request
 
-logs.silence_libraries()
+logs.speak(settings.LOG_FORMAT)

@@ -203,13 +203,18 @@ def test_with_other_shifts_it_does_not_answer_its_old_clients(api: Any, site: Si
     assert api.ask(question(patient())).json()["error"] == "BadKey"
 
 
-def test_what_nobody_expected_is_not_told(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_nobody_expected_is_logged_by_its_place_and_not_told(
+    api: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(*arguments: object) -> None:
         raise ZeroDivisionError(f"Zqcanary {DIGITS}")
 
     monkeypatch.setattr(wiring, "local_identity_service", fail)
+    caplog.set_level("INFO", "sendit")
     response = api.ask(question(patient()))
     assert (response.status_code, response.json()["error"]) == (500, "UnexpectedFailure")
+    (record,) = [record for record in caplog.records if record.message == "identity.failed"]
+    assert record.fields["failure"] == "ZeroDivisionError"  # type: ignore[attr-defined]
     assert Audit.objects.get().code == "UnexpectedFailure"
 
 

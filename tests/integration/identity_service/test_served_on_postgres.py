@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from tests.servers import Postgres
 
 
 @pytest.mark.xdist_group("postgres")
-def test_many_ask_at_once_and_go_on_when_the_database_was_restarted(postgres: Postgres, tmp_path: Path) -> None:
+def test_many_ask_at_once_and_go_on_when_the_database_was_restarted_or_came_later(
+    postgres: Postgres, tmp_path: Path
+) -> None:
     with postgres.copy() as name:
         with IdentityServer(tmp_path / "server", b"a key for a service on PostgreSQL", postgres.url(name)) as server:
             secrets = server.client("gateway", tmp_path)
@@ -28,4 +31,13 @@ def test_many_ask_at_once_and_go_on_when_the_database_was_restarted(postgres: Po
             postgres.end()
             postgres.start()
             assert at_once(*ask) == first
+            server.kill()
+            postgres.end()
+            back = threading.Timer(7, postgres.start)  # longer than its pool waits for a connection
+            back.start()
+            server.start()
+            back.join()
+            assert at_once(*ask) == first
+            said = (server.var / "gunicorn.log").read_text()
+            assert "identity.blind code=DatabaseDown" in said and "Traceback" not in said
         assert leaks_in(postgres.texts(name)) == []

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -201,3 +206,13 @@ def test_what_is_not_there_or_fails_quotes_nothing(
     assert (answer.status_code, answer.json()) == (500, {"error": "UnexpectedFailure"})
     (record,) = [record for record in caplog.records if record.message == "web.failed"]
     assert record.fields["failure"] == "ZeroDivisionError"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("module", ["sendit.web.wsgi", "sendit.identity_service.wsgi"])
+def test_a_server_says_its_events(tmp_path: Path, module: str) -> None:
+    event = "events.log('web.failed', failure='KeyError', place='a:1')"
+    program = f"import {module}; from sendit.pipeline import events; {event}"
+    environment = {**os.environ, "SENDIT_VAR": str(tmp_path), "SENDIT_LOG_FORMAT": "json"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    (line,) = done.stderr.splitlines()
+    assert json.loads(line) | {"at": ""} == {"at": "", "event": "web.failed", "failure": "KeyError", "place": "a:1"}

@@ -42,7 +42,7 @@ class Command(DatabaseCommand):
         if options["foreground"] and options["ready_fd"] is None:
             logs.silence_libraries()
             with logs.written_by(logging.StreamHandler(sys.stderr), settings.LOG_FORMAT):
-                database.wait_until_ready("watcher")
+                database.wait_until_ready("watcher.blind", "watcher.sees")
         return super().execute(*args, **options)
 
     def handle(self, *args: Any, foreground: bool, ready_fd: int | None, **options: Any) -> None:
