@@ -145,7 +145,7 @@ CODES: dict[str, ErrorCode] = {
         FolderKeepsChanging=("The folder was written to whenever it was processed.", "Retry when it is finished."),
         FolderChangedAfterDelivery=(
             "The folder was changed after its delivery.",
-            "Deliver the new files in a new folder.",
+            "Take the study back and deliver it anew, as docs/folders.md says.",
         ),
         TooManyAttempts=("The worker died each time it took the batch.", "Look at the folder by hand, then retry."),
     ),
@@ -238,7 +238,10 @@ CODES: dict[str, ErrorCode] = {
             "The identity service said no, with the HTTP status given.",
             "Look at SENDIT_SOM_STUDY and SENDIT_IDENTITY_URL, then retry.",
         ),
-        ObjectConflict=("Other bytes stand under the object's name.", "Find out which of the two is right."),
+        ObjectConflict=(
+            "Other bytes stand under the object's name.",
+            "Find out which of the two is right; docs/folders.md says how to take a study back.",
+        ),
         NoSuchBucket=("There is no such bucket.", "Make it or mend SENDIT_GOOGLE_CLOUD_STORAGE, then retry."),
         AccessDenied=("The credentials lack a permission.", "Grant the roles of docs/google.md, then retry."),
         CredentialsRefused=("The credentials are expired, revoked or wrong.", "Renew them, then retry."),

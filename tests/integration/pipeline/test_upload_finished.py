@@ -10,6 +10,7 @@ from sendit.pipeline import wiring
 from sendit.pipeline.models import Batch
 from sendit.ports import StoredObject
 from tests.aftermath import everything_is_right
+from tests.phantoms import make_study
 from tests.site import Site
 
 
@@ -28,6 +29,27 @@ def test_a_second_call_delivers_nothing_again(site: Site) -> None:
     site.call("upload_finished")
     assert "0 batches in" in site.call("upload_finished")
     everything_is_right(site, images=2)
+
+
+def test_a_study_that_is_taken_back_is_delivered_anew(site: Site) -> None:
+    """As docs/folders.md says it."""
+    site.study(1, images=2)
+    site.process()
+    (first,) = site.deliver()
+    make_study(site.data / "again", number=1, images=3)
+    site.process()
+    (second,) = site.deliver()
+    assert (second.state, second.errors[0]["code"]) == ("ERROR", "ObjectConflict")
+    (row,) = wiring.warehouse().query(f"SELECT load_id FROM dicom WHERE batch = {first.pk}").rows
+    for place in ("store", "warehouse"):
+        for path in (site.var / place).rglob(f"{row[0]}.*"):
+            path.unlink()
+    site.call("retry", "--code", "ObjectConflict")
+    site.process()
+    (second,) = site.deliver()
+    assert (second.state, second.delivered) == ("DONE", 3)
+    rows = wiring.warehouse().query("SELECT batch, image_count, (SELECT count(*) FROM instance) FROM dicom").rows
+    assert rows == [(second.pk, 3, 3)]
 
 
 def test_switched_off_batches_rest_and_it_says_so(site: Site) -> None:
