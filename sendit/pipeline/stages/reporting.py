@@ -15,7 +15,7 @@ from typing import Any
 
 import sendit
 from sendit.deid.account import Done
-from sendit.deid.identifiers import Identifier
+from sendit.deid.identifiers import VERIFIED, Identifier
 from sendit.deid.profile import BASIC, METHODS
 from sendit.deid.recipe import Recipe
 from sendit.durable import disk
@@ -60,11 +60,16 @@ def make_report(made: Made, recipe: Recipe, identifiers: Iterable[Identifier], l
         "attributes": [{name: getattr(done, name) for name in _ATTRIBUTE} for done in attributes],
         "verification": {
             "images_proven": made.summary.images,
-            "identifiers_searched_for": dict(sorted(Counter(each.kind for each in identifiers).items())),
+            "identifiers_searched_for": dict(sorted(Counter(_searched_for(identifiers)).items())),
             "images_withheld": sum(e["count"] for e in ledger.errors() if e["code"] == "ResidualIdentifier"),
         },
         "software": f"sendit {sendit.__version__}",
     }
+
+
+def _searched_for(identifiers: Iterable[Identifier]) -> Iterable[str]:
+    """The kinds of those that the proof looks for; the others only go from texts that are cleaned."""
+    return (each.kind for each in identifiers if each.kind in VERIFIED)
 
 
 _ATTRIBUTE = tuple(field.name for field in fields(Done))
