@@ -40,6 +40,13 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def _folder(text: str) -> str:
+    """Empty would be wherever a command is started."""
+    if not text.strip():
+        raise ValueError(text)
+    return text
+
+
 def _folders(text: str) -> tuple[str, ...]:
     return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
 
@@ -66,8 +73,10 @@ class Setting:
 
 SETTINGS: dict[str, Setting] = {
     # where things are
-    "VAR": Setting("var", str, "a folder", "Where sendit keeps its database, keys, logs, outbox, store and warehouse."),
-    "DATA_BASE": Setting("data", str, "a folder", "The data folder: its sub-folders are the study folders."),
+    "VAR": Setting(
+        "var", _folder, "a folder", "Where sendit keeps its database, keys, logs, outbox, store and warehouse."
+    ),
+    "DATA_BASE": Setting("data", _folder, "a folder", "The data folder: its sub-folders are the study folders."),
     "DATA_SUBFOLDER": Setting("", str, "a folder name", "A sub-folder of DATA_BASE to look in instead."),
     "DATA_INPUT_FOLDERS": Setting(
         (), _folders, "folders, comma-separated", "Folders whose sub-folders are study folders; over DATA_SUBFOLDER."

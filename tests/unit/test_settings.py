@@ -33,6 +33,8 @@ def test_every_default_is_what_its_own_text_means() -> None:
         ("SENDIT_SEND_TO_GOOGLE", "maybe"),
         ("SENDIT_LOG_FORMAT", "xml"),
         ("SENDIT_ORIGINALS", ""),
+        ("SENDIT_VAR", ""),
+        ("SENDIT_DATA_BASE", " "),
     ],
 )
 def test_nonsense_is_said_by_the_variables_name_and_not_by_its_value(variable: str, text: str) -> None:

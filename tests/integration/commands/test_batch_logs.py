@@ -30,6 +30,7 @@ def test_without_a_batch_it_says_so(site: Site) -> None:
     assert run("batch_logs").out == "No batch yet.\n"
     assert run("batch_logs", "--errors").out == "No batch has an error.\n"
     assert run("batch_logs", "--json").out == ""
+    assert run("batch_logs", "--number", str(10**20)).code == 0
 
 
 def test_a_batch_shows_its_state_numbers_errors_events_and_files(odd: Batch) -> None:

@@ -53,7 +53,7 @@ class Command(DatabaseCommand):
 
 def _newest(number: int, only_errors: bool) -> list[Batch]:
     batches = Batch.objects.order_by("-pk")
-    return list((batches.filter(has_error=True) if only_errors else batches)[:number])
+    return list((batches.filter(has_error=True) if only_errors else batches)[: min(number, sys.maxsize)])
 
 
 def as_text(batch: Batch, reveal: bool) -> Iterator[str]:
