@@ -104,9 +104,9 @@ def _patient(header: Header) -> Iterator[Identifier]:
     for item in header.items(OTHER_IDS):
         ids += item.get(0x00100020) or ()
     yield from (Identifier("id", value) for value in ids if _is_long(value))
-    birth = header.text(BIRTH_DATE)
-    if re.fullmatch(r"\d{8}", birth):
-        yield from (Identifier("date", form) for form in (birth, f"{birth[:4]}-{birth[4:6]}-{birth[6:]}"))
+    birth = re.fullmatch(r"(\d{4})(\.?)(\d\d)\2(\d\d)", header.text(BIRTH_DATE))  # with dots before DICOM 3 (PS3.5 6.2)
+    if birth:
+        yield from (Identifier("date", mark.join(birth.group(1, 3, 4))) for mark in ("", "-"))
     yield from _phones(header.get(TELEPHONE) or ())
     yield from (Identifier("address", part) for part in _lines(header.text(ADDRESS)))
 

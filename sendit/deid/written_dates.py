@@ -131,7 +131,8 @@ def _day_first(match: re.Match[str]) -> WrittenDate | None:
     names = _MONTHS.get(fold(match["n"]))
     if names is None or not 1 <= int(match["d"]) <= 31:
         return None
-    if not match["y"] and len(match["n"]) < 4 and not match["s"].strip(" "):
+    is_short = len(match["n"]) < 4 and fold(match["n"]) in _OTHER_WORDS
+    if is_short and not match["y"] and not match["s"].strip(" "):
         return None  # 3 mar: three slices and a reconstruction
     form = (_day(match["d"]), _between(match, "d", "n"), _name(names, match["n"]), _between(match, "n", "y"), _year)
     return _named(match, names, form)

@@ -67,6 +67,7 @@ def test_a_date_is_shifted_the_way_it_is_written(text: str, next_day: str) -> No
         "1/31/20",
         "31-Jan-20",
         "31 January",
+        "31 Jan",
         "January 31",
         "Jan 31st",
         "Jan 31",
