@@ -119,7 +119,7 @@ def queue(batch: Batch, **terms: Any) -> bool:
         "folder_changes": 0,
         "waits_for": "",
     }
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):  # which would cost two round trips where a transaction is under way
         if not batch.move(State.QUEUE, **anew, **terms):
             return False
         events.record("batch.queued", batch.pk)

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from django.core.management.base import CommandError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from sendit.errors import Misconfigured
 from sendit.pipeline import intake
+from sendit.pipeline.intake import Contender, admit
 from sendit.pipeline.models import Batch
 from sendit.pipeline.progress import Tally
 from tests.phantoms import accession_number, leaks_in, make_study
@@ -171,3 +174,11 @@ def test_two_folders_of_one_name_are_two_batches(site: Site) -> None:
     site.set(DATA_INPUT_FOLDERS=("a", "b"))
     site.queue()
     assert Batch.objects.for_uid("ST-1").count() == 2
+
+
+@pytest.mark.on_both_databases
+def test_a_folder_costs_five_statements_in_one_transaction_without_a_savepoint(site: Site) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        assert admit(Contender("/nowhere", 0))
+    statements = [statement["sql"].split()[0] for statement in asked.captured_queries]
+    assert statements == ["BEGIN", "INSERT", "INSERT", "INSERT", "UPDATE", "INSERT", "COMMIT"]
