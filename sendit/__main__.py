@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ WITHOUT_DATABASE = ("deid", "preview")
 def main() -> None:
     """Run one command; an error is one line on stderr and an exit code, never a traceback, which may quote a value."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sendit.settings")
+    if isinstance(sys.stdout, TextIOWrapper):  # a locale that lacks a character is no reason to stop
+        sys.stdout.reconfigure(errors="backslashreplace")
     if "--traceback" not in sys.argv:
         sys.excepthook = _say_failure
     try:

@@ -106,6 +106,13 @@ def test_what_nobody_expected_quotes_nothing(site: Site) -> None:
     assert WORD not in done.stderr
 
 
+def test_a_locale_that_lacks_a_character_is_no_failure(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = site.run("explain", "research")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(r"What the recipe \u201cresearch\u201d does to DICOM images")
+
+
 def test_a_pipe_that_is_closed_early_is_no_failure(site: Site) -> None:
     shell = f"{' '.join(site.command('help'))} | head -1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True)
