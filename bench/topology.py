@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,7 @@ import psycopg
 from bench import million, studies
 from bench.measure import Bar, Section, Size
 from topology import plan, servers
+from topology.families import end
 from topology.plan import Place, Program, Unwell
 
 WORKERS, ROUNDS = 2, 6
@@ -201,8 +202,7 @@ class Site:
 
     def kill_worker(self) -> None:
         worker = self.processes[-1]
-        for pid in (worker.pid, *_descendants(worker.pid)):
-            os.kill(pid, signal.SIGKILL)
+        end(worker)
         worker.wait()
 
     def _start(self, command: Sequence[str]) -> None:
@@ -229,18 +229,8 @@ def _gateway(
         yield site
     finally:
         for process in site.processes:
-            for pid in (*_descendants(process.pid), process.pid):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            end(process)
             process.wait()
-
-
-def _descendants(pid: int) -> list[int]:
-    try:
-        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-    return [*children, *(found for child in children for found in _descendants(child))]
 
 
 # ------------------------------------------------------------------------------------------ servers

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any
 
 FORK = multiprocessing.get_context("fork")
 
@@ -51,27 +47,6 @@ def seconds_of(work: Callable[[], object]) -> float:
     child.join()
     assert child.exitcode == 0
     return time.monotonic() - began_at
-
-
-def descendants_of(pid: int) -> list[int]:
-    """Its children and theirs: the nursery and the workers."""
-    try:
-        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-    return [*children, *(grandchild for child in children for grandchild in descendants_of(child))]
-
-
-def kill(pid: int, number: int = signal.SIGKILL) -> None:
-    """Send a signal to a process that may be gone."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-def end(process: subprocess.Popen[Any]) -> None:
-    """Kill what is still there of a process and of those that it started."""
-    for pid in [] if process.poll() is not None else [*descendants_of(process.pid), process.pid]:
-        kill(pid)
 
 
 def _report(ready: Callable[[], object], work: Callable[[], object], answers: Connection) -> None:

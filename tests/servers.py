@@ -17,8 +17,8 @@ from typing import Any
 import psycopg
 import redis
 
-from tests.processes import descendants_of, kill
 from topology import servers
+from topology.families import descendants_of, kill
 
 READY_SECONDS = 120
 FASTEST = "/dev/shm" if os.path.isdir("/dev/shm") else None

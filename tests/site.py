@@ -22,7 +22,7 @@ from django.test import override_settings
 from sendit import settings
 from sendit.pipeline.database import disconnect
 from tests.phantoms import accession_number, leaks_in, make_study
-from tests.processes import end
+from topology.families import end
 
 DATABASE = "sendit.sqlite3"
 SECONDS = 120

@@ -140,7 +140,7 @@ def _entry(recipe: Recipe, row: Row, ruling: Ruling | None) -> Entry:
     if not row.is_one_attribute:
         decision = recipe.decide(_EXAMPLES[row.tag])
         outcome = outcome_of(decision, "LO")
-        if row.tag == "private" and outcome.fate is Fate.REMOVED and _keeps_private(recipe):
+        if row.tag == "private" and outcome.fate is Fate.REMOVED and not recipe.removes_all_private:
             outcome = Outcome(Fate.REMOVED, "removed, but for those that are known to be safe or that a line names")
         return Entry(row, outcome, (), _why(decision.rule, ruling), decision.rule)
     vr = known_vr(row.number)
@@ -163,10 +163,6 @@ _EXAMPLES = {
     "private": Field((), 0x00111001, "LO", "A CREATOR"),
 }
 """Elements that stand for the rows of more than one."""
-
-
-def _keeps_private(recipe: Recipe) -> bool:
-    return not recipe.removes_all_private
 
 
 def _by_type(recipe: Recipe, tag: int, vr: str) -> dict[str, Decision]:

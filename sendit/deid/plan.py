@@ -295,11 +295,9 @@ class Level:
         return encoding.write(tag, vr, values.encode(text, vr, encoding.order, self.encodings, tag))
 
     def _ruled(self, decision: Decision, tag: int, vr: str, written_vr: str, long: bool) -> Deed:
-        if [_removes(step) for step in decision.steps] == [True]:
+        if _leave_nothing(decision.steps):
             return Deed(DROP, tag, vr, long)
         fold = Fold(self, tag, vr, decision.steps)
-        if fold.removes:
-            return Deed(DROP, tag, vr, long)
         if vr == "SQ":
             if fold.codes:
                 return Deed(VALUE, tag, vr, long, memo=Memo(fold.element))
@@ -362,14 +360,11 @@ class Level:
 class Fold:
     """The steps that befall one attribute, folded over its value."""
 
-    __slots__ = ("_level", "_steps", "_tag", "_vr", "blanks", "calls", "codes", "is_pseudonym", "removes")
+    __slots__ = ("_level", "_steps", "_tag", "_vr", "blanks", "calls", "codes", "is_pseudonym")
 
     def __init__(self, level: Level, tag: int, vr: str, steps: tuple[Step, ...]) -> None:
         self._level, self._tag, self._vr = level, tag, vr
-        gone = [n for n, step in enumerate(steps) if _removes(step)]
-        added_after = any(step.action is Action.ADD for step in steps[gone[-1] :]) if gone else False
-        self.removes = bool(gone) and not added_after
-        self._steps = steps[gone[-1] + 1 :] if added_after else steps
+        self._steps = _after_removal(steps)
         self.blanks = bool(steps) and steps[-1].action is Action.BLANK and not steps[-1].values_list
         self.is_pseudonym = tag not in CLASS_UID_TAGS and [_pseudonym_step(step) for step in steps] == [True]
         self.codes = bool(steps) and steps[-1].value is not None and steps[-1].value.kind == "code"
@@ -549,6 +544,18 @@ def _removes(step: Step) -> bool:
     return step.action is Action.REMOVE and step.value is None and step.values_list is None
 
 
+def _after_removal(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps behind the last one that removes whatever the value is; all where there is none."""
+    last = max((n for n, step in enumerate(steps) if _removes(step)), default=-1)
+    return steps[last + 1 :]
+
+
+def _leave_nothing(steps: tuple[Step, ...]) -> bool:
+    """Whether the element is removed, and nothing added in its place, whatever the value is."""
+    after = _after_removal(steps)
+    return len(after) < len(steps) and not any(step.action is Action.ADD for step in after)
+
+
 def _shifted(text: str, vr: str, days: int) -> str | None:
     if vr == "DA":
         return shift_date(text, days)
@@ -589,7 +596,7 @@ def _jitter_placeholder(pseudonyms: Pseudonyms, tag: int, original: str, options
 
 
 DEID_FUNCS: dict[str, Callable[[Pseudonyms, int, str, Mapping[str, str]], str]] = {
-    "cap_age": lambda _pseudonyms, _tag, original, options: cap_age(original, int(options.get("max", 89))),
+    "cap_age": lambda _pseudonyms, _tag, original, options: cap_age(original, int(options.get("max", OLDEST))),
     "jitter": _jitter_placeholder,
     "pydicom_uuid": _pydicom_uuid,
     "dicom_uuid": _dicom_uuid,

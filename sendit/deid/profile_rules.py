@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 
 from pydicom._dicom_dict import DicomDictionary
 
+from sendit.deid.ages import OLDEST
 from sendit.deid.attribute_types import UNKNOWN, types
 from sendit.deid.codes import Code
 from sendit.deid.departures import Departure
@@ -33,7 +34,7 @@ from sendit.deid.safe_private import safe_private
 from sendit.deid.selectors import Keyword, Path, PrivateTag, Selector, Tag, known_vr, parse_field
 
 SHIFT, NO_SHIFT = Value("var", "jitter"), Value("literal", "0")
-CAPPED_AGE = Value("deid_func", "cap_age", (("max", "89"),))
+CAPPED_AGE = Value("deid_func", "cap_age", (("max", str(OLDEST)),))
 
 PSEUDONYMS = {0x00080050: Value("var", "item_id"), 0x00100010: Value("var", "entity_id")}
 PSEUDONYMS[0x00100020] = PSEUDONYMS[0x00100010]
@@ -147,6 +148,12 @@ def text_of(profile: Profile, exceptions: tuple[Departure, ...]) -> str:
     for clause in (*clauses(profile), said(profile, exceptions)):
         parts += [f"# {clause.about} ({clause.why})", *map(str, clause.lines), ""]
     return "\n".join(parts)
+
+
+@cache
+def _listed() -> frozenset[int]:
+    """The tags of the table's rows that are of one attribute."""
+    return frozenset(row.number for row in table().rows if row.is_one_attribute)
 
 
 @cache
@@ -273,9 +280,8 @@ def _kinds(profile: Profile) -> Iterator[tuple[str, list[Line]]]:
 
 def _short_descriptions(profile: Profile) -> Iterator[Line]:
     """What describes, in a VR of short text: as the table's own descriptions; a dummy is valid whatever the Type."""
-    listed = {row.number for row in table().rows if row.is_one_attribute}
     for tag, (vr, _, _, retired, keyword) in sorted(DicomDictionary.items()):
-        beyond = not retired and tag not in listed and tag >> 16 not in NOWHERE
+        beyond = not retired and tag not in _listed() and tag >> 16 not in NOWHERE
         if beyond and vr in ("LO", "SH", "UC") and _DESCRIBES.search(keyword):
             yield from (_dummy(keyword, tag, vr), *_cleaned_also(keyword, _free_text(keyword, profile)))
 
@@ -313,9 +319,8 @@ def _last_kinds() -> Iterator[tuple[str, list[Line]]]:
 
 def _required(profile: Profile) -> Iterator[tuple[str, Iterable[Line]]]:
     """Attributes that a rule for their kind would leave without a value that their IOD asks for."""
-    listed = {row.number for row in table().rows if row.is_one_attribute}
     emptied = {line.field[-2:]: line for _, lines in _kinds(profile) for line in lines if _may_empty(line)}
-    for tag in sorted(_found_types().keys() - listed):
+    for tag in sorted(_found_types().keys() - _listed()):
         vr, wanted = known_vr(tag), _types_of(tag) & {"1", "1C"}
         if wanted and vr in emptied and not DicomDictionary[tag][3] and DicomDictionary[tag][4] != "URNCodeValue":
             field = _typed(wanted, DicomDictionary[tag][4])

@@ -31,7 +31,8 @@ from sendit.deid.elements import (
 )
 from sendit.deid.ordering import ITEM_BEGINS, in_order, items_in_order
 from sendit.deid.plan import NO_TAG, Level
-from sendit.deid.stretches import Blocks, Creator, Creators, Rewritten, Stretch, Trace, creator_of
+from sendit.deid.selectors import creator_of
+from sendit.deid.stretches import Blocks, Creator, Creators, Rewritten, Stretch, Trace
 from sendit.deid.values import BYTES_VRS
 from sendit.errors import DataFault
 
@@ -497,10 +498,8 @@ class Rewriter:
                 return b"".join(out) if changed else None, begin
             if mark != ITEM:
                 raise DataFault("BadSequence", tag=tag)
-            child, stop = (
-                level.child(tag, index if indexed else None, encoding),
-                end if size == UNDEFINED else begin + size,
-            )
+            child = level.child(tag, index if indexed else None, encoding)
+            stop = end if size == UNDEFINED else begin + size
             if child.cleans:
                 child = child.of_item(buf, begin, stop)
             item, after = self._item(child, buf, begin, stop, size, depth)

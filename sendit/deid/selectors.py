@@ -89,6 +89,11 @@ def is_private(tag: int) -> bool:
     return bool(tag >> 16 & 1)
 
 
+def creator_of(tag: int) -> int:
+    """The tag of the Private Creator of a private element's block (PS3.5 7.8.1); 0 for an element of none."""
+    return tag & 0xFFFF0000 | tag >> 8 & 0xFF if tag >> 16 & 1 and tag & 0xFF00 else 0
+
+
 @lru_cache(maxsize=65536)
 def keyword_of(tag: int) -> str:
     """The keyword of a tag, with repeating groups; "" where it has none."""

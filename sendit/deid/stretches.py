@@ -140,8 +140,3 @@ def _make(level: Level, spans: list[tuple[bytes, int, int]], buf: bytes, creator
         rewritten, fallback = rewrite(level, source, tags, creators), level.actions[key][1]
         stretch = Stretch(source, tags[0], tags[-1], rewritten, level.additions_up_to(tags[-1]), fallback)
         level.actions[key] = (tags[0], stretch)
-
-
-def creator_of(tag: int) -> int:
-    """The tag of the Private Creator of a private element (PS3.5 7.8.1); 0 for another element."""
-    return tag & 0xFFFF0000 | tag >> 8 & 0xFF if tag >> 16 & 1 else 0

@@ -11,7 +11,7 @@ from pydicom.multival import MultiValue
 from sendit.deid.datasets import UNREADABLE, quiet
 from sendit.deid.elements import PIXEL_DATA_TAGS, effective_vr
 from sendit.deid.rules import Field
-from sendit.deid.selectors import Address, Selector
+from sendit.deid.selectors import Address, Selector, creator_of
 from sendit.errors import DataFault
 
 if TYPE_CHECKING:
@@ -64,10 +64,8 @@ def _addresses(dataset: Dataset, path: tuple[int, ...]) -> Iterator[tuple[Addres
 
 def _creator(dataset: Dataset, tag: int) -> str | None:
     """The Private Creator of a private element's block (PS3.5 7.8.1)."""
-    block = tag & 0xFFFF0000 | tag >> 8 & 0xFF
-    if not tag >> 16 & 1 or tag & 0xFF00 == 0 or block not in dataset:
-        return None
-    return str(_read(dataset, block)).strip()
+    creator = creator_of(tag)
+    return str(_read(dataset, creator)).strip() if creator and creator in dataset else None
 
 
 def _values(dataset: Dataset, tag: int) -> list[str]:

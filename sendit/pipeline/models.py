@@ -121,7 +121,7 @@ class Batch(models.Model):
     @property
     def folder(self) -> Phi[str]:
         """The folder's absolute path."""
-        return Phi(self.identifiers.folder.reveal()["path"])
+        return self.identifiers.path
 
     def move(self, target: State, **results: Any) -> bool:
         """Move to `target` and write `results` in one compare-and-set statement; False where another was faster.
@@ -198,6 +198,11 @@ class BatchIdentifiers(models.Model):
     """{"study": {keyword: value}}: what the identity request was made of."""
     request = PhiField(default=nothing)
     response = PhiField(default=nothing)
+
+    @property
+    def path(self) -> Phi[str]:
+        """The folder's absolute path."""
+        return Phi(self.folder.reveal()["path"])
 
     def __str__(self) -> str:
         return f"identifiers of batch {self.pk}"

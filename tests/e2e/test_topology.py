@@ -19,9 +19,9 @@ import pytest
 import redis
 
 from tests.phantoms import accession_number, leaks_in, make_study
-from tests.processes import descendants_of, kill
 from tests.servers import wait_until
 from topology import plan, servers
+from topology.families import descendants_of, kill
 from topology.plan import Place
 
 ROOT = Path(__file__).parents[2]

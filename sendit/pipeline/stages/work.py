@@ -57,7 +57,7 @@ class Work:
     def folder(self) -> str:
         """The study folder's path."""
         kept = BatchIdentifiers.objects.only("folder").get(batch=self.batch.pk)  # not all else that is encrypted there
-        return str(kept.folder.reveal()["path"])
+        return kept.path.reveal()
 
     @cached_property
     def entries(self) -> list[Entry]:

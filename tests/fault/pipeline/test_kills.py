@@ -22,8 +22,9 @@ from sendit.pipeline.leases import Job
 from sendit.pipeline.models import Batch
 from sendit.pipeline.stages import deidentifying, delivering, processing
 from tests.aftermath import everything_is_right, leftovers
-from tests.processes import FORK, descendants_of, kill
+from tests.processes import FORK
 from tests.site import Site
+from topology.families import descendants_of, kill
 
 BEFORE, AFTER = "before", "after"
 

@@ -13,8 +13,8 @@ from django.conf import settings
 
 from sendit.pipeline.models import Batch, Event, Image
 from tests.aftermath import everything_is_right, leftovers
-from tests.processes import descendants_of, kill
 from tests.site import DATABASE, Site
+from topology.families import descendants_of, kill
 
 LARGE = (1, 1024, 1024)
 

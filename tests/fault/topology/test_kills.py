@@ -19,9 +19,9 @@ from sendit.pipeline import database
 from sendit.pipeline.models import Batch, Event
 from sendit.pipeline.stages.outbox import remove_outbox
 from tests.aftermath import everything_is_right
-from tests.processes import descendants_of, kill
 from tests.servers import Cluster, Postgres, Valkey
 from tests.site import Site
+from topology.families import descendants_of, kill
 
 pytestmark = [pytest.mark.on_postgres, pytest.mark.timeout(1800)]
 

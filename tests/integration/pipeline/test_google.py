@@ -24,8 +24,9 @@ from sendit.ports import StoredObject
 from tests.aftermath import everything_is_right
 from tests.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud, sign_in
 from tests.phantoms import leaks_in
-from tests.processes import FORK, kill
+from tests.processes import FORK
 from tests.site import Site
+from topology.families import kill
 
 pytestmark = ONE_WORKER
 

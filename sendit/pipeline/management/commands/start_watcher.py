@@ -41,7 +41,7 @@ class Command(DatabaseCommand):
         """For a service manager, which may start it before the database: wait rather than end."""
         if options["foreground"] and options["ready_fd"] is None:
             logs.silence_libraries()
-            with logs.written_by(logging.StreamHandler(sys.stderr), settings.LOG_FORMAT):
+            with logs.written_to(sys.stderr, settings.LOG_FORMAT):
                 database.wait_until_ready("watcher.blind", "watcher.sees")
         return super().execute(*args, **options)
 
