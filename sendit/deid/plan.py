@@ -552,6 +552,8 @@ def _after_removal(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 
 def _leave_nothing(steps: tuple[Step, ...]) -> bool:
     """Whether the element is removed, and nothing added in its place, whatever the value is."""
+    if _removes(steps[-1]):
+        return True
     after = _after_removal(steps)
     return len(after) < len(steps) and not any(step.action is Action.ADD for step in after)
 

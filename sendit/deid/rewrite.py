@@ -6,7 +6,6 @@ An element that no rule touches is copied as the bytes it came in; bulk data is 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,14 +106,15 @@ class Dataset:
                 self.changed = True
             self._pass()
 
-    def put(self, pieces: Iterable[bytes | Creator]) -> None:
+    def put(self, stretch: Stretch) -> None:
         """Put out what a stretch with Private Creators becomes."""
-        for piece in pieces:
+        for piece in stretch.pieces:
             if isinstance(piece, Creator):
                 self.creators[piece.tag] = creator = piece.anew()
                 self.out.append(creator)
             else:
                 self.out.append(piece)
+        self.creators.update(stretch.used)
         self.changed = True
 
     def is_in(self, blocks: Blocks) -> bool:
@@ -297,7 +297,7 @@ class Rewriter:
                     if deed.encoded:
                         out.append(deed.encoded)
                     elif deed.pieces:
-                        dataset.put(deed.pieces)
+                        dataset.put(deed)
                     done.append(deed)
                     run = pos = pos + len(deed.source)
                     last = deed.last

@@ -6,7 +6,7 @@ Two images of a series differ in a dozen elements out of hundreds. What stands b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
@@ -38,6 +38,11 @@ class Creator:
     def __init__(self, tag: int, encoded: bytes, name: str, used: bool = False) -> None:
         self.tag, self.encoded, self.name, self.used = tag, encoded, name, used
 
+    @property
+    def block_end(self) -> int:
+        """The last tag of its block (PS3.5 7.8.1)."""
+        return self.tag & 0xFFFF0000 | (self.tag & 0xFF) << 8 | 0xFF
+
     def anew(self) -> Creator:
         """For another dataset."""
         return Creator(self.tag, self.encoded, self.name, self.used)
@@ -63,11 +68,11 @@ Rewrite = Callable[["Level", bytes, list[int], Creators], Rewritten]
 class Stretch(Deed):
     """The deed of a stretch's first key: `source` becomes the pieces of `rewritten`; `fallback` where it is not met.
 
-    `encoded` is the one piece of a stretch without Private Creators; `additions` is how many elements that rules add
-    stand up to its last tag.
+    `encoded` is all of it where there is no Private Creator whose block may go on behind the stretch; `used` are those
+    of them that stay in any case; `additions` is how many elements that rules add stand up to its last tag.
     """
 
-    __slots__ = ("additions", "blocks", "deeds", "encoded", "fallback", "last", "pieces", "source")
+    __slots__ = ("additions", "blocks", "deeds", "encoded", "fallback", "last", "pieces", "source", "used")
 
     def __init__(
         self, source: bytes, first: int, last: int, rewritten: Rewritten, additions: int, fallback: Deed | None
@@ -75,9 +80,11 @@ class Stretch(Deed):
         super().__init__(STRETCH, first, "", long=False)
         self.source, self.last, self.additions, self.fallback = source, last, additions, fallback
         self.blocks, self.deeds = rewritten.blocks, rewritten.deeds
-        has_creators = any(isinstance(piece, Creator) for piece in rewritten.pieces)
-        self.pieces = rewritten.pieces if has_creators else ()
-        self.encoded = b"" if has_creators else b"".join(rewritten.pieces)  # type: ignore[arg-type]
+        creators = [piece for piece in rewritten.pieces if isinstance(piece, Creator) and piece.block_end > last]
+        pieces = tuple(_joined(rewritten.pieces, last))
+        self.used = {creator.tag: creator for creator in creators if creator.used}
+        self.pieces = pieces if creators else ()
+        self.encoded = b"" if creators else b"".join(pieces)  # type: ignore[arg-type]
 
     def forget(self, level: Level, key: bytes) -> Deed | None:
         """It was not met: back to the first element's own deed."""
@@ -85,6 +92,23 @@ class Stretch(Deed):
         if level.memory is not None:
             level.memory.failed = True
         return self.fallback
+
+
+def _joined(pieces: Iterable[bytes | Creator], last: int) -> Iterator[bytes | Creator]:
+    """The same at once, but for the creators that elements behind the tag `last` decide of."""
+    held: list[bytes] = []
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            held.append(piece)
+        elif piece.used:
+            held.append(piece.encoded)
+        elif piece.block_end > last:
+            if held:
+                yield b"".join(held)
+            yield piece
+            held = []
+    if held:
+        yield b"".join(held)
 
 
 class Memory:
