@@ -6,14 +6,16 @@ back as a word: the library's exceptions carry the request, and so the identifie
 
 from __future__ import annotations
 
-import asyncio
+import socket
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
+from typing import Any
 
-import httpx
+import httpcore
 
 from sendit.deid.phi import Phi
 
@@ -39,31 +41,27 @@ class NoAnswer(Enum):
 
 def post_json(url: str, body: Phi[bytes], headers: Mapping[str, str], seconds: float) -> Answer | NoAnswer:
     """POST a JSON body; whatever happens, it is over after so many seconds (and what the resolver takes)."""
-    return asyncio.run(_posted(url, body, {"Content-Type": "application/json", **headers}, seconds))
-
-
-async def _posted(url: str, body: Phi[bytes], headers: Mapping[str, str], seconds: float) -> Answer | NoAnswer:
     try:
-        async with asyncio.timeout(seconds):
-            return await _exchanged(url, body, headers)
-    except httpx.RequestError as error:
-        return NoAnswer.UNTRUSTED if _is_about_certificate(error) else NoAnswer.DOWN
-    except OSError:  # TimeoutError is one
+        return _exchanged(url, body, {"Content-Type": "application/json", **headers}, _Deadline(seconds))
+    except ssl.SSLCertVerificationError:
+        return NoAnswer.UNTRUSTED
+    except (OSError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol):
         return NoAnswer.DOWN
 
 
-async def _exchanged(url: str, body: Phi[bytes], headers: Mapping[str, str]) -> Answer:
+def _exchanged(url: str, body: Phi[bytes], headers: Mapping[str, str], deadline: _Deadline) -> Answer:
     asks_for = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "sendit", **headers}
-    async with (
-        httpx.AsyncClient(verify=_trust(), trust_env=False, timeout=None) as client,
-        client.stream("POST", url, content=body.reveal(), headers=asks_for) as response,
+    with (
+        httpcore.ConnectionPool(ssl_context=_trust(), network_backend=_Network(deadline)) as pool,
+        pool.stream("POST", url, headers=list(asks_for.items()), content=body.reveal()) as response,
     ):
         received = bytearray()
-        async for chunk in response.aiter_raw():
+        for chunk in response.iter_stream():
             received += chunk
             if len(received) > MOST_BYTES:
                 break
-        return Answer(response.status_code, dict(response.headers), bytes(received))
+        answered = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+        return Answer(response.status, answered, bytes(received))
 
 
 @cache
@@ -72,7 +70,75 @@ def _trust() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _is_about_certificate(error: BaseException | None) -> bool:
-    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
-        error = error.__cause__ or error.__context__
-    return error is not None
+# ------------------------------------------------------------------------------------------ the deadline
+
+
+class _Deadline:
+    """A moment at which all is over."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends_at = time.monotonic() + seconds
+
+    def hold(self, connection: socket.socket) -> socket.socket:
+        """The socket, whose next call ends in time. Raises TimeoutError when there is none left."""
+        left_seconds = self._ends_at - time.monotonic()
+        if left_seconds <= 0:
+            raise TimeoutError
+        connection.settimeout(left_seconds)
+        return connection
+
+
+class _Network(httpcore.NetworkBackend):
+    """Connections that end in time; the time-outs that httpcore hands on, for one read or write each, are not used."""
+
+    def __init__(self, deadline: _Deadline) -> None:
+        self._deadline = deadline
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        failure: OSError | None = None
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            connection = socket.socket(family, kind, protocol)
+            try:
+                self._deadline.hold(connection).connect(address)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError as error:
+                connection.close()
+                failure = error
+            else:
+                return _Stream(connection, self._deadline)
+        raise failure or ConnectionError
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, connection: socket.socket, deadline: _Deadline) -> None:
+        self._connection, self._deadline = connection, deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._deadline.hold(self._connection).recv(max_bytes)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        try:
+            while buffer:
+                sent = self._deadline.hold(self._connection).send(buffer)
+                buffer = buffer[sent:]
+        except OSError as error:
+            raise httpcore.WriteError from error  # there may be an answer nevertheless, and httpcore looks for it
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        plain = self._deadline.hold(self._connection)
+        return _Stream(ssl_context.wrap_socket(plain, server_hostname=server_hostname), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._connection if info == "ssl_object" and isinstance(self._connection, ssl.SSLSocket) else None

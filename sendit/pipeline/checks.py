@@ -42,7 +42,7 @@ def dasher(**_kwargs: Any) -> list[CheckMessage]:
     if not settings.ANONYMIZE_RESTFUL:
         return []
     try:
-        if find_spec("httpx") is None:
+        if find_spec("httpcore") is None:
             raise Misconfigured("MissingPackage", subject="SENDIT_ANONYMIZE_RESTFUL: sendit[dasher]")
         SecretsFile(Path(settings.STANFORD_CLIENT_SECRETS)).read()
     except Misconfigured as error:

