@@ -183,6 +183,10 @@ CODES: dict[str, ErrorCode] = {
             "Set GOOGLE_APPLICATION_CREDENTIALS to their file.",
         ),
         MissingExtra=("A package that a setting needs is not installed.", "Install sendit with the extra named."),
+        DatabaseDamaged=(
+            "The database's file is damaged, or no database.",
+            "Stop sendit, look at the disk, and restore the file from a backup, as docs/operations.md says.",
+        ),
         TableSchema=("A column of a warehouse table has another type or form.", "Rename the table, or the collection."),
         BadQuery=("The SQL statement cannot be run.", "Mend it; it may only read the warehouse's tables."),
     ),

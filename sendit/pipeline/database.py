@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.core.management import call_command
 from django.db import (
+    DatabaseError,
     InterfaceError,
     InternalError,
     OperationalError,
@@ -23,6 +24,9 @@ from sendit.pipeline import events
 
 AWAY = (OperationalError, InterfaceError, InternalError)
 """Stopped, restarted, cut off, full, or, after a failover, not the one that writes any more."""
+
+DAMAGED = DatabaseError
+"""Itself, none of its kinds: what SQLite says of a file whose pages make no sense."""
 
 PAUSE_SECONDS = 2.0
 """How often a database that is away when a process starts is asked whether it is back."""

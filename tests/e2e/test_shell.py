@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from sendit.errors import CODES, EXIT_CODES, SenditError
 from tests.phantoms import WORD
 from tests.site import Site
 
+ROOT = Path(__file__).parents[2]
 COMMANDS = sorted(path.stem for path in Path(sendit.__file__).parent.glob("*/management/commands/[!_]*.py"))
 
 
@@ -90,6 +93,25 @@ def test_a_database_that_cannot_be_opened_is_one_line(site: Site) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("sendit: DatabaseDown: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_damaged_database_is_told_and_its_backup_goes_on(site: Site) -> None:
+    """As docs/operations.md has it."""
+    path = site.var / "sendit.sqlite3"
+    site.study()
+    assert site.run("start_queue").returncode == 0
+    (program,) = re.findall(r"python3 -c '(import sqlite3.*)'", (ROOT / "docs" / "operations.md").read_text())
+    subprocess.run([sys.executable, "-c", program], cwd=site.var.parent, check=True)
+    history = site.run("batch_logs").stdout
+    path.write_bytes(b"no database " * 1000)
+    for command in ("status", "start_queue", "upload_finished"):
+        done = site.run(command)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("sendit: DatabaseDamaged: ") and done.stderr.count("\n") == 1
+    for name in ("sendit.sqlite3-wal", "sendit.sqlite3-shm"):
+        (site.var / name).unlink(missing_ok=True)
+    (site.var.parent / "sendit-backup.sqlite3").rename(path)
+    assert site.run("batch_logs").stdout == history != ""
 
 
 def test_what_nobody_expected_quotes_nothing(site: Site) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 
-from sendit.errors import ServiceDown
+from sendit.errors import Misconfigured, ServiceDown
 from sendit.pipeline.checks import BEFORE_EVERY_COMMAND
 from sendit.pipeline.daemon import PidFile
 
@@ -94,6 +94,10 @@ class DatabaseCommand(Command):
             return super().execute(*args, **options)
         except database.AWAY:
             raise ServiceDown("DatabaseDown") from None
+        except database.DAMAGED as error:
+            if type(error) is not database.DAMAGED:  # a bug of ours is one of its kinds
+                raise
+            raise Misconfigured("DatabaseDamaged") from None
 
 
 def watcher_pid_file() -> PidFile:
