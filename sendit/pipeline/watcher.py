@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 
 from django.conf import settings
@@ -27,7 +28,7 @@ IDLE_SECONDS, BUSY_SECONDS = 0.25, 0.1
 """How long a round waits for something to happen: a folder's event while idle, a worker's report while busy."""
 
 SLICE_SECONDS = 0.2
-"""How long a round may look at folders before the workers get their orders."""
+"""How long a round may take folders in before the workers get their orders."""
 
 PAUSE_SECONDS = 30.0
 """How long a pool rests whose workers only die."""
@@ -49,6 +50,7 @@ class Watcher:
         self._woken = threading.Event()
         self._tracker = FolderTracker(settings.SETTLE_SECONDS)
         self._aftercare = Aftercare()
+        self._arrivals: deque[Contender] = deque()
         self._chore: Iterator[None] = iter(())
         self._troubles: set[str] = set()
         self._look_at = self._rescan_at = self._may_look_at = 0.0
@@ -94,9 +96,10 @@ class Watcher:
         except database.AWAY:
             database.reconnect()
             self._say("DatabaseDown", False)
+            self._arrivals.clear()
             self._look_at = 0.0
             self._pause(1)
-        if not (was_busy or workers.is_busy):
+        if not (was_busy or workers.is_busy or self._arrivals):
             self._woken.wait(min(IDLE_SECONDS, max(0.0, self._look_at - time.monotonic())))
 
     def _give_out(self, workers: Workforce) -> None:
@@ -126,31 +129,29 @@ class Watcher:
 
     def _look_if_due(self) -> None:
         now = time.monotonic()
-        if now >= self._rescan_at:
-            self._rescan_at = self._look_at = now
-            self._rescan_at += settings.RESCAN_SECONDS
+        must_look = now >= self._rescan_at
+        if must_look:
+            self._rescan_at = now + settings.RESCAN_SECONDS
             self._chore = self._aftercare.round()
         if self._woken.is_set():
             self._woken.clear()
             self._look_at = min(self._look_at, max(now, self._may_look_at))
-        if now >= self._look_at:
+        if must_look or (now >= self._look_at and not self._arrivals):  # what the last look found comes first
             self._look_at = self._rescan_at
-            self._look(now)
+            self._arrivals = deque(self._unknown(self._tracker.observe(self._sightings())))
             self._may_look_at = time.monotonic() + 2 * (time.monotonic() - now)  # a huge folder is not all we look at
+        self._admit()
         self._do_chore()
 
-    def _look(self, now: float) -> None:
+    def _admit(self) -> None:
         """Make batches of what is new and finished, for at most a slice of time."""
-        found = 0
-        for contender in self._unknown(self._tracker.observe(self._sightings())):
-            if time.monotonic() > now + SLICE_SECONDS:
-                self._look_at = now
-                break
-            found += self._take(contender)
+        began_at, found = time.monotonic(), 0
+        while self._arrivals and time.monotonic() < began_at + SLICE_SECONDS:
+            found += self._take(self._arrivals.popleft())
         if self._tracker.is_waiting:
-            self._look_at = min(self._look_at, now + max(IDLE_SECONDS, settings.SETTLE_SECONDS / 2))
+            self._look_at = min(self._look_at, began_at + max(IDLE_SECONDS, settings.SETTLE_SECONDS / 2))
         if found:
-            events.log("watcher.found", folders=found, seconds=round(time.monotonic() - now, 3))
+            events.log("watcher.found", folders=found, seconds=round(time.monotonic() - began_at, 3))
 
     def _sightings(self) -> dict[str, Sighting]:
         """Every folder in the data folders, as far as those can be listed."""

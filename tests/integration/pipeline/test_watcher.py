@@ -109,6 +109,21 @@ def test_the_workers_get_orders_while_many_folders_are_taken(
     assert len({count for count in pool.queued if 0 < count < 100}) >= 2
 
 
+@pytest.mark.parametrize("settle_seconds", [0.0, 0.5])
+def test_many_folders_are_taken_without_looking_at_all_of_them_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch, deaf: None, settle_seconds: float
+) -> None:
+    """A look at a hundred thousand takes seconds."""
+    site.set(SETTLE_SECONDS=settle_seconds)
+    monkeypatch.setattr(watcher, "SLICE_SECONDS", 0.01)
+    looks, listed = [], watcher._listed
+    monkeypatch.setattr(watcher, "_listed", lambda place: looks.append(place) or listed(place))
+    for number in range(300):
+        (site.data / f"{number:04}").mkdir()
+    watch_until(lambda: Batch.objects.count() == 300)
+    assert len(looks) <= 6
+
+
 def test_the_oldest_folder_comes_first(site: Site) -> None:
     for age, name in enumerate(("c", "a", "b")):
         (site.data / name).mkdir()
