@@ -11,6 +11,8 @@ from bench.measure import QUICK, Bar, Section, Size
 from bench.studies import Study
 
 LIMIT_MB = 200
+MANY = 20_000
+"""Images of a study as large as they come: perfusion, spectroscopy, functional series in single slices."""
 
 
 def run(scratch: Path, size: Size) -> Section:
@@ -35,3 +37,4 @@ def _makers(size: Size) -> Iterator[Callable[[Path], Study]]:
         yield lambda data: studies.ct(data / "CT1", size.ct_images)
         yield lambda data: studies.mr(data / "MR1", size.mr_images)
         yield lambda data: studies.cr(data / "CR1", size.cr_images)
+        yield lambda data: studies.many(data / "MR2", MANY)

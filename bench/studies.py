@@ -78,6 +78,18 @@ def multiframe(folder: Path, frames: int) -> Study:
     return Study(f"one file of {frames} frames", folder)
 
 
+def many(folder: Path, images: int) -> Study:
+    """64×64 MR, so many that what is kept of each image counts."""
+    folder.mkdir(parents=True)
+    first = 700_000
+    ds = _image("MR_small.dcm", folder.name, first, 64, 64)
+    written = io.BytesIO()
+    ds.save_as(written)
+    for number in range(first, first + images):
+        (folder / f"{number}.dcm").write_bytes(written.getvalue().replace(b"%d" % first, b"%d" % number))
+    return Study(f"{images:,} MR 64×64", folder)
+
+
 def clone(study: Study, folder: Path) -> Study:
     """The same study under another patient, accession number and UIDs, all of the same length: a quick byte patch."""
     folder.mkdir(parents=True)

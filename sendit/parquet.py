@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 ROW_GROUP_ROWS = 10_000
-ROW_GROUP_BYTES = 8 << 20
+ROW_GROUP_BYTES = 2 << 20
 """What is held in memory, text counted, before a row group is written."""
 
 Row = Mapping[str, object]

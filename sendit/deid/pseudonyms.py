@@ -11,6 +11,9 @@ from pydicom._uid_dict import UID_dictionary
 WELL_KNOWN_UIDS = frozenset(UID_dictionary)
 """UIDs that PS3.6 Annex A registers: classes, syntaxes, frames of reference. They name no instance."""
 
+MEMO_ENTRIES = 8192
+"""So many UIDs are remembered; most, an image's own, come once."""
+
 
 class Pseudonyms:
     """Replacements that only the holder of a key can make or repeat.
@@ -39,7 +42,7 @@ class Pseudonyms:
         """The UID that stands for `original`: 2.25 and a UUID in decimal (PS3.5 B.2); well-known ones stay."""
         known = self._uids.get(original)
         if known is None:
-            if len(self._uids) >= 100_000:
+            if len(self._uids) >= MEMO_ENTRIES:
                 self._uids.clear()
             known = self._uids[original] = (
                 original if original in WELL_KNOWN_UIDS or not original else f"2.25.{self.number('uid', original)}"

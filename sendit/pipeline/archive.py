@@ -130,6 +130,10 @@ class ArchiveWriter:
         self._file.close()
         self._draft.unlink(missing_ok=True)
 
+    def __contains__(self, name: str) -> bool:
+        """Whether there is an image of that name."""
+        return name in self._names
+
     def __enter__(self) -> ArchiveWriter:
         return self
 

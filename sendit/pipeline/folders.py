@@ -71,7 +71,8 @@ def list_folder(folder: str) -> list[Entry]:
         raise DataFault("FolderGone") from None
     except OSError:
         raise DataFault("Unreadable") from None
-    return sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    entries.sort(key=lambda entry: os.fsencode(entry.name))
+    return entries
 
 
 def fingerprint(entries: Sequence[Entry]) -> str:
@@ -112,17 +113,15 @@ def _walk(folder: str) -> Iterator[Entry]:
         path = waiting.pop()
         try:
             with os.scandir(path) as scan:
-                items = list(scan)
+                for item in scan:
+                    if item.is_dir(follow_symlinks=False):
+                        waiting.append(item.path)
+                    else:
+                        yield _entry(item, os.path.relpath(item.path, folder), root)
         except OSError:
             if path == folder:
                 raise
             yield Entry(os.path.relpath(path, folder), Kind.UNREADABLE, 0, 0)
-            continue
-        for item in items:
-            if item.is_dir(follow_symlinks=False):
-                waiting.append(item.path)
-            else:
-                yield _entry(item, os.path.relpath(item.path, folder), root)
 
 
 def _entry(item: os.DirEntry[str], name: str, root: str) -> Entry:

@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from sendit.errors import BrokenPromise, SenditError
+from sendit.pipeline.archive import Member
 from sendit.pipeline.models import Image, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One file's outcome; the fields are those of `Image`."""
+    """One file's outcome: its place in the archive, or why it has none. There may be tens of thousands."""
 
     outcome: Outcome
-    stage: str
-    fields: dict[str, Any]
+    member: Member | None = None
+    rule: str = ""
+    code: str = ""
+    tag: str = ""
+    stage: str = ""
 
 
 class Ledger:
@@ -31,17 +35,17 @@ class Ledger:
         self.found = found
         self._marks: dict[int, Mark] = {}
 
-    def deliver(self, number: int, **member: Any) -> None:
+    def deliver(self, number: int, member: Member) -> None:
         """The file's image is in the archive."""
-        self._mark(number, Mark(Outcome.DELIVERED, "", member))
+        self._mark(number, Mark(Outcome.DELIVERED, member))
 
     def filter(self, number: int, rule: str) -> None:
         """A rule withholds the file."""
-        self._mark(number, Mark(Outcome.FILTERED, "", {"rule": rule[:255]}))
+        self._mark(number, Mark(Outcome.FILTERED, rule=rule[:255]))
 
     def fail(self, number: int, error: SenditError, stage: str) -> None:
         """The file is an error."""
-        self._mark(number, Mark(Outcome.ERROR, stage, {"code": error.code, "tag": tag_text(error.tag)}))
+        self._mark(number, Mark(Outcome.ERROR, code=error.code, tag=tag_text(error.tag), stage=stage))
 
     def fail_rest(self, error: SenditError, stage: str) -> None:
         """Nothing is delivered: what was to be, and what has no outcome yet, shares the batch's error."""
@@ -71,27 +75,45 @@ class Ledger:
 
     def errors(self) -> list[dict[str, Any]]:
         """The batch's errors, alike ones counted together."""
-        alike = Counter((mark.fields["code"], mark.fields["tag"], mark.stage) for mark in self._failed())
+        alike = Counter((mark.code, mark.tag, mark.stage) for mark in self._failed())
         return [
             {"code": code, "tag": tag, "count": count, "stage": stage} for (code, tag, stage), count in alike.items()
         ]
 
     def rules(self) -> dict[str, int]:
         """How many files each rule withholds."""
-        return Counter(mark.fields["rule"] for mark in self._marks.values() if mark.outcome is Outcome.FILTERED)
+        return Counter(mark.rule for mark in self._marks.values() if mark.outcome is Outcome.FILTERED)
 
     def images(self, batch: int) -> Iterator[Image]:
         """The rows, in order of the numbers."""
-        for number, mark in sorted(self._marks.items()):
-            yield Image(batch_id=batch, number=number, outcome=mark.outcome, **mark.fields)
+        for number in sorted(self._marks):
+            yield _image(batch, number, self._marks[number])
 
     def _failed(self) -> Iterator[Mark]:
-        return (mark for _, mark in sorted(self._marks.items()) if mark.outcome is Outcome.ERROR)
+        return (self._marks[number] for number in sorted(self._marks) if self._marks[number].outcome is Outcome.ERROR)
 
     def _mark(self, number: int, mark: Mark) -> None:
         if not 1 <= number <= self.found or number in self._marks:
             raise BrokenPromise("Unaccounted", count=1)
         self._marks[number] = mark
+
+
+def _image(batch: int, number: int, mark: Mark) -> Image:
+    member = mark.member
+    place = (
+        {}
+        if member is None
+        else {
+            "member": member.name,
+            "offset": member.offset,
+            "length": member.length,
+            "sha256": member.sha256,
+            "size_bytes": member.size_bytes,
+        }
+    )
+    return Image(
+        batch_id=batch, number=number, outcome=mark.outcome, rule=mark.rule, code=mark.code, tag=mark.tag, **place
+    )
 
 
 def tag_text(tag: int | None) -> str:

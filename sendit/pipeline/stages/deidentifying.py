@@ -61,7 +61,7 @@ class Press:
     def __init__(self, work: Work, response: IdentityResponse, outbox: Path) -> None:
         self._work, self._response, self._outbox = work, response, outbox
         self._summary, self._account = Summary(), Account()
-        self._names: Counter[str] = Counter()
+        self._alike: Counter[str] = Counter()
         self._archive: ArchiveWriter | None = None
         self._object_name = ""
 
@@ -79,7 +79,8 @@ class Press:
             else:
                 self._summary.add(instance)
                 self._account.add(image.done)
-                self._deliver(number, member)
+                self._work.lease.progress(images=1)
+                self._work.ledger.deliver(number, member)
                 yield self._row(instance, member)
 
     def close(self) -> Made | None:
@@ -111,19 +112,11 @@ class Press:
         numbers = (instance.series_number, instance.instance_number)
         words = [UNNUMBERED if number is None else str(number) for number in numbers]
         stem = "_".join([self._response.items[0].suid, *words])
-        self._names[stem] += 1
-        return f"{stem}.dcm" if self._names[stem] == 1 else f"{stem}_{self._names[stem]}.dcm"
-
-    def _deliver(self, number: int, member: Member) -> None:
-        self._work.lease.progress(images=1)
-        self._work.ledger.deliver(
-            number,
-            member=member.name,
-            offset=member.offset,
-            length=member.length,
-            sha256=member.sha256,
-            size_bytes=member.size_bytes,
-        )
+        name = f"{stem}.dcm"
+        if self._archive is None or name not in self._archive:
+            return name
+        self._alike[stem] += 1
+        return f"{stem}_{self._alike[stem] + 1}.dcm"
 
     def _row(self, instance: Instance, member: Member) -> dict[str, Any]:
         return {

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendit.errors import BrokenPromise, DataFault
+from sendit.pipeline.archive import Member
 from sendit.pipeline.ledger import Ledger, tag_text
 from sendit.pipeline.models import Outcome
 
-MEMBER = {"member": "a", "offset": 0, "length": 1, "sha256": "", "size_bytes": 1}
+MEMBER = Member("a", offset=0, length=1, sha256="", size_bytes=1)
 
 
 @given(st.lists(st.sampled_from(["deliver", "filter", "fail", "open"]), max_size=30))
@@ -18,7 +19,7 @@ def test_found_is_delivered_and_filtered_and_errored_whatever_happens(steps: lis
     ledger = Ledger(len(steps))
     for number, step in enumerate(steps, 1):
         if step == "deliver":
-            ledger.deliver(number, **MEMBER)
+            ledger.deliver(number, MEMBER)
         elif step == "filter":
             ledger.filter(number, "a rule")
         elif step == "fail":
@@ -39,7 +40,7 @@ def test_a_file_has_one_outcome() -> None:
     ledger = Ledger(1)
     ledger.filter(1, "a rule")
     with pytest.raises(BrokenPromise, match="Unaccounted"):
-        ledger.deliver(1, **MEMBER)
+        ledger.deliver(1, MEMBER)
 
 
 @pytest.mark.parametrize("number", [0, 2])
