@@ -40,6 +40,9 @@ def wait_until(what: Callable[[], object], seconds: float = 30, why: str = "it d
 class Server:
     """One server process on a folder of its own, which stays when the process is killed."""
 
+    STOP = signal.SIGTERM
+    """What ends it in good order. Not SIGINT, which whoever is started in the background of a shell does not hear."""
+
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or Path(tempfile.mkdtemp(prefix="sendit-server-", dir=FASTEST))
         (self.port,) = servers.free_ports(1)
@@ -79,12 +82,15 @@ class Server:
 
     def remove(self) -> None:
         """End it in good order, with all of its processes, and remove what it kept."""
-        self.end(signal.SIGINT)
+        self.end(self.STOP)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Postgres(Server):
     """PostgreSQL; on a memory file system its disk is fast, and still survives what the process does not."""
+
+    STOP = signal.SIGINT
+    """It hears in any case; at SIGTERM it would wait for its clients."""
 
     def __init__(self, folder: Path | None = None, **settings: str) -> None:
         super().__init__(folder)
