@@ -310,6 +310,8 @@ class Level:
 
     def _untouched(self, decision: Decision, tag: int, vr: str, written_vr: str, long: bool) -> Deed | None:
         if tag == 0x00080005:
+            if written_vr not in ("", "CS", "UN"):  # others would read it as numbers, and then nothing of the file
+                raise DataFault("BadElement", tag=tag)
             return Deed(CHARSET, tag, vr, long)
         if vr == "SQ" and not decision.kept:
             return self._sequence(tag, written_vr, long)

@@ -291,6 +291,14 @@ def test_what_is_added_is_in_the_dataset_s_character_set() -> None:
         deidentified(part10(name(EXPLICIT)), "ADD PatientComments Zoë\nREPLACE PatientName Zoë")
 
 
+@pytest.mark.parametrize("vr", ["FD", "DS", "LO"])
+def test_a_character_set_that_says_it_is_something_else_is_not_passed_on(vr: str) -> None:
+    """A mutant found it: pydicom reads nothing of a file whose character set has the VR of a number."""
+    declared = EXPLICIT.element(0x00080005, vr, b"ISO_IR 192")
+    with refused("BadElement", 0x00080005):
+        deidentified(part10(declared + name(EXPLICIT)))
+
+
 # ------------------------------------------------------------------------------------------------- window boundaries
 
 FILLERS = (0x00104000, 0x00184000, 0x00204000, 0x00284000)
