@@ -35,8 +35,8 @@ class Creator:
 
     __slots__ = ("encoded", "name", "tag", "used")
 
-    def __init__(self, tag: int, encoded: bytes, name: str, used: bool = False) -> None:
-        self.tag, self.encoded, self.name, self.used = tag, encoded, name, used
+    def __init__(self, tag: int, encoded: bytes, name: str) -> None:
+        self.tag, self.encoded, self.name, self.used = tag, encoded, name, False
 
     @property
     def block_end(self) -> int:
@@ -44,8 +44,8 @@ class Creator:
         return self.tag & 0xFFFF0000 | (self.tag & 0xFF) << 8 | 0xFF
 
     def anew(self) -> Creator:
-        """For another dataset."""
-        return Creator(self.tag, self.encoded, self.name, self.used)
+        """For another dataset, none of whose elements needs it yet."""
+        return Creator(self.tag, self.encoded, self.name)
 
 
 Creators = dict[int, Creator]

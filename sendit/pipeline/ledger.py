@@ -99,21 +99,11 @@ class Ledger:
 
 
 def _image(batch: int, number: int, mark: Mark) -> Image:
-    member = mark.member
-    place = (
-        {}
-        if member is None
-        else {
-            "member": member.name,
-            "offset": member.offset,
-            "length": member.length,
-            "sha256": member.sha256,
-            "size_bytes": member.size_bytes,
-        }
-    )
-    return Image(
-        batch_id=batch, number=number, outcome=mark.outcome, rule=mark.rule, code=mark.code, tag=mark.tag, **place
-    )
+    image = Image(batch_id=batch, number=number, outcome=mark.outcome, rule=mark.rule, code=mark.code, tag=mark.tag)
+    if mark.member is not None:
+        image.member, image.sha256, image.size_bytes = mark.member.name, mark.member.sha256, mark.member.size_bytes
+        image.offset, image.length = mark.member.offset, mark.member.length
+    return image
 
 
 def tag_text(tag: int | None) -> str:

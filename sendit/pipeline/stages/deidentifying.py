@@ -97,7 +97,8 @@ class Press:
         if self._archive is None:
             self._archive = self._begin(instance)
         with closing(image):
-            return self._archive.add(self._name(instance), image.size, Watched(image.stream(), self._work.lease))
+            name = self._name(instance, self._archive)
+            return self._archive.add(name, image.size, Watched(image.stream(), self._work.lease))
 
     def _begin(self, first: Instance) -> ArchiveWriter:
         """The archive is named when its first image is known: its date is the shifted Study Date."""
@@ -107,13 +108,13 @@ class Press:
         self._object_name = f"Collection/{collection}/Entity/{entity.suid}/{name}.tar.gz"
         return ArchiveWriter(self._outbox / f"{name}.tar.gz", name)
 
-    def _name(self, instance: Instance) -> str:
+    def _name(self, instance: Instance, archive: ArchiveWriter) -> str:
         """`{study suid}_{SeriesNumber}_{InstanceNumber}.dcm`, numbered on where one such name is taken."""
         numbers = (instance.series_number, instance.instance_number)
         words = [UNNUMBERED if number is None else str(number) for number in numbers]
         stem = "_".join([self._response.items[0].suid, *words])
         name = f"{stem}.dcm"
-        if self._archive is None or name not in self._archive:
+        if name not in archive:
             return name
         self._alike[stem] += 1
         return f"{stem}_{self._alike[stem] + 1}.dcm"
