@@ -138,6 +138,17 @@ class Warehouse(Protocol):
         """Run one SQL statement over the tables, read-only."""
         ...
 
+    def count_times(self) -> int:
+        """How many rows, loaded by an earlier version, tell when their batch was processed."""
+        ...
+
+    def remove_times(self) -> int:
+        """Remove from those rows what tells it. Returns how many there were.
+
+        It may be stopped at any moment and repeated; questions and loads go on meanwhile.
+        """
+        ...
+
 
 TABLES: dict[str, tuple[Column, ...]] = {
     "dicom": (
@@ -151,7 +162,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("Modality", "STRING", "(0008,0060)"),
         Column("StudyDescription", "STRING", "(0008,1030) after de-identification"),
         Column("DicomHeader", "STRING", "JSON of the header values that all images share"),
-        Column("batch", "INT64", "primary key of the Batch"),
+        Column("batch", "INT64", "always NULL: the order of processing tells true dates"),
         Column("load_id", "STRING", "names one load; rows of a repeated load are not added again"),
         Column("StudyInstanceUID", "STRING", "(0020,000D) after de-identification"),
         Column("study_date", "DATE", "shifted (0008,0020)"),
@@ -166,7 +177,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("recipe", "STRING", "name of the recipe"),
         Column("recipe_sha256", "STRING", "SHA-256 of the recipe's text"),
         Column("sendit_version", "STRING", "version that de-identified the study"),
-        Column("processed_at", "TIMESTAMP", "when processing finished, UTC"),
+        Column("processed_at", "TIMESTAMP", "always NULL: beside a shifted date, a true time tells the shift"),
     ),
     "instance": (
         Column("CodedPatientID", "STRING", "pseudonym of the patient (entity suid)"),
@@ -189,7 +200,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("size_bytes", "INT64", "size of the de-identified file"),
         Column("sha256", "STRING", "SHA-256 of the de-identified file, hexadecimal"),
         Column("header", "JSON", "de-identified header as DICOM JSON without bulk data (PS3.18 F)"),
-        Column("batch", "INT64", "primary key of the Batch"),
+        Column("batch", "INT64", "always NULL: the order of processing tells true dates"),
         Column("load_id", "STRING", "names one load; rows of a repeated load are not added again"),
     ),
 }

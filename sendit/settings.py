@@ -146,6 +146,12 @@ SETTINGS: dict[str, Setting] = {
     ),
     # delivery
     "SEND_TO_GOOGLE": Setting(True, _flag, "true or false", "Deliver; false lets batches rest at DONEPROCESSING."),
+    "DELIVERY_DELAY_HOURS": Setting(
+        0.0,
+        _at_least(0, float),
+        "hours",
+        "Each batch rests at DONEPROCESSING for a random time up to so many hours; when it arrives then tells less.",
+    ),
     "GOOGLE_CLOUD_STORAGE": Setting("", str, "a bucket", "Deliver to it and to BigQuery; empty is folders in VAR."),
     "GOOGLE_STORAGE_COLLECTION": Setting("IRB00000", str, "a name", "The collection: prefix of objects, dataset name."),
     "GOOGLE_PROJECT_NAME": Setting("", str, "a project", "The Google Cloud project; empty is the credentials' own."),
@@ -272,6 +278,7 @@ MAX_ATTEMPTS: int
 RESCAN_SECONDS: int
 SETTLE_SECONDS: float
 SEND_TO_GOOGLE: bool
+DELIVERY_DELAY_HOURS: float
 GOOGLE_CLOUD_STORAGE: str
 GOOGLE_STORAGE_COLLECTION: str
 GOOGLE_PROJECT_NAME: str

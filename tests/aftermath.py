@@ -25,11 +25,14 @@ def everything_is_right(site: Site, images: int) -> None:
             name, data = read_member(lambda o, n, of=content: of[o : o + n], image.offset, image.length)
             assert (name, hashlib.sha256(data).hexdigest()) == (image.member, image.sha256)
         rows = wiring.warehouse().query(
-            f"SELECT count(*), count(DISTINCT member) FROM instance WHERE batch = {batch.pk}"
+            f"SELECT count(*), count(DISTINCT member) FROM instance WHERE object_name = '{batch.object_name}'"
         )
         assert rows.rows[0] == (images, images)
     batches = Batch.objects.count()
-    assert wiring.warehouse().query("SELECT count(*), count(DISTINCT batch) FROM dicom").rows[0] == (batches, batches)
+    assert wiring.warehouse().query("SELECT count(*), count(DISTINCT object_name) FROM dicom").rows[0] == (
+        batches,
+        batches,
+    )
     assert leftovers(site) == []
 
 

@@ -74,6 +74,10 @@ class Tables:
             self._locations[table] = found.location or ""
         return self._locations[table]
 
+    def is_there(self, table: str) -> bool:
+        """Whether somebody made it."""
+        return table in self._locations or self._found(table) is not None
+
     def forget(self, table: str) -> None:
         """Look again the next time: somebody may have removed it."""
         self._locations.pop(table, None)

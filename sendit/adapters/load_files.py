@@ -17,10 +17,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sendit.durable import make_folder, place, private, read_only, sync
+from sendit.durable import forget_time, make_folder, place, private, read_only, sync
 
 Merge = Callable[[Sequence[Path], Path], None]
 """Writes the rows of some files into one."""
+
+Change = Callable[[Path, Path], int]
+"""Writes one file's rows, changed, into another. Returns how many changed; where that is 0 it need not write."""
 
 
 class LoadFiles:
@@ -62,6 +65,7 @@ class LoadFiles:
         with self._lock(".lock"):
             if not self._knows(load_id):
                 self._copy(rows, self._own(load_id))
+                forget_time(self._own(load_id), self._folder)
 
     def compact(self, most: int, merge: Merge) -> int:
         """Merge up to `most` loads' own files into one; returns how many. What was begun before is finished first."""
@@ -76,6 +80,29 @@ class LoadFiles:
             self._finish()
         return len(own)
 
+    def rewrite(self, change: Change) -> int:
+        """Have each file's rows changed; returns how many were. A file is replaced at once, while nobody reads."""
+        if not self._folder.exists():
+            return 0
+        with self._lock(".compacting"):
+            self._finish()
+            (self._folder / ".merged.rows").unlink(missing_ok=True)
+            return sum(self._rewrite(path, change) for path in self._all())
+
+    def _all(self) -> list[Path]:
+        return sorted([*self._folder.glob("*.parquet"), *self._compacted.glob("*.parquet")])
+
+    def _rewrite(self, path: Path, change: Change) -> int:
+        draft = self._folder / ".rewritten.rows"
+        draft.unlink(missing_ok=True)
+        changed = change(path, draft)
+        if changed:
+            draft.chmod(path.stat().st_mode & 0o777)
+            with self._lock(".reading"), self._lock(".lock"):
+                place(draft, path)
+        forget_time(path, path.parent)
+        return changed
+
     def _merge(self, own: Sequence[Path], merge: Merge) -> None:
         """The merged file's new name is the moment from which it counts; its list has its name before."""
         target = self._compacted / f"{secrets.token_hex(8)}.parquet"
@@ -86,6 +113,7 @@ class LoadFiles:
         place(listed, target.with_suffix(".merging"))
         merged.chmod(0o400)
         place(merged, target)
+        forget_time(target, self._compacted)
 
     def _finish(self) -> None:
         """Remove own files whose rows are in a compacted one, and lists whose file never came to be."""

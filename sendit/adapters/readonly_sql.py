@@ -100,21 +100,43 @@ def merge(columns: Sequence[Column], paths: Sequence[Path], target: Path) -> Non
     OSError
         The disk said no.
     """
-    names, merged = _names(paths), _names([target])
-    to_target = f"TO {_literal(str(target))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
     with _connect() as connection:
-        connection.execute("SET threads = 1")  # memory grows with threads
-        _copy(connection, f"COPY ({_rows(columns, paths)}) {to_target}")
-        counted = "SELECT sum(num_rows) FROM parquet_file_metadata({})"
-        if connection.execute(f"SELECT ({counted}) = ({counted})".format(names, merged)).fetchone() != (True,):
-            raise BrokenPromise("RowsFile")
+        _write(connection, _rows(columns, paths), paths, target)
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+def replace_values(
+    columns: Sequence[Column], values: Mapping[str, str], condition: str, path: Path, target: Path
+) -> int:
+    """Write a file's rows into another, with `values` in some columns. Returns in how many rows `condition` held.
+
+    Where it held in none, nothing is written. Raises as `merge` does.
+    """
+    types = {column.name: TYPES[column.type] for column in columns}
+    replaced = ", ".join(f"CAST({value} AS {types[name]}) AS {_quoted(name)}" for name, value in values.items())
+    rows = _rows(columns, [path])
+    with _connect() as connection:
+        [(count,)] = _safely(connection, f"SELECT count(*) FROM ({rows}) WHERE {condition}")
+        if count:
+            _write(connection, f"SELECT * REPLACE ({replaced}) FROM ({rows})", [path], target)
+    return int(count)
+
+
+def _write(connection: duckdb.DuckDBPyConnection, rows: str, sources: Sequence[Path], target: Path) -> None:
+    """The rows of a SELECT over the sources as a Parquet file, which has as many as they."""
+    to_target = f"TO {_literal(str(target))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
+    connection.execute("SET threads = 1")  # memory grows with threads
+    _safely(connection, f"COPY ({rows}) {to_target}")
+    counted = "SELECT sum(num_rows) FROM parquet_file_metadata({})"
+    same = f"SELECT ({counted}) = ({counted})".format(_names(sources), _names([target]))
+    if connection.execute(same).fetchone() != (True,):
+        raise BrokenPromise("RowsFile")
+
+
+def _safely(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
     import duckdb
 
     try:
-        connection.execute(sql)
+        return connection.execute(sql).fetchall()
     except duckdb.IOException:
         raise OSError from None
     except duckdb.Error:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import google_crc32c
 
 from sendit.adapters.object_names import plain
-from sendit.durable import disk, make_folder, private, sync
+from sendit.durable import disk, forget_time, make_folder, private, sync
 from sendit.errors import ServiceDown, ServiceRefused
 from sendit.ports import StoredObject, go_on
 
@@ -71,6 +71,7 @@ class FolderStore:
             facts = {"name": name, "size_bytes": size_bytes, "crc32c": crc32c, "metadata": dict(metadata)}
             self._describe(sidecar, facts)
             sync(target.parent, *folders)
+            self._forget_times(target, sidecar)
         link = target.as_uri()
         return StoredObject(name, link, size_bytes, crc32c, "", link, sidecar.as_uri())
 
@@ -92,6 +93,10 @@ class FolderStore:
         if len(content) != length:
             raise ServiceRefused("NoSuchObject")
         return content
+
+    def _forget_times(self, *paths: Path) -> None:
+        """Of the files and of the folders above them: who reads the store learns no true time from them."""
+        forget_time(*paths, *{above for path in paths for above in path.parents if above.is_relative_to(self._root)})
 
     def _take_in(self, path: Path, target: Path, check: Callable[[], None]) -> None:
         linked = not path.stat().st_mode & _OTHERS and self._link(path, target)

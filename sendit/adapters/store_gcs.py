@@ -39,6 +39,8 @@ CHUNK_BYTES = 2 << 20
 """What is held of a file at a time, and sent in one request; a multiple of 256 KiB."""
 READ_BYTES = 1 << 20
 SERVICE = Service("object store", "StoreDown")
+_GENERATION = re.compile("generation=[0-9]+&?")
+"""In a link: the microsecond at which the object was made. Without it the link leads to the object that is there."""
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 
@@ -96,7 +98,7 @@ class GcsStore:
             size_bytes=int(blob.size),
             crc32c=str(blob.crc32c),
             generation=str(blob.generation),
-            download_link=str(blob.media_link),
+            download_link=_GENERATION.sub("", str(blob.media_link)),
             metadata_link=str(blob.self_link),
         )
 

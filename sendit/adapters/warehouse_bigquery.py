@@ -29,6 +29,7 @@ from sendit.adapters.google_cloud import (
     speaking_to,
     status_of,
 )
+from sendit.adapters.true_times import REMOVED, is_told
 from sendit.durable import disk
 from sendit.errors import BrokenPromise, Misconfigured
 from sendit.ports import TABLES, Column, QueryResult, go_on
@@ -127,6 +128,43 @@ class BigQueryWarehouse:
             except failures() as error:
                 raise _bad_query(error, reason_of(error)) or error from None
         return QueryResult(tuple(field.name for field in answer.schema), _with_json_as_text(answer.schema, rows))
+
+    def count_times(self) -> int:
+        """How many rows tell when their batch was processed; a table that is not there is not made."""
+        with speaking_to(SERVICE):
+            return sum(self._count_times(table) for table in REMOVED if self._tables.is_there(table))
+
+    def remove_times(self) -> int:
+        """Remove what tells it, by one UPDATE a table. Returns how many rows there were.
+
+        BigQuery's time travel shows the rows as they were for up to seven days.
+
+        Raises
+        ------
+        ServiceDown, ServiceRefused
+            As `load`.
+        """
+        with speaking_to(SERVICE):
+            return sum(self._remove_times(table) for table in REMOVED if self._tables.is_there(table))
+
+    def _count_times(self, table: str) -> int:
+        location = self._tables.make_ready(table)
+        answer = self._ask(f"SELECT count(*) FROM {table} WHERE {is_told(table)}", location)
+        [row] = answer.result(**self._patience.terms)
+        return int(row[0])
+
+    def _remove_times(self, table: str) -> int:
+        count = self._count_times(table)
+        if count:
+            jobs = Jobs(self._client, self._tables.make_ready(table), self._patience, go_on)
+            changes = ", ".join(f"`{name}` = {value}" for name, value in REMOVED[table].items())
+            sql = f"UPDATE `{self._dataset}`.`{table}` SET {changes} WHERE {is_told(table)}"
+            terms: dict[str, Any] = {"retry": None, "job_retry": None, "timeout": self._patience.answer_seconds}
+            jobs.run_in_turn(
+                f"sendit-times-{secrets.token_hex(8)}",
+                lambda job_id: self._client().query(sql, job_id=job_id, location=jobs.location or None, **terms),
+            )
+        return count
 
     def _stage(self, table: str, rows: Path, jobs: Jobs) -> Table:
         """A table of this load's own with the file's rows; into an empty one only, so that they are there once."""

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sendit import parquet
 from sendit.adapters.load_files import LoadFiles
-from sendit.adapters.readonly_sql import Tables, merge
+from sendit.adapters.readonly_sql import Tables, merge, replace_values
+from sendit.adapters.true_times import REMOVED, is_told
 from sendit.durable import disk
 from sendit.errors import BrokenPromise, Misconfigured, ServiceDown
 from sendit.ports import TABLES, QueryResult, go_on
@@ -73,6 +74,26 @@ class ParquetWarehouse:
                 table: (columns, stack.enter_context(self._files(table).reading())) for table, columns in TABLES.items()
             }
             return stack.enter_context(Tables(self._dataset, files)).query(sql)
+
+    def count_times(self) -> int:
+        """How many rows tell when their batch was processed."""
+        sums = (f"(SELECT count(*) FROM {table} WHERE {is_told(table)})" for table in REMOVED)
+        [(count,)] = self.query(f"SELECT {' + '.join(sums)}").rows
+        return int(str(count))
+
+    def remove_times(self) -> int:
+        """Remove what tells it, file by file. Returns how many rows there were.
+
+        Raises
+        ------
+        ServiceDown
+            `NoSpace`, `DiskRefused`.
+        """
+        with disk("warehouse"):
+            return sum(
+                self._files(table).rewrite(partial(replace_values, TABLES[table], values, is_told(table)))
+                for table, values in REMOVED.items()
+            )
 
     def compact(self, most: int = MOST_LOADS) -> int:
         """Put the files of up to `most` loads of each table into one; returns how many loads of both.

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from sendit.client_secrets import SecretsFile
-from sendit.errors import Misconfigured
+from sendit.errors import Misconfigured, SenditError
 from sendit.pipeline import wiring
 
 BEFORE_EVERY_COMMAND = "sendit"
@@ -84,6 +84,20 @@ def data_folders(**_kwargs: Any) -> list[CheckMessage]:
     except Misconfigured as error:
         return [Warning(str(error), hint="A watcher waits for it.", id="sendit.W001")]
     return []
+
+
+@register()
+def true_times(**_kwargs: Any) -> list[CheckMessage]:
+    """Whether rows that an earlier version delivered tell true times."""
+    try:
+        rows = wiring.warehouse().count_times()
+    except SenditError as error:
+        says = f"The warehouse cannot say whether its rows tell true times. {error}"
+        return [Warning(says, hint="Run `sendit check` again when it answers.", id="sendit.W003")]
+    if not rows:
+        return []
+    says = f"Rows of the warehouse tell when their batch was processed, and so the date shift: {rows:,}."
+    return [Warning(says, hint="Run `sendit remove_times`, once.", id="sendit.W002")]
 
 
 def _is_there(module: str) -> bool:

@@ -20,7 +20,7 @@ from sendit.deid.phi import Phi
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe import Recipe
 from sendit.deid.screen import screen
-from sendit.durable import draft_of
+from sendit.durable import draft_of, forget_time
 from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown
 from sendit.pipeline.folders import REFUSED, WITHHELD_DICOMDIR, WITHHELD_LINK, Entry, Kind, list_folder
 from sendit.pipeline.identity import (
@@ -221,6 +221,7 @@ class Target:
             draft = draft_of(path)
             try:
                 size_bytes = image.write(draft)
+                forget_time(draft)
                 return Outcome(number, self._put(draft, path), size_bytes=size_bytes)
             finally:
                 draft.unlink(missing_ok=True)

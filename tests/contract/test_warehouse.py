@@ -195,3 +195,70 @@ def test_a_file_that_is_not_in_the_tables_schema_is_our_bug(warehouse: Warehouse
 def test_a_load_that_cannot_be_named_is_our_bug(warehouse: Warehouse, rows: Any, table: str, load_id: str) -> None:
     with pytest.raises(BrokenPromise, match="LoadName"):
         warehouse.load(table, rows(), load_id)
+
+
+# ---------------------------------------------------------------------------------------------- true times
+
+LINK = "https://storage.googleapis.com/download/storage/v1/b/b/o/a.tar.gz?{}alt=media"
+TIMED = {
+    "processed_at": "2026-11-22T00:05:23+00:00",
+    "batch": 17,
+    "storage_download": LINK.format("generation=1795305923000001&"),
+}
+TIMES = ["processed_at", "batch", "storage_download"]
+
+
+@pytest.fixture
+def timed(warehouse: Warehouse, rows: Any, tmp_path: Path) -> Warehouse:
+    """A warehouse with two studies that the last release delivered, and one of this one's."""
+    for number, name in enumerate(("old-1", "old-2")):
+        warehouse.load("instance", rows(name, 3, batch=number), name)
+        write_parquet("dicom", [study(name, **TIMED)], tmp_path / "d.parquet")
+        warehouse.load("dicom", tmp_path / "d.parquet", name)
+    warehouse.load("instance", rows("new", 3), "new")
+    write_parquet("dicom", [study("new", storage_download=LINK.format(""))], tmp_path / "d.parquet")
+    warehouse.load("dicom", tmp_path / "d.parquet", "new")
+    return warehouse
+
+
+def everything_but_times(warehouse: Warehouse) -> list[list[list[str]]]:
+    """Every other value of every row."""
+    answers = [warehouse.query(f"SELECT * FROM {table}") for table in TABLES]
+    return [
+        sorted(
+            [str(value) for name, value in zip(one.columns, row, strict=True) if name not in TIMES] for row in one.rows
+        )
+        for one in answers
+    ]
+
+
+def test_rows_of_the_last_release_no_longer_tell_true_times(timed: Warehouse) -> None:
+    before = everything_but_times(timed)
+    assert timed.count_times() == 2 + 6
+    assert timed.remove_times() == 2 + 6
+    assert (timed.count_times(), timed.remove_times()) == (0, 0)
+    told = timed.query("SELECT processed_at, batch, storage_download FROM dicom").rows
+    assert {tuple(row) for row in told} == {(None, None, LINK.format(""))}
+    assert counted(timed, "instance WHERE batch IS NOT NULL") == 0
+    assert everything_but_times(timed) == before
+
+
+def test_what_is_loaded_again_after_times_were_removed_adds_no_row(timed: Warehouse, rows: Any) -> None:
+    timed.remove_times()
+    timed.load("instance", rows("old-1", 3, batch=0), "old-1")
+    assert (counted(timed), timed.count_times()) == (9, 0)
+
+
+def test_a_warehouse_without_a_load_has_no_times(warehouse: Warehouse) -> None:
+    assert (warehouse.count_times(), warehouse.remove_times()) == (0, 0)
+
+
+def test_removing_times_that_was_killed_is_repeated(timed: Warehouse) -> None:
+    before = everything_but_times(timed)
+    seconds = seconds_of(timed.count_times)
+    for number in range(KILLS):
+        killed_after(2 * seconds * number / KILLS, timed.remove_times)
+        assert everything_but_times(timed) == before
+    timed.remove_times()
+    assert timed.count_times() == 0
+    assert everything_but_times(timed) == before

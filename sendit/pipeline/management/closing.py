@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from django.db.models import Count
+from django.utils import timezone
 
 from sendit.errors import CODES
 from sendit.pipeline.management.shell import NEEDS_A_LOOK, counted
@@ -21,9 +22,13 @@ def summary(ended: Mapping[int, str], tally: Tally) -> Iterator[str]:
     yield f"{counted(len(ended), 'batch', 'batches')} in {tally.seconds:.1f} s: {tally}"
     yield "  ".join(f"{state} {count:,}" for state, count in Batch.objects.counts().items() if count) or "No batch yet."
     yield from _reasons(ended)
-    resting = Batch.objects.filter(state=State.DONEPROCESSING).count()
-    if resting:
-        rest = counted(resting, "batch rests", "batches rest")
+    resting = Batch.objects.filter(state=State.DONEPROCESSING)
+    delayed = resting.filter(waits_for="", not_before__gt=timezone.now()).count()
+    if delayed:
+        rest = counted(delayed, "batch rests", "batches rest")
+        yield f"{rest} at DONEPROCESSING until a random time: SENDIT_DELIVERY_DELAY_HOURS."
+    if due := resting.count() - delayed:
+        rest = counted(due, "batch rests", "batches rest")
         yield f"{rest} at DONEPROCESSING; deliver with `sendit upload_finished`."
 
 

@@ -154,7 +154,8 @@ def counted(number: int, singular: str, plural: str = "") -> str:
 
 
 def named(identities: Sequence[str]) -> list[Batch]:
-    """The batches that an operator names, by primary key or by the folder's name; each once, in the order given.
+    """The batches that an operator names, by primary key, by the folder's name, or by the study's pseudonym, which is
+    what a row of the warehouse has; each once, in the order given.
 
     An accession number may look like a primary key: where both fit different batches, `pk:` or `uid:` says which.
     """
@@ -179,4 +180,4 @@ def _meant_by(identity: str) -> list[Batch]:
     is_key = kind != "uid" and rest.isascii() and rest.isdigit() and len(rest) < 19
     by_key = Batch.objects.filter(pk=int(rest)) if is_key else Batch.objects.none()
     by_uid = Batch.objects.for_uid(rest) if kind != "pk" else Batch.objects.none()
-    return [*by_key, *by_uid]
+    return [*by_key, *by_uid] or list(Batch.objects.filter(item_suid=identity).exclude(item_suid=""))

@@ -141,7 +141,6 @@ class Press:
             "size_bytes": member.size_bytes,
             "sha256": member.sha256,
             "header": instance.header_json,
-            "batch": self._work.batch.pk,
             "load_id": load_id(self._object_name),
         }
 

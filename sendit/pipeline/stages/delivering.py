@@ -89,8 +89,11 @@ def _put_report(object_name: str, outbox: Path) -> None:
 
 
 def _study_row(path: Path, stored: StoredObject) -> dict[str, Any]:
+    """The row, without what an earlier version put into it of the time at which the batch was processed."""
     row: dict[str, Any] = json.loads(path.read_text())
     return row | {
+        "batch": None,
+        "processed_at": None,
         "storage_download": stored.download_link,
         "storage_metadataLink": stored.metadata_link,
         "storage_uri": stored.uri,

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import datetime
+import secrets
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -67,8 +69,7 @@ def _deidentify(work: Work, study: Study, recipe: Recipe, draft: Path) -> Made |
 
 def _finish(work: Work, study: Study, made: Made, recipe: Recipe, draft: Path) -> None:
     work.lease.check()
-    made_at = _made_at(work.batch, made)
-    _write_study_row(work, study, made, recipe, made_at, draft / STUDY)
+    _write_study_row(work, study, made, recipe, draft / STUDY)
     write_report(made, recipe, study.identifiers, work.ledger, draft)
     with transaction.atomic():
         _finish_as(
@@ -81,7 +82,8 @@ def _finish(work: Work, study: Study, made: Made, recipe: Recipe, draft: Path) -
             object_name=made.object_name,
             archive_bytes=made.archive.size_bytes,
             archive_crc32c=made.archive.crc32c,
-            archive_made_at=made_at,
+            archive_made_at=_made_at(work.batch, made),
+            not_before=_delivered_from(),
         )
         events.record("batch.processed", work.batch.pk, **_numbers(work), **_stages(work))
         publish(draft, work.batch.pk)
@@ -158,20 +160,25 @@ def name_of(recipe: Recipe) -> str:
 
 
 def _made_at(batch: Batch, made: Made) -> datetime:
-    """Now, or when an earlier attempt made the same bytes: that attempt's rows may be in the warehouse already."""
+    """Now, or when an earlier attempt made the same bytes. Only the gateway's own database knows this time."""
     before = (batch.object_name, batch.archive_crc32c, batch.archive_bytes)
     is_same = before == (made.object_name, made.archive.crc32c, made.archive.size_bytes)
     return batch.archive_made_at if is_same and batch.archive_made_at else timezone.now()
 
 
-def _write_study_row(work: Work, study: Study, made: Made, recipe: Recipe, made_at: datetime, path: Path) -> None:
+def _delivered_from() -> datetime:
+    """A random time within DELIVERY_DELAY_HOURS: a store tells when an archive came, and so when a study was made."""
+    longest_ms = round(settings.DELIVERY_DELAY_HOURS * 3_600_000)
+    return timezone.now() + timedelta(milliseconds=secrets.randbelow(longest_ms + 1))
+
+
+def _write_study_row(work: Work, study: Study, made: Made, recipe: Recipe, path: Path) -> None:
     """The row of `dicom`, as JSON: where the archive is stored is only known after its delivery."""
     counts = work.ledger.counts()
     row = made.summary.row(study.withheld_series) | {
         "CodedAccessionNumberID": made.item_suid,
         "CodedPatientID": made.entity_suid,
         "ContentType": "application/gzip",
-        "batch": work.batch.pk,
         "load_id": load_id(made.object_name),
         "object_name": made.object_name,
         "size_bytes": made.archive.size_bytes,
@@ -181,7 +188,6 @@ def _write_study_row(work: Work, study: Study, made: Made, recipe: Recipe, made_
         "recipe": name_of(recipe),
         "recipe_sha256": recipe.sha256,
         "sendit_version": sendit.__version__,
-        "processed_at": made_at.isoformat(),
     }
     with disk("rows"), path.open("w") as file:
         json.dump(row, file)

@@ -72,9 +72,9 @@ def test_a_name_cannot_move_the_cursor(site: Site) -> None:
     assert "\x1b" not in ran.out
 
 
-@pytest.mark.parametrize("form", ["{pk}", "pk:{pk}", "{uid}", "uid:{uid}"])
-def test_a_batch_is_named_by_its_key_or_by_its_folder(odd: Batch, form: str) -> None:
-    identity = form.format(pk=odd.pk, uid=accession_number(1))
+@pytest.mark.parametrize("form", ["{pk}", "pk:{pk}", "{uid}", "uid:{uid}", "{suid}"])
+def test_a_batch_is_named_by_its_key_its_folder_or_its_pseudonym(odd: Batch, form: str) -> None:
+    identity = form.format(pk=odd.pk, uid=accession_number(1), suid=odd.item_suid)
     assert run("batch_logs", identity).lines[0].startswith(f"batch {odd.pk} ")
 
 

@@ -44,6 +44,7 @@ def test_a_folder_is_deidentified_file_by_file(site: Site, source: Path, out: Pa
     assert len(written(out)) == 3
     for name, data in written(out).items():
         assert leaks_in(name) == leaks_in(data) == []
+    assert {path.stat().st_mtime for path in out.rglob("*.dcm")} == {0}, "when it was processed tells the date shift"
 
 
 def test_outputs_are_named_by_their_new_uids(site: Site, source: Path, out: Path) -> None:

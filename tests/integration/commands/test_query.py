@@ -12,7 +12,7 @@ import pytest
 from tests.shell import run
 from tests.site import Site
 
-QUESTION = "SELECT Modality, image_count, study_date, NULL AS nothing FROM dicom ORDER BY batch"
+QUESTION = "SELECT Modality, image_count, study_date, NULL AS nothing FROM dicom ORDER BY image_count"
 
 
 @pytest.fixture

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 from sendit.errors import ServiceDown
-from sendit.pipeline import wiring
+from sendit.pipeline import checks, wiring
 from sendit.pipeline.models import Batch
+from sendit.pipeline.rows import write_parquet
 from sendit.ports import StoredObject
 from tests.aftermath import everything_is_right
 from tests.phantoms import make_study
@@ -40,7 +46,7 @@ def test_a_study_that_is_taken_back_is_delivered_anew(site: Site) -> None:
     site.process()
     (second,) = site.deliver()
     assert (second.state, second.errors[0]["code"]) == ("ERROR", "ObjectConflict")
-    (row,) = wiring.warehouse().query(f"SELECT load_id FROM dicom WHERE batch = {first.pk}").rows
+    (row,) = wiring.warehouse().query(f"SELECT load_id FROM dicom WHERE object_name = '{first.object_name}'").rows
     for place in ("store", "warehouse"):
         for path in (site.var / place).rglob(f"{row[0]}.*"):
             path.unlink()
@@ -48,8 +54,8 @@ def test_a_study_that_is_taken_back_is_delivered_anew(site: Site) -> None:
     site.process()
     (second,) = site.deliver()
     assert (second.state, second.delivered) == ("DONE", 3)
-    rows = wiring.warehouse().query("SELECT batch, image_count, (SELECT count(*) FROM instance) FROM dicom").rows
-    assert rows == [(second.pk, 3, 3)]
+    rows = wiring.warehouse().query("SELECT object_name, image_count, (SELECT count(*) FROM instance) FROM dicom").rows
+    assert rows == [(second.object_name, 3, 3)]
 
 
 def test_switched_off_batches_rest_and_it_says_so(site: Site) -> None:
@@ -89,3 +95,59 @@ def test_no_workers_is_wrong_use(site: Site, workers: str) -> None:
     with pytest.raises(CommandError) as raised:
         site.call("upload_finished", "--workers", workers)
     assert raised.value.returncode == 2
+
+
+def test_delivery_waits_for_a_random_time_of_each_batchs_own(site: Site) -> None:
+    site.set(DELIVERY_DELAY_HOURS=240.0)
+    for number in range(4):
+        site.study(number, images=1)
+    before = timezone.now()
+    batches = site.process()
+    waits = sorted(batch.not_before - before for batch in batches)
+    assert len(set(waits)) == 4 and waits[0] > timedelta(0) and waits[-1] < timedelta(hours=241)
+    out = site.call("upload_finished")
+    assert "4 batches rest at DONEPROCESSING until a random time: SENDIT_DELIVERY_DELAY_HOURS." in out
+    assert not (site.var / "store").exists()
+    Batch.objects.filter(pk=batches[0].pk).update(not_before=before)
+    out = site.call("upload_finished")
+    assert "DONE 1" in out and "3 batches rest at DONEPROCESSING until" in out
+
+
+def test_without_a_delay_nothing_waits(site: Site) -> None:
+    site.study(1, images=1)
+    (batch,) = site.process()
+    assert batch.not_before <= timezone.now()
+
+
+def test_an_archive_that_the_last_release_made_is_delivered_without_its_times(site: Site) -> None:
+    """Its row lies in the outbox, with the time and the batch's number."""
+    site.study(1, images=1)
+    (batch,) = site.process()
+    row = site.var / "outbox" / str(batch.pk) / "dicom.json"
+    told = {"processed_at": "2026-11-22T00:05:23+00:00", "batch": batch.pk}
+    row.write_text(json.dumps(json.loads(row.read_text()) | told))
+    site.deliver()
+    assert wiring.warehouse().query("SELECT processed_at, batch FROM dicom").rows == [(None, None)]
+
+
+def test_check_asks_for_what_removes_true_times(site: Site, tmp_path: Path) -> None:
+    site.study(1, images=1)
+    site.process()
+    site.deliver()
+    assert "sendit.W002" not in site.call("check")
+    values = {"load_id": "old", "processed_at": "2026-11-22T00:05:23+00:00", "batch": 7}
+    write_parquet("dicom", [values], tmp_path / "old.parquet")
+    wiring.warehouse().load("dicom", tmp_path / "old.parquet", "old")
+    said = site.run("check").stderr
+    assert "sendit.W002" in said and "sendit remove_times" in said and "the date shift: 1." in said
+    assert "1 row told a true time" in site.call("remove_times")
+    assert "sendit.W002" not in site.run("check").stderr
+    assert "0 rows told a true time" in site.call("remove_times")
+
+
+def test_check_says_when_the_warehouse_cannot_be_asked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down() -> None:
+        raise ServiceDown("WarehouseDown")
+
+    monkeypatch.setattr(wiring, "warehouse", down)
+    assert [message.id for message in checks.true_times()] == ["sendit.W003"]

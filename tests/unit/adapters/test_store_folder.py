@@ -159,3 +159,12 @@ def test_a_disk_that_takes_no_more_leaves_nothing_half(root: Path, open_file: Pa
     assert done.stdout == "DiskRefused object store, EFBIG\n", done.stderr
     assert objects(root) == [] and list((root / ".incoming").iterdir()) == []
     assert FolderStore(root).put("large", open_file, {}).size_bytes == 3_000_000
+
+
+def test_nothing_in_the_store_has_a_true_time_of_change(root: Path, open_file: Path) -> None:
+    """Files, what was said of them, and the folders above, which recipients may read."""
+    store = FolderStore(root)
+    for name in (NAME, NAME.replace(".tar.gz", ".report.json"), NAME):
+        store.put(name, open_file, {"images": "7"})
+    shown = [path for path in root.rglob("*") if path.relative_to(root).parts[0] not in (".incoming", ".lock")]
+    assert len(shown) > 5 and {path.stat().st_mtime for path in [root, *shown]} == {0}

@@ -77,6 +77,31 @@ def test_what_a_killed_load_left_is_removed(root: Path, filled: ParquetWarehouse
     assert not left.exists()
 
 
+def test_removing_times_leaves_none_in_any_file(root: Path, filled: ParquetWarehouse, tmp_path: Path) -> None:
+    """Neither in the files of single loads, nor in compacted ones, nor in what a killed compaction left."""
+    filled.compact(most=20)
+    left = root / "IRB1/instance/.merged.rows"
+    left.write_bytes(rows(tmp_path, 1).read_bytes())
+    names = files(root)
+    assert filled.remove_times() == 3 * LOADS
+    assert files(root) == names and not left.exists()
+    assert filled.query("SELECT count(*) FROM instance WHERE batch IS NOT NULL").rows == [(0,)]
+    assert loads(filled) == ALL
+    for path in root.rglob("*.parquet"):
+        assert (path.stat().st_mtime, path.stat().st_mode & 0o777) == (0, 0o400)
+
+
+def test_files_of_loads_have_no_true_time(root: Path, filled: ParquetWarehouse) -> None:
+    assert {path.stat().st_mtime for path in [*root.rglob("*.parquet"), root / "IRB1/instance"]} == {0}
+    filled.compact()
+    assert {path.stat().st_mtime for path in root.rglob("*.parquet")} == {0}
+
+
+def test_questions_go_on_while_times_are_removed(filled: ParquetWarehouse) -> None:
+    removed, *asked = at_once(filled.remove_times, *[partial(loads, filled)] * 4)
+    assert removed == 3 * LOADS and asked == [ALL] * 4
+
+
 PAGES = Path(__file__).parents[3] / "docs"
 EXAMPLES = [
     sql

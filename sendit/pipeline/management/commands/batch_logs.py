@@ -26,7 +26,9 @@ class Command(DatabaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""
-        parser.add_argument("ids", metavar="ID", nargs="*", help="a batch: its primary key, or its folder's name")
+        parser.add_argument(
+            "ids", metavar="ID", nargs="*", help="a batch: its primary key, its folder's name, or its study's pseudonym"
+        )
         parser.add_argument("--number", metavar="N", type=int, help="without an ID: the newest N batches (default: 10)")
         parser.add_argument("--errors", action="store_true", help="without an ID: only batches that have an error")
         parser.add_argument(

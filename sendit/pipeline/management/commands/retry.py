@@ -23,7 +23,9 @@ class Command(DatabaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""
-        parser.add_argument("ids", metavar="ID", nargs="*", help="a batch: its primary key, or its folder's name")
+        parser.add_argument(
+            "ids", metavar="ID", nargs="*", help="a batch: its primary key, its folder's name, or its study's pseudonym"
+        )
         parser.add_argument("--all-errors", action="store_true", help="every batch in ERROR")
         parser.add_argument("--code", metavar="CODE", help="every batch in ERROR that has this code, such as NoSpace")
 

@@ -1,0 +1,23 @@
+"""`remove_times`: rows that an earlier version delivered no longer tell when their batch was processed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sendit.pipeline import wiring
+from sendit.pipeline.management.shell import Command as ShellCommand
+from sendit.pipeline.management.shell import counted
+
+
+class Command(ShellCommand):
+    """Remove from the warehouse what tells true times; `sendit check` says whether it is needed."""
+
+    help = (
+        "Removes from the warehouse's rows what sendit 0.1.0 wrote of true times: processed_at, the batch's number, "
+        "and the generation in links. Beside shifted dates they tell the date shift. Needed once after an upgrade; may "
+        "be stopped and repeated at any time."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Remove them, and say how many rows had any."""
+        self.stdout.write(f"{counted(wiring.warehouse().remove_times(), 'row')} told a true time; none does any more.")
