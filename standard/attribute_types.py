@@ -21,14 +21,14 @@ from pydicom.datadict import tag_for_keyword
 from sendit.deid.attribute_types import TYPES, TYPES_FILE, Types, read_types
 from sendit.deid.profile_table import table
 
-EMPTIED_KINDS = frozenset({"AE", "AS", "DA", "DT", "LT", "PN", "ST", "TM", "UR", "UT"})
-"""VRs of which every attribute beyond the table may lose its value."""
+OPAQUE_KINDS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "UN"})
+"""VRs whose attributes lose no value but by name; of all others one may, if it is not what the attribute holds."""
 
 
 def needed() -> set[str]:
-    """The keywords whose Type may matter: all of the table but UIDs, and what catch-alls by VR empty."""
+    """The keywords whose Type may matter: all of the table but UIDs, and whatever has a value that may be illegal."""
     listed = {row.number for row in table().rows if row.is_one_attribute and row.basic != "U"}
-    by_vr = {tag for tag, entry in DicomDictionary.items() if entry[0] in EMPTIED_KINDS}
+    by_vr = {tag for tag, entry in DicomDictionary.items() if entry[0] not in OPAQUE_KINDS}
     return {DicomDictionary[tag][4] for tag in listed | by_vr}
 
 

@@ -8,6 +8,9 @@ from typing import Any, Protocol
 DROP, VALUE, COPY, SEQUENCE, CALL, CHARSET, BULK, PRIVATE, CREATOR, END, STRETCH = range(11)
 """What a `Deed` is, by the engine's dispatch; the two commonest first."""
 
+FORM = "FORM"
+"""The `action` of a Deed that changes or takes away a value for what it is, and not because a rule says so."""
+
 MEMO_ENTRIES, MEMO_VALUE_BYTES = 4096, 512
 
 
@@ -39,7 +42,7 @@ class Memo(dict[bytes, "bytes | None"]):
 class Deed:
     """What is done to the elements of one key: `kind`, and what that kind needs.
 
-    `path` is the tags of the sequences around them, and `action` the recipe's word for it; "" where no rule speaks.
+    `path` is the tags of the sequences around them, and `action` the recipe's word for it or FORM; "" where neither is.
     """
 
     __slots__ = ("_removal", "action", "call", "kind", "long", "memo", "path", "tag", "vr")
@@ -64,5 +67,6 @@ class Deed:
         """The deed of an element that went, where this one decides by its value."""
         if self._removal is None:
             self._removal = Deed(DROP, self.tag, self.vr, self.long)
-            self._removal.path, self._removal.action = self.path, "REMOVE"
+            self._removal.path = self.path
+            self._removal.action = FORM if self.action == FORM else "REMOVE"
         return self._removal

@@ -156,7 +156,7 @@ class HeaderJob:
         """
         if self._dataset is None:
             source, encoding = self._part_ten.source, self._part_ten.encoding
-            level = Plan(_NO_RULES, Pseudonyms(bytes(16)), {}).root(encoding)
+            level = Plan(_NO_RULES, Pseudonyms(bytes(16)), {}, checks_values=False).root(encoding)
             pieces = Rewriter(source, self).root(level, self._part_ten.start)
             self._dataset = read_dataset(b"".join(_held(piece, source) for piece in pieces), encoding)
         return self._dataset

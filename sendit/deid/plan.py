@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydicom.datadict import keyword_for_tag
@@ -38,6 +39,7 @@ from sendit.deid.deeds import (
     CREATOR,
     DROP,
     END,
+    FORM,
     PRIVATE,
     SEQUENCE,
     VALUE,
@@ -55,7 +57,9 @@ from sendit.deid.elements import (
     PartTen,
     effective_vr,
 )
+from sendit.deid.forms import form_of
 from sendit.deid.identifiers import Identifier
+from sendit.deid.kept import KeptValue, dummy_of, may_be_absent, needs_value
 from sendit.deid.pseudonyms import Pseudonyms, shift_date, shift_datetime
 from sendit.deid.recipe import Recipe
 from sendit.deid.rules import PSEUDONYM, Action, Addition, Decision, Field, Step, Value
@@ -260,10 +264,39 @@ class Level:
             if deed is not None:
                 return self._named(deed, Action.CLEAN)
         if decision.kept or not decision.steps:
+            kept = self.kept_value(tag, vr, written_vr)
+            if kept is not None:
+                return self._named(Deed(VALUE, tag, vr, long, memo=kept.memo()), FORM)
             return self._untouched(decision, tag, vr, written_vr, long)
         return self._named(self._ruled(decision, tag, vr, written_vr, long), decision.steps[-1].action)
 
-    def _named(self, deed: Deed, action: Action) -> Deed:
+    def kept_value(self, tag: int, vr: str, written_vr: str) -> KeptValue | None:
+        """What an attribute's values must be to stay; None where they may be anything."""
+        form = form_of(tag, vr, written_vr) if self.plan.checks_values and tag != 0x00080005 else None
+        if form is None:
+            return None
+        if vr == "UI" and tag not in CLASS_UID_TAGS:
+            form = replace(form, repaired=self._pseudonym)
+        return KeptValue(
+            form,
+            None,
+            lambda value: self.encoding.write(tag, vr, value),
+            self._stand_in(tag, vr),
+            b"\0" if vr == "UI" else b" ",
+        )
+
+    def _pseudonym(self, raw: bytes) -> bytes:
+        """For what stands in the place of a UID: the same text has the same one."""
+        return self.plan.pseudonyms.uid(raw.decode("latin-1").strip(" \0")).encode("ascii")
+
+    def _stand_in(self, tag: int, vr: str) -> bytes:
+        """The element of an attribute whose value goes, by its Type: none, an empty one, or a dummy."""
+        type_ = types().type_of(self.sop_class_uid, self.path, tag)
+        if may_be_absent(type_):
+            return b""
+        return self._encoded(tag, vr, dummy_of(tag, vr) if needs_value(type_) else "")
+
+    def _named(self, deed: Deed, action: str) -> Deed:
         deed.path, deed.action = self.path, str(action)
         return deed
 
@@ -297,7 +330,7 @@ class Level:
     def _ruled(self, decision: Decision, tag: int, vr: str, written_vr: str, long: bool) -> Deed:
         if _leave_nothing(decision.steps):
             return Deed(DROP, tag, vr, long)
-        fold = Fold(self, tag, vr, decision.steps)
+        fold = Fold(self, tag, vr, decision.steps, written_vr)
         if vr == "SQ":
             if fold.codes:
                 return Deed(VALUE, tag, vr, long, memo=Memo(fold.element))
@@ -313,11 +346,11 @@ class Level:
             if written_vr not in ("", "CS", "UN"):  # others would read it as numbers, and then nothing of the file
                 raise DataFault("BadElement", tag=tag)
             return Deed(CHARSET, tag, vr, long)
-        if vr == "SQ" and not decision.kept:
+        if vr == "SQ":
             return self._sequence(tag, written_vr, long)
         if tag in PIXEL_DATA_TAGS and not self.path:
             return Deed(BULK, tag, vr, long)
-        if vr == "UN" and not decision.kept:
+        if vr == "UN":
             return self._sequence(tag, "UN", long)
         if long or vr == "SQ" or (self.encoding.implicit and vr in ("OB", "OW", "UN")):
             return Deed(COPY, tag, vr, long)
@@ -362,10 +395,11 @@ class Level:
 class Fold:
     """The steps that befall one attribute, folded over its value."""
 
-    __slots__ = ("_level", "_steps", "_tag", "_vr", "blanks", "calls", "codes", "is_pseudonym")
+    __slots__ = ("_kept", "_level", "_steps", "_tag", "_vr", "blanks", "calls", "codes", "is_pseudonym")
 
-    def __init__(self, level: Level, tag: int, vr: str, steps: tuple[Step, ...]) -> None:
+    def __init__(self, level: Level, tag: int, vr: str, steps: tuple[Step, ...], written_vr: str = "") -> None:
         self._level, self._tag, self._vr = level, tag, vr
+        self._kept = level.kept_value(tag, vr, written_vr)
         self._steps = _after_removal(steps)
         self.blanks = bool(steps) and steps[-1].action is Action.BLANK and not steps[-1].values_list
         self.is_pseudonym = tag not in CLASS_UID_TAGS and [_pseudonym_step(step) for step in steps] == [True]
@@ -387,7 +421,9 @@ class Fold:
         new = self._fold(raw, job)
         if new is None:
             return b""
-        return None if new == raw else self._level.encoding.write(self._tag, self._vr, new)
+        if new == raw:
+            return None if self._kept is None else self._kept.changed(raw)
+        return self._level.encoding.write(self._tag, self._vr, new)
 
     def absent(self) -> bytes | None:
         """The encoded element where the file has none; None if none is to be."""
@@ -462,7 +498,7 @@ class Fold:
             return self._shift(raw, days)
         original = [str(part) for part in self._read(raw)]
         if self._tag in CLASS_UID_TAGS:
-            return "\\".join(original)
+            return "\\".join(part for part in original if values.is_well_formed(part, "UI"))
         return "\\".join(function(self._level.plan.pseudonyms, self._tag, part, options) for part in original)
 
     def _jitter(self, raw: bytes, value: Value | None, job: Job | None) -> bytes:
@@ -648,6 +684,8 @@ class Plan:
         The %values lists' terms, as one image has them.
     identifiers : iterable of Identifier
         What CLEAN takes out of texts, wherever it stands.
+    checks_values : bool
+        Whether a value that no rule changes stays only if it is one that its VR allows.
     """
 
     MOST = 50_000
@@ -660,14 +698,16 @@ class Plan:
         variables: Mapping[str, Any],
         value_lists: Mapping[str, frozenset[str]] | None = None,
         identifiers: Iterable[Identifier] = (),
+        *,
+        checks_values: bool = True,
     ) -> None:
-        self._identifiers = tuple(identifiers)
+        self._identifiers, self.checks_values = tuple(identifiers), checks_values
         self._cleaners: dict[int | None, Cleaner] = {}
         self.recipe, self.pseudonyms, self.variables = recipe, pseudonyms, variables
         self.additions = recipe.additions
         self.values = {name: _any_of(terms) for name, terms in (value_lists or {}).items() if terms}
         self.removes_all_private, self.uses_indices = recipe.removes_all_private, recipe.uses_indices
-        self._classes = types().roots if recipe.uses_types else {}
+        self._classes = types().roots if recipe.uses_types or checks_values else {}
         self._roots: dict[tuple[Encoding, str], Level] = {}
         self._remembered = 0
 

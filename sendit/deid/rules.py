@@ -57,7 +57,7 @@ class Field:
     file_meta : bool
         Whether the element belongs to the File Meta Information.
     sop_class_uid : str
-        What the file is; filled only where `Recipe.uses_types`.
+        What the file is, where its attributes' Types are known.
     """
 
     path: tuple[int, ...]

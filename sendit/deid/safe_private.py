@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from sendit.deid.forms import DECIMAL
 from sendit.deid.values import NUMBERS
 
 MOST_VALUES = 256
 """More are no number or term, but data of a kind that the table does not hold."""
 _BINARY = re.compile(b"")
-_DECIMAL = re.compile(rb"(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[Ee][+-]?\d+)?)?")
+_DECIMAL = re.compile(rb"(?:%b)?" % DECIMAL)
 _TERM = re.compile(rb"[A-Za-z0-9 _.:;,+/*()<>=%-]{0,64}")
 _KINDS = {**dict.fromkeys(NUMBERS, _BINARY), "DS": _DECIMAL, "IS": _DECIMAL, **dict.fromkeys(("CS", "LO", "SH"), _TERM)}
 """The kinds of VRs, of which files have one in place of another, and what their values look like."""

@@ -202,12 +202,13 @@ def _legal(part: str, vr: str, tag: int) -> str:
     groups = part.split("=") if vr == "PN" else [part]
     limit = 64 if vr == "PN" else MAX_CHARACTERS.get(vr)
     fits = len(groups) <= 3 and (limit is None or all(len(group) <= limit for group in groups))
-    if not fits or not _well_formed(part, vr):
+    if not fits or not is_well_formed(part, vr):
         raise DataFault("NotEncodable", tag=tag)
     return part
 
 
-def _well_formed(part: str, vr: str) -> bool:
+def is_well_formed(part: str, vr: str) -> bool:
+    """Whether one value has the form that its VR asks for."""
     form = _FORMS.get(vr)
     if not part:
         return True

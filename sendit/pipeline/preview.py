@@ -15,10 +15,10 @@ from pydicom.dataset import FileDataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
-from sendit.deid.elements import PIXEL_DATA_TAGS, effective_vr
+from sendit.deid.elements import PIXEL_DATA_TAGS, TRAILING_PADDING, effective_vr
 from sendit.deid.header import read_header
 from sendit.deid.recipe import Recipe
-from sendit.deid.rules import Field, Rule
+from sendit.deid.rules import Decision, Field, Rule
 from sendit.deid.screen import Verdict, screen
 from sendit.deid.selectors import element_name, keyword_of
 from sendit.errors import DataFault, SenditError
@@ -33,6 +33,7 @@ LONG_BYTES, SHORT_BYTES = 4096, 16
 LONG_TEXT = 200
 UNDEFINED = 0xFFFFFFFF
 BLANK = "(blank)"
+NOT_OF_ITS_FORM = "sendit: the value is not what the attribute holds"
 
 
 class Mark(StrEnum):
@@ -146,16 +147,22 @@ class Comparison:
             name=keyword_of(tag) or element_name(tag, either.creator),
             before=old.text if old else "",
             after=("=" if mark is Mark.SAME else new.text) if new else "",
-            rule=self._instead or _rule_text(self._rule(tag, old)) or ("" if mark is Mark.SAME else "sendit"),
+            rule=self._instead or self._reason(tag, old, mark),
         )
 
-    def _rule(self, tag: int, old: Look | None) -> Rule | None:
-        if old is None:
-            return self._added.get(tag)
+    def _reason(self, tag: int, old: Look | None, mark: Mark) -> str:
+        """The rule that decided, or what sendit did where the rule says that the value stays."""
+        decision = None if old is None else self._decision(tag, old)
+        rule = self._added.get(tag) if decision is None else decision.rule
+        if decision is not None and not decision.steps and mark is not Mark.SAME and _has_value(tag):
+            return "; ".join(filter(None, (_rule_text(rule), NOT_OF_ITS_FORM)))
+        return _rule_text(rule) or ("" if mark is Mark.SAME else "sendit")
+
+    def _decision(self, tag: int, old: Look) -> Decision:
         indices = self._indices if self._recipe.uses_indices else ()
         vr = effective_vr(tag, old.vr)
         field = Field(self._path, tag, vr, old.creator, indices, sop_class_uid=self._sop_class_uid)
-        return self._recipe.decide(field).rule
+        return self._recipe.decide(field)
 
     def _items(self, tag: int, old: Look | None, new: Look | None) -> Iterator[Row]:
         """What is in a sequence that goes is not asked about."""
@@ -191,6 +198,11 @@ def _look(ds: Dataset | None, tag: BaseTag) -> Look | None:
     except (ValueError, TypeError, LookupError, ArithmeticError, NotImplementedError, struct.error):
         value = getattr(raw, "value", b"")
         return Look(getattr(raw, "VR", "") or "UN", repr(value)[:LONG_TEXT], creator)  # pydicom cannot read it
+
+
+def _has_value(tag: int) -> bool:
+    """Whether the element is none that sendit drops whatever it holds: a group's length, a Private Creator, padding."""
+    return tag & 0xFFFF > 0xFF * (tag >> 16 & 1) and tag != TRAILING_PADDING
 
 
 def _tags(ds: Dataset | None) -> set[BaseTag]:

@@ -14,6 +14,7 @@ WORDS = {
     "REPLACE": "replaced: UIDs by keyed pseudonyms, others by values that say nothing",
     "ADD": "set to a value of the recipe's",
     "KEEP": "kept",
+    "FORM": "not what the attribute holds, such as a name in a number: taken away, emptied or repaired",
 }
 """What a recipe's actions mean to a reader of the page."""
 

@@ -44,6 +44,8 @@ NO_DICOM = {
     "rtplan.dump", "zipMR.gz", "rtstruct.dump", "crayons.icc", "README.txt", "meta_missing_tsyntax.dcm", "test_PN.json",
     "test1.json", "no_meta.dcm", "README", "FileInfo.txt",
 }  # fmt: skip
+NO_NUMBERS = {"badVR.dcm": (0x00280008,)}
+"""Elements whose value is none that their VR allows."""
 TRUNCATED = {"rtplan_truncated.dcm", "MR_truncated.dcm", "DICOMDIR-nooffset"}
 NAME, PATIENT_ID, MODALITY = 0x00100010, 0x00100020, 0x00080060
 
@@ -65,6 +67,8 @@ def test_every_bundled_file_comes_out_equal_where_no_rule_speaks_or_is_refused(p
             deidentified(path)
     else:
         before, after = read(path), read(deidentified(path))
+        for tag in NO_NUMBERS.get(path.name, ()):
+            del before[tag], after[tag]
         assert differences(before, after) == []
         assert before.get("PixelData") == after.get("PixelData")
 
