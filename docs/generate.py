@@ -114,6 +114,12 @@ A row speaks of the attribute wherever it stands, in the items of sequences too.
 
 ## Beyond the table
 
+Retain Safe Private keeps the elements of `sendit/deid/safe_private.tsv` whose values have the form that it gives. Of
+Siemens' CSA headers, (0029,xx10) and (0029,xx20), of the ASCCONV protocol of Siemens XA and of GE's Protocol Data
+Block, (0025,xx1B), it keeps [the numbers that converters read](decisions/0017-csa-headers-are-rewritten.md), in a value
+that is made anew. Under any recipe, a mosaic whose output would no longer say where its slices belong is withheld:
+`sendit: geometry would be lost`.
+
 Elements that no row speaks of, by their kind; of several kinds the last listed. Attributes that an IOD requires with a
 value (Type 1) keep one.
 

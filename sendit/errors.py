@@ -131,6 +131,10 @@ CODES: dict[str, ErrorCode] = {
         UnknownCharacterSet=("The Specific Character Set is not supported.", "Repair the file's (0008,0005)."),
         NotEncodable=("A new value does not fit the file's character set or VR.", "Change the recipe's value."),
         ResidualIdentifier=("An identifier would have remained in the output.", "Extend the recipe for this tag."),
+        GeometryLost=(
+            "The slices of a mosaic could not be put in their places any more.",
+            "Retain Safe Private keeps what places them; export the study again if its CSA header is damaged.",
+        ),
         MixedPatients=("The folder holds more than one patient.", "Split it into one folder per study, then retry."),
         MixedStudies=("The folder holds more than one study.", "Split it into one folder per study, then retry."),
         MissingPatientID=("The Patient ID is blank.", "Repair or re-export the file."),

@@ -39,6 +39,22 @@ class Memo(dict[bytes, "bytes | None"]):
         return result
 
 
+class Latest:
+    """Work on values too long for a `Memo`: what the last one became is remembered, for a series repeats it."""
+
+    __slots__ = ("_result", "_value", "_work")
+
+    def __init__(self, work: Callable[[bytes], bytes | None]) -> None:
+        self._work = work
+        self._value: bytes | None = None
+        self._result: bytes | None = None
+
+    def __call__(self, value: bytes) -> bytes | None:
+        if value != self._value:
+            self._result, self._value = self._work(value), value
+        return self._result
+
+
 class Deed:
     """What is done to the elements of one key: `kind`, and what that kind needs.
 

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from pydicom._uid_dict import UID_dictionary
 
 from sendit.deid.attribute_types import OPTIONAL, UNKNOWN, types
 from sendit.deid.filters import Criterion, Label, Question
+from sendit.deid.geometry import RULE
 from sendit.deid.profile import (
     BASIC,
     CLEAN_DESCRIPTORS,
@@ -25,6 +27,7 @@ from sendit.deid.profile_rules import NOWHERE, Clause, Line, clauses
 from sendit.deid.profile_table import Row, table
 from sendit.deid.recipe import Recipe
 from sendit.deid.rules import Action, Decision, Field, Rule, Value
+from sendit.deid.safe_private import SafePrivate, safe_private
 from sendit.deid.selectors import known_vr
 
 
@@ -265,13 +268,27 @@ def _kinds(profile: Profile) -> Iterator[Kind]:
             yield Kind(clause.about, tuple((line.field, _of_line(line)) for line in _counting(clause)))
 
 
+@cache
+def _safe() -> dict[str, SafePrivate]:
+    return {safe.field: safe for safe in safe_private()}
+
+
 def _counting(clause: Clause) -> Iterator[Line]:
     """The lines of a clause; of a REPLACE and the CLEAN behind it, the CLEAN."""
     fields = {line.field for line in clause.lines if line.action is Action.CLEAN}
     return (line for line in clause.lines if line.action is Action.CLEAN or line.field not in fields)
 
 
+_REWRITTEN = Outcome(
+    Fate.CLEANED, "made anew: only numbers and defined terms that converters read stay, in a new value"
+)
+_FORMED = Outcome(Fate.KEPT, "stays as it is where it has the form of its number or term, else it is removed")
+
+
 def _of_line(line: Line) -> Outcome:
+    safe = _safe().get(line.field)
+    if safe is not None and not safe.is_sequence:
+        return _REWRITTEN if safe.is_rewritten else _FORMED
     return _outcome(line.action, line.value)
 
 
@@ -279,6 +296,20 @@ def _withheld(recipe: Recipe) -> Iterator[Withheld]:
     for rules in recipe.filters:
         for label in rules.labels:
             yield Withheld(rules.name, label.text, "".join(_asked(label)) or "always", rules.is_whitelist)
+    if recipe.decide(_CSA_IMAGE_HEADER).steps or _is_rewritten(recipe):
+        yield Withheld("sendit", RULE, _WHERE_LOST, passes=False)
+
+
+_CSA_IMAGE_HEADER = Field((), 0x00291010, "OB", "SIEMENS CSA HEADER")
+_WHERE_LOST = (
+    "it is a mosaic of Siemens or United Imaging, and the private elements that place its slices are removed or cannot "
+    "be read; a line that removes them by name stops this"
+)
+
+
+def _is_rewritten(recipe: Recipe) -> bool:
+    rule = recipe.decide(_CSA_IMAGE_HEADER).rule
+    return rule is not None and rule.of_profile
 
 
 def _asked(label: Label) -> Iterator[str]:

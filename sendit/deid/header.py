@@ -155,9 +155,13 @@ class HeaderReader:
         """As `read_header`."""
         part_ten = open_part_ten(source)
         try:
-            buf, spans = self._root(part_ten)
+            return self.of(part_ten)
         finally:
             part_ten.source.close()
+
+    def of(self, part_ten: PartTen) -> Header:
+        """The header of an opened file, which stays open."""
+        buf, spans = self._root(part_ten)
         return Header(buf, spans, part_ten.encoding, DEFAULT_CHARSET, part_ten)
 
     def _root(self, part_ten: PartTen) -> tuple[bytes, Spans]:

@@ -45,6 +45,7 @@ from sendit.deid.deeds import (
     VALUE,
     Deed,
     Job,
+    Latest,
     Memo,
 )
 from sendit.deid.descriptors import Cleaner
@@ -302,6 +303,10 @@ class Level:
 
     def _checked(self, safe: SafePrivate, tag: int, vr: str, written_vr: str, long: bool) -> Deed:
         """A private element that is known to be safe stays if its value is what it should be, else it goes."""
+        if safe.is_sequence:
+            return self._sequence(tag, "SQ", long) if written_vr in ("", "SQ") else Deed(DROP, tag, vr, long)
+        if safe.is_rewritten:
+            return Deed(VALUE, tag, vr, long, memo=Memo(Latest(self._numbers(safe, tag, vr, written_vr))))
 
         def stays(raw: bytes) -> bytes | None:
             if not safe.has_form(written_vr, raw):
@@ -310,6 +315,15 @@ class Level:
             return None if all(self.plan.cleaner(None).clean(text) == text for text in texts) else b""
 
         return Deed(VALUE, tag, vr, long, memo=Memo(stays))
+
+    def _numbers(self, safe: SafePrivate, tag: int, vr: str, written_vr: str) -> Callable[[bytes], bytes | None]:
+        """A private element of which a new one is made; it goes where no number is left."""
+
+        def rewritten(raw: bytes) -> bytes:
+            new = safe.rewritten(raw) if safe.has_form(written_vr, raw) else None
+            return self.encoding.write(tag, vr, new + bytes(len(new) % 2)) if new else b""
+
+        return rewritten
 
     def _by_concept(self, concept: Concept, tag: int, vr: str, long: bool) -> Deed | None:
         """What a content item's concept alone decides of its value."""

@@ -177,10 +177,11 @@ class Rewriter:
         The deeds that changed, removed or added an element, once for each.
     """
 
-    __slots__ = ("_job", "_source", "_trace", "done")
+    __slots__ = ("_ahead", "_job", "_source", "_trace", "done")
 
     def __init__(self, source: Source, job: Job) -> None:
         self._source, self._job = source, job
+        self._ahead = 0
         self.done: list[Deed] = []
         self._trace: Trace | None = None
 
@@ -221,7 +222,8 @@ class Rewriter:
                 if self._trace and memory is not None:
                     whole = after - base if after <= base + len(window) else self._trace.pop()[1]
                     memory.learn(trial.level, window, self._trace, whole, trial.creators, self._rewritten)
-                dataset, offset, size = trial, after, WINDOW
+                dataset, offset, size = trial, after, min(WINDOW + self._ahead, HEADER_LIMIT)
+                self._ahead = 0
             except Incomplete:
                 if base + len(window) >= self._source.size:
                     if dataset.last in PIXEL_DATA_TAGS:
@@ -360,6 +362,14 @@ class Rewriter:
                             out.append(Bulk(tag, buf[pos:begin], base + begin, size))
                         dataset.last = last
                         return base + after
+                    if (
+                        kind == VALUE and pos and tag - 1 not in PIXEL_DATA_TAGS
+                    ):  # go on in a window that begins with it
+                        _flush(out, buf, run, pos)
+                        if trace is not None:
+                            trace.pop()
+                        dataset.last, self._ahead = tag - 1, after - pos
+                        return base + pos
                     break
             if kind == BULK and base is not None:
                 after = begin + size if size != UNDEFINED else self._fragments(base + begin, level.encoding) - base

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
+from sendit.deid.csa import numbers_of
 from sendit.deid.forms import DECIMAL
+from sendit.deid.protocols import asc_conv, ge_protocol
 from sendit.deid.values import NUMBERS
 
 MOST_VALUES = 256
@@ -19,12 +22,19 @@ _TERM = re.compile(rb"[A-Za-z0-9 _.:;,+/*()<>=%-]{0,64}")
 _KINDS = {**dict.fromkeys(NUMBERS, _BINARY), "DS": _DECIMAL, "IS": _DECIMAL, **dict.fromkeys(("CS", "LO", "SH"), _TERM)}
 """The kinds of VRs, of which files have one in place of another, and what their values look like."""
 
+REWRITES: dict[str, Callable[[bytes], bytes | None]] = {"CSA": numbers_of, "ASCCONV": asc_conv, "GE": ge_protocol}
+"""What makes a new value of the numbers in an element that holds far more; the name stands in the place of a VR."""
+_OPAQUE = ("", "UN", "OB")
+
 SAFE_FILE = Path(__file__).with_suffix(".tsv")
 
 
 @dataclass(frozen=True, slots=True)
 class SafePrivate:
-    """One element: `group` is odd, `offset` the low byte of its element number, `vr` what it is written with."""
+    """One element: `group` is odd, `offset` the low byte of its element number, `vr` what it is written with.
+
+    `form` is an expression that each of its values must match, beside the form of its VR; "" for none.
+    """
 
     creator: str
     group: int
@@ -32,6 +42,7 @@ class SafePrivate:
     vr: str
     meaning: str
     source: str
+    form: str = ""
 
     @property
     def field(self) -> str:
@@ -40,6 +51,8 @@ class SafePrivate:
 
     def has_form(self, written_vr: str, raw: bytes) -> bool:
         """Whether a value is what the table says: of its kind of VR, or of none that is written, and looks like it."""
+        if self.is_rewritten:
+            return written_vr in _OPAQUE
         kind = _KINDS[self.vr]
         if written_vr not in ("", "UN") and _KINDS.get(written_vr) is not kind:
             return False
@@ -47,21 +60,42 @@ class SafePrivate:
         if kind is _BINARY:
             size = struct.calcsize("<" + NUMBERS[vr])
             return len(raw) % size == 0 and len(raw) <= MOST_VALUES * size
-        parts = raw.rstrip(b" \0").split(b"\\")
-        return len(parts) <= MOST_VALUES and all(kind.fullmatch(part.strip(b" ")) for part in parts)
+        parts = [part.strip(b" ") for part in raw.rstrip(b" \0").split(b"\\")]
+        if len(parts) > MOST_VALUES or not all(map(kind.fullmatch, parts)):
+            return False
+        return not self.form or all(map(_compiled(self.form).fullmatch, parts))
 
     @property
     def is_text(self) -> bool:
         """Whether it is a term, which could hold a name."""
-        return _KINDS[self.vr] is _TERM
+        return _KINDS.get(self.vr) is _TERM and not self.form
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether it is a sequence, whose items' elements have rules of their own."""
+        return self.vr == "SQ"
+
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether a new value is made of the numbers in it."""
+        return self.vr in REWRITES
+
+    def rewritten(self, untrusted: bytes) -> bytes | None:
+        """The new value; None where no number is left."""
+        return REWRITES[self.vr](untrusted)
+
+
+@lru_cache(maxsize=256)
+def _compiled(form: str) -> re.Pattern[bytes]:
+    return re.compile(form.encode("ascii"))
 
 
 def read_safe_private(text: str) -> tuple[SafePrivate, ...]:
     """The rows from the text of their file: a heading or comments, then tab-separated columns."""
     rows = (line.split("\t") for line in text.splitlines() if line.strip() and not line.startswith("#"))
     return tuple(
-        SafePrivate(creator, int(group, 16), int(offset, 16), vr, meaning, source)
-        for creator, group, offset, vr, meaning, source in rows
+        SafePrivate(creator, int(group, 16), int(offset, 16), vr, meaning, source, *form)
+        for creator, group, offset, vr, meaning, source, *form in rows
         if creator != "creator"
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from sendit.deid.description import Instance
 from sendit.deid.engine import DeidentifiedImage, Deidentifier
+from sendit.deid.geometry import Withheld
 from sendit.deid.header import Header, read_header
 from sendit.deid.identifiers import Identifier, extract
 from sendit.deid.phi import Phi
@@ -181,6 +182,8 @@ def _deidentify(one: Input, deidentifier: Deidentifier, target: Target) -> Outco
     try:
         image = deidentifier.deidentify(one.path)
         return target.write(image, one.number)
+    except Withheld as withheld:
+        return Outcome(one.number, Fate.FILTERED, withheld.rule)
     except (DataFault, BrokenPromise, OSError) as error:
         return _failed(one, error)
 

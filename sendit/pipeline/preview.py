@@ -16,6 +16,7 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
 from sendit.deid.elements import PIXEL_DATA_TAGS, TRAILING_PADDING, effective_vr
+from sendit.deid.geometry import Withheld
 from sendit.deid.header import read_header
 from sendit.deid.recipe import Recipe
 from sendit.deid.rules import Decision, Field, Rule
@@ -85,14 +86,17 @@ def preview(path: Path, how: Deidentification) -> Preview:
         return Preview(Verdict(False, WITHHELD_DICOMDIR), None, list(_file(before, None, how.recipe)))
     with TemporaryDirectory(prefix="sendit-") as scratch:
         output, fault = Path(scratch) / "after.dcm", None
+        verdict = screen(header, how.recipe)
         try:
             group = how.group_of(header, path)
             group.learn(header)
             how.deidentifier(group).deidentify(path).write(output)
+        except Withheld as withheld:
+            verdict = Verdict(False, withheld.rule) if verdict.passed else verdict
         except DataFault as error:
             fault = error
-        after = None if fault else dcmread(output, force=True, defer_size=LONG_BYTES)
-        return Preview(screen(header, how.recipe), fault, list(_file(before, after, how.recipe)))
+        after = dcmread(output, force=True, defer_size=LONG_BYTES) if output.exists() else None
+        return Preview(verdict, fault, list(_file(before, after, how.recipe)))
 
 
 def _file(before: FileDataset, after: FileDataset | None, recipe: Recipe) -> Iterator[Row]:

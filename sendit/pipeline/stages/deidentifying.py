@@ -14,6 +14,7 @@ from django.conf import settings
 from sendit.deid.account import Account
 from sendit.deid.description import Instance
 from sendit.deid.engine import DeidentifiedImage, Deidentifier, ImageStream
+from sendit.deid.geometry import Withheld
 from sendit.deid.recipe import Recipe
 from sendit.errors import BrokenPromise, DataFault
 from sendit.pipeline import wiring
@@ -41,6 +42,8 @@ class Made:
     archive: ArchiveFacts
     summary: Summary
     account: Account
+    withheld_series: frozenset[str]
+    """Pseudonymous UIDs of series of which a rule of sendit's own withholds an image."""
 
 
 def deidentify_study(work: Work, study: Study, response: IdentityResponse, recipe: Recipe, outbox: Path) -> Made | None:
@@ -51,7 +54,7 @@ def deidentify_study(work: Work, study: Study, response: IdentityResponse, recip
     work.stage = "de-identify"
     deidentifier = Deidentifier(recipe, wiring.pseudonyms(), variables(response), study.identifiers)
     press = Press(work, response, outbox)
-    write_parquet("instance", press.rows(deidentifier, study.numbers), outbox / INSTANCES)
+    write_parquet("instance", press.rows(deidentifier, study), outbox / INSTANCES)
     return press.close()
 
 
@@ -62,16 +65,20 @@ class Press:
         self._work, self._response, self._outbox = work, response, outbox
         self._summary, self._account = Summary(), Account()
         self._alike: Counter[str] = Counter()
+        self._withheld_series: set[str] = set()
         self._archive: ArchiveWriter | None = None
         self._object_name = ""
 
-    def rows(self, deidentifier: Deidentifier, numbers: tuple[int, ...]) -> Iterator[dict[str, Any]]:
-        """De-identify the numbered files into the archive; yields a row for each that is in it."""
-        for number in numbers:
+    def rows(self, deidentifier: Deidentifier, study: Study) -> Iterator[dict[str, Any]]:
+        """De-identify the study's files into the archive; yields a row for each that is in it."""
+        for number, series in zip(study.numbers, study.series, strict=True):
             try:
                 image = deidentifier.deidentify(self._work.path(number))
                 instance = image.instance
                 member = self._add(image, instance)
+            except Withheld as withheld:
+                self._work.ledger.filter(number, withheld.rule)
+                self._withheld_series.add(series)
             except (DataFault, BrokenPromise) as error:
                 self._work.ledger.fail(number, error, self._work.stage)
             except OSError:
@@ -91,7 +98,15 @@ class Press:
             self._archive.abort()
             return None
         entity, item = self._response.entity, self._response.items[0]
-        return Made(entity.suid, item.suid, self._object_name, self._archive.close(), self._summary, self._account)
+        return Made(
+            entity.suid,
+            item.suid,
+            self._object_name,
+            self._archive.close(),
+            self._summary,
+            self._account,
+            frozenset(self._withheld_series),
+        )
 
     def _add(self, image: DeidentifiedImage, instance: Instance) -> Member:
         if self._archive is None:

@@ -10,6 +10,7 @@ import os
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from django.conf import settings
 from pydicom.datadict import tag_for_keyword
@@ -130,6 +131,8 @@ class Study:
     study_date: Phi[str]
     identifiers: tuple[Identifier, ...]
     numbers: tuple[int, ...]
+    series: tuple[str, ...]
+    """Pseudonymous UIDs of the series of each of these."""
     withheld_series: frozenset[str]
     """Pseudonymous UIDs of series of which a filter withholds an image."""
 
@@ -142,7 +145,7 @@ def import_study(work: Work, recipe: Recipe) -> Study:
     DataFault
         The folder as a whole is not one study: MixedPatients, MixedStudies, MissingPatientID, NothingReadable.
     """
-    reader = Reader(recipe)
+    reader, pseudonym = Reader(recipe), cache(wiring.pseudonyms().uid)
     found = list(_read_all(work, reader))
     _ensure_one_study(found)
     named = list(_with_patient(work, found))
@@ -155,9 +158,8 @@ def import_study(work: Work, recipe: Recipe) -> Study:
         study_date=Phi(_first(date for kind in zip(*(f.series.dates for f in found), strict=True) for date in kind)),
         identifiers=reader.identifiers.all(),
         numbers=tuple(facts.number for facts in left),
-        withheld_series=frozenset(
-            wiring.pseudonyms().uid(facts.series.series_instance_uid) for facts in found if not facts.passed
-        ),
+        series=tuple(pseudonym(facts.series.series_instance_uid) for facts in left),
+        withheld_series=frozenset(pseudonym(facts.series.series_instance_uid) for facts in found if not facts.passed),
     )
 
 

@@ -175,7 +175,7 @@ def _delivered_from() -> datetime:
 def _write_study_row(work: Work, study: Study, made: Made, recipe: Recipe, path: Path) -> None:
     """The row of `dicom`, as JSON: where the archive is stored is only known after its delivery."""
     counts = work.ledger.counts()
-    row = made.summary.row(study.withheld_series) | {
+    row = made.summary.row(study.withheld_series | made.withheld_series) | {
         "CodedAccessionNumberID": made.item_suid,
         "CodedPatientID": made.entity_suid,
         "ContentType": "application/gzip",
