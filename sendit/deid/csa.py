@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from sendit.deid.number_forms import Form, form_of
+from sendit.deid.number_forms import NumberForm, form_of
 from sendit.deid.protocols import asc_conv
 
 MAGIC = b"SV10\x04\x03\x02\x01"
@@ -46,7 +46,7 @@ class CsaField:
     name: str
     vr: str
     most: int
-    form: Form
+    form: NumberForm
     source: str
 
 

@@ -15,7 +15,7 @@ _DATE = re.compile(rb"(?<!\d)(?:18|19|20|21)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class NumberForm:
     """What a value looks like; `str()` is how the tables write it."""
 
     text: str
@@ -31,14 +31,14 @@ def looks_like_a_date(value: bytes) -> bool:
 
 
 @cache
-def form_of(text: str) -> Form:
+def form_of(text: str) -> NumberForm:
     """`integer LOW..HIGH`, `decimal LOW..HIGH`, or `term EXPRESSION`, which the whole value must match."""
     kind, _, rest = text.partition(" ")
     if kind == "term":
-        return Form(text, _term(re.compile(rest.encode("ascii"))))
+        return NumberForm(text, _term(re.compile(rest.encode("ascii"))))
     low, _, high = rest.partition("..")
     pattern = {"integer": _INTEGER, "decimal": _DECIMAL}[kind]
-    return Form(text, _number(pattern, float(low), float(high)))
+    return NumberForm(text, _number(pattern, float(low), float(high)))
 
 
 def _number(pattern: re.Pattern[bytes], low: float, high: float) -> Callable[[bytes], bool]:

@@ -85,6 +85,6 @@ def test_the_types_are_those_of_the_root_and_the_strictest_of_an_item(tmp_path: 
     types = attribute_types.find(tables(tmp_path))
     study_date, content_date, institution = 0x00080020, 0x00080023, 0x00080080
     root = {study_date: "2", content_date: "1C", 0x0020000D: "1", 0x00280010: "1"}
-    assert types.roots == {uid: root for uid in ("1.2.3", "1.2.4")}
+    assert types.roots == dict.fromkeys(("1.2.3", "1.2.4"), root)
     assert types.items == {(0x00081072, institution): "1C"}
     assert read_types(attribute_types.text_of(types, "a test")) == types
