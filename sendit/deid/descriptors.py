@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from sendit.deid.ages import cap_ages_in
+from sendit.deid.device_texts import speaks_of_somebody
 from sendit.deid.identifiers import Identifier
 from sendit.deid.identifying_forms import identifying_forms
 from sendit.deid.known_identifiers import KnownIdentifiers
@@ -28,6 +29,12 @@ _ASIDE = re.compile("[\ue000-\uefff]")
 _NOT_TEXT = re.compile("[\ufffd\ue000-\uf8ff\0-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
 """Signs that a text was not decoded as it was meant, or is none."""
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
+_BODY_PARTS = frozenset(
+    ("CEREBRALA", "CIRCLEOFWILLIS", "CTSPINE", "LSSPINE", "LWRLEG", "SIJOINT", "SSPINE", "SUPRAORB", "TLSPINE",
+     "UPRARM", "UPRLEG")
+)  # fmt: skip
+"""Of PS3.16 Annex L."""
+_LONG_NUMBER = re.compile(r"\d{6,}")
 _SAYS_SOMETHING = re.compile(r"[^\W_]")
 LONGEST_TEXT = 1 << 18
 """Characters. A longer one is no description, and goes."""
@@ -81,6 +88,23 @@ class Cleaner:
         """The text if all its words are known, else nothing: of what is no description, a part says nothing."""
         known = all(is_known(fold(word)) for word in _LONG_WORD.findall(text))
         return text if known and self.clean(text) == text else ""
+
+    def clean_device_text(self, text: str) -> str:
+        """What may stay of a model, a version or the like: all of it, unless it speaks of somebody or of a day."""
+        if speaks_of_somebody(text) or self._known.stand_in(text):
+            return self.clean(text)
+        return "" if _NOT_TEXT.search(text) else text
+
+    def device_term(self, text: str) -> str:
+        """A term that devices write, or nothing where it speaks of somebody; words that are all known do not."""
+        if speaks_of_somebody(text) or _LONG_NUMBER.search(text):
+            return ""
+        is_plain = all(is_known(fold(word)) for word in _LONG_WORD.findall(text))
+        return text if is_plain or not self._known.stand_in(text) else ""
+
+    def body_part(self, text: str) -> str:
+        """As `clean_term`: people type body parts. Some terms of the Standard are made of words that are none."""
+        return text if text in _BODY_PARTS or (not _LONG_NUMBER.search(text) and self.clean_term(text)) else ""
 
     def without_identifiers(self, text: str) -> str:
         """The text, or nothing where one of the study's own identifiers stands in it: for a code, which is no text."""

@@ -358,7 +358,8 @@ def _limits(recipe: Recipe) -> Iterator[str]:
     if profile is not None:
         yield from _limits_of(profile)
     yield (
-        "Attributes that the table does not list and no line above speaks of stay as they are. An image in whose "
+        "Attributes that the table does not list and no line above speaks of stay as they are, but for values that are "
+        "not what the attribute holds, such as a name in a number or a whole date in a time of day. An image in whose "
         "output an identifier of its own patient is found is withheld all the same."
     )
     yield "It was not certified by anybody."
@@ -367,6 +368,10 @@ def _limits(recipe: Recipe) -> Iterator[str]:
 def _limits_of(profile: Profile) -> Iterator[str]:
     if profile.dates == MODIFIED_DATES:
         yield "Times of day stay as they are: dates are shifted by whole days, and intervals between them stay."
+    yield (
+        "Terms, models, versions and other short texts stay where they speak of nobody: names, dates and ways to reach "
+        "somebody are taken out of them. Where PS3.3 closes the list of values, as for Patient's Sex, only those stay."
+    )
     if profile.dates == FULL_DATES:
         yield "Dates and times stay as they are, but for the patient's birth."
     if profile.has(CLEAN_DESCRIPTORS):

@@ -16,6 +16,15 @@ Span = tuple[int, int]
 
 def identifying_forms(text: str) -> Iterator[Span]:
     """Where such forms stand, in no order; they may overlap."""
+    yield from sure_forms(text)
+    if _DIGIT.search(text):
+        for pattern in _DOTTED:
+            yield from (match.span() for match in pattern.finditer(text))
+        yield from _long_numbers(text)
+
+
+def sure_forms(text: str) -> Iterator[Span]:
+    """Those that the versions, the serial numbers and the models of devices do not have as well."""
     if "@" in text:
         yield from (match.span() for match in _MAIL.finditer(text))
     if "." in text or "//" in text or "\\" in text:
@@ -24,7 +33,6 @@ def identifying_forms(text: str) -> Iterator[Span]:
         for pattern in _NUMBERS:
             yield from (match.span() for match in pattern.finditer(text))
         yield from _record_numbers(text)
-        yield from _long_numbers(text)
         yield from _addresses(text)
 
 
@@ -35,9 +43,11 @@ _WEB = re.compile(
     r"|\b(?:[A-Za-z0-9-]{1,63}\.){1,5}(?:com|org|net|edu|gov|info|int|eu|de|ch|at|uk|fr|it|es|nl|be|pl|se|dk|jp|cn|au|ca|us)\b(?!\.)",
     re.IGNORECASE,
 )
-_NUMBERS = (
+_DOTTED = (
     re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]|\.\d)"),  # an address of the Internet Protocol
     re.compile(r"(?<![\d.])[0-2](?:\.\d{1,40}){4,}(?!\d)"),  # a UID
+)
+_NUMBERS = (
     re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE),  # a UUID
     re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"),  # a Social Security Number
     re.compile(r"\+\d[\d ()./-]{7,20}\d"),  # a phone number with its country

@@ -74,6 +74,16 @@ def names_of_people(text: str) -> Iterator[Span]:
     yield from _announced(text, words)
 
 
+def announced_people(text: str) -> Iterator[Span]:
+    """Where names stand that a title, a degree or such words as `scanned by` announce, whatever they look like."""
+    words = [Word(m.start(), m.end(), m[0], _key(m[0]), _is_initial(text, m)) for m in _WORD.finditer(text)]
+    for at, word in enumerate(words):
+        if word.key in plain("titles") or word.key in starred("titles"):
+            yield from _behind_title(text, words, at)
+    yield from _before_degrees(text, words)
+    yield from _announced(text, words)
+
+
 def _key(word: str) -> str:
     return _APOSTROPHE.sub("", fold(word)) if len(word) <= LONGEST else word
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
-from pydicom.datadict import keyword_for_tag
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import DataElement
 
 from sendit.deid import values
@@ -58,9 +59,11 @@ from sendit.deid.elements import (
     PartTen,
     effective_vr,
 )
+from sendit.deid.enumerated_values import enumerated, enumerated_values
 from sendit.deid.forms import form_of
-from sendit.deid.identifiers import Identifier
+from sendit.deid.identifiers import VERIFIED, Identifier
 from sendit.deid.kept import KeptValue, dummy_of, may_be_absent, needs_value
+from sendit.deid.profile_rules import STRUCTURE, text_shift
 from sendit.deid.pseudonyms import Pseudonyms, shift_date, shift_datetime
 from sendit.deid.recipe import Recipe
 from sendit.deid.rules import PSEUDONYM, Action, Addition, Decision, Field, Step, Value
@@ -73,6 +76,11 @@ CLASS_UID_TAGS = frozenset(
     {0x00080016, 0x0008001A, 0x0008001B, 0x00081150, 0x0008115A, 0x0008010C, 0x00080117, 0x00020010}
 )
 """UI attributes whose values name a class, a syntax or a vocabulary, never an instance: UID functions leave them."""
+
+READ_BY_MACHINES = CODES | {tag_for_keyword(keyword) for keyword in STRUCTURE}
+"""Codes, and what says how codes and content are to be read: no text, so that only identifiers are taken out."""
+BODY_PART_EXAMINED = 0x00180015
+"""A term that operators type."""
 
 NO_TAG = 1 << 32
 """Above every tag."""
@@ -265,26 +273,45 @@ class Level:
             if deed is not None:
                 return self._named(deed, Action.CLEAN)
         if decision.kept or not decision.steps:
-            kept = self.kept_value(tag, vr, written_vr)
+            kept = self.kept_value(tag, vr, written_vr, content=self._judges_content(decision, tag))
             if kept is not None:
                 return self._named(Deed(VALUE, tag, vr, long, memo=kept.memo()), FORM)
             return self._untouched(decision, tag, vr, written_vr, long)
         return self._named(self._ruled(decision, tag, vr, written_vr, long), decision.steps[-1].action)
 
-    def kept_value(self, tag: int, vr: str, written_vr: str) -> KeptValue | None:
+    def _judges_content(self, decision: Decision, tag: int) -> bool:
+        """Whether a value must also speak of nobody: where a profile keeps it, and not a line of the recipe's own."""
+        own = decision.rule is not None and not decision.rule.of_profile
+        return self.plan.recipe.profile is not None and not own and not tag >> 16 & 1
+
+    def kept_value(self, tag: int, vr: str, written_vr: str, *, content: bool = False) -> KeptValue | None:
         """What an attribute's values must be to stay; None where they may be anything."""
-        form = form_of(tag, vr, written_vr) if self.plan.checks_values and tag != 0x00080005 else None
-        if form is None:
+        if not self.plan.checks_values or tag == 0x00080005:
             return None
-        if vr == "UI" and tag not in CLASS_UID_TAGS:
+        form = form_of(tag, vr, written_vr)
+        if form is not None and vr == "UI" and tag not in CLASS_UID_TAGS:
             form = replace(form, repaired=self._pseudonym)
+        judge = self.plan.judge_of(tag, vr) if content else None
+        if form is None and judge is None:
+            return None
         return KeptValue(
             form,
-            None,
+            None if judge is None else lambda raw: self._judged(raw, tag, vr, judge),
             lambda value: self.encoding.write(tag, vr, value),
             self._stand_in(tag, vr),
             b"\0" if vr == "UI" else b" ",
         )
+
+    def _judged(self, raw: bytes, tag: int, vr: str, judge: Callable[[str], str]) -> bytes:
+        """A value, each of its parts as the judge leaves it; nothing where that cannot be written."""
+        found = values.split(values.decode(raw, vr, self.encodings), vr)
+        left = tuple(map(judge, found))
+        if left == found:
+            return raw
+        try:
+            return values.encode("\\".join(left), vr, self.encoding.order, self.encodings, tag)
+        except DataFault:
+            return b""
 
     def _pseudonym(self, raw: bytes) -> bytes:
         """For what stands in the place of a UID: the same text has the same one."""
@@ -752,6 +779,30 @@ class Plan:
         if days not in self._cleaners:
             self._cleaners[days] = Cleaner(self._identifiers, days)
         return self._cleaners[days]
+
+    def judge_of(self, tag: int, vr: str) -> Callable[[str], str] | None:
+        """What says what may stay of one value that a profile keeps; None where any value may."""
+        closed = enumerated_values().get(tag)
+        if closed is not None:
+            return lambda text: enumerated(closed, text)
+        if tag in READ_BY_MACHINES:
+            return self.verified_cleaner.without_identifiers
+        if vr == "CS":
+            return self.verified_cleaner.body_part if tag == BODY_PART_EXAMINED else self.verified_cleaner.device_term
+        return self.verified_cleaner.clean_device_text if vr in ("LO", "SH", "UC") else None
+
+    @cached_property
+    def verified_cleaner(self) -> Cleaner:
+        """What judges the values that a profile keeps. It may keep stations and institutions: they count for nobody."""
+        assert self.recipe.profile is not None
+        shift = text_shift(self.recipe.profile)
+        verified = [identifier for identifier in self._identifiers if identifier.kind in VERIFIED]
+        if shift is None:
+            return Cleaner(verified)
+        try:
+            return Cleaner(verified, int(self.variables.get(shift.text, "") if shift.kind == "var" else shift.text))
+        except (TypeError, ValueError):  # a date that is to be shifted says so; those in these texts go
+            return Cleaner(verified)
 
     def variable(self, name: str) -> Any:
         """The value of `var:name`; Misconfigured when there is none: the original is never left in its place."""

@@ -192,7 +192,7 @@ def _attribute(ruling: Ruling, profile: Profile) -> Iterator[Line]:
         yield Line(Action.KEEP, keyword)  # whole days leave a time of day as it is
     elif ruling.code == "C" and ruling.source != MODIFIED_DATES and vr in TEXTS:
         yield from _where_a_value_is_required(ruling.row.basic, tag, vr)
-        yield Line(Action.CLEAN, keyword, _text_shift(profile))
+        yield Line(Action.CLEAN, keyword, text_shift(profile))
     else:
         yield from _by_type(ruling.row.basic if ruling.code == "C" else ruling.code, tag, vr)
 
@@ -294,11 +294,11 @@ def _cleaned_also(field: str, line: Line) -> Iterator[Line]:
 
 def _free_text(field: str, profile: Profile) -> Line:
     if profile.has(CLEAN_DESCRIPTORS):
-        return Line(Action.CLEAN, field, _text_shift(profile))
+        return Line(Action.CLEAN, field, text_shift(profile))
     return Line(Action.BLANK, field)
 
 
-def _text_shift(profile: Profile) -> Value | None:
+def text_shift(profile: Profile) -> Value | None:
     """What the dates in a text are shifted by; None where they are to go."""
     return {MODIFIED_DATES: SHIFT, FULL_DATES: NO_SHIFT}.get(profile.dates or "")
 

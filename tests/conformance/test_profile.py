@@ -41,6 +41,8 @@ FULL, MODIFIED = (
 )
 JSON_TABLE = Path(__file__).parents[3] / "shared" / "data" / "ps3.15_table_E.1-1.json"
 
+TERMS = {0x00100040: "O", 0x001021A0: "UNKNOWN", 0x00102203: "ALTERED"}
+"""What is planted where PS3.3 closes the list of values."""
 PLANTED: dict[str, Any] = {
     "AE": "ZQCANARY", "AS": "099Y", "CS": "ZQCANARY", "DA": "19330707", "DS": "73.37", "DT": "19330707101112",
     "FD": 73.37, "FL": 73.5, "IS": "7337", "LO": "Zqcanary", "LT": "Zqcanary", "OB": b"Zqcanary", "PN": "Zqcanary^Zq",
@@ -68,7 +70,7 @@ def plant(tag: int, dataset: Dataset) -> None:
     """A value of the tag's VR; a sequence gets an item with a name, an id, a text and a UID."""
     vr = dictionary_VR(tag).split(" or ")[0]
     if vr != "SQ":
-        dataset.add_new(tag, vr, PLANTED[vr])
+        dataset.add_new(tag, vr, TERMS.get(int(tag), PLANTED[vr]))
         return
     item = Dataset()
     item.PatientName, item.PatientID, item.ReferencedSOPInstanceUID = PLANTED["PN"], PLANTED["LO"], PLANTED["UI"]
@@ -153,7 +155,7 @@ def says_nothing(element: Any, keyword: str) -> bool:
     if element.VR == "SQ":
         return not any("zqcanary" in leaf.lower() for item in element for leaf in leaves(item))
     return keyword in PSEUDONYMS or (
-        "zqcanary" not in text(element).lower() and text(element) != str(PLANTED[element.VR])
+        "zqcanary" not in text(element).lower() and text(element) not in (str(PLANTED[element.VR]), *TERMS.values())
     )
 
 
@@ -173,7 +175,7 @@ def problem(name: str, tag: str) -> str | None:
     if code == "C" and (vr == "OB" or (option == MODIFIED and vr not in SHIFTED)):
         code = ROWS[tag]["Basic Profile"]  # cannot be cleaned
     if code == "K":
-        return kept(element, vr)
+        return kept(element, vr, number)
     if code == "C":
         return cleaned(element, vr, option, keyword)
     if element is not None and not says_nothing(element, keyword):
@@ -181,12 +183,12 @@ def problem(name: str, tag: str) -> str | None:
     return changed(element, code, type_, keyword)
 
 
-def kept(element: Any, vr: str) -> str | None:
+def kept(element: Any, vr: str, tag: int) -> str | None:
     if element is None:
         return "it is gone"
     if vr == "SQ":
         return None if len(element.value) == 1 else "its item is gone"
-    return None if text(element) == ("090Y" if vr == "AS" else str(text_of(vr))) else "it was changed"
+    return None if text(element) == ("090Y" if vr == "AS" else TERMS.get(tag) or text_of(vr)) else "it was changed"
 
 
 def text_of(vr: str) -> str:
@@ -236,7 +238,7 @@ def test_a_description_that_the_table_does_not_list_is_dealt_with_like_one_that_
     ds = dcmread(io.BytesIO(original()), specific_tags=["SOPClassUID"])
     ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.66.4"
     ds.AcquisitionProtocolName, ds.PerformedProcedureTypeDescription = "CHEST Dr. Zqcanary", "Dr. Zqcanary"
-    ds.ConvolutionKernel = "Dr. Zq"
+    ds.ConvolutionKernel, ds.ReceiveCoilName, ds.ManufacturerModelName = "Dr. Zq", "Zq 8", "Ingenia, Dr. Zq"
     ds.SegmentSequence = Sequence([Dataset(), Dataset()])
     ds.SegmentSequence[0].SegmentLabel, ds.SegmentSequence[1].SegmentLabel = "Dr. Zqcanary", "Left kidney"
     stream = io.BytesIO()
@@ -248,7 +250,8 @@ def test_a_description_that_the_table_does_not_list_is_dealt_with_like_one_that_
     assert ds.PerformedProcedureTypeDescription == "REMOVED"
     labels = [item.SegmentLabel for item in ds.SegmentSequence]
     assert labels == ["REMOVED", "REMOVED" if name == "basic" else "Left kidney"]
-    assert ds.ConvolutionKernel == "Dr. Zq"
+    assert not ds.get("ConvolutionKernel")
+    assert (ds.ReceiveCoilName, ds.ManufacturerModelName) == ("Zq 8", "Ingenia")
 
 
 @pytest.mark.parametrize("name", PROFILES)
