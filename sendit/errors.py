@@ -162,7 +162,10 @@ CODES: dict[str, ErrorCode] = {
         UnknownRecipe=("There is no such recipe.", "Give a shipped recipe's name or a path."),
         UnknownVariable=("The recipe asks for a variable that is not defined.", "Define it or change the recipe."),
         UnknownFunction=("The recipe asks for a function that is not registered.", "Register it or change the recipe."),
-        BadKey=("A key file does not hold the key that is needed.", "Put the right key into it."),
+        BadKey=(
+            "A key is missing, damaged or not the one that the data here were made with, or the database was emptied.",
+            "Restore what is named from its backup; sendit replaces no key (docs/operations.md, “Keys”).",
+        ),
         NoSuchFolder=(
             "A data folder does not exist, or may not be listed.",
             "Make it, mend its permissions, or mend the setting named.",

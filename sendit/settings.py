@@ -9,13 +9,13 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sendit.client_secrets import endpoint
 from sendit.errors import Misconfigured
+from sendit.keys import secret
 
 
 def _flag(text: str) -> bool:
@@ -81,7 +81,9 @@ SETTINGS: dict[str, Setting] = {
     "DATA_INPUT_FOLDERS": Setting(
         (), _folders, "folders, comma-separated", "Folders whose sub-folders are study folders; over DATA_SUBFOLDER."
     ),
-    "SECRETS": Setting("", str, "a folder", "Where the site's keys are; empty is VAR/secrets. Hosts share the same."),
+    "SECRETS": Setting(
+        "", str, "a folder", "Where the site's keys are; empty is VAR/secrets. All hosts have the same."
+    ),
     "DATABASE": Setting(
         "",
         str,
@@ -222,26 +224,6 @@ def _text(variable: str, environ: Mapping[str, str]) -> str | None:
         raise Misconfigured("BadSetting", subject=f"{variable}_FILE: a file that can be read") from None
 
 
-def secret(path: Path, make: Callable[[], bytes]) -> bytes:
-    """The secret in a 0600 file, made on first use; the first of several processes to link its file wins."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        pass
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(make())
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path.read_bytes()
-
-
 def _django_key() -> str:
     """The first secret that every command needs: who may not make or read it may do nothing."""
     try:
@@ -294,7 +276,7 @@ SENTRY_DSN: str
 VAR = Path(globals()["VAR"]).absolute()
 DATA_BASE = Path(globals()["DATA_BASE"]).absolute()
 SECRETS = Path(globals()["SECRETS"] or VAR / "secrets").absolute()
-"""Keys, 0600: `pseudonym.key` (UIDs, local identity service), `identifiers.key` (BatchIdentifiers), `django.key`."""
+"""The keys of `sendit.keys`, and `django.key`; 0600."""
 OUTBOX = VAR / "outbox"
 """What a batch has made and not yet delivered: `OUTBOX/<batch pk>/`."""
 STORE = VAR / "store"

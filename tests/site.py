@@ -19,7 +19,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.test import override_settings
 
-from sendit import settings
+from sendit import keys, settings
 from sendit.pipeline.database import disconnect
 from tests.phantoms import accession_number, leaks_in, make_study
 from topology.families import end
@@ -80,6 +80,7 @@ class Site:
         places = {"SECRETS": "secrets", "OUTBOX": "outbox", "STORE": "store", "WAREHOUSE": "warehouse", "LOGS": "logs"}
         self.set(VAR=self.var, DATA_BASE=self.data, SETTLE_SECONDS=0.0, WORKERS=2)
         self._stack.enter_context(override_settings(**{name: self.var / place for name, place in places.items()}))
+        keys.make(self.var / "secrets")
         if self._url:
             self._monkeypatch.setenv("SENDIT_DATABASE", self._url)
         return self

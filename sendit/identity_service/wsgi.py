@@ -12,9 +12,10 @@ application = get_wsgi_application()
 from django.conf import settings  # noqa: E402
 
 from sendit.identity_service import urls  # noqa: E402, F401 - after Django is set up; not by the first request
+from sendit.identity_service.apps import KEY_FILES  # noqa: E402
 from sendit.pipeline import database, logs, wiring  # noqa: E402
 
 logs.speak(settings.LOG_FORMAT)
-wiring.local_identity_service(wiring.pseudonym_key())  # a key that is none is said now
-database.wait_until_ready("identity.blind", "identity.sees")
+database.ready_or_exit("identity.blind", "identity.sees", KEY_FILES)
+wiring.local_identity_service(wiring.pseudonym_key())  # what is wrong with its settings is said now
 database.disconnect()  # a server that forks from here shares no connection

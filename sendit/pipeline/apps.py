@@ -5,12 +5,16 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.conf import settings
 
+from sendit.keys import KeyFile
+
 
 class PipelineConfig(AppConfig):
     """The pipeline room."""
 
     name = "sendit.pipeline"
     label = "pipeline"
+    written_with = dict.fromkeys(KeyFile, "Batch")
+    """A row of which table shows that a key was used."""
 
     def ready(self) -> None:
         """Register the system checks, and send alarms where the settings say."""

@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from sendit import keys
 from sendit.client_secrets import SecretsFile
 from sendit.errors import Misconfigured, SenditError
 from sendit.pipeline import wiring
@@ -98,6 +99,21 @@ def true_times(**_kwargs: Any) -> list[CheckMessage]:
         return []
     says = f"Rows of the warehouse tell when their batch was processed, and so the date shift: {rows:,}."
     return [Warning(says, hint="Run `sendit remove_times`, once.", id="sendit.W002")]
+
+
+@register()
+def site_keys(**_kwargs: Any) -> list[CheckMessage]:
+    """Whether the keys are those that this VAR remembers, and nobody else's to read."""
+    found: list[CheckMessage] = []
+    for file in keys.present(settings.SECRETS) | keys.Memory.read(settings.VAR).proofs.keys():
+        try:
+            keys.load_known(settings.SECRETS, file, settings.VAR)
+        except Misconfigured as error:
+            found.append(Error(str(error), hint="docs/operations.md, “Keys”, says what to do.", id="sendit.E010"))
+    for name in keys.open_to_others(settings.SECRETS):
+        says = f"Others than its owner may read or change {'SECRETS' if name == '.' else name}."
+        found.append(Warning(says, hint="chmod go= takes that from them.", id="sendit.W010"))
+    return found
 
 
 def _is_there(module: str) -> bool:

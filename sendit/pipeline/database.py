@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
@@ -20,7 +22,10 @@ from django.db import (
 )
 from django.db.migrations.executor import MigrationExecutor
 
-from sendit.pipeline import events
+from sendit import keys
+from sendit.errors import EXIT_CODES, SenditError
+from sendit.keys import KeyFile
+from sendit.pipeline import events, key_bindings
 
 AWAY = (OperationalError, InterfaceError, InternalError)
 """Stopped, restarted, cut off, full, or, after a failover, not the one that writes any more."""
@@ -35,22 +40,29 @@ UPGRADE = 7_302_581
 """The number of our advisory lock on PostgreSQL; any would do."""
 
 
-def make_ready() -> None:
-    """Apply what migrations are missing; of several processes one does it, the others wait."""
+def make_ready(files: frozenset[KeyFile] = keys.ALL) -> None:
+    """Apply what migrations are missing, and bind the keys; of several processes one does it, the others wait.
+
+    Raises Misconfigured("BadKey") where a key of `files`, those that the process needs, is not the one that was bound.
+    """
     settings.VAR.mkdir(parents=True, exist_ok=True)
-    if is_current():
-        return
-    with _alone():
-        if not is_current():
-            call_command("migrate", verbosity=0, interactive=False)
+    _expect_new_file()
+    if not is_current():
+        with _alone():
+            if not is_current():
+                call_command("migrate", verbosity=0, interactive=False)
+    where = settings.SECRETS, settings.VAR, files
+    if not key_bindings.is_settled(*where):
+        with _alone():
+            key_bindings.settle(*where)
 
 
-def wait_until_ready(blind: str, sees: str) -> None:
+def wait_until_ready(blind: str, sees: str, files: frozenset[KeyFile] = keys.ALL) -> None:
     """As `make_ready`, for what runs for months and may be started while the database is away; two events say so."""
     is_blind = False
     while True:
         try:
-            make_ready()
+            make_ready(files)
             break
         except AWAY:
             if not is_blind:
@@ -60,6 +72,26 @@ def wait_until_ready(blind: str, sees: str) -> None:
             time.sleep(PAUSE_SECONDS)
     if is_blind:
         events.log(sees, code="DatabaseDown")
+
+
+def ready_or_exit(blind: str, sees: str, files: frozenset[KeyFile] = keys.ALL) -> None:
+    """As `wait_until_ready`, in a server that would print a traceback, or go on, where an error says to stop."""
+    try:
+        wait_until_ready(blind, sees, files)
+    except SenditError as error:
+        print(f"sendit: {error}", file=sys.stderr)
+        sys.exit(EXIT_CODES[error.kind])
+
+
+def _expect_new_file() -> None:
+    """SQLite makes its file with the first connection; from then on nobody could tell it from one that was emptied."""
+    if connection.vendor != "sqlite":
+        return
+    path = Path(connection.settings_dict["NAME"])
+    if not path.exists():
+        with _alone():
+            if not path.exists():
+                key_bindings.forget_place(settings.VAR)
 
 
 def is_current() -> bool:

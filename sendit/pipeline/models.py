@@ -257,3 +257,15 @@ class Totals(models.Model):
 
     def __str__(self) -> str:
         return f"totals through event {self.through}"
+
+
+class KeyBinding(models.Model):
+    """Which keys a key file held when this database's data were made; `key_bindings` reads and writes it."""
+
+    file = models.CharField(max_length=40, primary_key=True)
+    proofs = models.TextField(default="")
+    """A digest of each key in the file, keyed with the key itself, in the file's order; blank until the first start."""
+    bound_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"binding of {self.file}"

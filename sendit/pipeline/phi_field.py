@@ -17,8 +17,8 @@ from django.conf import settings
 from django.db import models
 
 from sendit.deid.phi import Phi
-from sendit.errors import BrokenPromise, Misconfigured
-from sendit.settings import secret
+from sendit.errors import BrokenPromise
+from sendit.keys import KeyFile, load_known, refusal
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -35,11 +35,7 @@ def cipher() -> MultiFernet:
 
 @cache
 def _cipher(folder: Path) -> MultiFernet:
-    lines = secret(folder / "identifiers.key", Fernet.generate_key).split()
-    try:
-        return MultiFernet([Fernet(line) for line in lines])
-    except ValueError:
-        raise Misconfigured("BadKey", subject="identifiers.key") from None
+    return MultiFernet([Fernet(line) for line in load_known(folder, KeyFile.IDENTIFIERS, settings.VAR)])
 
 
 def digest(original: bytes) -> str:
@@ -49,7 +45,7 @@ def digest(original: bytes) -> str:
 
 @cache
 def _digest_key(folder: Path) -> bytes:
-    return secret(folder / "digest.key", Fernet.generate_key)
+    return load_known(folder, KeyFile.DIGEST, settings.VAR)[0]
 
 
 class PhiField(_TextField):
@@ -62,7 +58,7 @@ class PhiField(_TextField):
         try:
             return Phi(json.loads(cipher().decrypt(token.encode())))
         except InvalidToken:
-            raise Misconfigured("BadKey", subject="identifiers.key") from None
+            raise refusal(KeyFile.IDENTIFIERS, "no line decrypts what is kept") from None
 
     def get_prep_value(self, value: Any) -> str:
         """The token of a `Phi`; anything else did not come through the door."""

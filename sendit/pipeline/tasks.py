@@ -138,7 +138,7 @@ class BrokerHandler(logging.Handler):
 @signals.worker_init.connect
 def _wait_for_database(**_: Any) -> None:
     """Before any process is forked; and what is forked inherits no connection."""
-    database.wait_until_ready("worker.blind", "worker.sees")
+    database.ready_or_exit("worker.blind", "worker.sees")
     database.disconnect()
 
 

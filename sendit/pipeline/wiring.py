@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -10,16 +9,23 @@ from typing import cast
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from sendit import keys
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe import Recipe, load_recipe
 from sendit.errors import Misconfigured
 from sendit.ports import IdentityService, ObjectStore, Warehouse
-from sendit.settings import secret
 
 
 def pseudonym_key() -> bytes:
     """The site's secret: UIDs and the local identity service's answers are made with it."""
-    return secret(settings.SECRETS / "pseudonym.key", lambda: secrets.token_hex(32).encode())
+    return keys.load_known(settings.SECRETS, keys.KeyFile.PSEUDONYM, settings.VAR)[0]
+
+
+def make_keys_without_database() -> None:
+    """The keys of a new site, for a command that asks no database; where one exists, keys that are missing are lost."""
+    database = settings.DATABASES["default"]
+    is_local = database["ENGINE"] == "django.db.backends.sqlite3"
+    keys.make_without_database(settings.SECRETS, not is_local or Path(database["NAME"]).exists())
 
 
 def pseudonyms() -> Pseudonyms:

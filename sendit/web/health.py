@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 
 from sendit.errors import SenditError, ServiceDown, place_of
-from sendit.pipeline import database, events, workforce
+from sendit.pipeline import database, events, key_bindings, workforce
 
 WELL = "ok"
 
@@ -39,6 +40,7 @@ def _code_of(check: Callable[[], object]) -> str:
 def _ensure_current() -> None:
     if not database.is_current():
         raise ServiceDown("DatabaseOutdated")
+    key_bindings.ensure_not_exchanged(settings.SECRETS)
 
 
 CHECKS: dict[str, Callable[[], object]] = {"database": _ensure_current, "broker": workforce.messages}

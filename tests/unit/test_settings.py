@@ -8,7 +8,8 @@ import pytest
 
 from sendit import settings
 from sendit.errors import Misconfigured
-from sendit.settings import SETTINGS, read_settings, secret
+from sendit.keys import secret
+from sendit.settings import SETTINGS, read_settings
 from tests.processes import at_once
 
 

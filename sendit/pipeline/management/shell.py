@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 
+from sendit import keys
 from sendit.errors import Misconfigured, ServiceDown
 from sendit.pipeline.checks import BEFORE_EVERY_COMMAND
 from sendit.pipeline.daemon import PidFile
@@ -84,13 +85,16 @@ class Command(BaseCommand):
 class DatabaseCommand(Command):
     """A command that asks the database, which makes and upgrades itself first."""
 
+    key_files = keys.ALL
+    """The keys without which it does not start."""
+
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Silence whatever quotes values; bring the database up to date; then the command."""
         from sendit.pipeline import database, logs
 
         logs.silence_libraries()
         try:
-            database.make_ready()
+            database.make_ready(self.key_files)
             return super().execute(*args, **options)
         except database.AWAY:
             raise ServiceDown("DatabaseDown") from None

@@ -18,6 +18,7 @@ from django.utils import timezone
 from sendit.client_secrets import ClientSecrets, SecretsFile, endpoint
 from sendit.durable import disk
 from sendit.identity_service import tokens
+from sendit.identity_service.apps import KEY_FILES
 from sendit.identity_service.audit import Use, use_of
 from sendit.identity_service.models import Client
 from sendit.pipeline.management.shell import NEEDS_A_LOOK, DatabaseCommand, WrongUse, counted, table
@@ -29,6 +30,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 class Command(DatabaseCommand):
     """Add, renew or revoke a client of the identity service, or list them with what they asked for."""
 
+    key_files = KEY_FILES
     help = "Add, renew or revoke a client of the identity service, or list them with what they asked for."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

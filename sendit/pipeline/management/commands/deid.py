@@ -71,6 +71,7 @@ def how(*, recipe: str | None, var: list[str], key_file: str | None, **options: 
     """What those options ask for."""
     chosen = load_recipe(recipe or settings.STUDY_DEID)
     if key_file is None:
+        wiring.make_keys_without_database()
         return Deidentification(chosen, wiring.pseudonyms(), wiring.identity_service(), _variables(var))
     key = _key(Path(key_file))
     return Deidentification(chosen, Pseudonyms(key), wiring.local_identity_service(key), _variables(var))

@@ -1,0 +1,211 @@
+"""The site's key files: what each must look like, when one may be made, and how a key is known again.
+
+A key is known again by its proof, a digest keyed with the key itself. The database keeps the proofs of the keys that
+its data were made with (`pipeline.key_bindings`), and `Memory` keeps a copy of them in VAR, for what runs without a
+database. Nothing here replaces a key, and nothing here writes one into a message.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from sendit.durable import draft_of, private, sync
+from sendit.errors import Misconfigured
+
+
+class KeyFile(StrEnum):
+    """A file in SECRETS whose loss or exchange would show only in what is made with it."""
+
+    PSEUDONYM = "pseudonym.key"
+    """UIDs, and the answers of the local identity service."""
+    IDENTIFIERS = "identifiers.key"
+    """Encrypts what identifies; one key a line: the first encrypts, all decrypt."""
+    DIGEST = "digest.key"
+    """Folders are recognised by digests that are made with it."""
+
+
+ALL = frozenset(KeyFile)
+
+LEAST_BYTES = {KeyFile.PSEUDONYM: 16, KeyFile.DIGEST: 32}
+FERNET_BYTES = 32
+ANOTHER = "not the key that the data here were made with"
+
+Lines = tuple[bytes, ...]
+"""The keys in a file: all its lines for `identifiers.key`, the whole content for the others."""
+Proofs = tuple[str, ...]
+"""One for each of a file's keys, in the order of the file."""
+
+
+def refusal(file: KeyFile, why: str) -> Misconfigured:
+    """The error that says which file is wrong, and in what way."""
+    return Misconfigured("BadKey", subject=f"{file}: {why}")
+
+
+def load(folder: Path, file: KeyFile) -> Lines:
+    """The keys in a file. Raises Misconfigured("BadKey") for one that is missing or has not the form of a key."""
+    try:
+        content = (folder / file).read_bytes()
+    except OSError:
+        raise refusal(file, "cannot be read" if is_there(folder, file) else "missing") from None
+    if not content.strip():
+        raise refusal(file, "empty")
+    if file is KeyFile.IDENTIFIERS:
+        return _fernet_keys(file, content)
+    if len(content.strip()) < LEAST_BYTES[file]:
+        raise refusal(file, "too short")
+    return (content,)
+
+
+def _fernet_keys(file: KeyFile, content: bytes) -> Lines:
+    lines = tuple(content.split())
+    for number, line in enumerate(lines, 1):
+        if not _is_fernet_key(line):
+            raise refusal(file, f"line {number} is not a key")
+    return lines
+
+
+def _is_fernet_key(line: bytes) -> bool:
+    try:
+        return len(base64.b64decode(line, altchars=b"-_", validate=True)) == FERNET_BYTES
+    except binascii.Error:
+        return False
+
+
+def proofs(file: KeyFile, lines: Lines) -> Proofs:
+    """What the keys are known by. Without the key a proof says nothing, and no other use of a key begins with NUL."""
+    return tuple(hmac.digest(line, b"\0sendit/keys/1\0" + file.encode(), "sha256").hex() for line in lines)
+
+
+def ensure_known(file: KeyFile, lines: Lines, known: Sequence[str]) -> None:
+    """Refuse keys that are not those of `known`. Lines of `identifiers.key` may have been added on top."""
+    found = proofs(file, lines)
+    if file is not KeyFile.IDENTIFIERS and found != tuple(known):
+        raise refusal(file, ANOTHER)
+    if found[-len(known) :] != tuple(known):
+        raise refusal(file, "a line that was in use is gone or has moved")
+
+
+def is_there(folder: Path, file: KeyFile) -> bool:
+    """Whether there is anything of that name, even if it cannot be read."""
+    return os.path.lexists(folder / file)
+
+
+def present(folder: Path) -> frozenset[KeyFile]:
+    """The key files that a folder has. The first that is made is looked for last, so that none seems lost meanwhile."""
+    return frozenset(file for file in reversed(KeyFile) if is_there(folder, file))
+
+
+def make(folder: Path, files: Iterable[KeyFile] = ALL) -> None:
+    """Make those key files that are not there, `pseudonym.key` first. Never replaces one; processes may race."""
+    wanted = frozenset(files)
+    for file in KeyFile:
+        if file in wanted:
+            secret(folder / file, _new_pseudonym_key if file is KeyFile.PSEUDONYM else _new_fernet_key)
+
+
+def _new_pseudonym_key() -> bytes:
+    return secrets.token_hex(32).encode()
+
+
+def _new_fernet_key() -> bytes:
+    return base64.urlsafe_b64encode(secrets.token_bytes(FERNET_BYTES))
+
+
+def secret(path: Path, make: Callable[[], bytes]) -> bytes:
+    """The secret in a 0600 file, made on first use; the first of several processes to link its file wins."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        pass
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write(path, make(), os.link)
+    return path.read_bytes()
+
+
+def _write(path: Path, content: bytes, put: Callable[[Path, Path], object]) -> None:
+    """A whole file for its owner only, or none."""
+    draft = draft_of(path)
+    try:
+        with open(draft, "xb", opener=private) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            put(draft, path)
+        sync(path.parent)  # a key that is bound and then lost in a power cut could never be had again
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+MEMORY = "bound-keys.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a VAR remembers of its keys, in `VAR/bound-keys.json`."""
+
+    proofs: Mapping[KeyFile, Proofs] = field(default_factory=dict)
+    databases: frozenset[str] = frozenset()
+    """The databases in which the keys were bound, by `key_bindings.place`."""
+
+    @classmethod
+    def read(cls, var: Path) -> Memory:
+        """An empty one where there is no file, or none that makes sense: the database knows, too."""
+        try:
+            stored = json.loads((var / MEMORY).read_bytes())
+            known = {KeyFile(file): tuple(map(str, found)) for file, found in stored["proofs"].items() if found}
+            return cls(known, frozenset(map(str, stored["databases"])))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return cls()
+
+    def write(self, var: Path) -> None:
+        """Replace the file, if anything changed."""
+        if self == Memory.read(var):
+            return
+        stored = {"proofs": dict(self.proofs), "databases": sorted(self.databases)}
+        _write(var / MEMORY, json.dumps(stored, indent=1).encode() + b"\n", os.replace)
+
+    def ensure_known(self, file: KeyFile, lines: Lines) -> None:
+        """Refuse keys other than those remembered; where none is, any will do."""
+        if known := self.proofs.get(file):
+            ensure_known(file, lines, known)
+
+
+def load_known(folder: Path, file: KeyFile, var: Path) -> Lines:
+    """The keys in a file, if they are those that this VAR remembers."""
+    lines = load(folder, file)
+    Memory.read(var).ensure_known(file, lines)
+    return lines
+
+
+def make_without_database(folder: Path, has_database: bool) -> None:
+    """Make all keys for a command that asks no database, unless there is a key or a database: then one was lost."""
+    if not has_database and not present(folder):
+        make(folder)
+
+
+def open_to_others(folder: Path) -> list[str]:
+    """The key files, and the folder as `.`, that others than their owner may read or change.
+
+    A folder of secrets that a container runtime mounts belongs to root and may be listed: only writing to it matters.
+    """
+    return [name for name in (".", *KeyFile) if _is_open(folder / name)]
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    is_mounted = path.is_dir() and found.st_uid != os.geteuid()
+    return bool(found.st_mode & (0o022 if is_mounted else 0o077))

@@ -1,0 +1,278 @@
+"""Keys that are lost, cut or exchanged, as an operator meets them: by commands as processes of their own."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from sendit import keys
+from sendit.keys import KeyFile
+from tests.phantoms import accession_number
+from tests.site import DATABASE, Site, use_database
+
+COMMANDS = [
+    ("start_queue", "--number", "all"),
+    ("upload_finished",),
+    ("start_watcher",),
+    ("start_watcher", "--foreground"),
+    ("retry", "--all-errors"),
+    ("clean_up",),
+    ("status",),
+    ("batch_logs",),
+    ("export_metrics",),
+]
+
+
+def another_key() -> bytes:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32))
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "lost": lambda path: path.unlink(),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-20]),
+    "cut by one byte": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "exchanged": lambda path: path.write_bytes(another_key()),
+    "empty": lambda path: path.write_bytes(b""),
+    "blank": lambda path: path.write_bytes(b" \n\t\n" * 20),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "a link to nothing": lambda path: (path.unlink(), path.symlink_to("nowhere")),
+    "zeros": lambda path: path.write_bytes(b"\0" * path.stat().st_size),
+}
+
+
+def key_path(site: Site, file: KeyFile) -> Path:
+    return site.var / "secrets" / file
+
+
+def content(site: Site) -> dict[KeyFile, bytes]:
+    return {file: key_path(site, file).read_bytes() for file in KeyFile if key_path(site, file).is_file()}
+
+
+def refused(done: subprocess.CompletedProcess[str], *said: str) -> bool:
+    """One line that names what is wrong and what to do, exit code 2."""
+    lines = done.stderr.splitlines()
+    assert (done.returncode, len(lines)) == (2, 1), done.stderr + done.stdout
+    return lines[0].startswith("sendit: BadKey (") and all(part in lines[0] for part in ("Restore", *said))
+
+
+@pytest.fixture
+def working(site: Site) -> Site:
+    """A site that has processed a study and has another to process."""
+    site.study(1)
+    assert site.run("start_queue", "--number", "all").returncode == 0
+    site.study(2)
+    return site
+
+
+@pytest.mark.parametrize("file", KeyFile)
+def test_a_key_that_is_not_the_one_bound_stops_everything(working: Site, file: KeyFile) -> None:
+    path = key_path(working, file)
+    kept = path.read_bytes()
+    for damage in DAMAGE.values():
+        damage(path)
+        damaged = content(working)
+        done = working.run("start_queue", "--number", "all")
+        assert refused(done, str(file))
+        assert not any(key.strip() and key.strip().decode() in done.stderr for key in (kept, *damaged.values()))
+        assert content(working) == damaged
+        put_back(path, kept)
+    assert "1 batch in" in working.run("start_queue", "--number", "all").stdout
+
+
+def put_back(path: Path, kept: bytes) -> None:
+    if path.is_dir():
+        path.rmdir()
+    path.unlink(missing_ok=True)
+    path.write_bytes(kept)
+
+
+def test_every_command_that_asks_the_database_says_so(working: Site) -> None:
+    key_path(working, KeyFile.PSEUDONYM).write_bytes(another_key())
+    for command in COMMANDS:
+        assert refused(working.run(*command), "pseudonym.key")
+
+
+def test_commands_without_a_database_do_not_use_another_key_either(working: Site, tmp_path: Path) -> None:
+    path = key_path(working, KeyFile.PSEUDONYM)
+    kept = path.read_bytes()
+    (image,) = list((working.data / accession_number(1)).iterdir())[:1]
+    for damage in ("lost", "cut", "exchanged", "empty"):
+        DAMAGE[damage](path)
+        assert refused(working.run("deid", str(working.data), str(tmp_path / "out")), "pseudonym.key")
+        assert refused(working.run("preview", "--reveal", str(image)), "pseudonym.key")
+        put_back(path, kept)
+    assert not [found for found in (tmp_path / "out").rglob("*") if found.is_file()]
+    assert working.run("deid", str(working.data), str(tmp_path / "out")).returncode == 0
+
+
+def test_all_keys_lost_at_once_is_no_new_site(working: Site, tmp_path: Path) -> None:
+    shutil.rmtree(working.var / "secrets")
+    assert refused(working.run("start_queue"), "missing")
+    assert refused(working.run("deid", str(working.data), str(tmp_path / "out")), "missing")
+    assert content(working) == {}
+
+
+def test_lines_may_be_added_on_top_of_identifiers_key_and_stay(working: Site) -> None:
+    path = key_path(working, KeyFile.IDENTIFIERS)
+    first, second = path.read_bytes(), another_key()
+    path.write_bytes(second + b"\n" + first + b"\n")
+    assert working.run("start_queue", "--number", "all").returncode == 0
+    for wrong in (first, second, first + b"\n" + second, second + b"\n" + another_key() + b"\n" + first + first):
+        path.write_bytes(wrong)
+        assert refused(working.run("status"), "identifiers.key")
+    path.write_bytes(b"\r\n\n".join([another_key(), second, first]) + b"  \n")
+    assert working.run("status").returncode == 0
+
+
+def test_a_new_site_makes_its_keys_and_binds_them(site: Site) -> None:
+    shutil.rmtree(site.var)
+    assert site.run("status").returncode == 0
+    made = content(site)
+    assert set(made) == keys.ALL
+    assert {key_path(site, file).stat().st_mode & 0o777 for file in KeyFile} == {0o600}
+    with sqlite3.connect(site.var / DATABASE) as database:
+        kept = dict(database.execute("SELECT file, proofs FROM pipeline_keybinding").fetchall())
+    assert kept == {file: " ".join(keys.proofs(file, keys.load(site.var / "secrets", file))) for file in KeyFile}
+    stored = (site.var / DATABASE).read_bytes() + (site.var / keys.MEMORY).read_bytes()
+    assert not any(key in stored for key in made.values())
+
+
+def test_a_command_without_a_database_makes_the_keys_of_a_new_site(site: Site, tmp_path: Path) -> None:
+    site.study(1)
+    shutil.rmtree(site.var)
+    assert site.run("deid", str(site.data), str(tmp_path / "out")).returncode == 0
+    made = content(site)
+    assert set(made) == keys.ALL
+    assert site.run("start_queue").returncode == 0
+    assert content(site) == made
+
+
+@pytest.mark.parametrize("left", [file for file in KeyFile if file is not KeyFile.PSEUDONYM])
+def test_a_site_that_has_a_key_is_no_new_site(site: Site, left: KeyFile) -> None:
+    key = content(site)[left]
+    shutil.rmtree(site.var)
+    (site.var / "secrets").mkdir(parents=True)
+    key_path(site, left).write_bytes(key)
+    assert refused(site.run("start_queue"), "pseudonym.key: missing")
+    assert content(site) == {left: key}
+
+
+def test_a_site_may_begin_with_a_copy_of_another_sites_pseudonyms(site: Site) -> None:
+    key = content(site)[KeyFile.PSEUDONYM]
+    shutil.rmtree(site.var)
+    (site.var / "secrets").mkdir(parents=True)
+    key_path(site, KeyFile.PSEUDONYM).write_bytes(key)
+    assert site.run("status").returncode == 0
+    assert set(content(site)) == keys.ALL and content(site)[KeyFile.PSEUDONYM] == key
+
+
+def test_a_missing_database_is_made_and_takes_the_keys(working: Site) -> None:
+    before = content(working)
+    for path in working.var.glob(f"{DATABASE}*"):
+        path.unlink()
+    assert "2 batches in" in working.run("start_queue", "--number", "all").stdout
+    assert content(working) == before
+
+
+@pytest.mark.parametrize("file", KeyFile)
+def test_a_missing_database_takes_no_other_keys(working: Site, file: KeyFile) -> None:
+    kept = key_path(working, file).read_bytes()
+    for damage in ("lost", "cut", "exchanged", "empty"):
+        (working.var / DATABASE).unlink(missing_ok=True)
+        DAMAGE[damage](key_path(working, file))
+        assert refused(working.run("start_queue"), str(file))
+        put_back(key_path(working, file), kept)
+
+
+def truncate(site: Site) -> None:
+    (site.var / DATABASE).write_bytes(b"")
+
+
+def flush(site: Site) -> None:
+    site.run("flush", "--no-input")
+
+
+def drop_tables(site: Site) -> None:
+    with sqlite3.connect(site.var / DATABASE) as database:
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        for (table,) in tables.fetchall():
+            database.execute(f'DROP TABLE "{table}"')
+
+
+def forget_bindings(site: Site) -> None:
+    with sqlite3.connect(site.var / DATABASE) as database:
+        database.execute("DELETE FROM pipeline_keybinding WHERE file = 'digest.key'")
+
+
+@pytest.mark.parametrize("empty", [truncate, flush, drop_tables, forget_bindings])
+def test_a_database_that_was_emptied_is_refused_again_and_again(working: Site, empty: Callable[[Site], None]) -> None:
+    empty(working)
+    for command in ("start_queue", "status", "upload_finished"):
+        assert refused(working.run(command), "the database was emptied")
+
+
+def test_who_means_to_begin_again_removes_the_database(working: Site) -> None:
+    truncate(working)
+    assert refused(working.run("status"))
+    (working.var / DATABASE).unlink()
+    assert working.run("status").returncode == 0
+
+
+def of_last_release(site: Site) -> None:
+    """The database as the last release left it."""
+    with use_database(f"sqlite:///{site.var / DATABASE}"):
+        call_command("migrate", "pipeline", "0003", verbosity=0)
+    (site.var / keys.MEMORY).unlink()
+
+
+def test_a_database_of_the_last_release_takes_the_keys_that_it_finds(working: Site) -> None:
+    of_last_release(working)
+    before = content(working)
+    assert "1 batch in" in working.run("start_queue", "--number", "all").stdout
+    assert content(working) == before
+    key_path(working, KeyFile.PSEUDONYM).write_bytes(another_key())
+    assert refused(working.run("status"), "pseudonym.key")
+
+
+@pytest.mark.parametrize("file", KeyFile)
+def test_a_database_of_the_last_release_with_batches_makes_no_key(working: Site, file: KeyFile) -> None:
+    of_last_release(working)
+    key_path(working, file).unlink()
+    assert refused(working.run("start_queue"), f"{file}: missing")
+
+
+@pytest.mark.parametrize("file", [KeyFile.IDENTIFIERS, KeyFile.DIGEST])
+def test_a_database_of_the_last_release_takes_no_key_that_cannot_have_made_it(working: Site, file: KeyFile) -> None:
+    of_last_release(working)
+    kept = key_path(working, file).read_bytes()
+    key_path(working, file).write_bytes(another_key())
+    assert refused(working.run("start_queue"), str(file))
+    put_back(key_path(working, file), kept)
+    assert "1 batch in" in working.run("start_queue", "--number", "all").stdout
+
+
+def test_a_restored_backup_goes_on_with_its_keys(working: Site, tmp_path: Path) -> None:
+    shutil.copy(working.var / DATABASE, tmp_path / "backup")
+    truncate(working)
+    assert refused(working.run("status"))
+    shutil.copy(tmp_path / "backup", working.var / DATABASE)
+    assert "1 batch in" in working.run("start_queue", "--number", "all").stdout
+
+
+def test_processes_that_start_a_new_site_together_agree_on_its_keys(site: Site) -> None:
+    for number in range(1, 5):
+        site.study(number)
+    shutil.rmtree(site.var)
+    started = [site.start("start_queue", "--number", "all") for _ in range(4)]
+    assert [process.wait(120) for process in started] == [0] * 4
+    made = content(site)
+    assert site.run("status").returncode == 0
+    assert content(site) == made
