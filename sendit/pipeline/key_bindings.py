@@ -66,9 +66,10 @@ def settle(folder: Path, var: Path, files: frozenset[KeyFile]) -> None:
 
 
 def ensure_not_exchanged(folder: Path) -> None:
-    """Refuse keys that differ from those bound. One that is not bound, or not here, is not looked at."""
+    """Refuse keys other than those bound, in a process that makes and binds none, and may have been given none."""
     bound = _bound()
-    _ensure_bound({file: keys.load(folder, file) for file in keys.present(folder)}, bound)
+    if keys.present(folder):
+        _ensure_bound({file: keys.load(folder, file) for file, proofs in bound.items() if proofs}, bound)
 
 
 def forget_place(var: Path) -> None:

@@ -12,23 +12,17 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.test import Client, override_settings
 
 from sendit import keys
+from sendit.errors import Misconfigured
 from sendit.keys import KeyFile
 from tests.phantoms import accession_number
+from tests.servers import Cluster, Valkey
 from tests.site import DATABASE, Site, use_database
 
-COMMANDS = [
-    ("start_queue", "--number", "all"),
-    ("upload_finished",),
-    ("start_watcher",),
-    ("start_watcher", "--foreground"),
-    ("retry", "--all-errors"),
-    ("clean_up",),
-    ("status",),
-    ("batch_logs",),
-    ("export_metrics",),
-]
+AS_PROCESSES = [("start_watcher",), ("start_watcher", "--foreground"), ("retry", "--all-errors"), ("upload_finished",)]
+IN_THIS_PROCESS = [("clean_up",), ("status",), ("batch_logs",), ("export_metrics",)]
 
 
 def another_key() -> bytes:
@@ -67,7 +61,8 @@ def refused(done: subprocess.CompletedProcess[str], *said: str) -> bool:
 def working(site: Site) -> Site:
     """A site that has processed a study and has another to process."""
     site.study(1)
-    assert site.run("start_queue", "--number", "all").returncode == 0
+    site.call("status")
+    site.process()
     site.study(2)
     return site
 
@@ -79,11 +74,14 @@ def test_a_key_that_is_not_the_one_bound_stops_everything(working: Site, file: K
     for damage in DAMAGE.values():
         damage(path)
         damaged = content(working)
-        done = working.run("start_queue", "--number", "all")
-        assert refused(done, str(file))
-        assert not any(key.strip() and key.strip().decode() in done.stderr for key in (kept, *damaged.values()))
+        with pytest.raises(Misconfigured, match=rf"BadKey \({file}: ") as raised:
+            working.call("start_queue", "--number", "all")
+        assert not any(key.strip() and key.strip().decode() in str(raised.value) for key in (kept, *damaged.values()))
         assert content(working) == damaged
         put_back(path, kept)
+    path.write_bytes(another_key())
+    assert refused(working.run("start_queue", "--number", "all"), str(file))
+    put_back(path, kept)
     assert "1 batch in" in working.run("start_queue", "--number", "all").stdout
 
 
@@ -96,8 +94,11 @@ def put_back(path: Path, kept: bytes) -> None:
 
 def test_every_command_that_asks_the_database_says_so(working: Site) -> None:
     key_path(working, KeyFile.PSEUDONYM).write_bytes(another_key())
-    for command in COMMANDS:
+    for command in AS_PROCESSES:
         assert refused(working.run(*command), "pseudonym.key")
+    for command in IN_THIS_PROCESS:
+        with pytest.raises(Misconfigured, match=r"BadKey \(pseudonym.key"):
+            working.call(*command)
 
 
 def test_commands_without_a_database_do_not_use_another_key_either(working: Site, tmp_path: Path) -> None:
@@ -125,11 +126,49 @@ def test_lines_may_be_added_on_top_of_identifiers_key_and_stay(working: Site) ->
     first, second = path.read_bytes(), another_key()
     path.write_bytes(second + b"\n" + first + b"\n")
     assert working.run("start_queue", "--number", "all").returncode == 0
-    for wrong in (first, second, first + b"\n" + second, second + b"\n" + another_key() + b"\n" + first + first):
+    for wrong in (first, second, first + b"\n" + second, second + b"\n" + another_key() + b"\n" + first):
         path.write_bytes(wrong)
-        assert refused(working.run("status"), "identifiers.key")
+        with pytest.raises(Misconfigured, match=r"BadKey \(identifiers.key"):
+            working.call("status")
     path.write_bytes(b"\r\n\n".join([another_key(), second, first]) + b"  \n")
     assert working.run("status").returncode == 0
+
+
+def test_a_key_that_is_exchanged_while_a_process_runs_is_not_used(working: Site) -> None:
+    path = key_path(working, KeyFile.PSEUDONYM)
+    kept = path.read_bytes()
+    path.write_bytes(another_key())
+    (batch,) = [batch for batch in working.process() if batch.state != "DONEPROCESSING"]
+    assert [error["code"] for error in batch.errors] == ["BadKey"]
+    path.write_bytes(kept)
+    assert working.run("retry", "--code", "BadKey").returncode == 0
+    assert "1 batch in" in working.run("start_queue").stdout
+
+
+def test_check_names_keys_that_are_wrong_or_open_to_others(working: Site) -> None:
+    assert working.run("check").returncode == 0
+    key_path(working, KeyFile.DIGEST).chmod(0o640)
+    key_path(working, KeyFile.PSEUDONYM).unlink()
+    said = working.run("check").stderr
+    assert "sendit.W010" in said and "read or change digest.key" in said
+    assert "sendit.E010" in said and "BadKey (pseudonym.key: missing)" in said
+
+
+@pytest.mark.parametrize("damage", ["lost", "exchanged"])
+def test_readyz_says_it(working: Site, damage: str) -> None:
+    with override_settings(ROOT_URLCONF="sendit.web.urls", MIDDLEWARE=[]):
+        assert Client().get("/readyz").json()["database"] == "ok"
+        DAMAGE[damage](key_path(working, KeyFile.DIGEST))
+        answer = Client().get("/readyz")
+    assert (answer.status_code, answer.json()["database"]) == (503, "BadKey")
+
+
+def test_a_celery_worker_says_it_and_ends(valkey: Valkey, site: Site, cluster: Cluster) -> None:
+    site.call("status")
+    key_path(site, KeyFile.IDENTIFIERS).write_bytes(another_key())
+    worker = cluster.worker()
+    assert worker.wait(60) == 2
+    assert "sendit: BadKey (identifiers.key: " in cluster.said() and "Traceback" not in cluster.said()
 
 
 def test_a_new_site_makes_its_keys_and_binds_them(site: Site) -> None:
@@ -185,7 +224,7 @@ def test_a_missing_database_is_made_and_takes_the_keys(working: Site) -> None:
 @pytest.mark.parametrize("file", KeyFile)
 def test_a_missing_database_takes_no_other_keys(working: Site, file: KeyFile) -> None:
     kept = key_path(working, file).read_bytes()
-    for damage in ("lost", "cut", "exchanged", "empty"):
+    for damage in ("lost", "exchanged"):
         (working.var / DATABASE).unlink(missing_ok=True)
         DAMAGE[damage](key_path(working, file))
         assert refused(working.run("start_queue"), str(file))

@@ -11,6 +11,7 @@ from django.db import connection
 
 from sendit import keys
 from sendit.errors import Misconfigured
+from sendit.identity_service.models import Client
 from sendit.keys import KeyFile
 from sendit.pipeline import database, key_bindings
 from sendit.pipeline.models import KeyBinding
@@ -110,3 +111,12 @@ def test_keys_that_only_the_pipeline_needs_are_not_asked_of_the_identity_service
     database.make_ready(frozenset({KeyFile.PSEUDONYM}))
     assert [bool(proofs) for proofs in bound()] == [True, False, False]
     assert keys.present(settings.SECRETS) == {KeyFile.PSEUDONYM}
+
+
+def test_an_identity_service_of_the_last_release_that_has_clients_makes_no_key(site: Site) -> None:
+    Client.objects.create(name="ward-7", answered_by="x")
+    for file in KeyFile:
+        (settings.SECRETS / file).unlink()
+    with pytest.raises(Misconfigured, match=r"pseudonym.key: missing"):
+        database.make_ready(frozenset({KeyFile.PSEUDONYM}))
+    assert keys.present(settings.SECRETS) == frozenset()
