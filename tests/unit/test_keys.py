@@ -47,11 +47,14 @@ def test_one_key_has_another_proof_in_each_file_and_no_proof_holds_it() -> None:
 
 
 def test_of_several_who_make_keys_at_once_all_have_the_same_and_none_sees_one_lost(tmp_path: Path) -> None:
-    def start() -> object:
-        keys.make_without_database(tmp_path / "secrets", has_database=False)
-        return tuple(keys.load(tmp_path / "secrets", file) for file in KeyFile)
+    folder = tmp_path / "secrets"
 
-    assert len(set(at_once(*[start] * 8))) == 1
+    def start() -> object:
+        keys.make_without_database(folder, has_database=False)
+        return keys.load(folder, KeyFile.PSEUDONYM)
+
+    assert set(at_once(*[start] * 8)) == {keys.load(folder, KeyFile.PSEUDONYM)}
+    assert {path.name for path in folder.iterdir()} == keys.ALL
 
 
 @pytest.mark.parametrize("there", KeyFile)
