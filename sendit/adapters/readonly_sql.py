@@ -1,14 +1,13 @@
-"""SQL that can only read: DuckDB closed in on given files, and statements looked at before they run.
+"""SQL that can only read: a DuckDB whose one file system holds the tables' files and cannot write.
 
-DuckDB alone is not enough: it may write wherever it may read, and a WITH clause may hold a COPY. So a statement is
-parsed by DuckDB, its tree is walked, and only kinds of node known to be harmless are let through.
+No statement is searched for what it must not do. DuckDB has no local file system, no network and no extensions, its
+configuration is locked, and what the environment told it about this machine is overwritten.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +17,18 @@ from sendit.ports import Column, QueryResult
 if TYPE_CHECKING:
     import duckdb
 
-QUERY_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
-TABLE_FUNCTIONS = frozenset({"unnest", "range", "generate_series", "json_each", "json_tree"})
 ROW_GROUP_ROWS = 20_480
 TYPES = {"STRING": "VARCHAR", "INT64": "BIGINT", "DATE": "DATE", "TIMESTAMP": "TIMESTAMPTZ", "JSON": "VARCHAR"}
 _SHOWN = {"JSON": '"{0}"::JSON AS "{0}"', "TIMESTAMP": 'timezone(\'UTC\', "{0}") AS "{0}"'}
 _CLOSED: dict[str, str | bool | int | float | list[str]] = {
+    "allow_persistent_secrets": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
     "temp_directory": "",
 }
+_FORGOTTEN = ("home_directory", "http_proxy", "http_proxy_password", "http_proxy_username", "secret_directory")
+"""Settings that DuckDB takes from the environment where they are empty, and that SQL can read."""
 
 
 class Tables:
@@ -43,17 +43,30 @@ class Tables:
     """
 
     def __init__(self, schema: str, files: Mapping[str, tuple[Sequence[Column], Sequence[Path]]]) -> None:
+        from sendit.adapters.readonly_files import ReadOnlyFiles
+
+        readable = ReadOnlyFiles([path for _, paths in files.values() for path in paths])
+        names = iter(readable.names)
         self._connection = _connect()
-        with ExitStack() as undo:
+        with ExitStack() as undo, _bad_query():
             undo.callback(self._connection.close)
-            self._run(f"CREATE SCHEMA IF NOT EXISTS {_quoted(schema)}")
-            self._run(f"USE {_quoted(schema)}")
+            self._connection.register_filesystem(readable)
+            self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(schema)}")
+            self._connection.execute(f"USE {_quoted(schema)}")
             for table, (columns, paths) in files.items():
-                self._run(f"CREATE VIEW {_quoted(table)} AS {_shown(columns, paths)}")
-            self._run(f"SET allowed_paths = {_names([path for _, paths in files.values() for path in paths])}")
-            self._run("SET enable_external_access = false")
-            self._run("SET lock_configuration = true")
+                rows = _typed_rows(columns, [next(names) for _ in paths])
+                self._connection.execute(f"CREATE VIEW {_quoted(table)} AS {_shown(columns, rows)}")
+            self._close_in(readable.names)
             undo.pop_all()
+
+    def _close_in(self, names: Sequence[str]) -> None:
+        """From here on nothing but the named files can be reached, and nothing of this can be undone."""
+        for setting in _FORGOTTEN:
+            self._connection.execute(f"SET {setting} = 'none'")
+        self._connection.execute(f"SET allowed_paths = {_list(names)}")
+        self._connection.execute("SET enable_external_access = false")
+        self._connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
+        self._connection.execute("SET lock_configuration = true")
 
     def __enter__(self) -> Tables:
         return self
@@ -69,25 +82,33 @@ class Tables:
         Misconfigured
             `BadQuery`: it is no single statement that only reads, or DuckDB cannot run it.
         """
-        self._check(untrusted_sql)
-        rows = self._run(untrusted_sql)
-        return QueryResult(tuple(column[0] for column in self._connection.description or ()), rows)
+        with _bad_query():
+            statements = self._connection.extract_statements(untrusted_sql)
+            if not _is_one_select(statements):
+                raise Misconfigured("BadQuery", subject="one statement, and one that only reads the tables")
+            self._connection.execute(statements[0])
+            rows = self._connection.fetchall()
+            return QueryResult(tuple(column[0] for column in self._connection.description or ()), rows)
 
-    def _check(self, untrusted_sql: str) -> None:
-        [(parsed,)] = self._run("SELECT json_serialize_sql(?::VARCHAR)", [untrusted_sql])
-        tree = json.loads(parsed)
-        if tree["error"]:
-            raise Misconfigured("BadQuery", subject=_first_line(tree["error_message"]))
-        if len(tree["statements"]) != 1 or not all(map(_is_harmless, _dicts(tree))):
-            raise Misconfigured("BadQuery", subject="one statement, and one that only reads the tables")
 
-    def _run(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        import duckdb
+@contextmanager
+def _bad_query() -> Iterator[None]:
+    import duckdb
 
-        try:
-            return self._connection.execute(sql, values).fetchall()
-        except duckdb.Error as error:
-            raise Misconfigured("BadQuery", subject=_about(error)) from None
+    try:
+        yield
+    except duckdb.Error as error:
+        raise Misconfigured("BadQuery", subject=_about(error)) from None
+
+
+def _is_one_select(statements: Sequence[duckdb.Statement]) -> bool:
+    """Not what keeps the files safe: other statements would only be without use here."""
+    import duckdb
+
+    try:
+        return [statement.type for statement in statements] == [duckdb.StatementType.SELECT]
+    except ValueError:  # DuckDB has kinds of statements that its Python package has no name for
+        return False
 
 
 def merge(columns: Sequence[Column], paths: Sequence[Path], target: Path) -> None:
@@ -101,7 +122,7 @@ def merge(columns: Sequence[Column], paths: Sequence[Path], target: Path) -> Non
         The disk said no.
     """
     with _connect() as connection:
-        _write(connection, _rows(columns, paths), paths, target)
+        _write(connection, _all_rows(columns, paths), paths, target)
 
 
 def replace_values(
@@ -113,7 +134,7 @@ def replace_values(
     """
     types = {column.name: TYPES[column.type] for column in columns}
     replaced = ", ".join(f"CAST({value} AS {types[name]}) AS {_quoted(name)}" for name, value in values.items())
-    rows = _rows(columns, [path])
+    rows = _all_rows(columns, [path])
     with _connect() as connection:
         [(count,)] = _safely(connection, f"SELECT count(*) FROM ({rows}) WHERE {condition}")
         if count:
@@ -127,7 +148,7 @@ def _write(connection: duckdb.DuckDBPyConnection, rows: str, sources: Sequence[P
     connection.execute("SET threads = 1")  # memory grows with threads
     _safely(connection, f"COPY ({rows}) {to_target}")
     counted = "SELECT sum(num_rows) FROM parquet_file_metadata({})"
-    same = f"SELECT ({counted}) = ({counted})".format(_names(sources), _names([target]))
+    same = f"SELECT ({counted}) = ({counted})".format(_list(map(str, sources)), _list([str(target)]))
     if connection.execute(same).fetchone() != (True,):
         raise BrokenPromise("RowsFile")
 
@@ -152,23 +173,36 @@ def _connect() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _rows(columns: Sequence[Column], paths: Sequence[Path]) -> str:
-    """A SELECT of the files' rows, in the columns' order; a column that a file has not is null."""
+def _all_rows(columns: Sequence[Column], paths: Sequence[Path]) -> str:
+    """A SELECT of the files' rows with every column that a file has; a column that it lacks is null."""
+    read = f"read_parquet({_list(map(str, paths))}, union_by_name = true)"
+    return f"{_no_rows(columns)} UNION ALL BY NAME SELECT * FROM {read}"
+
+
+def _typed_rows(columns: Sequence[Column], names: Sequence[str]) -> str:
+    """The same with just these columns. DuckDB is told the schema, and so opens no file before it reads its rows."""
+    if not names:
+        return _no_rows(columns)
+    fields = (
+        f"{_literal(column.name)}: {{name: {_literal(column.name)}, type: '{TYPES[column.type]}', default_value: NULL}}"
+        for column in columns
+    )
+    return f"SELECT * FROM read_parquet({_list(names)}, schema = MAP {{{', '.join(fields)}}})"
+
+
+def _no_rows(columns: Sequence[Column]) -> str:
     nothing = ", ".join(f"NULL::{TYPES[column.type]} AS {_quoted(column.name)}" for column in columns)
-    empty = f"SELECT {nothing} WHERE false"
-    if not paths:
-        return empty
-    return f"{empty} UNION ALL BY NAME SELECT * FROM read_parquet({_names(paths)}, union_by_name = true)"
+    return f"SELECT {nothing} WHERE false"
 
 
-def _names(paths: Sequence[Path]) -> str:
-    return "[" + ", ".join(_literal(str(path)) for path in paths) + "]"
-
-
-def _shown(columns: Sequence[Column], paths: Sequence[Path]) -> str:
+def _shown(columns: Sequence[Column], rows: str) -> str:
     """The rows as a person asks for them: JSON as JSON, instants in UTC."""
     outputs = ", ".join(_SHOWN.get(column.type, '"{0}"').format(column.name) for column in columns)
-    return f"SELECT {outputs} FROM ({_rows(columns, paths)})"
+    return f"SELECT {outputs} FROM ({rows})"
+
+
+def _list(texts: Iterable[str]) -> str:
+    return "[" + ", ".join(map(_literal, texts)) + "]"
 
 
 def _quoted(name: str) -> str:
@@ -186,27 +220,4 @@ def _about(error: duckdb.Error) -> str:
     import duckdb
 
     about_a_statement = isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException)
-    return _first_line(str(error)) if about_a_statement else type(error).__name__
-
-
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0]
-
-
-def _dicts(tree: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(tree, dict):
-        yield tree
-        for branch in tree.values():
-            yield from _dicts(branch)
-    elif isinstance(tree, list):
-        for branch in tree:
-            yield from _dicts(branch)
-
-
-def _is_harmless(node: Mapping[str, Any]) -> bool:
-    kind = node.get("type")
-    if not isinstance(kind, str):
-        return True
-    if kind == "TABLE_FUNCTION":
-        return node["function"]["function_name"] in TABLE_FUNCTIONS
-    return not kind.endswith("_NODE") or kind in QUERY_NODES
+    return str(error).partition("\n")[0] if about_a_statement else type(error).__name__

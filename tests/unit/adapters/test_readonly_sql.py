@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from sendit.adapters.readonly_files import ReadOnlyFiles
 from sendit.adapters.readonly_sql import Tables
 from sendit.errors import Misconfigured
 from sendit.pipeline.rows import write_parquet
@@ -49,6 +52,9 @@ def tables(file: Path) -> Iterator[Tables]:
         ("VALUES (1, 'a')", (1, "a")),
         ("SELECT table_name FROM information_schema.tables ORDER BY 1", ("dicom",)),
         ("SELECT 'COPY x TO y; DROP TABLE z'", ("COPY x TO y; DROP TABLE z",)),
+        ("SELECT * FROM query('SELECT count(*) FROM instance')", (10,)),
+        ("SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1'))", (1,)),
+        ("SELECT sql LIKE '%warehouse://0.parquet%' FROM duckdb_views() WHERE view_name = 'instance'", (True,)),
     ],
 )
 def test_what_reads_the_tables_is_run(tables: Tables, sql: str, first: tuple[object, ...]) -> None:
@@ -79,15 +85,37 @@ FORBIDDEN = [
     "SELECT * FROM query_table(['{other}'])",
     "SELECT * FROM read_text(getvariable('x'))",
     "SELECT getenv('HOME')",
-    # writing: its own file is the one that DuckDB alone would let be overwritten
+    "SELECT * FROM read_csv('/proc/self/environ')",
+    "SELECT * FROM read_text('file://{secret}')",
+    "SELECT * FROM read_text('warehouse://{secret}')",
+    "SELECT * FROM read_text('warehouse://../../secret')",
+    "SELECT * FROM read_text('warehouse://1.parquet')",
+    "SELECT * FROM read_parquet('{own}')",
+    "SELECT * FROM glob('warehouse://*')",
+    "SELECT * FROM read_ndjson_objects('{secret}')",
+    "SELECT * FROM read_duckdb('{secret}')",
+    "SELECT * FROM parquet_bloom_probe('{other}', 'Modality', 'CT')",
+    "SELECT * FROM arrow_scan(1, 2, 3)",
+    "SELECT * FROM pandas_scan(1)",
+    "PREPARE p AS SELECT * FROM read_text('{secret}')",
+    "CREATE MACRO m() AS TABLE SELECT * FROM read_text('{secret}')",
+    # writing: a WITH clause may hold a COPY, and the tables' files are the ones that have a name
     "COPY (SELECT 1) TO '{target}'",
+    "COPY (SELECT 1) TO '/dev/stdout'",
+    "COPY (SELECT 1) TO 'warehouse://0.parquet' (FORMAT parquet, USE_TMP_FILE false)",
+    "COPY (SELECT 1) TO 'warehouse://0.parquet' (FORMAT parquet)",
+    "WITH a AS (COPY (SELECT 1) TO 'warehouse://0.parquet' (FORMAT parquet, USE_TMP_FILE false)) SELECT 1",
+    "WITH a AS (COPY (SELECT 1) TO 'warehouse://0.parquet' (FORMAT csv, USE_TMP_FILE false)) SELECT 1",
+    "WITH a AS (COPY (SELECT 1) TO 'warehouse://new.parquet' (FORMAT parquet, USE_TMP_FILE false)) SELECT 1",
+    "WITH a AS (COPY (SELECT 1 a, 2 b) TO 'warehouse://0.parquet' (FORMAT csv, PARTITION_BY (a), OVERWRITE)) FROM a",
+    "WITH a AS (COPY (SELECT 1 a, 2 b) TO '{folder}' (FORMAT csv, PARTITION_BY (a), OVERWRITE)) FROM a",
     "COPY (SELECT 1) TO '{own}' (FORMAT parquet, USE_TMP_FILE false)",
     "COPY instance TO '{folder}/copy.parquet'",
     "WITH a AS (COPY (SELECT 1) TO '{own}' (FORMAT parquet, USE_TMP_FILE false)) SELECT 1",
     "WITH a AS (COPY (SELECT 1) TO '{target}' (USE_TMP_FILE false)) SELECT 1",
     "EXPLAIN ANALYZE COPY (SELECT 1) TO '{own}' (FORMAT parquet, USE_TMP_FILE false)",
     "SELECT * FROM query('WITH a AS (COPY (SELECT 1) TO ''{own}'' (FORMAT parquet, USE_TMP_FILE false)) SELECT 1')",
-    "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1'))",
+    "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT * FROM read_text(''{secret}'')'))",
     "EXPORT DATABASE '{folder}/export'",
     "CREATE TABLE t AS SELECT 1",
     "CREATE OR REPLACE VIEW instance AS SELECT 1",
@@ -108,6 +136,20 @@ FORBIDDEN = [
     "PRAGMA enable_logging",
     "CALL enable_logging()",
     "SELECT * FROM enable_logging()",
+    "SELECT * FROM enable_logging(storage = 'file', storage_config = {{'path': '{folder}/log'}})",
+    "SELECT * FROM enable_profiling(format = 'json', save_location = '{target}')",
+    "SET profiling_output = '{target}'",
+    "SET log_query_path = '{target}'",
+    "SET disabled_filesystems = ''",
+    "SET VARIABLE x = 1",
+    "FORCE INSTALL httpfs FROM 'http://127.0.0.1:{port}'",
+    "UPDATE EXTENSIONS",
+    "LOAD '{secret}'",
+    "ATTACH 'http://127.0.0.1:{port}/x.db'",
+    "SELECT * FROM read_text('s3://bucket/key')",
+    "SELECT * FROM duckdb_extensions()",
+    "CREATE PERSISTENT SECRET s (TYPE http)",
+    "COPY FROM DATABASE memory TO memory",
     "CREATE SECRET s (TYPE s3)",
     "IMPORT DATABASE '{folder}'",
     # more than one statement, or none
@@ -122,24 +164,93 @@ FORBIDDEN = [
 ]
 
 
+class Surroundings:
+    """What a statement may want beside the tables' files, and whether it is as it was."""
+
+    def __init__(self, folder: Path, file: Path, port: int) -> None:
+        secret, other = folder / "secret", folder / "other.parquet"
+        secret.write_text(SECRET)
+        write_parquet("instance", [{"Modality": SECRET}], other)
+        self._folder, self._own, self._places = folder, str(file).replace("'", "''"), {"secret": secret, "other": other}
+        self._port, self._before = port, self._now()
+
+    def _now(self) -> dict[Path, bytes]:
+        return {path: path.read_bytes() if path.is_file() else b"" for path in self._folder.rglob("*")}
+
+    def put_into(self, sql: str) -> str:
+        target = self._folder / "target"
+        return sql.format(**self._places, target=target, own=self._own, folder=self._folder, port=self._port)
+
+    def assert_unchanged(self) -> None:
+        assert self._now() == self._before
+
+
+SECRET = "an identifier"
+
+
+@pytest.fixture
+def surroundings(tmp_path: Path, file: Path, listener: int) -> Surroundings:
+    return Surroundings(tmp_path, file, listener)
+
+
 @pytest.mark.parametrize("sql", FORBIDDEN)
-def test_everything_else_is_refused(tables: Tables, file: Path, tmp_path: Path, listener: int, sql: str) -> None:
-    secret, other, target = tmp_path / "secret", tmp_path / "other.parquet", tmp_path / "target"
-    secret.write_text("an identifier")
-    write_parquet("instance", [{"Modality": "an identifier"}], other)
-    before, content = sorted(tmp_path.iterdir()), file.read_bytes()
-    places = {
-        "secret": secret,
-        "other": other,
-        "target": target,
-        "own": str(file).replace("'", "''"),
-        "folder": tmp_path,
-    }
+def test_everything_else_is_refused(tables: Tables, surroundings: Surroundings, sql: str) -> None:
     with pytest.raises(Misconfigured, match="BadQuery") as caught:
-        tables.query(sql.format(**places, port=listener))
-    assert "an identifier" not in str(caught.value)
-    assert sorted(tmp_path.iterdir()) == before and file.read_bytes() == content
+        tables.query(surroundings.put_into(sql))
+    assert SECRET not in str(caught.value)
+    surroundings.assert_unchanged()
     assert tables.query("SELECT count(*) FROM instance").rows == [(10,)]
+
+
+@pytest.mark.parametrize("sql", [sql for sql in FORBIDDEN if sql.strip(";")])
+def test_not_the_kind_of_a_statement_but_the_connection_shuts_it_in(
+    tables: Tables, surroundings: Surroundings, sql: str
+) -> None:
+    result = ""
+    with contextlib.suppress(duckdb.Error):
+        result = str(tables._connection.execute(surroundings.put_into(sql)).fetchall())
+    assert SECRET not in result
+    surroundings.assert_unchanged()
+
+
+def test_no_function_of_duckdb_reaches_a_file(tables: Tables, surroundings: Surroundings) -> None:
+    functions = tables.query(
+        "SELECT DISTINCT function_type, function_name, len(parameters) AS n FROM duckdb_functions() WHERE n < 5"
+    ).rows
+    assert {"read_text", "glob", "length", "sum"} < {name for _, name, _ in functions}
+    for kind, name, count in functions:
+        for path in ("{secret}", "{other}", "{target}", "{folder}/*"):
+            arguments = ", ".join([f"'{path}'"] * int(str(count)))
+            call = f'"{name}"({arguments})'
+            sql = f"SELECT * FROM {call}" if kind in ("table", "table_macro", "pragma") else f"SELECT {call}"
+            with contextlib.suppress(Misconfigured):
+                assert SECRET not in str(tables.query(surroundings.put_into(sql)).rows), sql
+    surroundings.assert_unchanged()
+
+
+def test_nothing_tells_what_the_environment_is(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".duckdbrc").write_text(f"COPY (SELECT 1) TO '{home}/written';")
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "USER", "TMPDIR", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, f"http://{name}:marked@127.0.0.1:1")
+    monkeypatch.setenv("HOME", str(home))
+    with Tables("IRB1", {"instance": (TABLES["instance"], [file])}) as tables:
+        told = str(tables.query("SELECT * FROM duckdb_settings()").rows)
+        for (setting,) in tables.query("SELECT name FROM duckdb_settings()").rows:
+            with contextlib.suppress(Misconfigured):
+                told += str(tables.query(f"SELECT current_setting('{setting}')").rows)
+        for (function,) in tables.query(
+            "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type LIKE 'table%'"
+        ).rows:
+            with contextlib.suppress(Misconfigured):
+                told += str(tables.query(f'SELECT * FROM "{function}"()').rows)
+    assert "http_proxy" in told and "marked" not in told
+    assert str(tmp_path) not in told
+    assert [path.name for path in home.iterdir()] == [".duckdbrc"]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_what_is_said_of_a_bad_statement_helps(tables: Tables) -> None:
@@ -169,6 +280,38 @@ def test_a_file_from_before_a_column_was_added_has_nulls_in_it(file: Path, tmp_p
             found = tables.query("SELECT Modality, header IS NULL FROM instance WHERE Modality = 'MR'")
             assert found.rows == [("MR", True)]
             assert len(tables.query("SELECT * FROM instance").columns) == len(TABLES["instance"])
+
+
+def test_a_column_that_only_a_newer_version_knows_is_left_out(file: Path, tmp_path: Path) -> None:
+    from sendit import parquet
+    from sendit.ports import Column
+
+    new = tmp_path / "new.parquet"
+    with new.open("wb") as stream:
+        columns = (Column("Laterality", "STRING", ""), *reversed(TABLES["instance"]))
+        parquet.write(stream, columns, [{"Modality": "MR", "Laterality": "L", "Rows": 5}])
+    for paths in ([new, file], [file, new], [new]):
+        with Tables("x", {"instance": (TABLES["instance"], paths)}) as tables:
+            assert tables.query("SELECT \"Rows\" FROM instance WHERE Modality = 'MR'").rows == [(5,)]
+            assert tables.query("SELECT * FROM instance").columns == tuple(each.name for each in TABLES["instance"])
+
+
+@pytest.mark.parametrize("mode", ["wb", "ab", "xb", "r+b", "r", "w"])
+def test_the_file_system_opens_its_files_for_reading_and_no_other(file: Path, tmp_path: Path, mode: str) -> None:
+    before = sorted(tmp_path.iterdir()), file.read_bytes()
+    files = ReadOnlyFiles([file])
+    [name] = files.names
+    for path in (name, str(file), f"warehouse://{file}", "warehouse://1.parquet", "warehouse://x/../0.parquet"):
+        with pytest.raises(OSError):
+            files.open(path, mode)
+        if path != name:
+            with pytest.raises(OSError):
+                files.open(path)
+    for change in (lambda: files.rm(name), lambda: files.mv(name, f"{name}2"), lambda: files.pipe(name, b"")):
+        with pytest.raises((OSError, NotImplementedError)):
+            change()
+    assert files.open(name).read() == file.read_bytes()
+    assert (sorted(tmp_path.iterdir()), file.read_bytes()) == before
 
 
 @pytest.fixture(scope="module")
