@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -310,8 +311,25 @@ def test_the_file_system_opens_its_files_for_reading_and_no_other(file: Path, tm
     for change in (lambda: files.rm(name), lambda: files.mv(name, f"{name}2"), lambda: files.pipe(name, b"")):
         with pytest.raises((OSError, NotImplementedError)):
             change()
-    assert files.open(name).read() == file.read_bytes()
+    assert files.open(name).read(file.stat().st_size) == file.read_bytes()
     assert (sorted(tmp_path.iterdir()), file.read_bytes()) == before
+
+
+def test_threads_that_share_a_file_read_each_its_own_place(tmp_path: Path) -> None:
+    path = tmp_path / "numbers"
+    path.write_bytes(b"".join(number.to_bytes(4, "big") * 4096 for number in range(256)))
+    [name] = (files := ReadOnlyFiles([path])).names
+    shared = files.open(name)
+
+    def read(number: int) -> bool:
+        shared.seek(number * 16384)
+        return shared.read(16384) == number.to_bytes(4, "big") * 4096
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(read, [*range(256)] * 40))
+    shared.seek(256 * 16384 - 3)
+    with pytest.raises(EOFError):
+        shared.read(4)
 
 
 @pytest.fixture(scope="module")
