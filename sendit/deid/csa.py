@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from sendit.deid.number_forms import NumberForm, form_of
@@ -22,6 +22,7 @@ MARKS = (77, 205)
 
 _COUNT, _FIELD, _ITEM = struct.Struct("<2I"), struct.Struct("<64si4s3i"), struct.Struct("<4I")
 _NITEMS = struct.Struct("<2i")
+_SIZE, _FIVE_SIZES = struct.Struct("<4xI8x"), struct.Struct("<" + 5 * "4xI8x")
 _PROTOCOLS = ("MrPhoenixProtocol", "MrProtocol")
 _SYNGO_TYPES = {"DS": 3, "FD": 4, "FL": 5, "IS": 6, "SL": 7, "SS": 8, "UL": 9, "US": 10, "CS": 16, "LO": 19, "SH": 22}
 _SYNGO_TYPES |= {"UN": 0}
@@ -109,6 +110,9 @@ def _fields(data: bytes, is_csa2: bool) -> Iterator[tuple[str, tuple[bytes, ...]
         left -= nitems
         if nitems < 0 or left < 0 or mark not in MARKS:
             raise NotCsa
+        if not nitems:
+            pos += _FIELD.size
+            continue
         name = wanted.get(data[pos : data.index(0, pos, pos + 64)])
         items, pos = _items(data, pos + _FIELD.size, nitems, name is not None)
         if name is not None:
@@ -120,15 +124,17 @@ def _fields(data: bytes, is_csa2: bool) -> Iterator[tuple[str, tuple[bytes, ...]
 
 def _items(data: bytes, pos: int, count: int, wanted: bool) -> tuple[tuple[bytes, ...], int]:
     """The values of a field, without what stands behind their end, and where the next field begins."""
-    unpack, end, found = _ITEM.unpack_from, len(data), []
-    for _ in range(count):
-        _, size, _, _ = unpack(data, pos)
-        begin = pos + 16
+    unpack, end, found, left = _SIZE.unpack_from, len(data), [], count
+    while left:
+        (size,) = unpack(data, pos)
+        begin, left = pos + 16, left - 1
         if begin + size > end:
             raise NotCsa
         pos = begin + (size + 3 & ~3)
         if wanted and size:
             found.append(data[begin : begin + size].partition(b"\0")[0].strip())
+        if left == 5 and not any(_FIVE_SIZES.unpack_from(data, pos)):  # most fields have one value and five empty items
+            return tuple(found), pos + 80
     return tuple(found), pos
 
 
@@ -136,13 +142,20 @@ def _items(data: bytes, pos: int, count: int, wanted: bool) -> tuple[tuple[bytes
 
 
 def numbers_of(untrusted: bytes) -> bytes | None:
-    """A new header that holds the numbers of this one and nothing else; None where none is left."""
+    """A new header that holds the numbers of this one and nothing else.
+
+    None where it cannot be read, no number is left, or a field that places slices would go: better no header than one
+    that places them elsewhere.
+    """
     try:
         header = read_csa(untrusted)
     except NotCsa:
         return None
     kept = [field for name, values in header.values.items() if (field := _kept(name, values))]
-    return write_csa(kept, is_csa2=header.is_csa2) if kept else None
+    names = {field[0] for field in kept}
+    if not kept or any(any(header.values.get(name, ())) and name not in names for name in GEOMETRY):
+        return None
+    return write_csa(kept, is_csa2=header.is_csa2)
 
 
 Kept = tuple[str, str, int, tuple[bytes, ...]]
@@ -191,25 +204,22 @@ def write_csa(fields: Iterable[Kept], *, is_csa2: bool) -> bytes:
     fields = list(fields)
     surplus = 0 if is_csa2 else _places(fields[0][3])
     parts = [MAGIC if is_csa2 else b"", _COUNT.pack(len(fields), 77)]
-    for name, vr, multiplicity, values in fields:
-        places = _places(values)
-        parts.append(_FIELD.pack(name.encode("ascii"), multiplicity, vr.encode("ascii"), _SYNGO_TYPES[vr], places, 77))
-        for value in values:
-            size = len(value) + 1
-            parts += _ITEM.pack(size + surplus, size, 77, size), value, bytes(4 - len(value) % 4)
-        parts.append(_ITEM.pack(surplus, 0, 77, 0) * (places - len(values)))
+    parts += (_written(*field, surplus) for field in fields)
     return b"".join((*parts, bytes(4)))
+
+
+@lru_cache(maxsize=512)
+def _written(name: str, vr: str, multiplicity: int, values: tuple[bytes, ...], surplus: int) -> bytes:
+    """A field with its items; most of the images of a series say the same in most of their fields."""
+    places = _places(values)
+    parts = [_FIELD.pack(name.encode("ascii"), multiplicity, vr.encode("ascii"), _SYNGO_TYPES[vr], places, 77)]
+    for value in values:
+        size = len(value) + 1
+        parts += _ITEM.pack(size + surplus, size, 77, size), value, bytes(4 - len(value) % 4)
+    parts.append(_ITEM.pack(surplus, 0, 77, 0) * (places - len(values)))
+    return b"".join(parts)
 
 
 def _places(values: tuple[bytes, ...]) -> int:
     """Items of a field, some of them empty: scanners write six or a multiple, and dcm2niix reads no fewer."""
     return max(1, -(-len(values) // 6)) * 6
-
-
-def has_geometry(header: bytes, names: Iterable[str] = GEOMETRY) -> bool:
-    """Whether a header can be read and has values in these fields."""
-    try:
-        values = read_csa(header).values
-    except NotCsa:
-        return False
-    return all(any(values.get(name, ())) for name in names)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from sendit.deid.places import places_slices
+
 DROP, VALUE, COPY, SEQUENCE, CALL, CHARSET, BULK, PRIVATE, CREATOR, END, STRETCH = range(11)
 """What a `Deed` is, by the engine's dispatch; the two commonest first."""
 
@@ -61,7 +63,7 @@ class Deed:
     `path` is the tags of the sequences around them, and `action` the recipe's word for it or FORM; "" where neither is.
     """
 
-    __slots__ = ("_removal", "action", "call", "kind", "long", "memo", "path", "tag", "vr")
+    __slots__ = ("_removal", "action", "call", "kind", "long", "loses_places", "memo", "path", "tag", "vr")
 
     def __init__(
         self,
@@ -76,6 +78,7 @@ class Deed:
         self.memo, self.call = memo, call
         self.path: tuple[int, ...] = ()
         self.action = ""
+        self.loses_places = kind == DROP and places_slices(tag)
         self._removal: Deed | None = None
 
     @property

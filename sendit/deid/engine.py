@@ -22,7 +22,7 @@ from sendit.deid.elements import (
     Source,
     open_part_ten,
 )
-from sendit.deid.geometry import ensure_places, places_of
+from sendit.deid.geometry import ensure_geometry
 from sendit.deid.header import read_header
 from sendit.deid.identifiers import Identifier, extract
 from sendit.deid.plan import Plan
@@ -92,11 +92,10 @@ class Deidentifier:
 
     def _deidentify(self, part_ten: PartTen) -> DeidentifiedImage:
         plan = self._plan(part_ten)
-        places = places_of(part_ten)
         rewriter = Rewriter(part_ten.source, HeaderJob(part_ten))
         pieces = rewriter.root(plan.root_of(part_ten), part_ten.start, part_ten.window)
-        if places:
-            ensure_places(places, pieces, part_ten, self._recipe)
+        if any(deed.loses_places for deed in rewriter.done):
+            ensure_geometry(rewriter.done, part_ten, self._recipe)
         identity = self._verifier.check(pieces, part_ten.encoding, part_ten.source)
         head = _PREAMBLE + file_meta(identity.sop_class_uid, identity.sop_instance_uid, part_ten.syntax.uid)
         return DeidentifiedImage(part_ten, head, pieces, self._describer, rewriter.done)

@@ -43,7 +43,9 @@ def form_of(text: str) -> NumberForm:
 
 def _number(pattern: re.Pattern[bytes], low: float, high: float) -> Callable[[bytes], bool]:
     def fits(value: bytes) -> bool:
-        return pattern.fullmatch(value) is not None and low <= float(value) <= high and not looks_like_a_date(value)
+        if pattern.fullmatch(value) is None or not low <= float(value) <= high:
+            return False
+        return len(value) < 8 or not looks_like_a_date(value)
 
     return fits
 

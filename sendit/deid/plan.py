@@ -346,7 +346,9 @@ class Level:
     def _numbers(self, safe: SafePrivate, tag: int, vr: str, written_vr: str) -> Callable[[bytes], bytes | None]:
         """A private element of which a new one is made; it goes where no number is left."""
 
-        def rewritten(raw: bytes) -> bytes:
+        def rewritten(raw: bytes) -> bytes | None:
+            if not raw:
+                return None
             new = safe.rewritten(raw) if safe.has_form(written_vr, raw) else None
             return self.encoding.write(tag, vr, new + bytes(len(new) % 2)) if new else b""
 

@@ -80,6 +80,7 @@ class Stretch(Deed):
         super().__init__(STRETCH, first, "", long=False)
         self.source, self.last, self.additions, self.fallback = source, last, additions, fallback
         self.blocks, self.deeds = rewritten.blocks, rewritten.deeds
+        self.loses_places = any(deed.loses_places for deed in rewritten.deeds)
         creators = [piece for piece in rewritten.pieces if isinstance(piece, Creator) and piece.block_end > last]
         pieces = tuple(_joined(rewritten.pieces, last))
         self.used = {creator.tag: creator for creator in creators if creator.used}

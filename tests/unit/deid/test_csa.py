@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nibabel.nicom import csareader
 
-from sendit.deid.csa import NotCsa, csa_fields, has_geometry, numbers_of, read_csa, relative
+from sendit.deid.csa import GEOMETRY, NotCsa, csa_fields, numbers_of, read_csa, relative
 from tests.mosaics import TYPES, Field, Mosaic, decoded, encoded, protocol
 
 DATA = Path(nibabel.__file__).parent / "nicom" / "tests" / "data"
@@ -48,7 +48,7 @@ def test_no_text_passes_in_any_field(planted: str, version: int) -> None:
     known = [
         (name, field.most, field.vr, [planted] * min(field.most, 6))
         for name, field in csa_fields().items()
-        if name != "EchoLinePosition"
+        if name not in ("EchoLinePosition", *GEOMETRY)
     ]
     others: list[Field] = [("PatientName", 1, "LO", [planted]), ("DataFileName", 1, "LO", [planted])]
     new = numbers_of(encoded([("EchoLinePosition", 1, "IS", ["8"]), *others, *known], version))
@@ -67,8 +67,14 @@ def test_what_stands_behind_the_end_of_values_goes(version: int) -> None:
 
 
 def test_a_field_goes_as_a_whole_if_one_of_its_values_is_no_number() -> None:
-    header = encoded([("EchoLinePosition", 1, "IS", ["8"]), ("SliceNormalVector", 3, "FD", ["1.0", "Zofia", "0.0"])])
+    header = encoded([("EchoLinePosition", 1, "IS", ["8"]), ("B_matrix", 6, "FD", ["1.0", "Zofia", "0.0"])])
     assert set(decoded(numbers_of(header) or b"")) == {"EchoLinePosition"}
+
+
+@pytest.mark.parametrize("name", GEOMETRY)
+def test_a_header_that_would_place_slices_elsewhere_goes_as_a_whole(name: str) -> None:
+    assert numbers_of(encoded([("EchoLinePosition", 1, "IS", ["8"]), (name, 1, "FD", ["Zofia"])])) is None
+    assert numbers_of(encoded([("EchoLinePosition", 1, "IS", ["8"]), (name, 1, "FD", [""])])) is not None
 
 
 @pytest.mark.parametrize(
@@ -108,7 +114,7 @@ def test_a_length_that_lies_makes_it_no_header(at: int, value: int) -> None:
     header = bytearray(encoded(Mosaic().fields))
     assert not broken(bytes(header))
     header[at : at + 4] = struct.pack("<I", value)
-    assert broken(bytes(header)) and numbers_of(bytes(header)) is None and not has_geometry(bytes(header))
+    assert broken(bytes(header)) and numbers_of(bytes(header)) is None
 
 
 def test_a_header_cut_anywhere_is_none() -> None:
