@@ -158,10 +158,25 @@ def _vr_position(chance: random.Random, data: bytearray) -> int:
     return at
 
 
+def spoil_csa(chance: random.Random, data: bytearray) -> None:
+    """In a CSA header: a count, a length or a mark that lies, or a value that is another."""
+    begin = data.find(b"SV10\4\3\2\1")
+    if begin < 0:
+        return
+    place = chance.choice((8, 12, 16 + 76, 16 + 80, 16 + 84, 16 + 88))
+    field = data.find(chance.choice((b"SliceNormalVector\0", b"MosaicRefAcqTimes\0", b"MrPhoenixProtocol\0")), begin)
+    at = (field - 16 if field >= 0 and chance.random() < 0.7 else begin) + place
+    if chance.random() < 0.7:
+        data[at : at + 4] = struct.pack("<I", chance.choice(LENGTHS))
+    else:
+        text = chance.choice((b"Zqcanary", b"19630417", b"-1e999", b"nan", b"\xff" * 8, b"0x7FFFFFFF"))
+        data[at + 16 : at + 16 + len(text)] = text
+
+
 MUTATIONS: tuple[Callable[[random.Random, bytearray], None], ...] = (
     flip_bits, set_bytes, change_text, change_text, change_text, change_character_set, truncate, append, cut_out,
     repeat_part, move_part, lie_about_length, lie_about_length, swap_vr, swap_tag, swap_elements, swap_elements,
-    insert_mark, nest_deep, count_high, inflate_bomb,
+    insert_mark, nest_deep, count_high, inflate_bomb, spoil_csa, spoil_csa,
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from sendit.deid.identifiers import extract
 from sendit.deid.recipe import Recipe, RecipeError, load_recipe, parse_recipe
 from sendit.deid.rewrite import Bulk
 from sendit.errors import DataFault
+from tests.mosaics import Mosaic
 from tests.phantoms import BIRTH_DATE, DIGITS, FILES, WORD, accession_number, leaks_in, plant
 
 SECONDS = 2.0
@@ -76,8 +77,10 @@ def recipes() -> dict[str, Recipe]:
 
 @cache
 def corpus() -> tuple[bytes, ...]:
-    """pydicom's bundled files, and each again as a phantom with planted identifiers."""
-    found: list[bytes] = []
+    """pydicom's bundled files, each again as a phantom with planted identifiers, and mosaics with CSA headers."""
+    found = [
+        Mosaic(version=version, rubbish=rubbish).tobytes() for version in (1, 2) for rubbish in (b"", b"Zqcanary ")
+    ]
     folders = (FILES, FILES.parent / "charset_files")
     for path in sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in (".dcm", "")):
         if path.is_file() and path.stat().st_size <= LARGEST:
