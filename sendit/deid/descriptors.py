@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from sendit.deid.ages import cap_ages_in
+from sendit.deid.calendar_words import CalendarWords
 from sendit.deid.device_texts import speaks_of_somebody
 from sendit.deid.identifiers import Identifier
 from sendit.deid.identifying_forms import identifying_forms
@@ -26,6 +27,7 @@ HOLE = "\uf8ff"
 _FIRST_DATE, _MOST_DATES = 0xE000, 4096
 """Dates stand aside as characters of the Private Use Area from here on, so that they are shifted once."""
 _ASIDE = re.compile("[\ue000-\uefff]")
+_CALENDAR_WORDS = CalendarWords(f"[\ue000-\uefff{HOLE}]")
 _NOT_TEXT = re.compile("[\ufffd\ue000-\uf8ff\0-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
 """Signs that a text was not decoded as it was meant, or is none."""
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
@@ -115,6 +117,8 @@ class Cleaner:
         text = _replaced(text, ((start, end, HOLE) for start, end in self._known.numbers(text)))
         text = _replaced(text, ((start, end, NAME_HOLE) for start, end in self._known.names(text)))
         text = _replaced(text, ((one.start, one.end, self._put_aside(one, aside)) for one in written_dates(text)))
+        if self._days != 0:
+            text = _replaced(text, ((start, end, HOLE) for start, end in _CALENDAR_WORDS.find(text)))
         text = cap_ages_in(text)
         text = _replaced(text, ((start, end, HOLE) for start, end in identifying_forms(text)))
         text = _replaced(text, ((start, end, HOLE) for start, end in unknown_words(text)))

@@ -368,6 +368,11 @@ def _limits(recipe: Recipe) -> Iterator[str]:
 def _limits_of(profile: Profile) -> Iterator[str]:
     if profile.dates == MODIFIED_DATES:
         yield "Times of day stay as they are: dates are shifted by whole days, and intervals between them stay."
+        yield (
+            "Dates that are the same for many patients (of a device, a source, an approval, a vocabulary) are not "
+            "shifted but go as the Basic Profile has it, as do dates in names of protocols and series: compared from "
+            "patient to patient, they would tell the shifts."
+        )
     yield (
         "Terms, models, versions and other short texts stay where they speak of nobody: names, dates and ways to reach "
         "somebody are taken out of them. Where PS3.3 closes the list of values, as for Patient's Sex, only those stay."

@@ -63,7 +63,8 @@ from sendit.deid.enumerated_values import enumerated, enumerated_values
 from sendit.deid.forms import form_of
 from sendit.deid.identifiers import VERIFIED, Identifier
 from sendit.deid.kept import KeptValue, dummy_of, may_be_absent, needs_value
-from sendit.deid.profile_rules import STRUCTURE, text_shift
+from sendit.deid.profile import FULL_DATES
+from sendit.deid.profile_rules import STRUCTURE
 from sendit.deid.pseudonyms import Pseudonyms, shift_date, shift_datetime
 from sendit.deid.recipe import Recipe
 from sendit.deid.rules import PSEUDONYM, Action, Addition, Decision, Field, Step, Value
@@ -795,16 +796,13 @@ class Plan:
 
     @cached_property
     def verified_cleaner(self) -> Cleaner:
-        """What judges the values that a profile keeps. It may keep stations and institutions: they count for nobody."""
+        """What judges the values that a profile keeps. It may keep stations and institutions: they count for nobody.
+
+        Dates in what devices write of themselves are the same for all patients, so they are never shifted: they go.
+        """
         assert self.recipe.profile is not None
-        shift = text_shift(self.recipe.profile)
         verified = [identifier for identifier in self._identifiers if identifier.kind in VERIFIED]
-        if shift is None:
-            return Cleaner(verified)
-        try:
-            return Cleaner(verified, int(self.variables.get(shift.text, "") if shift.kind == "var" else shift.text))
-        except (TypeError, ValueError):  # a date that is to be shifted says so; those in these texts go
-            return Cleaner(verified)
+        return Cleaner(verified, 0 if self.recipe.profile.dates == FULL_DATES else None)
 
     def variable(self, name: str) -> Any:
         """The value of `var:name`; Misconfigured when there is none: the original is never left in its place."""

@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 
 from pydicom._dicom_dict import DicomDictionary
 
+from sendit.deid import shared_values
 from sendit.deid.ages import OLDEST
 from sendit.deid.attribute_types import UNKNOWN, types
 from sendit.deid.codes import Code
@@ -125,6 +126,9 @@ def _clauses(profile: Profile) -> Iterator[Clause]:
         if speaks_of(ruling.row):
             yield Clause(f"{ruling.row.written_tag} {ruling.row.name}", str(ruling), tuple(_attribute(ruling, profile)))
     yield Clause("short descriptions, comments and labels", "beyond the table", tuple(_short_descriptions(profile)))
+    if profile.dates == MODIFIED_DATES:
+        gone = tuple(Line(Action.REMOVE, keyword) for keyword in shared_values.BEYOND_THE_TABLE)
+        yield Clause("a device's dates and counters, which are no patient's", "beyond the table", gone)
     for about, required in _required(profile):
         yield Clause(about, "beyond the table", tuple(required))
     if profile.has(SAFE_PRIVATE):
@@ -186,13 +190,15 @@ def _attribute(ruling: Ruling, profile: Profile) -> Iterator[Line]:
         yield Line(Action.REPLACE, keyword, CAPPED_AGE) if vr == "AS" else Line(Action.KEEP, keyword)
     elif ruling.code == "X/Z/U*":
         yield Line(Action.KEEP, keyword)
+    elif keyword in shared_values.DATES and profile.dates == MODIFIED_DATES:
+        yield from _by_type(ruling.row.basic, tag, vr)
     elif ruling.source == MODIFIED_DATES and vr in ("DA", "DT"):
         yield Line(Action.JITTER, keyword, SHIFT)
     elif ruling.source == MODIFIED_DATES and vr == "TM":
         yield Line(Action.KEEP, keyword)  # whole days leave a time of day as it is
     elif ruling.code == "C" and ruling.source != MODIFIED_DATES and vr in TEXTS:
         yield from _where_a_value_is_required(ruling.row.basic, tag, vr)
-        yield Line(Action.CLEAN, keyword, text_shift(profile))
+        yield Line(Action.CLEAN, keyword, _text_shift(profile, keyword))
     else:
         yield from _by_type(ruling.row.basic if ruling.code == "C" else ruling.code, tag, vr)
 
@@ -294,12 +300,14 @@ def _cleaned_also(field: str, line: Line) -> Iterator[Line]:
 
 def _free_text(field: str, profile: Profile) -> Line:
     if profile.has(CLEAN_DESCRIPTORS):
-        return Line(Action.CLEAN, field, text_shift(profile))
+        return Line(Action.CLEAN, field, _text_shift(profile, field))
     return Line(Action.BLANK, field)
 
 
-def text_shift(profile: Profile) -> Value | None:
+def _text_shift(profile: Profile, keyword: str) -> Value | None:
     """What the dates in a text are shifted by; None where they are to go."""
+    if profile.dates == MODIFIED_DATES and shared_values.is_typed_for_many(keyword):
+        return None
     return {MODIFIED_DATES: SHIFT, FULL_DATES: NO_SHIFT}.get(profile.dates or "")
 
 

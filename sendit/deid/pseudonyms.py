@@ -58,7 +58,7 @@ class Pseudonyms:
 
 
 _DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})")
-_DATETIME = re.compile(r"(\d{4})(\d{2})(\d{2})((?:\d{2}){0,3}(?:\.\d{1,6})?(?:[+-]\d{4})?)")
+_DATETIME = re.compile(r"(\d{4})(\d{2})(\d{2})((?:\d{2}){0,3}(?:\.\d{1,6})?)(?:[+-]\d{4})?")
 
 
 def shift_date(text: str, days: int) -> str | None:
@@ -68,7 +68,10 @@ def shift_date(text: str, days: int) -> str | None:
 
 
 def shift_datetime(text: str, days: int) -> str | None:
-    """A DT value shifted: precision, time of day and offset from UTC stay as they are; None if it cannot be.
+    """A DT value shifted: precision and time of day stay as they are; None if it cannot be.
+
+    The offset from UTC goes: where clocks are changed, it tells in which half of the year the true date lies, and
+    between two studies of a patient on which day they were changed.
 
     A DT without a day ("2010", "201002") cannot be shifted by days.
     """

@@ -68,6 +68,12 @@ _PART = re.compile(
     re.IGNORECASE,
 )
 """01/2020, 2020-01, Jan 2020: a month, which cannot be shifted by days."""
+_WEEK_OR_QUARTER = re.compile(
+    rf"(?<![A-Za-z0-9])(?:(?:week|wk|kw|cw|q)[-./ ]{{0,2}}\d{{1,2}}[-./ ,]{{1,3}}{_YEAR}"
+    rf"|{_YEAR}[-./ ]{{0,2}}(?:w|kw|cw|q)[-./ ]{{0,2}}\d{{1,2}}(?:-[1-7])?)(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+"""week 24/2011, KW 24 2011, 2011-W24-5, Q2 2011."""
 
 
 Piece = str | Callable[[date], str]
@@ -173,6 +179,10 @@ def _month_only(match: re.Match[str]) -> WrittenDate | None:
     return WrittenDate(match.start(), match.end(), None)
 
 
+def _week_or_quarter(match: re.Match[str]) -> WrittenDate:
+    return WrittenDate(match.start(), match.end(), None)
+
+
 _FINDERS: tuple[tuple[Callable[[re.Match[str]], WrittenDate | None], re.Pattern[str]], ...] = (
     (_sorted_date, _SORTED),
     (_number_date, _NUMBERS),
@@ -180,6 +190,7 @@ _FINDERS: tuple[tuple[Callable[[re.Match[str]], WrittenDate | None], re.Pattern[
     (_day_first, _DAY_FIRST),
     (_month_first, _MONTH_FIRST),
     (_month_only, _PART),
+    (_week_or_quarter, _WEEK_OR_QUARTER),
     (_without_year, _WITHOUT_YEAR),
 )
 

@@ -63,6 +63,17 @@ ATTRIBUTES = [tag for tag in ROWS if tag.isalnum() and "x" not in tag and tag !=
 ATTRIBUTES.remove("FFFCFFFC")
 
 
+SHARED = {
+    "ApprovalStatusDateTime", "CalibrationDate", "CalibrationDateTime", "CalibrationTime", "ContextGroupLocalVersion",
+    "ContextGroupVersion", "DateOfInstallation", "DateOfLastCalibration", "DateOfLastDetectorCalibration",
+    "DateOfManufacture", "DateTimeOfLastCalibration", "EffectiveDateTime",
+    "EthicsCommitteeApprovalEffectivenessEndDate", "EthicsCommitteeApprovalEffectivenessStartDate",
+    "HangingProtocolCreationDateTime", "InformationIssueDateTime", "ProductExpirationDateTime",
+    "SourceStrengthReferenceDate", "SourceStrengthReferenceTime", "TemplateLocalVersion", "TemplateVersion",
+    "TimeOfLastCalibration", "TimeOfLastDetectorCalibration",
+}  # fmt: skip
+"""Dates that are no patient's: shifted by each patient's own days, they would tell the shifts (docs/warehouse.md)."""
+
 # ---------------------------------------------------------------------------------------------- what is planted
 
 
@@ -172,8 +183,9 @@ def problem(name: str, tag: str) -> str | None:
     vr = DicomDictionary[number][0].split(" or ")[0]
     if keyword in PSEUDONYMS and (element is None or text(element) != PSEUDONYMS[keyword]):
         return "it is no pseudonym"
-    if code == "C" and (vr == "OB" or (option == MODIFIED and vr not in SHIFTED)):
-        code = ROWS[tag]["Basic Profile"]  # cannot be cleaned
+    cannot_be_cleaned = vr == "OB" or (option == MODIFIED and vr not in SHIFTED)
+    if code == "C" and (cannot_be_cleaned or (option == MODIFIED and keyword in SHARED)):
+        code = ROWS[tag]["Basic Profile"]
     if code == "K":
         return kept(element, vr, number)
     if code == "C":

@@ -92,3 +92,29 @@ def test_holes_are_closed_once() -> None:
 def test_cleaners_of_other_studies_know_other_names() -> None:
     assert Cleaner((Identifier("name", "Parkinson"),)).clean("Parkinson disease") == "disease"
     assert Cleaner(DOE).clean("Parkinson disease") == "Parkinson disease"
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("seen Tue 17 Jun 2011, stable", "seen 27 Jun 2011, stable"),
+        ("Dienstag, 17.06.2011 Kontrolle", "27.06.2011 Kontrolle"),
+        ("17 Jun 2011 (Fri) chest", "27 Jun 2011 chest"),
+        ("the Monday list", "the list"),
+        ("chest week 24/2011 lateral", "chest lateral"),
+        ("chest 2011-W24-5 lateral", "chest lateral"),
+        ("Q2 2011 chest", "chest"),
+        ("chest 2011-06-17T10:00:00+02:00 lateral", "chest 2011-06-27T10:00:00 lateral"),
+        ("chest 20110617101010+0200 lateral", "chest 20110627101010 lateral"),
+        ("chest 10:15 CEST", "chest 10:15"),
+        ("FAT SAT 17 slices", "FAT SAT 17 slices"),
+        ("chest EST 3, T2 SAT", "chest EST 3, T2 SAT"),
+    ],
+)
+def test_what_tells_the_shift_goes_from_beside_a_shifted_date(text: str, cleaned: str) -> None:
+    assert Cleaner((), 10).clean(text) == cleaned
+
+
+def test_weekdays_and_zones_stay_where_dates_stay() -> None:
+    text = "seen Tue 17 Jun 2011, 10:15 CEST"
+    assert Cleaner((), 0).clean(text) == text

@@ -374,7 +374,7 @@ def test_dates_are_shifted_alike_and_intervals_stay() -> None:
     dataset = image(StudyDate="20240228", SeriesDate="20240301", AcquisitionDateTime="20240228235959.5+0100")
     after = read(run(encoded(dataset), recipe, jitter=1))
     assert (after.StudyDate, after.SeriesDate) == ("20240229", "20240302")
-    assert after.AcquisitionDateTime == "20240229235959.5+0100"
+    assert after.AcquisitionDateTime == "20240229235959.5"
 
 
 def test_a_date_that_cannot_be_read_does_not_leave() -> None:

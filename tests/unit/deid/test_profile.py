@@ -169,7 +169,8 @@ def test_the_table_has_the_standards_rows() -> None:
 def test_dates_follow_the_option_for_dates_whatever_another_retains() -> None:
     calibration = 0x00181200  # Date of Last Calibration: K for Retain Device Identity
     both = recipe(f"Basic + Retain Device Identity + {MODIFIED}")
-    assert deed(both, calibration, "DA") == ["JITTER DateOfLastCalibration var:jitter"]
+    assert deed(both, calibration, "DA") == ["REMOVE DateOfLastCalibration"]  # as no option at all would have it
+    assert deed(both, 0x00080022, "DA") == ["JITTER AcquisitionDate var:jitter"]
     assert deed(recipe("Basic + Retain Device Identity"), calibration, "DA") == "kept"
 
 
@@ -198,7 +199,9 @@ def test_a_kind_that_nobody_knows_goes(name: str, tag: int, vr: str, word: str) 
     [
         ("EvaluatorName", "PN", "BLANK select:VR:PN", "BLANK select:VR:PN"),
         ("TargetFrameOfReferenceUID", "UI", "REPLACE select:VR:UI", "REPLACE select:VR:UI"),
-        ("ExpiryDate", "DA", "BLANK select:VR:DA", "JITTER select:VR:DA"),
+        ("ExpiryDate", "DA", "BLANK select:VR:DA", "REMOVE ExpiryDate"),
+        ("SecondaryReviewDate", "DA", "BLANK select:VR:DA", "JITTER select:VR:DA"),
+        ("ExposuresOnDetectorSinceManufactured", "IS", "kept", "REMOVE ExposuresOnDetectorSinceManufactured"),
         ("AlarmDecisionTime", "DT", "BLANK select:VR:DT", "JITTER select:VR:DT"),
         ("SurfaceComments", "LT", "BLANK select:VR:LT", "CLEAN select:VR:LT"),
         ("ContactURI", "UR", "BLANK select:VR:UR", "BLANK select:VR:UR"),
