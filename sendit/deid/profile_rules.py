@@ -306,7 +306,7 @@ def _free_text(field: str, profile: Profile) -> Line:
 
 def _text_shift(profile: Profile, keyword: str) -> Value | None:
     """What the dates in a text are shifted by; None where they are to go."""
-    if profile.dates == MODIFIED_DATES and shared_values.is_typed_for_many(keyword):
+    if profile.dates == MODIFIED_DATES and keyword in shared_values.TEXTS:
         return None
     return {MODIFIED_DATES: SHIFT, FULL_DATES: NO_SHIFT}.get(profile.dates or "")
 

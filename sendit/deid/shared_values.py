@@ -8,8 +8,6 @@ So do the times of day beside them, and counters, which tell which images were m
 
 from __future__ import annotations
 
-import re
-
 DATES = frozenset((
     "ApprovalStatusDateTime", "CalibrationDate", "CalibrationDateTime", "CalibrationTime",
     "ContextGroupLocalVersion", "ContextGroupVersion", "DateOfInstallation", "DateOfLastCalibration",
@@ -23,16 +21,16 @@ DATES = frozenset((
 
 BEYOND_THE_TABLE = (
     "DateOfGainCalibration", "DetectorTimeSinceLastExposure", "ExpirationDateTime", "ExpiryDate",
-    "ExposuresOnDetectorSinceLastCalibration", "ExposuresOnDetectorSinceManufactured", "ExposuresOnPlate",
+    "ExposuresOnDetectorSinceLastCalibration", "ExposuresOnDetectorSinceManufactured",
     "ProcedureCreationDate", "ProcedureExpirationDate", "ProcedureLastModifiedDate", "TimeOfGainCalibration",
 )  # fmt: skip
 """The same, and a device's counters, which no row of the table names; none is required by an image's IOD."""
 
-_TEXTS = re.compile(
-    "^SeriesDescription$|ProtocolName$|AcquisitionProtocol|Algorithm|Configuration|Device|HangingProtocol|Template"
-)
-
-
-def is_typed_for_many(keyword: str) -> bool:
-    """Whether an attribute's text comes from a protocol or a device, so that dates in it are of no one patient."""
-    return _TEXTS.search(keyword) is not None
+TEXTS = frozenset((
+    "AcquisitionDeviceProcessingDescription", "AcquisitionProtocolDescription", "AcquisitionProtocolName",
+    "AlgorithmDescription", "ConfigurationDescription", "HangingProtocolDescription", "HangingProtocolName",
+    "LongDeviceDescription", "PositionAcquisitionTemplateDescription", "PositionAcquisitionTemplateName",
+    "ProtocolName",
+    "SegmentationCreationTemplateLabel", "SeriesDescription",
+))  # fmt: skip
+"""What protocols, devices and templates are called: dates in these names are of no one patient."""

@@ -111,14 +111,14 @@ def there(path: Path) -> Check:
 
 
 def shifted(path: Path, original: DataElement, days: int) -> Check:
-    """Every date of a DA or DT value is shifted, what is behind it is the same."""
+    """Every date of a DA or DT value is shifted, the time behind it is the same; an offset from UTC is gone."""
     expected = "\\".join(_later(one, days) for one in text_of(original).split("\\"))
     return Check(Category.DATE_SHIFTED, path, f"shifted to {expected!r}", lambda element: text_of(element) == expected)
 
 
 def _later(text: str, days: int) -> str:
     day = datetime.strptime(text[:8], "%Y%m%d").date() + timedelta(days=days)
-    return day.strftime("%Y%m%d") + text[8:]
+    return day.strftime("%Y%m%d") + re.sub(r"[+-]\d{4}$", "", text[8:])
 
 
 def shifted_in_text(path: Path, day: date, form: str, days: int) -> Check:
@@ -135,7 +135,8 @@ def shifted_in_text(path: Path, day: date, form: str, days: int) -> Check:
 
 
 def _looks_like(form: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"%[YBbdm]", r"\\w+", re.escape(form).replace(r"\%", "%")))
+    parts = {"%Y": r"\d{4}", "%m": r"\d\d", "%d": r"\d\d", "%b": r"[^\W\d_]+", "%B": r"[^\W\d_]+"}
+    return re.compile(re.sub(r"%[YBbdm]", lambda found: parts[found[0]], re.escape(form).replace(r"\%", "%")))
 
 
 def changed(path: Path, original: str) -> Check:

@@ -27,6 +27,8 @@ TEXTS = frozenset({"LT", "ST", "UT", "UR", "PN", "AE"})
 """VRs of which nothing is expected that the table does not say: they are cleaned or emptied."""
 DESCRIBING = ("Description", "Comment", "Comments", "Explanation", "Label", "Notes", "ProtocolName")
 """Ends of the keywords of short texts that people write: of them the words stay, but for what may name a place."""
+OF_THE_DEVICE = ("DateOfLastCalibration",)
+"""Of the dates that are planted, those that all patients share: shifted, they would tell the shifts."""
 REACHES = ("Telephone", "Telecom", "Address", "AlternativeCalendar")
 
 
@@ -62,6 +64,8 @@ def _of(element: DataElement, where: Path, days: int) -> Iterator[Check]:
             yield changed(where, text)
     elif _is_nobodys(tag):
         yield removed(where, text)
+    elif DicomDictionary[tag][4] in OF_THE_DEVICE:
+        yield removed(where, *text.split("\\"))
     elif dates and code in ("", "C", "K"):
         yield there(where)
         yield shifted(where, element, days)

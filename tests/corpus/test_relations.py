@@ -207,7 +207,7 @@ def test_the_interval_between_any_two_dates_of_a_patient_stays(days: list[date],
         days[0].strftime("%Y%m%d").zfill(8),
         days[1].strftime("%Y%m%d").zfill(8) + "1030",
     )
-    ds.DateOfLastCalibration = [day.strftime("%Y%m%d").zfill(8) for day in days[2:4]]
+    ds.SeriesDate, ds.ContentDate = (day.strftime("%Y%m%d").zfill(8) for day in days[2:4])
     ds.StudyDescription = f"CT chest compared with {days[4].isoformat()}"
     item = Dataset()
     item.ContentDate = ds.StudyDate
@@ -218,7 +218,7 @@ def test_the_interval_between_any_two_dates_of_a_patient_stays(days: list[date],
         .tobytes()
     )
     found = re.search(r"\d{4}-\d\d-\d\d", after.StudyDescription)
-    moved = [after.StudyDate, after.AcquisitionDateTime[:8], *after.DateOfLastCalibration]
+    moved = [after.StudyDate, after.AcquisitionDateTime[:8], after.SeriesDate, after.ContentDate]
     moved += [after.ReferencedImageSequence[0].ContentDate, found[0].replace("-", "") if found else "gone"]
     original = [*days[:4], days[0], days[4]]
     assert [
