@@ -48,6 +48,9 @@ TEXTS = {
     "AdditionalPatientHistory": "fell on {:%B} {:%d}, {:%Y} ({:%a})",
     "ReasonForTheRequestedProcedure": "{:%G-W%V} control, 10:15 CEST",
     "RequestedProcedureDescription": "{:%d-%b-%Y} Thorax",
+    "SequenceName": "fl3d {:%Y%m%d}",
+    "StationName": "CT1 {:%d.%m.%Y}",
+    "FilterType": "B {:%a %d %b %Y}",
     "DerivationDescription": "made {:%Y.%m.%d} from axial",
 }
 OF_MANY = {
@@ -56,6 +59,8 @@ OF_MANY = {
     "AcquisitionProtocolName": "Brain {:%Y%m%d}",
     "AcquisitionProtocolDescription": "Version of {:%d %B %Y}",
     "AcquisitionDeviceProcessingDescription": "LUT {:%Y-%m-%d}",
+    "SoftwareVersions": "syngo VE11C {:%Y-%m-%d}",
+    "DeviceDescription": "coil of {:%d %b %Y}",
 }
 
 

@@ -128,8 +128,9 @@ def test_a_text_of_a_device_speaks_of_nobody(text: str, keyword: str, recipe: st
             assert day not in after
 
 
-def test_a_date_is_shifted_and_the_rest_stays() -> None:
-    assert left("ManufacturerModelName", "Ingenia 17-JUN-2011") == "Ingenia 22-JUN-2011"
+def test_a_date_goes_and_the_rest_stays() -> None:
+    """It is not shifted: it is the device's, the same for all patients, and would tell how their shifts differ."""
+    assert left("ManufacturerModelName", "Ingenia 17-JUN-2011") == "Ingenia"
     assert left("ManufacturerModelName", "Ingenia 17-JUN-2011", "basic") == "Ingenia"
 
 
