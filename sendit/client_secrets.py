@@ -6,24 +6,21 @@ are no good from then on: whoever renews them holds the lock, and the file is wh
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sendit.durable import disk, draft_of, place, private, sweep_drafts, sync
+from sendit.durable import disk, draft_of, locked, place, private, sweep_drafts, sync
 from sendit.errors import Misconfigured, ServiceDown
 
 SUBJECT = "client secrets"
-POLL_SECONDS = 0.02
 ROOM_BYTES = 16_384
 """More than any two tokens take."""
 
@@ -117,15 +114,14 @@ class SecretsFile:
 
     @contextmanager
     def _alone(self, patience_seconds: float) -> Iterator[None]:
-        gives_up_at = time.monotonic() + patience_seconds
         target = self._target()
-        with disk(SUBJECT):
-            lock = open(target.with_name(f".{target.name}.lock"), "a", opener=private)  # noqa: SIM115
-        with lock:
-            while not _taken(lock):
-                if time.monotonic() > gives_up_at:
-                    raise ServiceDown("IdentityDown")
-                time.sleep(POLL_SECONDS)
+        lock = locked(target.with_name(f".{target.name}.lock"), patience_seconds=patience_seconds)
+        with ExitStack() as stack:
+            with disk(SUBJECT):
+                try:
+                    stack.enter_context(lock)
+                except TimeoutError:
+                    raise ServiceDown("IdentityDown") from None
             yield
 
     @contextmanager
@@ -148,14 +144,6 @@ class SecretsFile:
 
     def _target(self) -> Path:
         return Path(os.path.realpath(self._path))
-
-
-def _taken(lock: TextIOWrapper) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _write(file: TextIOWrapper, fields: dict[str, Any]) -> None:

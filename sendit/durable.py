@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sendit.errors import ServiceDown
 
+LOCK_POLL_SECONDS = 0.02
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -38,6 +41,35 @@ def read_only(path: str, flags: int) -> int:
 def draft_of(path: Path) -> Path:
     """A temporary name beside `path`, hidden, and no other writer's."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+
+
+@contextmanager
+def locked(path: Path, *, shared: bool = False, patience_seconds: float | None = None) -> Iterator[None]:
+    """Hold the file's lock, alone or together with all who share it; the kernel takes it back however a process ends.
+
+    The file stays: if it were removed, two processes could each hold the lock of a file of that name.
+
+    Raises
+    ------
+    TimeoutError
+        Another process held it for `patience_seconds`; without these there is no end to waiting.
+    """
+    with open(path, "ab", opener=private) as stream:
+        _lock(stream.fileno(), fcntl.LOCK_SH if shared else fcntl.LOCK_EX, patience_seconds)
+        yield
+
+
+def _lock(handle: int, kind: int, patience_seconds: float | None) -> None:
+    if patience_seconds is None:
+        fcntl.flock(handle, kind)
+        return None
+    gives_up_at = time.monotonic() + patience_seconds
+    while True:
+        with suppress(BlockingIOError):
+            return fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        if time.monotonic() > gives_up_at:
+            raise TimeoutError
+        time.sleep(LOCK_POLL_SECONDS)
 
 
 def make_folder(folder: Path) -> list[Path]:

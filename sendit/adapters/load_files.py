@@ -9,15 +9,14 @@ compacted/<name>.merging     the same list while the loads' own files are still 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from sendit.durable import forget_time, make_folder, place, private, read_only, sync
+from sendit.durable import forget_time, locked, make_folder, place, read_only, sync
 
 Merge = Callable[[Sequence[Path], Path], None]
 """Writes the rows of some files into one."""
@@ -48,7 +47,7 @@ class LoadFiles:
         if not self._folder.exists():
             yield []
             return
-        with self._lock(".reading", fcntl.LOCK_SH):
+        with self._lock(".reading", shared=True):
             own = {path.stem: path for path in self._folder.glob("*.parquet")}
             compacted = sorted(self._compacted.glob("*.parquet"))
             for path in compacted:
@@ -145,12 +144,9 @@ class LoadFiles:
     def _own(self, load_id: str) -> Path:
         return self._folder / f"{load_id}.parquet"
 
-    @contextmanager
-    def _lock(self, name: str, kind: int = fcntl.LOCK_EX) -> Iterator[None]:
+    def _lock(self, name: str, *, shared: bool = False) -> AbstractContextManager[None]:
         sync(*make_folder(self._incoming), *make_folder(self._compacted))
-        with open(self._folder / name, "ab", opener=private) as stream:
-            fcntl.flock(stream, kind)
-            yield
+        return locked(self._folder / name, shared=shared)
 
 
 def _listed(path: Path) -> list[str]:

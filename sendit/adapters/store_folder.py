@@ -9,14 +9,14 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import google_crc32c
 
 from sendit.adapters.object_names import plain
-from sendit.durable import disk, forget_time, make_folder, private, sync
+from sendit.durable import disk, forget_time, locked, make_folder, private, sync
 from sendit.errors import ServiceDown, ServiceRefused
 from sendit.ports import StoredObject, go_on
 
@@ -162,12 +162,9 @@ class FolderStore:
             except (BlockingIOError, FileNotFoundError):  # at work, or done between two looks
                 continue
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
+    def _lock(self) -> AbstractContextManager[None]:
         """One put at a time gives a file its name: what was looked at is still so when it is done."""
-        with open(self._root / ".lock", "ab", opener=private) as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
-            yield
+        return locked(self._root / ".lock")
 
 
 def _crc32c_if_same(path: Path, target: Path) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from django.db import (
 from django.db.migrations.executor import MigrationExecutor
 
 from sendit import keys
+from sendit.durable import locked
 from sendit.errors import EXIT_CODES, SenditError
 from sendit.keys import KeyFile
 from sendit.pipeline import events, key_bindings
@@ -124,6 +124,5 @@ def _alone() -> Iterator[None]:
             finally:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [UPGRADE])
         return
-    with (settings.VAR / ".migrate.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(settings.VAR / ".migrate.lock"):
         yield

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sendit.durable import disk, draft_of, make_folder, place, private, read_only, sweep_drafts
+from sendit.durable import disk, draft_of, locked, make_folder, place, private, read_only, sweep_drafts
 from sendit.errors import ServiceDown
+from tests.processes import at_once, killed_after
 
 
 @pytest.mark.parametrize(
@@ -59,3 +62,57 @@ def test_folders_and_files_are_the_owners_alone(tmp_path: Path) -> None:
         with open(path, "xb", opener=opener) as stream:
             stream.write(b"content")
         assert (path.stat().st_mode & 0o777, path.read_bytes()) == (mode, b"content")
+
+
+def hold(path: Path, shared: bool, seconds: float) -> Callable[[], tuple[float, float]]:
+    """From when to when a process held the lock."""
+
+    def held() -> tuple[float, float]:
+        with locked(path, shared=shared):
+            began_at = time.monotonic()
+            time.sleep(seconds)
+            return began_at, time.monotonic()
+
+    return held
+
+
+def overlap(spans: list[tuple[float, float]]) -> int:
+    ordered = sorted(spans)
+    return sum(later[0] < earlier[1] for earlier, later in zip(ordered, ordered[1:], strict=False))
+
+
+def test_a_lock_is_held_by_one_process_at_a_time(tmp_path: Path) -> None:
+    spans = at_once(*[hold(tmp_path / "lock", False, 0.1)] * 4)
+    assert overlap(spans) == 0  # type: ignore[arg-type]
+    assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_shared_lock_is_held_together_but_not_with_one_who_is_alone(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    *sharers, alone = at_once(*[hold(path, True, 1.0)] * 3, hold(path, False, 0.1))
+    assert overlap(sharers) == 2  # type: ignore[arg-type]
+    assert all(overlap([sharer, alone]) == 0 for sharer in sharers)  # type: ignore[list-item]
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert killed_after(0.5, hold(path, False, 60))
+    with locked(path, patience_seconds=0):
+        assert path.exists()
+
+
+def test_patience_ends_while_another_holds_the_lock_and_not_before(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+
+    def wait(patience_seconds: float) -> float:
+        began_at = time.monotonic()
+        with locked(path, patience_seconds=patience_seconds):
+            return time.monotonic() - began_at
+
+    with locked(path):
+        began_at = time.monotonic()
+        with pytest.raises(TimeoutError):
+            wait(0.3)
+        assert time.monotonic() - began_at >= 0.3
+    _, waited = at_once(hold(path, False, 0.5), lambda: time.sleep(0.2) or wait(30))  # type: ignore[func-returns-value]
+    assert 0.1 < waited < 20  # type: ignore[operator]
