@@ -114,3 +114,17 @@ def _by_place() -> dict[tuple[str, int, int], SafePrivate]:
 def known_as_safe(creator: str, tag: int) -> SafePrivate | None:
     """The row of a private element; None where there is none."""
     return _by_place().get((creator.lower(), tag >> 16, tag & 0xFF))
+
+
+def holds_only_numbers(tag: int, value: bytes) -> bool:
+    """Whether a value is what was made anew of the numbers in one: it would be made of itself."""
+    rewritten = _rewritten_places().get((tag >> 16, tag & 0xFF))
+    if rewritten is None:
+        return False
+    new = rewritten.rewritten(value)
+    return new is not None and new + bytes(len(new) % 2) == value
+
+
+@cache
+def _rewritten_places() -> dict[tuple[int, int], SafePrivate]:
+    return {(safe.group, safe.offset): safe for safe in safe_private() if safe.is_rewritten}

@@ -19,8 +19,9 @@ from sendit.deid.elements import (
 )
 from sendit.deid.identifiers import Identifier
 from sendit.deid.items import visit_sequence
-from sendit.deid.residuals import MARGIN, Needle, may_stand_in, needles, occurs, plain, stands_in, suspects
+from sendit.deid.residuals import MARGIN, SHORT, Needle, may_stand_in, needles, occurs, plain, stands_in, suspects
 from sendit.deid.rewrite import Bulk
+from sendit.deid.safe_private import holds_only_numbers
 from sendit.errors import BrokenPromise, DataFault
 
 MEMO_ENTRIES, MEMO_PIECE_BYTES, MEMO_BYTES = 8192, 32 * 1024, 16 * 1024 * 1024
@@ -141,7 +142,8 @@ class Verifier:
 
 def search(value: bytes, tag: int, vr: str, suspected: Iterable[Needle]) -> None:
     """ResidualIdentifier when one of the identifiers stands in a value."""
-    if any(stands_in(needle, value, tag, vr) for needle in suspected):
+    found = [needle for needle in suspected if stands_in(needle, value, tag, vr)]
+    if found and not (all(len(needle.form) < SHORT for needle in found) and holds_only_numbers(tag, value)):
         raise DataFault("ResidualIdentifier", tag=tag)
 
 

@@ -28,7 +28,7 @@ KEYS = (
     "DerivedVendorReportedEchoSpacing", "ParallelReductionFactorInPlane", "BandwidthPerPixelPhaseEncode", "DwellTime",
     "PhaseEncodingSteps", "ReconMatrixPE", "BaseResolution", "PartialFourier", "RepetitionTime", "EchoTime",
     "InversionTime", "FlipAngle", "ShimSetting", "TxRefAmp", "SliceThickness", "MultibandAccelerationFactor",
-    "ImageOrientationPatientDICOM", "ImageType",
+    "ImageOrientationPatientDICOM", "ImageType", "CoilString",
 )  # fmt: skip
 
 

@@ -146,6 +146,16 @@ def test_a_number_that_is_the_patients_own_withholds_the_image() -> None:
     assert fault.value.code == "ResidualIdentifier" and fault.value.tag == 0x00291020
 
 
+def test_a_number_of_few_digits_that_is_there_by_chance_withholds_nothing() -> None:
+    residuals = [Identifier("id", "1043"), Identifier("name", "Fast")]
+    mosaic = Mosaic(settings={"sWiPMemBlock__alFree[3]": 1043}, more=[("ReadoutOS", 1, "FD", ["1043"])])
+    assert b"1043" in deidentified(mosaic.tobytes(), residuals=residuals)[0x00291020].value
+    whole = own("%header", 'KEEP (0029,"SIEMENS CSA HEADER",20)', 'KEEP (0029,"SIEMENS CSA HEADER",10)')
+    with pytest.raises(DataFault) as fault:
+        deidentified(mosaic.tobytes(), whole, residuals)
+    assert fault.value.code == "ResidualIdentifier"
+
+
 def test_each_image_of_a_series_keeps_its_own_header() -> None:
     """The engine remembers what the images of a series share; a volume's gradient is its own."""
     deidentifier = Deidentifier(load_recipe("research"), Pseudonyms(b"a key that tests have"), VARIABLES)
