@@ -28,7 +28,7 @@ def is_settled(folder: Path, var: Path, files: frozenset[KeyFile]) -> bool:
     bound = _bound()
     if not all(bound[file] for file in files):
         return False
-    found = {file: keys.load(folder, file) for file in files}
+    found = _load(folder, files)
     _ensure_bound(found, bound)
     _remember(var, bound)
     return all(keys.proofs(file, lines) == bound[file] for file, lines in found.items())
@@ -52,7 +52,7 @@ def settle(folder: Path, var: Path, files: frozenset[KeyFile]) -> None:
         keys.make(folder)
     if keys.is_there(folder, KeyFile.PSEUDONYM):
         keys.make(folder, {file for file in files if _made_later(file, bound, memory)})
-    found = {file: keys.load(folder, file) for file in files}
+    found = _load(folder, files)
     for file, lines in found.items():
         if not bound[file]:
             memory.ensure_known(file, lines)
@@ -104,6 +104,11 @@ def _bound() -> dict[KeyFile, Proofs]:
     if set(bound) != keys.ALL:
         raise _emptied()
     return bound
+
+
+def _load(folder: Path, files: frozenset[KeyFile]) -> dict[KeyFile, Lines]:
+    """In the order of `KeyFile`, so that of several that are wrong the same is named each time."""
+    return {file: keys.load(folder, file) for file in KeyFile if file in files}
 
 
 def _emptied() -> Misconfigured:

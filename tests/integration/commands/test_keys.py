@@ -17,6 +17,7 @@ from django.test import Client, override_settings
 from sendit import keys
 from sendit.errors import Misconfigured
 from sendit.keys import KeyFile
+from sendit.pipeline.database import disconnect
 from tests.phantoms import accession_number
 from tests.servers import Cluster, Valkey
 from tests.site import DATABASE, Site, use_database
@@ -63,6 +64,7 @@ def working(site: Site) -> Site:
     site.study(1)
     site.call("status")
     site.process()
+    disconnect()  # all that SQLite has is in its file
     site.study(2)
     return site
 
