@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -195,3 +196,57 @@ class Mosaic:
         stream = io.BytesIO()
         self.dataset().save_as(stream, enforce_file_format=True)
         return stream.getvalue()
+
+
+def slices_of(maker: str, count: int = 6, volumes: int = 3) -> list[FileDataset]:
+    """An EPI series, a slice an image, of a maker whose converters look elsewhere than in a CSA header."""
+    return [_slice(maker, volume, number, count) for volume in range(volumes) for number in range(1, count + 1)]
+
+
+def _slice(maker: str, volume: int, number: int, count: int) -> FileDataset:
+    ds = Mosaic(slices=1, volume=volume * count + number).dataset()
+    ds.remove_private_tags()
+    onset = (number * 2 % (count + 1)) * 900 / count
+    ds.ImageType, ds.ImagePositionPatient = ["ORIGINAL", "PRIMARY", "M", "ND"], [-41.5, -60.25, 12.75 + 4 * number]
+    ds.AcquisitionNumber, ds.AcquisitionTime = volume + 1, f"1016{volume + 1:02}.{onset * 100:06.0f}"
+    ds.ContentTime, ds.TemporalPositionIdentifier = ds.AcquisitionTime, volume + 1
+    ds.SliceLocation, ds.ImagesInAcquisition = 12.75 + 4 * number, count
+    _MAKERS[maker](ds, onset + 1000 * volume, count)
+    return ds
+
+
+def _xa(ds: Dataset, onset: float, count: int) -> None:
+    ds.Manufacturer, ds.SoftwareVersions = "SIEMENS", "syngo MR XA30"
+    block = ds.private_block(0x0021, "SIEMENS MR SDS 01", create=True)
+    block.add_new(0x09, "LO", "p2")
+    block.add_new(0x19, "OB", protocol(sFastImaging__lEchoSpacing=560, sPat__lAccelFactPE=2).encode())
+    block = ds.private_block(0x0021, "SIEMENS MR SDI 02", create=True)
+    block.add_new(0x04, "DS", f"{onset / 1000:.4f}")
+    block.add_new(0x1C, "IS", "1")
+    block.add_new(0x42, "IS", "2100")
+    block.add_new(0x53, "FD", 55.804)
+    block.add_new(0x58, "SH", "16*16")
+
+
+def _ge(ds: Dataset, onset: float, count: int) -> None:
+    ds.Manufacturer, ds.SoftwareVersions = "GE MEDICAL SYSTEMS", "27\\LX\\MR Software release:DV26.0_R01"
+    ds.ScanOptions, ds.SequenceVariant, ds.PixelBandwidth = "EPI_GEMS\\FAST_GEMS", "NONE", 3906.25
+    block = ds.private_block(0x0019, "GEMS_ACQU_01", create=True)
+    block.add_new(0x9C, "LO", "epi")
+    block.add_new(0x9E, "LO", "EPI")
+    block = ds.private_block(0x0021, "GEMS_RELA_01", create=True)
+    block.add_new(0x4F, "SS", count)
+    block.add_new(0x5E, "DS", f"{onset * 10:.0f}")
+    settings = (
+        f'set VIEWORDER "4"\nset SLICEORDER "1"\nset NOSLC "{count}"\nset IOPT "EDR, Fast"\nset PATNAME "Zofia"\n'
+    )
+    packed = gzip.compress(settings.encode(), mtime=0)
+    packed = len(packed).to_bytes(4, "little") + packed + bytes(len(packed) % 2)
+    ds.private_block(0x0025, "GEMS_SERS_01", create=True).add_new(0x1B, "OB", packed)
+    block = ds.private_block(0x0043, "GEMS_PARM_01", create=True)
+    block.add_new(0x2C, "SS", 560)
+    block.add_new(0x2F, "SS", 0)
+    block.add_new(0x83, "DS", [0.5, 1])
+
+
+_MAKERS = {"xa": _xa, "ge": _ge}

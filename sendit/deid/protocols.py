@@ -89,6 +89,7 @@ def is_setting(value: bytes) -> bool:
 # ---------------------------------------------------------------------------------------------- GE
 
 GZIP_LIMIT = 1 << 20
+_GZIP = b"\x1f\x8b"
 GE_SETTINGS = ("SLICEORDER", "VIEWORDER", "MBACCEL", "NOSLC", "DELACQ", "DELACQNOAV", "IOPT", "PHASEDELAYS1")
 """What dcm2niix reads of the block (geProtocolBlock)."""
 
@@ -110,14 +111,17 @@ _GE_NUMBER = re.compile(rb"-?\d{1,6}(?:\.\d{1,6})?")
 
 
 def ge_protocol(untrusted: bytes) -> bytes | None:
-    """A new Protocol Data Block with the settings that converters read, where they are numbers or defined terms."""
-    text = _inflated(untrusted)
-    if text is None:
-        return None
-    lines = dict(_ge_settings(text))
+    """A new Protocol Data Block with the settings that converters read, where they are numbers or defined terms.
+
+    Before the gzip member stand four bytes with its length; a block without them is given none.
+    """
+    begin = 4 if untrusted[4:6] == _GZIP else 0
+    text = _inflated(untrusted[begin:])
+    lines = {} if text is None else dict(_ge_settings(text))
     if not lines:
         return None
-    return _gzip(b"".join(b'set %b "%b"\n' % line for line in lines.items()))
+    member = _gzip(b"".join(b'set %b "%b"\n' % line for line in lines.items()))
+    return (len(member).to_bytes(4, "little") if begin else b"") + member
 
 
 def _ge_settings(text: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -16,7 +16,7 @@ import pytest
 
 from sendit.deid import Deidentifier, Pseudonyms, load_recipe, read_header
 from sendit.deid.identifiers import extract
-from tests.mosaics import ORIENTATIONS, Mosaic
+from tests.mosaics import ORIENTATIONS, Mosaic, slices_of
 
 ROOT = Path(__file__).parents[2]
 SHARED = Path("shared", "data", "dicom", "mosaic")
@@ -118,3 +118,19 @@ def test_what_nibabel_ships_keeps_them(name: str, tmp_path: Path) -> None:
     path = tmp_path / "1.dcm"
     path.write_bytes(gzip.decompress((NIBABEL / f"{name}.dcm.gz").read_bytes()))
     assert_alike([path], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("maker", "told"),
+    [
+        ("xa", {"PhaseEncodingDirection", "SliceTiming", "EffectiveEchoSpacing", "TotalReadoutTime", "DwellTime"}),
+        ("ge", {"SliceTiming", "EffectiveEchoSpacing", "TotalReadoutTime"}),
+    ],
+)
+def test_other_makers_keep_their_timing(maker: str, told: set[str], tmp_path: Path) -> None:
+    files = []
+    for number, ds in enumerate(slices_of(maker), 1):
+        files.append(tmp_path / f"{number}.dcm")
+        ds.save_as(files[-1], enforce_file_format=True)
+    (said,) = assert_alike(files, tmp_path)
+    assert told <= said.keys()

@@ -75,6 +75,13 @@ def test_ge_settings_stay() -> None:
     }
 
 
+def test_the_length_before_the_block_is_the_new_ones() -> None:
+    packed = gzip.compress(b'set SLICEORDER "1"\nset PATNAME "Kowalczyk"\n')
+    made = ge_protocol(len(packed).to_bytes(4, "little") + packed)
+    assert made is not None and int.from_bytes(made[:4], "little") == len(made) - 4
+    assert gzip.decompress(made[4:]) == b'set SLICEORDER "1"\n'
+
+
 @pytest.mark.parametrize("value", ["Kowalczyk", "19630417", "1 Zofia", "1234567", "17.04.1963", "MRN77012"])
 def test_no_text_and_no_date_passes_in_a_ge_setting(value: str) -> None:
     made = ge("".join(f'set {name} "{value}"\n' for name in GE_SETTINGS))
