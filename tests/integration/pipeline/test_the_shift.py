@@ -50,7 +50,7 @@ TEXTS = {
     "RequestedProcedureDescription": "{:%d-%b-%Y} Thorax",
     "SequenceName": "fl3d {:%Y%m%d}",
     "StationName": "CT1 {:%d.%m.%Y}",
-    "FilterType": "B {:%a %d %b %Y}",
+    "FilterType": "{:%a} {:%d %b %Y}",
     "DerivationDescription": "made {:%Y.%m.%d} from axial",
 }
 OF_MANY = {

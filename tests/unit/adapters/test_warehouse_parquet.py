@@ -11,6 +11,7 @@ import threading
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from sendit.adapters import load_files, warehouse_parquet
@@ -89,6 +90,18 @@ def test_removing_times_leaves_none_in_any_file(root: Path, filled: ParquetWareh
     assert loads(filled) == ALL
     for path in root.rglob("*.parquet"):
         assert (path.stat().st_mtime, path.stat().st_mode & 0o777) == (0, 0o400)
+
+
+def test_times_are_removed_from_a_file_that_lacks_columns_of_today(root: Path, tmp_path: Path) -> None:
+    """As a version before would have written it."""
+    folder = root / "IRB1/dicom"
+    folder.mkdir(parents=True)
+    told = "TIMESTAMPTZ '2026-11-22 00:05:23+00' AS processed_at, 7::BIGINT AS batch"
+    duckdb.sql(f"COPY (SELECT 'old' AS load_id, 'CT' AS Modality, {told}) TO '{folder}/old.parquet' (FORMAT parquet)")
+    warehouse = ParquetWarehouse(root, "IRB1")
+    assert (warehouse.count_times(), warehouse.remove_times(), warehouse.count_times()) == (1, 1, 0)
+    asked = "SELECT load_id, Modality, processed_at, batch, storage_download FROM dicom"
+    assert warehouse.query(asked).rows == [("old", "CT", None, None, None)]
 
 
 def test_files_of_loads_have_no_true_time(root: Path, filled: ParquetWarehouse) -> None:
