@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def hold(path: Path, shared: bool, seconds: float) -> Callable[[], tuple[float, 
 
 def overlap(spans: list[tuple[float, float]]) -> int:
     ordered = sorted(spans)
-    return sum(later[0] < earlier[1] for earlier, later in zip(ordered, ordered[1:], strict=False))
+    return sum(later[0] < earlier[1] for earlier, later in pairwise(ordered))
 
 
 def test_a_lock_is_held_by_one_process_at_a_time(tmp_path: Path) -> None:
