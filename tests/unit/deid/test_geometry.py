@@ -91,6 +91,29 @@ def test_a_header_under_another_creator_withholds_it() -> None:
         deidentified(stream.getvalue())
 
 
+def grid() -> bytes:
+    """A mosaic as United Imaging makes it: where each slice is, a private sequence says."""
+    ds = Mosaic(image_type=["ORIGINAL", "PRIMARY", "VFRAME"]).dataset()
+    ds.remove_private_tags()
+    ds.Manufacturer, item = "UIH", Dataset()
+    item.ImagePositionPatient, item.PatientName = [1.0, 2.0, 3.0], "Kowalczyk^Zofia"
+    block = ds.private_block(0x0065, "Image Private Header", create=True)
+    block.add_new(0x50, "DS", "7")
+    block.add_new(0x51, "SQ", [item])
+    stream = io.BytesIO()
+    ds.save_as(stream)
+    return stream.getvalue()
+
+
+def test_a_grid_of_united_imaging_is_a_mosaic() -> None:
+    ds = deidentified(grid())
+    (item,) = ds[0x00651051].value
+    assert ds[0x00651050].value == 7 and item.ImagePositionPatient == [1, 2, 3] and item.PatientName == "E1"
+    with pytest.raises(Withheld) as withheld:
+        deidentified(grid(), "basic")
+    assert withheld.value.tag == 0x00651050
+
+
 def test_the_recipes_own_word_has_the_last_word() -> None:
     recipe = own(
         "PROFILE Basic + Retain Safe Private",
