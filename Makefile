@@ -58,7 +58,7 @@ check: lint test ## what CI runs: format, ruff, mypy --strict, import-linter, te
 bench: setup ## the bars of the design, measured; writes docs/benchmarks.md
 	@$(BIN)/python -m bench
 
-fuzz: setup ## 100,000 mutated files and 20,000 mutated recipes, seeded
+fuzz: setup ## 100,000 mutated files, 20,000 of illegal values and 20,000 mutated recipes, seeded
 	@$(BIN)/python -m tests.fuzz
 
 corpus: setup ## planted identifiers: both corpora with five seeds, and their scores

@@ -7,12 +7,12 @@ other words and numbers. Knows no file, no element and no recipe.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from functools import cached_property
+from collections.abc import Callable, Iterable
+from functools import cached_property, lru_cache
 
 from sendit.deid.ages import cap_ages_in
 from sendit.deid.calendar_words import CalendarWords
-from sendit.deid.device_texts import speaks_of_somebody
+from sendit.deid.device_texts import is_part_of_version, speaks_of_somebody, sure_dates
 from sendit.deid.identifiers import Identifier
 from sendit.deid.identifying_forms import identifying_forms
 from sendit.deid.known_identifiers import KnownIdentifiers
@@ -57,7 +57,7 @@ class Cleaner:
 
     def __init__(self, identifiers: Iterable[Identifier], days: int | None = None) -> None:
         self._identifiers = tuple(identifiers)
-        self._known = KnownIdentifiers(self._identifiers)
+        self._known = _known(self._identifiers)
         self._days = days
 
     def clean(self, text: str) -> str:
@@ -91,15 +91,27 @@ class Cleaner:
         known = all(is_known(fold(word)) for word in _LONG_WORD.findall(text))
         return text if known and self.clean(text) == text else ""
 
-    def clean_device_text(self, text: str) -> str:
-        """What may stay of a model, a version or the like: all of it, unless it speaks of somebody or of a day."""
+    def clean_version(self, text: str) -> str:
+        """As `clean_device_text`; the day on which a program was made, which is a part of its version, stays."""
+        return self.clean_device_text(text, spared=is_part_of_version)
+
+    def clean_device_text(self, text: str, spared: Callable[[WrittenDate, str], bool] = lambda *_: False) -> str:
+        """What may stay of a model or the like: all but its dates, unless it speaks of somebody."""
+        if len(text) > LONGEST_TEXT or _NOT_TEXT.search(text):
+            return ""
         if speaks_of_somebody(text) or self._known.stand_in(text):
             return self.clean(text)
-        return "" if _NOT_TEXT.search(text) else text
+        dates = [one for one in sure_dates(text) if not spared(one, text)]
+        return self._with_shifted(text, dates) if dates else text
+
+    def _with_shifted(self, text: str, dates: Iterable[WrittenDate]) -> str:
+        aside: list[str] = []
+        left = _replaced(text, ((one.start, one.end, self._put_aside(one, aside)) for one in dates))
+        return self._restored(tidied(left) if HOLE in left else left, aside)
 
     def device_term(self, text: str) -> str:
         """A term that devices write, or nothing where it speaks of somebody; words that are all known do not."""
-        if speaks_of_somebody(text) or _LONG_NUMBER.search(text):
+        if speaks_of_somebody(text) or sure_dates(text) or _LONG_NUMBER.search(text):
             return ""
         is_plain = all(is_known(fold(word)) for word in _LONG_WORD.findall(text))
         return text if is_plain or not self._known.stand_in(text) else ""
@@ -137,6 +149,12 @@ class Cleaner:
         """The text with its dates; nothing where that says nothing, or says too much by chance."""
         text = _ASIDE.sub(lambda sign: aside[ord(sign[0]) - _FIRST_DATE], left)
         return text if _SAYS_SOMETHING.search(text) and not self._known.stand_in(text) else ""
+
+
+@lru_cache(maxsize=4)
+def _known(identifiers: tuple[Identifier, ...]) -> KnownIdentifiers:
+    """A study's cleaners have the same ones."""
+    return KnownIdentifiers(identifiers)
 
 
 def _replaced(text: str, found: Iterable[tuple[int, int, str]]) -> str:

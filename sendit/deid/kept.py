@@ -25,7 +25,7 @@ class KeptValue:
         What may stay of a value that has the form.
     element : callable
         Encodes a value as an element.
-    instead : bytes
+    instead : callable
         The element that stands there where nothing of a value is left; b"" for none.
     padding : bytes
         What makes an odd length even.
@@ -34,14 +34,8 @@ class KeptValue:
     form: Form | None
     content: Callable[[bytes], bytes] | None
     element: Callable[[bytes], bytes]
-    instead: bytes
+    instead: Callable[[], bytes]
     padding: bytes = b" "
-
-    def memo(self) -> Memo:
-        """What becomes of each value, remembered where that is not quickly found out again."""
-        if self.content is None and self.form is not None:
-            return FormMemo(self.form.fits, self.changed)
-        return Memo(self.changed)
 
     def changed(self, raw: bytes) -> bytes | None:
         """The element that a value becomes: None where it stays, b"" where it goes."""
@@ -51,7 +45,7 @@ class KeptValue:
         if left == raw:
             return None
         if not left.strip(b" \0\\"):
-            return self.instead
+            return self.instead()
         return self.element(left + self.padding if len(left) % 2 else left)
 
 

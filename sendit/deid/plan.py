@@ -60,14 +60,14 @@ from sendit.deid.elements import (
     effective_vr,
 )
 from sendit.deid.enumerated_values import enumerated, enumerated_values
-from sendit.deid.forms import form_of
+from sendit.deid.forms import Form, form_of
 from sendit.deid.identifiers import VERIFIED, Identifier
-from sendit.deid.kept import KeptValue, dummy_of, may_be_absent, needs_value
+from sendit.deid.kept import FormMemo, KeptValue, dummy_of, may_be_absent, needs_value
 from sendit.deid.profile import FULL_DATES
 from sendit.deid.profile_rules import STRUCTURE
 from sendit.deid.pseudonyms import Pseudonyms, shift_date, shift_datetime
 from sendit.deid.recipe import Recipe
-from sendit.deid.rules import PSEUDONYM, Action, Addition, Decision, Field, Step, Value
+from sendit.deid.rules import PSEUDONYM, SPECIFIC_CHARACTER_SET, Action, Addition, Decision, Field, Step, Value
 from sendit.deid.safe_private import SafePrivate, known_as_safe
 from sendit.deid.stretches import Memory
 from sendit.deid.values import Charset
@@ -80,8 +80,13 @@ CLASS_UID_TAGS = frozenset(
 
 READ_BY_MACHINES = CODES | {tag_for_keyword(keyword) for keyword in STRUCTURE}
 """Codes, and what says how codes and content are to be read: no text, so that only identifiers are taken out."""
+VERSIONS = frozenset({0x00181019, 0x00181020})
+"""Secondary Capture Device Software Versions, Software Versions."""
 BODY_PART_EXAMINED = 0x00180015
 """A term that operators type."""
+
+Judge = Callable[[str], str]
+"""What says what may stay of one value."""
 
 NO_TAG = 1 << 32
 """Above every tag."""
@@ -274,36 +279,48 @@ class Level:
             if deed is not None:
                 return self._named(deed, Action.CLEAN)
         if decision.kept or not decision.steps:
-            kept = self.kept_value(tag, vr, written_vr, content=self._judges_content(decision, tag))
-            if kept is not None:
-                return self._named(Deed(VALUE, tag, vr, long, memo=kept.memo()), FORM)
+            memo = self.kept_memo(decision, tag, vr, written_vr)
+            if memo is not None:
+                return self._named(Deed(VALUE, tag, vr, long, memo=memo), FORM)
             return self._untouched(decision, tag, vr, written_vr, long)
         return self._named(self._ruled(decision, tag, vr, written_vr, long), decision.steps[-1].action)
 
     def _judges_content(self, decision: Decision, tag: int) -> bool:
         """Whether a value must also speak of nobody: where a profile keeps it, and not a line of the recipe's own."""
+        if self.plan.recipe.profile is None or not self.plan.checks_values:
+            return False
         own = decision.rule is not None and not decision.rule.of_profile
-        return self.plan.recipe.profile is not None and not own and not tag >> 16 & 1
+        return not own and not tag >> 16 & 1 and tag != SPECIFIC_CHARACTER_SET
 
-    def kept_value(self, tag: int, vr: str, written_vr: str, *, content: bool = False) -> KeptValue | None:
-        """What an attribute's values must be to stay; None where they may be anything."""
-        if not self.plan.checks_values or tag == 0x00080005:
-            return None
-        form = form_of(tag, vr, written_vr)
-        if form is not None and vr == "UI" and tag not in CLASS_UID_TAGS:
-            form = replace(form, repaired=self._pseudonym)
-        judge = self.plan.judge_of(tag, vr) if content else None
+    def kept_memo(self, decision: Decision, tag: int, vr: str, written_vr: str) -> Memo | None:
+        """What becomes of the values of an attribute that no rule changes; None where they may be anything."""
+        form = self.form_of(tag, vr, written_vr)
+        judge = self.plan.judge_of(tag, vr) if self._judges_content(decision, tag) else None
         if form is None and judge is None:
             return None
+
+        def work(raw: bytes) -> bytes | None:
+            return self.kept_value(tag, vr, form, judge).changed(raw)
+
+        return Memo(work) if form is None or judge is not None else FormMemo(form.fits, work)
+
+    def form_of(self, tag: int, vr: str, written_vr: str) -> Form | None:
+        """The form of an attribute's values, where they are looked at."""
+        return form_of(tag, vr, written_vr) if self.plan.checks_values and tag != SPECIFIC_CHARACTER_SET else None
+
+    def kept_value(self, tag: int, vr: str, form: Form | None, judge: Judge | None = None) -> KeptValue:
+        """What an attribute's values must be to stay."""
+        if form is not None and vr == "UI" and tag not in CLASS_UID_TAGS:
+            form = replace(form, repaired=self._pseudonym)
         return KeptValue(
             form,
             None if judge is None else lambda raw: self._judged(raw, tag, vr, judge),
             lambda value: self.encoding.write(tag, vr, value),
-            self._stand_in(tag, vr),
+            lambda: self._stand_in(tag, vr),
             b"\0" if vr == "UI" else b" ",
         )
 
-    def _judged(self, raw: bytes, tag: int, vr: str, judge: Callable[[str], str]) -> bytes:
+    def _judged(self, raw: bytes, tag: int, vr: str, judge: Judge) -> bytes:
         """A value, each of its parts as the judge leaves it; nothing where that cannot be written."""
         found = values.split(values.decode(raw, vr, self.encodings), vr)
         left = tuple(map(judge, found))
@@ -439,11 +456,11 @@ class Level:
 class Fold:
     """The steps that befall one attribute, folded over its value."""
 
-    __slots__ = ("_kept", "_level", "_steps", "_tag", "_vr", "blanks", "calls", "codes", "is_pseudonym")
+    __slots__ = ("_level", "_steps", "_tag", "_vr", "_written_vr", "blanks", "calls", "codes", "is_pseudonym")
 
     def __init__(self, level: Level, tag: int, vr: str, steps: tuple[Step, ...], written_vr: str = "") -> None:
         self._level, self._tag, self._vr = level, tag, vr
-        self._kept = level.kept_value(tag, vr, written_vr)
+        self._written_vr = written_vr
         self._steps = _after_removal(steps)
         self.blanks = bool(steps) and steps[-1].action is Action.BLANK and not steps[-1].values_list
         self.is_pseudonym = tag not in CLASS_UID_TAGS and [_pseudonym_step(step) for step in steps] == [True]
@@ -466,7 +483,8 @@ class Fold:
         if new is None:
             return b""
         if new == raw:
-            return None if self._kept is None else self._kept.changed(raw)
+            form = self._level.form_of(self._tag, self._vr, self._written_vr)
+            return None if form is None else self._level.kept_value(self._tag, self._vr, form).changed(raw)
         return self._level.encoding.write(self._tag, self._vr, new)
 
     def absent(self) -> bytes | None:
@@ -783,15 +801,17 @@ class Plan:
             self._cleaners[days] = Cleaner(self._identifiers, days)
         return self._cleaners[days]
 
-    def judge_of(self, tag: int, vr: str) -> Callable[[str], str] | None:
+    def judge_of(self, tag: int, vr: str) -> Judge | None:
         """What says what may stay of one value that a profile keeps; None where any value may."""
         closed = enumerated_values().get(tag)
         if closed is not None:
             return lambda text: enumerated(closed, text)
-        if tag in READ_BY_MACHINES:
-            return self.verified_cleaner.without_identifiers
         if vr == "CS":
             return self.verified_cleaner.body_part if tag == BODY_PART_EXAMINED else self.verified_cleaner.device_term
+        if tag in READ_BY_MACHINES:
+            return self.verified_cleaner.without_identifiers
+        if tag in VERSIONS:
+            return self.verified_cleaner.clean_version
         return self.verified_cleaner.clean_device_text if vr in ("LO", "SH", "UC") else None
 
     @cached_property

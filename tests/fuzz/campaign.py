@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.fuzz import illegal
 from tests.fuzz.mutations import mutated, mutated_text
 from tests.fuzz.outcomes import Examiner, TooSlow, corpus, recipe
 from tests.fuzz.recipes import texts
@@ -72,6 +73,15 @@ def fuzz_files(numbers: range) -> Report:
     return report
 
 
+def fuzz_values(numbers: range) -> Report:
+    """Examine the files of these numbers whose values are not what their attributes hold."""
+    report = Report()
+    for number in numbers:
+        report.note("value", number, lambda number=number: illegal.examine(number))
+    report.peak_megabytes = peak_megabytes()
+    return report
+
+
 def fuzz_recipes(numbers: range) -> Report:
     """Examine the mutated recipes of these numbers."""
     report = Report()
@@ -93,15 +103,18 @@ def bound_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
 
 
-def run(files: int, recipes: int, first: int = 0, processes: int = 2) -> Report:
+def run(files: int, recipes: int, first: int = 0, processes: int = 2, values: int = 0) -> Report:
     """Examine so many mutants of each kind."""
     report = Report()
     shares = [range(start, min(start + SHARE, first + files)) for start in range(first, first + files, SHARE)]
     more = [range(start, min(start + SHARE, first + recipes)) for start in range(first, first + recipes, SHARE)]
+    illegal_ones = [range(start, min(start + SHARE, first + values)) for start in range(first, first + values, SHARE)]
     with multiprocessing.get_context("spawn").Pool(processes, initializer=bound_memory) as pool:
         for part in pool.imap_unordered(fuzz_files, shares):
             report.add(part)
         for part in pool.imap_unordered(fuzz_recipes, more):
+            report.add(part)
+        for part in pool.imap_unordered(fuzz_values, illegal_ones):
             report.add(part)
     if report.peak_megabytes > PEAK_MEGABYTES:
         report.failures.append(f"peak memory {report.peak_megabytes} MB")

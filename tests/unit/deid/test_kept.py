@@ -84,6 +84,12 @@ def test_of_several_terms_the_one_that_names_somebody_goes() -> None:
     assert left("ImageType", vendor) == vendor
 
 
+@pytest.mark.parametrize("relationship", ["LIN", "LOG", "DISP"])
+def test_a_term_that_is_also_a_short_name_stays(relationship: str) -> None:
+    assert left("PixelIntensityRelationship", relationship) == relationship
+    assert not left("PixelIntensityRelationship", "JOHN LIN")
+
+
 def test_an_ordinary_word_is_no_name_of_the_patient_among_terms() -> None:
     one = Deidentifier(RECIPES["research"], Pseudonyms(KEY), VARIABLES, [Identifier("name", "Head")])
     content = EXPLICIT.element(0x00080008, "CS", b"ORIGINAL\\PRIMARY\\HEAD ")
@@ -99,6 +105,7 @@ KONICA MINOLTA|TOSHIBA_MEC|Lorad, A Hologic Company|R2 Technology, Inc.|Picker I
 Bruker BioSpin MRI GmbH|Carl Zeiss Meditec|Fischer Imaging|Biograph40_mCT|MAGNETOM Prisma_fit|Discovery CT750 HD
 LightSpeed VCT|Senograph 2000D ADS_43.10.1|EPIQ 7G|uMR 790|DirectView CR 975|syngo CT VA48A_02_P12|2.6.3.7|R5.3.0 SP1
 27\\LX\\MR Software release:DV25.0_R02_1549.b|12HW28.5_AUX|MX_MR_AL3.0|10.11.12|V6.00.2.1.B1|dcm2niix v1.0.20190902
+https://github.com/fedorov/dcmqi.git
 Shepp-Logan|Butterworth|B70s|HEA;HEP|*tfl3d1_16ns|SENSE-Head-8|measured,, 0.096000 cm-1,|Leonardo|000000000012345
 """
 
@@ -130,6 +137,10 @@ def test_a_text_of_a_device_speaks_of_nobody(text: str, keyword: str, recipe: st
 
 def test_a_date_goes_and_the_rest_stays() -> None:
     """It is not shifted: it is the device's, the same for all patients, and would tell how their shifts differ."""
+    assert left("ManufacturerModelName", "453561454581 2009/11/11-07:41") == "453561454581 07:41"
+    assert left("SoftwareVersions", "VB17 2009/11/11") == "VB17"
+    assert left("SoftwareVersions", "453561454581__[2009/11/11]-07:41") == "453561454581__[2009/11/11]-07:41"
+    assert left("SoftwareVersions", "VB17_17-JUN-2011_") == "VB17"
     assert left("ManufacturerModelName", "Ingenia 17-JUN-2011") == "Ingenia"
     assert left("ManufacturerModelName", "Ingenia 17-JUN-2011", "basic") == "Ingenia"
 
@@ -143,6 +154,14 @@ def test_a_code_is_no_text() -> None:
         Deidentifier(RECIPES["research"], Pseudonyms(KEY), VARIABLES, KNOWN).deidentify(part10(content)).tobytes()
     )
     assert {k: after.AnatomicRegionSequence[0].get(k) for k in item} == item
+
+
+def test_a_text_is_looked_at_in_its_character_set() -> None:
+    charset = EXPLICIT.element(0x00080005, "CS", b"ISO_IR 192")
+    content = charset + EXPLICIT.element(0x00081090, "LO", even("gerät 7, Dr. Müller".encode()))
+    one = Deidentifier(RECIPES["research"], Pseudonyms(KEY), VARIABLES, [Identifier("name", "Müller")])
+    out = one.deidentify(part10(content)).tobytes()
+    assert charset in out and "Müller".encode() not in out and "gerät 7".encode() in out
 
 
 def test_a_nested_text_of_a_device_is_looked_at_too() -> None:
