@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from sendit import __version__
 from sendit.errors import EXIT_CODES, BrokenPromise, SenditError, ServiceDown, place_of
+from sendit.printable import printable_lines
 
 if TYPE_CHECKING:
     from django.core.management.base import BaseCommand
@@ -37,7 +38,7 @@ def main() -> None:
         finally:
             sys.stdout.flush()
     except SenditError as error:
-        print(f"sendit: {error}", file=sys.stderr)
+        print(f"sendit: {printable_lines(str(error))}", file=sys.stderr)
         sys.exit(EXIT_CODES[error.kind])
     except BrokenPipeError:  # `sendit status | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -84,7 +85,7 @@ def _run(arguments: list[str]) -> None:
 def _say_failure(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """In place of a traceback: what failed, and where."""
     said = "interrupted" if kind is KeyboardInterrupt else str(_failure(error))
-    print(f"sendit: {said}", file=sys.stderr)
+    print(f"sendit: {printable_lines(said)}", file=sys.stderr)
 
 
 def _failure(error: BaseException) -> SenditError:

@@ -6,20 +6,20 @@ Exit codes: 0 fine; 1 something needs a look; 2 wrong use, or a deployment that 
 from __future__ import annotations
 
 import math
-import re
 import sys
 from argparse import SUPPRESS
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
+from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper, SystemCheckError
 
 from sendit import keys
 from sendit.errors import Misconfigured, ServiceDown
 from sendit.pipeline.checks import BEFORE_EVERY_COMMAND
 from sendit.pipeline.daemon import PidFile
+from sendit.printable import printable, printable_lines
 
 if TYPE_CHECKING:
     from sendit.pipeline.models import Batch
@@ -37,6 +37,14 @@ class WrongUse(CommandError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, returncode=WRONG)
+
+
+class PrintableOutput(OutputWrapper):
+    """Where all that a command says goes through: nothing in it can command the terminal."""
+
+    def write(self, msg: str = "", style_func: Callable[[str], str] | None = None, ending: str | None = None) -> None:  # type: ignore[override]
+        """Write it, in a style if it has one."""
+        super().write(printable_lines(msg), style_func, ending)
 
 
 class Command(BaseCommand):
@@ -63,6 +71,10 @@ class Command(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run it; wrong use is one line on the shell, under our name."""
+        style = self.stderr.style_func
+        self.stdout = PrintableOutput(options.pop("stdout", None) or self.stream)
+        self.stderr = PrintableOutput(options.pop("stderr", None) or cast(TextIO, self.stderr._out))
+        self.stderr.style_func = style
         try:
             return super().execute(*args, **options)
         except WrongUse as error:
@@ -73,7 +85,7 @@ class Command(BaseCommand):
 
     @property
     def stream(self) -> TextIO:
-        """Standard output itself, without Django's line endings."""
+        """Standard output itself: for what `printable` has seen already, or a program reads."""
         return cast(TextIO, self.stdout._out)
 
     def lines(self, lines: Iterable[str]) -> None:
@@ -135,11 +147,6 @@ def _cell(value: object) -> str:
             return f"{value:,.1f}"
         case _:
             return printable(str(value))
-
-
-def printable(text: str) -> str:
-    """Text that can move no cursor and end no line."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
 
 
 def duration(seconds: float) -> str:

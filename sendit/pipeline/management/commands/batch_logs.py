@@ -12,8 +12,9 @@ from typing import Any
 from sendit.errors import CODES
 from sendit.pipeline.events import in_order
 from sendit.pipeline.logs import text_line
-from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, named, printable, table
+from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, named, table
 from sendit.pipeline.models import Batch, Event, Image, Outcome
+from sendit.printable import printable
 
 PURGED = "(purged)"
 NOTICE = "Files are told by their number in the folder's sorted listing; --reveal shows names, which identify."

@@ -15,9 +15,10 @@ from rich.text import Text
 
 from sendit.pipeline import logs
 from sendit.pipeline.management.commands.deid import add_how, how
-from sendit.pipeline.management.shell import NEEDS_A_LOOK, WrongUse, printable
+from sendit.pipeline.management.shell import NEEDS_A_LOOK, WrongUse
 from sendit.pipeline.management.shell import Command as ShellCommand
 from sendit.pipeline.preview import Mark, Preview, Row, preview
+from sendit.printable import printable
 
 STYLES = {Mark.SAME: "", Mark.CHANGED: "yellow", Mark.REMOVED: "red", Mark.ADDED: "green"}
 LONGEST_VALUE = 200

@@ -38,7 +38,11 @@ class Command(ShellCommand):
         statement = sys.stdin.read() if sql == "-" else sql
         if not statement.strip():
             raise WrongUse("There is no SQL.")
-        self.stdout.write(FORMATS[format](wiring.warehouse().query(statement)))
+        text = FORMATS[format](wiring.warehouse().query(statement))
+        if format == "csv" and not self.stream.isatty():  # a program reads it, and CSV has no escapes
+            self.stream.write(text)
+        else:
+            self.stdout.write(text)
 
 
 def as_table(result: QueryResult) -> str:

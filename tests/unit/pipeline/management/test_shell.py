@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sendit.pipeline.management.shell import counted, duration, printable, table
+from sendit.pipeline.management.shell import counted, duration, table
+from sendit.printable import printable
 
 
 def test_numbers_stand_right_and_words_left() -> None:
@@ -47,6 +48,9 @@ def test_one_is_not_many() -> None:
         ("\x1b[2J", "\\x1b[2J"),
         ("\udcff", "\\xff"),
         ("\x9b", "\\x9b"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\U000e0041\u2028\xad", "\\udb40\\udc41\\u2028\\u00ad"),
+        ("a\u3000b\u00a0c", "a\u3000b\u00a0c"),
     ],
 )
 def test_text_can_neither_move_the_cursor_nor_fail_to_be_printed(text: str, shown: str) -> None:
