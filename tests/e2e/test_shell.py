@@ -71,7 +71,7 @@ def test_a_file_that_the_system_refuses_is_no_bug(site: Site) -> None:
     (site.var / "sendit.sqlite3").unlink()
     done = site.run("status")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("sendit: DiskRefused (IsADirectoryError at pipeline/database.py:")
+    assert done.stderr.startswith("sendit: DiskRefused (IsADirectoryError at durable.py:")
 
 
 def test_a_check_says_what_else_is_wrong(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
