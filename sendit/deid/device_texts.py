@@ -35,9 +35,10 @@ def speaks_of_somebody(text: str) -> bool:
     return any(_holds_a_name(others[start:end]) for start, end in names_of_people(others))
 
 
-def sure_dates(text: str) -> list[WrittenDate]:
+@lru_cache(maxsize=8192)
+def sure_dates(text: str) -> tuple[WrittenDate, ...]:
     """The dates in a text that are no versions: 10.11.12 may be one."""
-    return [one for one in written_dates(text) if one.day or _NO_VERSION.search(text, one.start, one.end)]
+    return tuple(one for one in written_dates(text) if one.day or _NO_VERSION.search(text, one.start, one.end))
 
 
 def is_part_of_version(one: WrittenDate, text: str) -> bool:

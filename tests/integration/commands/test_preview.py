@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.dataelem import DataElement
 
 from tests.phantoms import WORD, bundled, make_study, patient_id
 from tests.shell import Ran, run
@@ -75,6 +76,21 @@ def test_a_row_says_before_after_and_the_line_of_the_recipe(site: Site, image: P
     assert re.fullmatch(r"[a-z2-7]{16}", after)
     assert re.fullmatch(r"research:\d+", rule)
     assert row_of(ran, "0008,0060")[:4] == ["(0008,0060) CS", "Modality", "CT", "="]
+
+
+@pytest.mark.shows_identifiers
+def test_a_value_that_is_not_what_the_attribute_holds_says_so(site: Site, image: Path) -> None:
+    ds = dcmread(image)
+    for keyword, vr, value in (("SeriesTime", "TM", "20110617101010"), ("KVP", "DS", "scanned by Roe")):
+        ds.add(DataElement(keyword, vr, "1"))
+        ds[keyword]._value = value
+    ds.PatientSex = "SMITH"
+    ds.save_as(image)
+    ran = preview(image)
+    for tag, after in (("0008,0031", "101010"), ("0018,0060", ""), ("0010,0040", "")):
+        (line,) = [line for line in ran.lines if f"({tag})" in line]
+        assert "sendit: the value is" in line  # the column's next line has the rest
+        assert (" 101010 " in line) == (after != "")
 
 
 @pytest.mark.shows_identifiers
