@@ -1,6 +1,6 @@
 """The Celery app, where `celery -A sendit worker` and `celery -A sendit beat` look for it.
 
-A message is a batch's primary key, and its loss, doubling or delay changes nothing: the database says what is to be
+A message says that there may be work, and its loss, doubling or delay changes nothing: the database says what is to be
 done (`pipeline.leases`). So there are no results, retries or time limits here. Embedded, nobody imports this.
 """
 
@@ -17,16 +17,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sendit.settings")
 if not apps.ready:
     django.setup()
 
-DISPATCH_SECONDS = 1.0
-"""How often beat has the database asked for batches that have no message under way."""
+RING_SECONDS = 1.0
+"""How often beat rings each doorbell."""
 
 REDELIVERY_SECONDS = max(600, 10 * settings.LEASE_SECONDS)
-"""When the broker gives a message again whose worker has not ended it. A batch that is worked on for longer is then
-offered again, and refused, for its lease is held; a dead worker's lease has lapsed long before."""
+"""When the broker gives a message again whose worker has not ended it. That is one ring too many; the batches
+of a dead worker have been taken over long before."""
 
 app = Celery("sendit", fixups=set(), broker=settings.BROKER, set_as_current=True)  # Django is looked after in `tasks`
 app.conf.update(
-    imports=["sendit.pipeline.tasks"],
+    imports=["sendit.pipeline.workforce.tasks"],
     # what a message is
     task_serializer="json",
     accept_content=["json"],
@@ -36,7 +36,6 @@ app.conf.update(
     task_default_queue="process",
     task_create_missing_queues=False,
     task_queues={"process": {"exchange": "process"}, "deliver": {"exchange": "deliver"}},
-    task_routes={"sendit.process": "process", "sendit.deliver": "deliver"},
     # when it ends
     task_acks_late=True,
     task_acks_on_failure_or_timeout=True,
@@ -57,18 +56,13 @@ app.conf.update(
         "socket_keepalive": True,
         "health_check_interval": 10,
     },
-    # beat asks, for each queue in that queue
+    # beat rings
     beat_schedule={
-        f"dispatch-{queue}": {
-            "task": "sendit.dispatch",
-            "schedule": DISPATCH_SECONDS,
-            "args": (queue,),
-            "options": {"queue": queue},
-        }
+        f"ring-{queue}": {"task": "sendit.work", "schedule": RING_SECONDS, "options": {"queue": queue}}
         for queue in ("process", "deliver")
     },
     beat_schedule_filename=str(settings.VAR / "beat"),
-    beat_scheduler="sendit.pipeline.beat:Scheduler",
+    beat_scheduler="sendit.pipeline.workforce.beat:Scheduler",
     # its messages and ours
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,

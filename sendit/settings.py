@@ -135,11 +135,11 @@ SETTINGS: dict[str, Setting] = {
         "redis://127.0.0.1:6379/0",
         str,
         "redis://host/number or rediss://",
-        "The broker, which carries primary keys between Celery's processes.",
+        "The broker, which wakes Celery's workers.",
         is_secret=True,
     ),
     "WORKERS": Setting(os.cpu_count() or 1, _at_least(1), "a number", "Local worker processes."),
-    "UPLOAD_WORKERS": Setting(10, _at_least(1), "a number", "Workers that upload_finished spreads batches over."),
+    "UPLOAD_WORKERS": Setting(10, _at_least(1), "a number", "Processes that upload_finished spreads batches over."),
     "LEASE_SECONDS": Setting(60, _at_least(1), "seconds", "A worker that is silent for so long is taken for dead."),
     "MAX_ATTEMPTS": Setting(3, _at_least(1), "a number", "How often a batch is taken up before it is an ERROR."),
     "RESCAN_SECONDS": Setting(30, _at_least(1), "seconds", "How often the watcher looks at every folder anew."),
@@ -332,7 +332,7 @@ PATIENCE = {
 The URL may say otherwise."""
 
 POOL = {"min_size": 1, "max_size": 40, "timeout": 6, "reconnect_timeout": 6, "max_idle": 60, "num_workers": 1}
-"""A process holds one connection for its work and one for its lease; `upload_finished` two for each of its threads.
+"""A process holds one connection for its work and one for its lease; so does each of `upload_finished`.
 A pool waits twice as long before each attempt to connect, until it gives up and begins anew: with psycopg's own five
 minutes, a server that is back would not be seen for as long as it was away."""
 

@@ -154,7 +154,7 @@ class Site:
 
     def _attempt(self, keys: list[int], job: Any) -> list[Any]:
         from sendit.pipeline.models import Batch
-        from sendit.pipeline.runner import attempt
+        from sendit.pipeline.workforce.runner import attempt
 
         for key in keys:
             attempt(key, job)

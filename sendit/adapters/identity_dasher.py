@@ -54,7 +54,7 @@ class DasherIdentityService:
         How long one question may take, from the connection to the last byte.
     retry_seconds, first_delay_seconds : float
         For how long it is asked again, and how soon for the first time. With `call_seconds`, it had better be less
-        than a worker has to end its work when it is told to stop (`pool.STOP_SECONDS`).
+        than a worker has to end its work when it is told to stop (`supervisor.STOP_SECONDS`).
     """
 
     def __init__(

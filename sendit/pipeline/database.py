@@ -105,6 +105,12 @@ def reconnect() -> None:
     close_old_connections()
 
 
+def forget() -> None:
+    """Close this thread's connection and keep nothing of it, for a thread that seldom has a question."""
+    connection.close()
+    del connections["default"]
+
+
 def disconnect() -> None:
     """Leave no connection and no pool, as before a fork."""
     connections.close_all()

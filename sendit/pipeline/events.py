@@ -8,7 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from django.utils import timezone
+
 from sendit.errors import BrokenPromise
+from sendit.pipeline import statements
 
 EVENTS: dict[str, tuple[str, ...]] = {
     # a batch's life; these are kept as rows of Event too
@@ -94,5 +97,6 @@ def record(name: str, batch: int, **fields: int | float | str) -> None:
     """Say it in the log and keep it in the batch's history."""
     from sendit.pipeline.models import Event
 
-    Event.objects.create(batch_id=batch, name=name, fields=dict(checked(name, fields)))
+    kept = {"batch": batch, "at": timezone.now(), "name": name, "fields": dict(checked(name, fields))}
+    statements.insert(Event, kept)
     log(name, batch, **fields)

@@ -6,9 +6,10 @@ A worker that lost its lease can move nothing and overwrite nothing.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import Enum
@@ -16,11 +17,11 @@ from itertools import islice
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from sendit.pipeline import events
+from sendit.pipeline import database, events, statements
 from sendit.pipeline.database import AWAY
 from sendit.pipeline.models import Batch
 from sendit.pipeline.processes import is_known_dead, new_token
@@ -34,6 +35,9 @@ FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 5, 600
 
 MOST_POSTPONEMENTS = 10_000
 """No more are counted: a service may be away for months."""
+
+CHUNK = 500
+"""Batches looked up in one statement."""
 
 
 class Job(Enum):
@@ -67,13 +71,17 @@ def claimable(job: Job, limit: int) -> list[int]:
 
 
 def _claimable(job: Job, limit: int) -> Iterator[int]:
+    yield from _abandoned(job)
+    waiting = Batch.objects.filter(state=job.waiting, not_before__lte=timezone.now()).order_by("not_before", "pk")
+    yield from waiting.values_list("pk", flat=True)[:limit]
+
+
+def _abandoned(job: Job) -> Iterator[int]:
     now = timezone.now()
     held = Batch.objects.filter(state=job.working).order_by("lease_expires_at")
     for batch in held.only("lease_token", "lease_expires_at"):
         if _is_abandoned(batch, now):
             yield batch.pk
-    waiting = Batch.objects.filter(state=job.waiting, not_before__lte=now).order_by("not_before", "pk")
-    yield from waiting.values_list("pk", flat=True)[:limit]
 
 
 def _is_abandoned(batch: Batch, now: datetime) -> bool:
@@ -100,37 +108,79 @@ def claim(pk: int, job: Job, observer: Observer = NOBODY) -> Lease | None:
     The claim counts as an attempt: a batch that kills its workers must not do so for ever. `Lease.is_overtried` says
     when it is enough.
     """
-    now = timezone.now()
     batch = Batch.objects.filter(pk=pk).first()
-    if batch is None:
-        return None
-    terms = {
-        "lease_token": new_token(),
-        "lease_expires_at": now + timedelta(seconds=settings.LEASE_SECONDS),
-        "attempts": batch.attempts + 1,
-    }
+    return claim_this(batch, job, observer) if batch else None
+
+
+def claim_this(batch: Batch, job: Job, observer: Observer = NOBODY) -> Lease | None:
+    """The same, of a batch as it was read; None where it has changed since."""
+    now = timezone.now()
     if batch.state == job.waiting and batch.not_before <= now:
-        return _take(batch, job, terms, observer)
+        return _take(batch, job, observer)
     if batch.state == job.working and _is_abandoned(batch, now):
-        return _take_over(batch, job, terms, observer)
+        return _take_over(batch, job, observer)
     return None
 
 
-def _take(batch: Batch, job: Job, terms: dict[str, Any], observer: Observer) -> Lease | None:
-    if job is Job.PROCESS:
-        terms["started_at"] = timezone.now()
+def claim_oldest(job: Job, observer: Observer = NOBODY) -> Lease | None:
+    """A lease on the batch that has waited longest of those that may be claimed."""
+    now = timezone.now()
     with transaction.atomic():
-        if not batch.move(job.working, waits_for="", **terms):
+        batch = Batch.objects.take_oldest(job.waiting, state=job.working, changed_at=now, waits_for="", **_terms(job))
+        if batch is None:
             return None
         events.record("batch.claimed", batch.pk, state=job.working, attempt=batch.attempts)
     return Lease(batch, job, observer)
 
 
-def _take_over(batch: Batch, job: Job, terms: dict[str, Any], observer: Observer) -> Lease | None:
-    """The old token and its moment still stand, or the holder has renewed it and lives."""
-    unchanged = Q(pk=batch.pk, state=job.working, lease_token=batch.lease_token)
+def claim_abandoned(job: Job, observer: Observer = NOBODY) -> Lease | None:
+    """A lease on a batch whose worker is dead or has let its lease lapse."""
+    leases = (claim(pk, job, observer) for pk in _abandoned(job))
+    return next(filter(None, leases), None)
+
+
+def claim_one_of(keys: Sequence[int], job: Job, observer: Observer = NOBODY) -> Lease | None:
+    """A lease on one of these batches, if any of them may be claimed."""
+    for start in range(0, len(keys), CHUNK):
+        some = Batch.objects.filter(pk__in=keys[start : start + CHUNK], state__in=(job.waiting, job.working))
+        for batch in some:
+            if lease := claim_this(batch, job, observer):
+                return lease
+    return None
+
+
+def _terms(job: Job) -> dict[str, Any]:
+    """What a claim of a waiting batch writes into the row."""
+    return _lease() | ({"started_at": timezone.now()} if job is Job.PROCESS else {})
+
+
+def _lease() -> dict[str, Any]:
+    """A lease of this process, from now on."""
+    return {
+        "lease_token": new_token(),
+        "lease_expires_at": timezone.now() + timedelta(seconds=settings.LEASE_SECONDS),
+    }
+
+
+def _take(batch: Batch, job: Job, observer: Observer) -> Lease | None:
     with transaction.atomic():
-        if Batch.objects.filter(unchanged, lease_expires_at=batch.lease_expires_at).update(**terms) != 1:
+        if not batch.move(job.working, waits_for="", attempts=batch.attempts + 1, **_terms(job)):
+            return None
+        events.record("batch.claimed", batch.pk, state=job.working, attempt=batch.attempts)
+    return Lease(batch, job, observer)
+
+
+def _take_over(batch: Batch, job: Job, observer: Observer) -> Lease | None:
+    """The old token and its moment still stand, or the holder has renewed it and lives."""
+    unchanged = {
+        "id": batch.pk,
+        "state": job.working,
+        "lease_token": batch.lease_token,
+        "lease_expires_at": batch.lease_expires_at,
+    }
+    terms = {"attempts": batch.attempts + 1, **_lease()}
+    with transaction.atomic():
+        if statements.update(Batch, terms, unchanged) != 1:
             return None
         events.record("batch.taken_over", batch.pk, state=job.working, attempt=terms["attempts"])
     for name, value in terms.items():
@@ -138,24 +188,69 @@ def _take_over(batch: Batch, job: Job, terms: dict[str, Any], observer: Observer
     return Lease(batch, job, observer)
 
 
+class Keeper:
+    """The one thread of a process that renews its leases, each after a third of LEASE_SECONDS.
+
+    The thread starts with the first lease and sleeps while there is nothing to renew: a batch that is done within a
+    third of its lease costs it nothing.
+    """
+
+    def __init__(self) -> None:
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._leases: set[Lease] = set()
+        self._woken = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._wakes_at = float("inf")
+
+    def keep(self, lease: Lease) -> None:
+        """Renew the lease in time, from now on."""
+        self._leases.add(lease)
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="keeper of leases", daemon=True)
+            self._thread.start()
+        elif _due_at(lease) < self._wakes_at:
+            self._woken.set()
+
+    def let_go(self, lease: Lease) -> None:
+        """Leave the lease alone."""
+        self._leases.discard(lease)
+
+    def _run(self) -> None:
+        while True:
+            self._wakes_at = time.monotonic() + settings.LEASE_SECONDS / 3
+            self._wakes_at = min([self._wakes_at, *map(_due_at, list(self._leases))])
+            self._woken.wait(self._wakes_at - time.monotonic())
+            self._woken.clear()
+            due = [lease for lease in list(self._leases) if _due_at(lease) <= time.monotonic()]
+            for lease in due:
+                lease.renew()
+            if due:
+                database.forget()
+
+
+def _due_at(lease: Lease) -> float:
+    return lease.renewed_at + settings.LEASE_SECONDS / 3
+
+
 class Lease:
-    """The right to work on a batch; a context manager, in which a thread renews it as long as there is progress."""
+    """The right to work on a batch; a context manager, in which it is renewed as long as there is progress."""
 
     def __init__(self, batch: Batch, job: Job, observer: Observer) -> None:
         self.batch, self.job = batch, job
         self._taken = {name: getattr(batch, name) for name in ("state", "lease_token", "attempts", "postponements")}
         self._observer = observer
-        self._lost, self._ended = False, threading.Event()
-        self._progress_at = time.monotonic()
-        self._thread = threading.Thread(target=self._keep, name=f"lease of batch {batch.pk}", daemon=True)
+        self._lost = False
+        self._progress_at = self.renewed_at = time.monotonic()
 
     def __enter__(self) -> Lease:
-        self._thread.start()
+        KEEPER.keep(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
+        KEEPER.let_go(self)
 
     @property
     def is_overtried(self) -> bool:
@@ -216,22 +311,21 @@ class Lease:
         )
         return delay_seconds
 
-    def _keep(self) -> None:
-        """In a thread of its own: renew at every third of the lease."""
-        while not self._ended.wait(settings.LEASE_SECONDS / 3):
-            if time.monotonic() - self._progress_at < STALL_SECONDS:
-                self._renew()
-        connection.close()
-
-    def _renew(self) -> None:
+    def renew(self) -> None:
+        """Extend the lease, in the keeper's thread, unless the worker makes no progress any more."""
+        self.renewed_at = time.monotonic()
+        if self.renewed_at - self._progress_at >= STALL_SECONDS:
+            return
         expires_at = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
         try:
             renewed = self._mine().update(lease_expires_at=expires_at)
-        except AWAY:  # or busy: the next third decides
-            connection.close()
+        except AWAY:  # or busy: the next time decides
             return
-        if renewed != 1 and not self._ended.is_set():
+        if renewed != 1:
             self._lost = True
 
     def _mine(self) -> QuerySet[Batch]:
         return Batch.objects.filter(pk=self.batch.pk, state=self.job.working, lease_token=self.batch.lease_token)
+
+
+KEEPER = Keeper()

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 from django.utils import timezone
 
 from sendit.deid.phi import Phi
 from sendit.errors import BrokenPromise
+from sendit.pipeline import statements
 from sendit.pipeline.phi_field import PhiField, digest
 from sendit.pipeline.states import COUNTED, LEGAL, WORKING, State
 
@@ -37,6 +38,21 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         found = dict.fromkeys(State, 0) | {State(state): count for state, count in grouped}
         found[State.DONE] = max(0, self.count() - sum(found.values()))
         return found
+
+    def take_oldest(self, waiting: State, **values: Any) -> Batch | None:
+        """Write `values` into the batch that has waited longest in a state and may be taken, and return it.
+
+        One statement chooses the batch and takes it, and counts the attempt. Where the database can, a batch that
+        another process is about to take is passed over without waiting.
+        """
+        table, now = self.model._meta.db_table, timezone.now()
+        skip = " FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
+        oldest = f"SELECT id FROM {table} WHERE state = %s AND not_before <= %s ORDER BY not_before, id LIMIT 1{skip}"
+        taken = f"{statements.assignments(self.model, tuple(values))}, attempts = attempts + 1"
+        sql = f"UPDATE {table} SET {taken} WHERE id = ({oldest}) AND state = %s RETURNING *"
+        terms = statements.prepared(self.model, {"state": waiting, "not_before": now})
+        found = list(self.raw(sql, [*statements.prepared(self.model, values), *terms, terms[0]]))
+        return found[0] if found else None
 
 
 class Batch(models.Model):
@@ -134,8 +150,8 @@ class Batch(models.Model):
         values = {"state": target, "changed_at": timezone.now(), **results}
         if target not in WORKING:
             values |= {"lease_token": "", "lease_expires_at": None}
-        mine = Batch.objects.filter(pk=self.pk, state=source, lease_token=self.lease_token)
-        if mine.update(**values) != 1:
+        mine = {"id": self.pk, "state": source, "lease_token": self.lease_token}
+        if statements.update(Batch, values, mine) != 1:
             return False
         for name, value in values.items():
             setattr(self, name, value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,18 +16,22 @@ from sendit.pipeline.management.shell import counted
 
 
 class Tally:
-    """Images and bytes done, from any thread, and how fast."""
+    """Images, bytes and batches done since the beginning, and how fast.
 
-    def __init__(self) -> None:
-        self.images = self.bytes = 0
-        self._lock = threading.Lock()
+    Parameters
+    ----------
+    done : callable
+        Says how many of each.
+    """
+
+    def __init__(self, done: Callable[[], tuple[int, int, int]]) -> None:
+        self._done = done
         self._began_at = time.monotonic()
+        self.look()
 
-    def did(self, images: int, bytes_: int) -> None:
-        """So much more is done."""
-        with self._lock:
-            self.images += images
-            self.bytes += bytes_
+    def look(self) -> None:
+        """See what is done by now."""
+        self.images, self.bytes, self.batches = self._done()
 
     @property
     def seconds(self) -> float:
@@ -47,15 +50,16 @@ def _rounded(rate: float) -> str:
 
 
 @contextmanager
-def shown(tally: Tally, left: Callable[[], int], stream: TextIO, form: str) -> Iterator[None]:
-    """Show the tally and how many batches are `left` on a terminal; on anything else the events, one a line."""
+def shown(tally: Tally, to_do: int, stream: TextIO, form: str) -> Iterator[None]:
+    """Show the tally and how many batches are left on a terminal; on anything else the events, one a line."""
     if not stream.isatty():
         with logs.written_to(stream, form):
             yield
         return
 
     def line() -> Text:
-        return Text(f"{counted(left(), 'batch', 'batches')} left · {tally}")
+        tally.look()
+        return Text(f"{counted(max(to_do - tally.batches, 0), 'batch', 'batches')} left · {tally}")
 
     with Live(console=Console(file=stream), get_renderable=line, refresh_per_second=5, transient=True):
         yield

@@ -22,13 +22,16 @@ from sendit.pipeline.folder_events import FolderEvents
 from sendit.pipeline.folders import fingerprint, is_finished, list_folder
 from sendit.pipeline.intake import Contender, admit, places, unknown
 from sendit.pipeline.settling import Content, FolderTracker, Sighting
-from sendit.pipeline.workforce import Workforce, workforce
+from sendit.pipeline.workforce.choice import Workforce, workforce
 
-IDLE_SECONDS, BUSY_SECONDS = 0.25, 0.1
-"""How long a round waits for something to happen: a folder's event while idle, a worker's report while busy."""
+IDLE_SECONDS = 0.25
+"""How long a round waits for a folder's event."""
+
+WAKE_SECONDS = 1.0
+"""How often the workers are woken though nothing was found: a batch may be due again, or its worker dead."""
 
 SLICE_SECONDS = 0.2
-"""How long a round may take folders in before the workers get their orders."""
+"""How long a round may take folders in before the workers are woken."""
 
 PAUSE_SECONDS = 30.0
 """How long a pool rests whose workers only die."""
@@ -53,7 +56,7 @@ class Watcher:
         self._arrivals: deque[Contender] = deque()
         self._chore: Iterator[None] = iter(())
         self._troubles: set[str] = set()
-        self._look_at = self._rescan_at = self._may_look_at = 0.0
+        self._look_at = self._rescan_at = self._may_look_at = self._wake_at = 0.0
 
     def wake(self) -> None:
         """Look now; from any thread, but not from a signal's handler, which may find the event's own lock held."""
@@ -87,11 +90,8 @@ class Watcher:
 
     def _round(self, workers: Workforce) -> None:
         self._beat()
-        was_busy = workers.is_busy
         try:
             self._look_if_due()
-            workers.warm_up()
-            self._give_out(workers)
             self._say("DatabaseDown", True)
         except database.AWAY:
             database.reconnect()
@@ -99,13 +99,18 @@ class Watcher:
             self._arrivals.clear()
             self._look_at = 0.0
             self._pause(1)
-        if not (was_busy or workers.is_busy or self._arrivals):
+        workers.is_working()
+        self._wake_if_due(workers)
+        if not self._arrivals:
             self._woken.wait(min(IDLE_SECONDS, max(0.0, self._look_at - time.monotonic())))
 
-    def _give_out(self, workers: Workforce) -> None:
+    def _wake_if_due(self, workers: Workforce) -> None:
         """Without a broker, batches are found all the same, and wait."""
+        if time.monotonic() < self._wake_at:
+            return
+        self._wake_at = time.monotonic() + WAKE_SECONDS
         try:
-            workers.tick(BUSY_SECONDS)
+            workers.wake()
             self._say("BrokerDown", True)
         except ServiceDown as error:
             self._say(error.code, False)
@@ -151,6 +156,7 @@ class Watcher:
         if self._tracker.is_waiting:
             self._look_at = min(self._look_at, began_at + max(IDLE_SECONDS, settings.SETTLE_SECONDS / 2))
         if found:
+            self._wake_at = 0.0
             events.log("watcher.found", folders=found, seconds=round(time.monotonic() - began_at, 3))
 
     def _sightings(self) -> dict[str, Sighting]:

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 
 from sendit.errors import SenditError, ServiceDown, place_of
-from sendit.pipeline import database, events, key_bindings, workforce
+from sendit.pipeline import database, events, key_bindings
+from sendit.pipeline.workforce import choice
 
 WELL = "ok"
 
@@ -43,7 +44,7 @@ def _ensure_current() -> None:
     key_bindings.ensure_not_exchanged(settings.SECRETS)
 
 
-CHECKS: dict[str, Callable[[], object]] = {"database": _ensure_current, "broker": workforce.messages}
+CHECKS: dict[str, Callable[[], object]] = {"database": _ensure_current, "broker": choice.messages}
 
 
 def no_such_address(request: HttpRequest, exception: Exception) -> JsonResponse:

@@ -14,11 +14,12 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 import sendit
 from sendit.errors import ServiceDown
-from sendit.pipeline import database, reports, workforce
+from sendit.pipeline import database, reports
 from sendit.pipeline.daemon import Holder
 from sendit.pipeline.management.shell import watcher_pid_file
 from sendit.pipeline.reports import Overview
 from sendit.pipeline.totals import BUCKETS, Counts, totals
+from sendit.pipeline.workforce import choice
 
 STAGES = ("import", "identify", "deidentify", "deliver")
 
@@ -85,10 +86,10 @@ def _servers() -> Iterator[Metric]:
     silent = {"": holder.silent_seconds} if isinstance(holder, Holder) else {}
     yield _gauge("watcher_up", "Whether the watcher runs that shares this VAR.", "", {"": int(holder is not None)})
     yield _gauge("watcher_silent_seconds", "Since the watcher last said that it lives.", "", silent)
-    if workforce.is_embedded():
+    if choice.is_embedded():
         return
     try:
-        messages, up = workforce.messages() or {}, 1
+        messages, up = choice.messages() or {}, 1
     except ServiceDown:
         messages, up = {}, 0
     yield _gauge("broker_up", "Whether the broker answers.", "", {"": up})

@@ -1,20 +1,47 @@
-"""The closing lines of a command that worked on batches, and its exit code."""
+"""A command that works on batches until nothing is left: what it shows meanwhile, its closing lines, its exit code."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TextIO
 
+from django.conf import settings
 from django.db.models import Count
 from django.utils import timezone
 
 from sendit.errors import CODES
 from sendit.pipeline.management.shell import NEEDS_A_LOOK, counted
 from sendit.pipeline.models import Batch, BatchQuerySet
-from sendit.pipeline.progress import Tally
+from sendit.pipeline.progress import Tally, shown
 from sendit.pipeline.states import WAITING, State
+from sendit.pipeline.workforce.interrupts import Interrupts
+from sendit.pipeline.workforce.supervisor import Supervisor
 
 BATCHES_NAMED = 500
+
+
+def work_and_sum_up(supervisor: Supervisor, to_do: int, stream: TextIO, lines: Callable[[Iterable[str]], None]) -> int:
+    """Have local workers work until nothing is left or somebody asks them to stop; returns the exit code."""
+    tally = Tally(supervisor.done)
+    with Interrupts() as interrupts:
+        with shown(tally, to_do, stream, settings.LOG_FORMAT), supervisor:
+            supervisor.run(interrupts.must_stop)
+            supervisor.stop(interrupts.must_hurry)
+        tally.look()
+        ended = states_of(supervisor.begun())
+        lines(summary(ended, tally))
+    return interrupts.exit_code or exit_code(ended)
+
+
+def states_of(keys: Sequence[int]) -> dict[int, str]:
+    """The states in which the batches stand."""
+    chunks = (keys[start : start + BATCHES_NAMED] for start in range(0, len(keys), BATCHES_NAMED))
+    return {pk: state for chunk in chunks for pk, state in _states(chunk)}
+
+
+def _states(keys: Sequence[int]) -> Iterable[tuple[int, str]]:
+    return Batch.objects.filter(pk__in=keys).values_list("pk", "state")
 
 
 def summary(ended: Mapping[int, str], tally: Tally) -> Iterator[str]:

@@ -42,7 +42,7 @@ def test_batches_wait_for_a_service_that_was_killed_and_each_is_done_once_when_i
 
 def process(key: int) -> None:
     from sendit.pipeline.leases import Job
-    from sendit.pipeline.runner import attempt
+    from sendit.pipeline.workforce.runner import attempt
 
     let_time_pass()
     attempt(key, Job.PROCESS)

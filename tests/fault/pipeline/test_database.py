@@ -13,10 +13,10 @@ import pytest
 from django.db import OperationalError, connection
 from pytest import MonkeyPatch
 
-from sendit.pipeline import runner
 from sendit.pipeline.leases import Job
 from sendit.pipeline.models import Batch, Event
 from sendit.pipeline.stages import delivering, processing
+from sendit.pipeline.workforce import runner
 from tests.aftermath import everything_is_right, leftovers
 from tests.disks import small_disk
 from tests.servers import Cluster, Postgres, Standby, wait_until

@@ -15,12 +15,13 @@ from pytest import MonkeyPatch
 
 from sendit.adapters.store_folder import FolderStore
 from sendit.adapters.warehouse_parquet import ParquetWarehouse
-from sendit.pipeline import leases, models, runner
+from sendit.pipeline import leases, models
 from sendit.pipeline.archive import ArchiveWriter
 from sendit.pipeline.database import disconnect
 from sendit.pipeline.leases import Job
 from sendit.pipeline.models import Batch
 from sendit.pipeline.stages import deidentifying, delivering, processing
+from sendit.pipeline.workforce import runner
 from tests.aftermath import everything_is_right, leftovers
 from tests.processes import FORK
 from tests.site import Site

@@ -14,8 +14,8 @@ from pytest import MonkeyPatch
 from sendit.pipeline import intake
 from sendit.pipeline.leases import Job
 from sendit.pipeline.models import Batch
-from sendit.pipeline.runner import attempt
 from sendit.pipeline.stages import processing
+from sendit.pipeline.workforce.runner import attempt
 from tests.processes import FORK
 from tests.site import Site
 

@@ -9,18 +9,18 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from sendit.celery import DISPATCH_SECONDS, REDELIVERY_SECONDS, app
+from sendit.celery import REDELIVERY_SECONDS, RING_SECONDS, app
 from sendit.errors import ServiceDown
-from sendit.pipeline import dispatch, tasks
-from sendit.pipeline.dispatch import AHEAD
 from sendit.pipeline.leases import Job
 from sendit.pipeline.models import Batch, Event
+from sendit.pipeline.workforce import choice, doorbell, tasks
 from tests.aftermath import everything_is_right, leftovers
 from tests.servers import Cluster, Valkey, wait_until
 from tests.shell import run
@@ -37,9 +37,20 @@ def messages(valkey: Valkey, queue: str = "process") -> list[dict[str, Any]]:
     return [json.loads(text) for text in reversed(found)]
 
 
-def keys(valkey: Valkey, queue: str = "process") -> list[int]:
-    """The primary keys that they carry."""
-    return [json.loads(base64.b64decode(message["body"]))[0][0] for message in messages(valkey, queue)]
+def rung(valkey: Valkey) -> tuple[int, int]:
+    """How many rings wait at each doorbell."""
+    return len(messages(valkey)), len(messages(valkey, "deliver"))
+
+
+@pytest.fixture
+def hears() -> Iterator[Callable[[str], None]]:
+    """Has this process hear some doorbells only, as a worker does by `-Q`; in the end all again."""
+
+    def choose(queues: str) -> None:
+        app.amqp.queues.select(queues.split(","))
+
+    yield choose
+    app.amqp.queues._consume_from = None
 
 
 def queued(number: int) -> list[int]:
@@ -58,15 +69,15 @@ def all_are(state: str) -> bool:
 # ------------------------------------------------------------------------------------------ what a message is
 
 
-def test_a_message_is_a_primary_key_in_json(site: Site, valkey: Valkey) -> None:
+def test_a_message_says_that_there_may_be_work_and_nothing_else(site: Site, valkey: Valkey) -> None:
     site.study(1)
     assert "1 batch in QUEUE" in run("start_queue").out
     (message,) = messages(valkey)
-    batch = Batch.objects.get()
     assert (message["content-type"], message["content-encoding"]) == ("application/json", "utf-8")
-    assert json.loads(base64.b64decode(message["body"]))[:2] == [[batch.pk], {}]
-    assert message["headers"]["task"] == "sendit.process"
-    assert (message["headers"]["argsrepr"], message["headers"]["ignore_result"]) == (f"({batch.pk},)", True)
+    assert json.loads(base64.b64decode(message["body"]))[:2] == [[], {}]
+    assert message["headers"]["task"] == "sendit.work"
+    assert (message["headers"]["argsrepr"], message["headers"]["kwargsrepr"]) == ("()", "{}")
+    assert message["headers"]["ignore_result"] is True
 
 
 def test_the_promises_of_the_configuration() -> None:
@@ -80,18 +91,18 @@ def test_the_promises_of_the_configuration() -> None:
 
 def test_a_task_returns_nothing_and_leaves_no_result(site: Site, valkey: Valkey) -> None:
     site.study(1, images=1)
-    (pk,) = site.queue()
-    assert tasks.process.apply(args=(pk,)).result is None
-    assert Batch.objects.get().state == "DONEPROCESSING"
+    site.queue()
+    assert tasks.work.apply().result is None
+    assert Batch.objects.get().state == "DONE"
     assert not any(b"result" in key or b"meta" in key for key in valkey.client.scan_iter())
 
 
 def test_an_embedded_site_loads_no_celery() -> None:
     program = (
         "import django; django.setup();"
-        "import sendit.pipeline.nursery, sendit.pipeline.watcher, sys;"
+        "import sendit.pipeline.workforce.nursery, sendit.pipeline.watcher, sys;"
         "from sendit.pipeline.management.commands import retry, start_queue, start_watcher, status, upload_finished;"
-        "from sendit.pipeline.workforce import Job, messages, wake, workforce;"
+        "from sendit.pipeline.workforce.choice import Job, messages, wake, workforce;"
         "wake(Job.PROCESS); messages(); workforce();"
         "print({name.split('.')[0] for name in sys.modules} & {'celery', 'kombu', 'redis', 'psycopg'})"
     )
@@ -99,110 +110,107 @@ def test_an_embedded_site_loads_no_celery() -> None:
     assert done.stdout == "set()\n"
 
 
-# ------------------------------------------------------------------------------------------ who sends it when
+# ------------------------------------------------------------------------------------------ who rings when
 
 
-def test_start_queue_upload_finished_and_retry_send(site: Site, valkey: Valkey) -> None:
+def test_start_queue_upload_finished_and_retry_ring(site: Site, valkey: Valkey, hears: Callable[[str], None]) -> None:
     site.set(SEND_TO_GOOGLE=False)
     site.study(1, images=1)
     site.study(2, images=1, patients=1)
     broken = site.study(3, images=2, patients=2)
     assert run("start_queue", "--number", "all").code == 0
-    assert keys(valkey) == list(Batch.objects.order_by("pk").values_list("pk", flat=True))
-    for pk in keys(valkey):
-        tasks.process.apply(args=(pk,))
+    assert rung(valkey) == (1, 0)
+    tasks.work.apply()
+    assert Batch.objects.counts()["DONEPROCESSING"] == 2
     valkey.client.flushall()
-    assert dispatch.depths() == {"process": 0, "deliver": 0}, "SEND_TO_GOOGLE is off"
     site.set(SEND_TO_GOOGLE=True)
     assert "2 batches in DONEPROCESSING; Celery's workers deliver them." in run("upload_finished").out
-    assert len(keys(valkey, "deliver")) == 2
+    assert rung(valkey) == (0, 1)
     assert broken.is_dir() and run("retry", "--all-errors").code == 0
-    assert keys(valkey) == [Batch.objects.get(state="QUEUE").pk]
+    assert rung(valkey) == (1, 1)
 
 
-def test_a_batch_that_was_processed_is_sent_on_at_once(site: Site, valkey: Valkey) -> None:
+def test_a_worker_works_until_nothing_is_left_and_delivers_what_it_processed(site: Site, valkey: Valkey) -> None:
+    for number in range(3):
+        site.study(number, images=1)
+    site.queue()
+    tasks.work.apply()
+    everything_is_right(site, images=1)
+    names = list(Event.objects.filter(batch=Batch.objects.earliest("pk")).order_by("pk").values_list("name", flat=True))
+    assert names[-4:] == ["batch.claimed", "batch.processed", "batch.claimed", "batch.delivered"]
+
+
+def test_a_worker_that_does_not_deliver_rings_for_those_who_do(
+    site: Site, valkey: Valkey, hears: Callable[[str], None]
+) -> None:
     site.study(1, images=1)
-    (pk,) = site.queue()
-    tasks.process.apply(args=(pk,))
-    assert keys(valkey, "deliver") == [pk]
-    tasks.deliver.apply(args=(pk,))
+    site.queue()
+    hears("deliver")
+    tasks.work.apply()
+    assert Batch.objects.get().state == "QUEUE"
+    hears("process")
+    tasks.work.apply()
+    assert Batch.objects.get().state == "DONEPROCESSING"
+    assert rung(valkey)[1] == 1
+    hears("deliver")
+    tasks.work.apply()
     everything_is_right(site, images=1)
 
 
-def test_the_oldest_are_sent_first_each_once_and_never_more_than_the_broker_is_to_hold(
-    site: Site, valkey: Valkey
+def test_a_worker_that_found_something_rings_again_for_there_may_be_more(
+    site: Site, valkey: Valkey, hears: Callable[[str], None]
 ) -> None:
-    rows = queued(AHEAD + 50)
-    assert dispatch.dispatch(Job.PROCESS) == AHEAD
-    assert dispatch.dispatch(Job.PROCESS) == 0
-    assert keys(valkey) == rows[:AHEAD]
-    gone = AHEAD // 2
-    valkey.client.rpop("process", gone)
-    for pk in rows[:gone]:
-        dispatch.begun(Job.PROCESS, pk)
-    Batch.objects.filter(pk__in=rows[:gone]).update(state="EMPTY")
-    tasks.send.apply(args=("process",))
-    assert keys(valkey) == rows[gone:]
+    hears("process")
+    tasks.work.apply()
+    assert rung(valkey) == (0, 0)
+    site.study(1, images=1)
+    site.queue()
+    tasks.work.apply()
+    assert rung(valkey)[0] == 1
 
 
-def test_a_batch_for_which_there_was_no_room_has_its_turn_as_soon_as_there_is(site: Site, valkey: Valkey) -> None:
-    valkey.client.lpush("process", *[b"another's"] * AHEAD)
-    (pk,) = queued(1)
-    dispatch.send(Job.PROCESS, pk)
-    assert valkey.client.llen("process") == AHEAD
+def test_a_doorbell_that_nobody_has_heard_is_not_rung_again(site: Site, valkey: Valkey) -> None:
+    for _ in range(3):
+        doorbell.ring(Job.PROCESS)
+    assert rung(valkey) == (1, 0)
+    with choice.workforce() as workers:
+        for _ in range(3):
+            workers.wake()
+    assert rung(valkey) == (1, 1)
     valkey.client.delete("process")
-    assert dispatch.dispatch(Job.PROCESS) == 1
-    assert keys(valkey) == [pk]
+    doorbell.ring(Job.PROCESS)
+    assert rung(valkey) == (1, 1)
 
 
-def test_what_beat_asks_for_does_not_pile_up_where_nobody_reads(site: Site, valkey: Valkey, cluster: Cluster) -> None:
-    def asked() -> list[str]:
-        return [message["headers"]["task"] for queue in dispatch.QUEUES.values() for message in messages(valkey, queue)]
-
+def test_what_beat_rings_does_not_pile_up_where_nobody_reads(site: Site, valkey: Valkey, cluster: Cluster) -> None:
     cluster.run("-m", "celery", "-A", "sendit", "beat")
-    wait_until(lambda: len(asked()) == 2)
-    time.sleep(3 * DISPATCH_SECONDS)
-    assert asked() == ["sendit.dispatch"] * 2
+    wait_until(lambda: rung(valkey) == (1, 1))
+    time.sleep(3 * RING_SECONDS)
+    assert rung(valkey) == (1, 1)
     valkey.client.delete("process")
-    wait_until(lambda: len(asked()) == 2, 5)
+    wait_until(lambda: rung(valkey) == (1, 1), 5)
 
 
-def test_what_waits_for_a_service_is_not_sent_before_its_time(site: Site, valkey: Valkey) -> None:
-    queued(2)
-    Batch.objects.filter(pk=queued(1)[0]).update(not_before=timezone.now() + timezone.timedelta(hours=1))
-    assert dispatch.dispatch(Job.PROCESS) == 2
+def test_what_waits_for_a_service_is_not_claimed_before_its_time(site: Site, valkey: Valkey) -> None:
+    site.study(1, images=1)
+    site.queue()
+    Batch.objects.update(not_before=timezone.now() + timezone.timedelta(hours=1))
+    tasks.work.apply()
+    assert Batch.objects.get().state == "QUEUE"
 
 
 # ------------------------------------------------------------------------------------------ what becomes of it
 
 
-def test_a_lost_message_is_sent_again(site: Site, valkey: Valkey) -> None:
-    site.set(LEASE_SECONDS=1)
-    (pk,) = queued(1)
-    dispatch.dispatch(Job.PROCESS)
-    valkey.client.delete("process")
-    assert dispatch.dispatch(Job.PROCESS) == 0, "it may be in a worker's hands"
-    wait_until(lambda: dispatch.dispatch(Job.PROCESS) == 1, 5)
-    assert keys(valkey) == [pk]
-
-
-def test_a_broker_that_lost_everything_gets_it_again_at_once(site: Site, valkey: Valkey) -> None:
-    rows = queued(3)
-    dispatch.dispatch(Job.PROCESS)
-    valkey.client.flushall()
-    assert dispatch.dispatch(Job.PROCESS) == 3
-    assert keys(valkey) == rows
-
-
-def test_a_message_that_comes_twice_or_late_changes_nothing(site: Site, valkey: Valkey) -> None:
+def test_a_ring_that_comes_twice_late_or_for_nothing_changes_nothing(site: Site, valkey: Valkey) -> None:
+    tasks.work.apply()
     site.study(1, images=1)
-    (pk,) = site.queue()
-    for task in (tasks.deliver, tasks.process, tasks.process, tasks.deliver, tasks.deliver, tasks.process):
-        task.apply(args=(pk,))
+    site.queue()
+    for _ in range(3):
+        tasks.work.apply()
     everything_is_right(site, images=1)
     counted = Counter(Event.objects.values_list("name", flat=True))
     assert (counted["batch.claimed"], counted["batch.processed"], counted["batch.delivered"]) == (2, 1, 1)
-    tasks.process.apply(args=(pk + 1,))
 
 
 def test_a_broker_that_is_away_costs_nothing_and_is_seen(site: Site, valkey: Valkey) -> None:
@@ -214,27 +222,38 @@ def test_a_broker_that_is_away_costs_nothing_and_is_seen(site: Site, valkey: Val
         seen = run("status")
         assert seen.code == 1 and "broker     BrokerDown: The broker does not answer" in seen.out
         with pytest.raises(ServiceDown):
-            dispatch.depths()
+            doorbell.rings()
     finally:
         valkey.start()
     assert Batch.objects.get().state == "QUEUE"
-    tasks.send.apply(args=("process",))
-    assert len(keys(valkey)) == 1
+    assert run("start_queue").code == 0
+    assert rung(valkey) == (1, 0)
     seen = run("status")
     assert seen.code == 0 and "broker     answers; messages: process 1, deliver 0" in seen.out
 
 
+def test_work_goes_on_while_the_broker_is_away(site: Site, valkey: Valkey) -> None:
+    for number in range(3):
+        site.study(number, images=1)
+    site.queue()
+    valkey.end()
+    try:
+        tasks.work.apply()
+    finally:
+        valkey.start()
+    everything_is_right(site, images=1)
+
+
 def test_a_broker_that_is_full_costs_nothing_and_is_seen(site: Site, valkey: Valkey) -> None:
-    rows = queued(5)
     valkey.client.config_set("maxmemory", "1mb")
     try:
         with pytest.raises(ServiceDown, match="BrokerDown"):
-            dispatch.dispatch(Job.PROCESS)
+            doorbell.ring(Job.PROCESS)
         assert run("retry", "--all-errors").code == 1
     finally:
         valkey.client.config_set("maxmemory", "0")
-    assert dispatch.dispatch(Job.PROCESS) == 5
-    assert keys(valkey) == rows
+    doorbell.ring(Job.PROCESS)
+    assert rung(valkey) == (1, 0)
 
 
 # ------------------------------------------------------------------------------------------ a real worker
@@ -264,3 +283,30 @@ def test_batches_go_all_the_way_through_a_real_worker_which_puts_back_what_it_ha
     said = cluster.said()
     assert "worker.started pid=" in said and said.count("batch.delivered") == 6
     assert "Traceback" not in said
+
+
+def test_a_worker_says_when_it_does_not_see_the_broker_and_when_it_does_again(
+    site: Site, valkey: Valkey, cluster: Cluster
+) -> None:
+    worker = cluster.worker()
+    wait_until(lambda: "worker.started" in cluster.said(), 60)
+    valkey.end()
+    wait_until(lambda: "worker.blind code=BrokerDown" in cluster.said(), 60)
+    valkey.start()
+    wait_until(lambda: "worker.sees code=BrokerDown" in cluster.said(), 60)
+    site.study(1, images=1)
+    assert run("start_queue").code == 0
+    wait_until(lambda: all_are("DONE"), 60)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0
+    assert cluster.said().count("code=BrokerDown") == 2
+
+
+def test_a_worker_that_is_started_before_the_broker_says_so_and_waits(
+    site: Site, valkey: Valkey, cluster: Cluster
+) -> None:
+    valkey.end()
+    cluster.worker()
+    wait_until(lambda: "worker.blind code=BrokerDown" in cluster.said(), 60)
+    valkey.start()
+    wait_until(lambda: "worker.sees code=BrokerDown" in cluster.said(), 60)

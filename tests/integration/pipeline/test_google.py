@@ -19,8 +19,8 @@ from sendit.adapters import store_gcs
 from sendit.pipeline import checks, wiring
 from sendit.pipeline.leases import Job
 from sendit.pipeline.models import Batch
-from sendit.pipeline.runner import attempt
 from sendit.pipeline.stages.reporting import CONTENT_TYPES
+from sendit.pipeline.workforce.runner import attempt
 from sendit.ports import StoredObject
 from tests.aftermath import everything_is_right
 from tests.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud, sign_in

@@ -18,9 +18,9 @@ from sendit.pipeline import intake, wiring
 from sendit.pipeline.archive import read_member
 from sendit.pipeline.leases import Job, LeaseLost, claim
 from sendit.pipeline.models import Batch, BatchIdentifiers, Event, Image
-from sendit.pipeline.runner import attempt
 from sendit.pipeline.stages import processing
 from sendit.pipeline.stages.work import Work
+from sendit.pipeline.workforce.runner import attempt
 from tests.phantoms import accession_number, leaks_in, patient_id, uid
 from tests.site import Site
 

@@ -126,11 +126,12 @@ def test_it_says_what_happened_and_why_and_its_exit_code_says_whether_to_look(si
 
 
 def test_what_is_slow_is_not_nothing() -> None:
-    tally = Tally()
+    done = [(0, 0, 0), (1, 250_000_000, 0), (20_001, 1_300_000_000, 3)]
+    tally = Tally(lambda: done.pop(0))
     tally._began_at -= 100
-    tally.did(1, 250_000_000)
+    tally.look()
     assert str(tally) == "1 image · 0.0 images/s · 2.5 MB/s"
-    tally.did(20_000, 1_050_000_000)
+    tally.look()
     assert str(tally) == "20,001 images · 200 images/s · 13 MB/s"
 
 

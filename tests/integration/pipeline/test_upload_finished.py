@@ -14,7 +14,6 @@ from sendit.errors import ServiceDown
 from sendit.pipeline import checks, wiring
 from sendit.pipeline.models import Batch
 from sendit.pipeline.rows import write_parquet
-from sendit.ports import StoredObject
 from tests.aftermath import everything_is_right
 from tests.phantoms import make_study
 from tests.site import Site
@@ -67,27 +66,19 @@ def test_switched_off_batches_rest_and_it_says_so(site: Site) -> None:
     assert Batch.objects.get().state == "DONEPROCESSING"
 
 
-def test_a_store_that_is_down_for_one_batch_does_not_stop_the_others(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_that_is_down_for_one_batch_does_not_stop_the_others(site: Site) -> None:
     for number in range(4):
         site.study(number, images=1)
     first, *_ = site.process()
-    store = wiring.object_store()
-
-    class Sometimes:
-        def put(self, name: str, *about: object) -> StoredObject:
-            if name == first.object_name:
-                raise ServiceDown("NotVerified")
-            return store.put(name, *about)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(wiring, "object_store", Sometimes)
+    in_the_way = (site.var / "store" / first.object_name).parent
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.touch()
     with pytest.raises(SystemExit) as ended:
         site.call("upload_finished")
     assert ended.value.code == 1
     assert Batch.objects.counts()["DONE"] == 3
     first.refresh_from_db()
-    assert (first.state, first.waits_for, first.attempts) == ("DONEPROCESSING", "NotVerified", 0)
+    assert (first.state, first.waits_for, first.attempts) == ("DONEPROCESSING", "DiskRefused", 0)
 
 
 @pytest.mark.parametrize("workers", ["0", "-2"])

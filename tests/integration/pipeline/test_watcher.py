@@ -1,4 +1,4 @@
-"""The watcher's loop, with a pool that only counts: what it sees, when, and what it lives through."""
+"""The watcher's loop, with workers that only count: what it sees, when, and what it lives through."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ import watchfiles
 from django.db import OperationalError
 
 from sendit.errors import BrokenPromise, DataFault
-from sendit.pipeline import folder_events, watcher, workforce
+from sendit.pipeline import folder_events, watcher
 from sendit.pipeline.models import Batch
 from sendit.pipeline.watcher import Watcher
+from sendit.pipeline.workforce import choice
 from tests.phantoms import make_study
 from tests.site import Site
 
 SECONDS = 20
 
 
-class Pool:
-    """Takes the real one's place."""
+class Workers:
+    """Takes the supervisor's place."""
 
-    made: list[Pool] = []
-    is_busy = False
+    made: list[Workers] = []
 
-    def __init__(self, workers: int, jobs: tuple[object, ...]) -> None:
-        self.jobs, self.ticks, self.queued = jobs, 0, [0]
-        Pool.made.append(self)
+    def __init__(self, workers: int, jobs: tuple[object, ...], waits: bool) -> None:
+        self.jobs, self.rounds, self.queued = jobs, 0, [0]
+        Workers.made.append(self)
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
         pass
 
-    def warm_up(self) -> None:
-        """Nothing to start."""
+    def is_working(self) -> bool:
+        """Counts the rounds."""
+        self.rounds += 1
+        return True
 
-    def tick(self, timeout_seconds: float) -> bool:
+    def wake(self) -> None:
         """Notes how many batches there are by now."""
-        self.ticks += 1
         self.queued.append(Batch.objects.count())
-        return False
 
 
 @pytest.fixture(autouse=True)
-def pools(monkeypatch: pytest.MonkeyPatch) -> list[Pool]:
-    monkeypatch.setattr(workforce, "Pool", Pool)
-    monkeypatch.setattr(Pool, "made", [])
-    return Pool.made
+def workforces(monkeypatch: pytest.MonkeyPatch) -> list[Workers]:
+    monkeypatch.setattr(choice, "Supervisor", Workers)
+    monkeypatch.setattr(Workers, "made", [])
+    return Workers.made
 
 
 @pytest.fixture
@@ -98,15 +98,15 @@ def test_where_the_system_tells_nothing_folders_are_found_by_looking(
     watch_until(dropped_and_found)
 
 
-def test_the_workers_get_orders_while_many_folders_are_taken(
-    site: Site, pools: list[Pool], monkeypatch: pytest.MonkeyPatch
+def test_the_workers_are_woken_while_many_folders_are_taken(
+    site: Site, workforces: list[Workers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watcher, "SLICE_SECONDS", 0.02)
     for number in range(100):
         (site.data / f"{number:04}").mkdir()
     watch_until(lambda: Batch.objects.count() == 100)
-    (pool,) = pools
-    assert len({count for count in pool.queued if 0 < count < 100}) >= 2
+    (workers,) = workforces
+    assert len({count for count in workers.queued if 0 < count < 100}) >= 2
 
 
 @pytest.mark.parametrize("settle_seconds", [0.0, 0.5])
@@ -159,36 +159,43 @@ def test_a_broker_that_is_away_is_said_once_and_folders_are_found_all_the_same(
     assert Batch.objects.get().state == "QUEUE"
 
 
-def test_a_pool_whose_workers_only_die_rests_and_another_tries(
-    site: Site, monkeypatch: pytest.MonkeyPatch, pools: list[Pool], log: Callable[[], list[str]]
+def test_a_workforce_whose_workers_only_die_rests_and_another_tries(
+    site: Site, monkeypatch: pytest.MonkeyPatch, workforces: list[Workers], log: Callable[[], list[str]]
 ) -> None:
-    def die(self: Pool, timeout_seconds: float) -> bool:
-        if len(Pool.made) < 3:
+    def die(self: Workers) -> bool:
+        if len(Workers.made) < 3:
             raise BrokenPromise("WorkersDie", count=9)
-        self.ticks += 1
-        return False
+        self.rounds += 1
+        return True
 
-    monkeypatch.setattr(Pool, "tick", die)
+    monkeypatch.setattr(Workers, "is_working", die)
     monkeypatch.setattr(watcher, "PAUSE_SECONDS", 0.0)
-    watch_until(lambda: len(pools) == 3 and pools[-1].ticks > 0)
+    watch_until(lambda: len(workforces) == 3 and workforces[-1].rounds > 0)
     assert "watcher.blind WorkersDie" in log()
 
 
 def test_any_other_broken_promise_ends_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: Pool, timeout_seconds: float) -> bool:
+    def fail(self: Workers) -> bool:
         raise BrokenPromise("IllegalMove")
 
-    monkeypatch.setattr(Pool, "tick", fail)
+    monkeypatch.setattr(Workers, "is_working", fail)
     with pytest.raises(BrokenPromise, match="IllegalMove"):
         Watcher(lambda: False).run()
 
 
-def test_where_delivery_is_off_nothing_is_delivered(site: Site, pools: list[Pool]) -> None:
+def test_where_delivery_is_off_nothing_is_delivered(site: Site, workforces: list[Workers]) -> None:
     for is_on, jobs in ((True, ["DELIVER", "PROCESS"]), (False, ["PROCESS"])):
         site.set(SEND_TO_GOOGLE=is_on)
-        watch_until(lambda: bool(pools) and pools[-1].ticks > 0)
-        assert [job.name for job in pools[-1].jobs] == jobs
-        pools.clear()
+        watch_until(lambda: bool(workforces) and workforces[-1].rounds > 0)
+        assert [job.name for job in workforces[-1].jobs] == jobs
+        workforces.clear()
+
+
+def test_the_workers_are_woken_every_second_though_nothing_is_found(site: Site, workforces: list[Workers]) -> None:
+    """A batch that waited for a service may be due again."""
+    ends_at = time.monotonic() + 2.5
+    Watcher(lambda: time.monotonic() > ends_at).run()
+    assert len(workforces[0].queued) - 1 in (3, 4)
 
 
 def test_a_folder_that_cannot_be_listed_is_taken_for_its_batch_to_say_so(

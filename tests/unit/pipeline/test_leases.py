@@ -77,8 +77,8 @@ def test_a_holder_that_renews_in_time_keeps_its_lease_from_one_that_looked_befor
     holder = claimed(queued())
     let_lapse()
     late = Batch.objects.get()
-    holder._renew()
-    assert leases._take_over(late, Job.PROCESS, {"lease_token": "x", "attempts": 2}, Observer()) is None
+    holder.renew()
+    assert leases._take_over(late, Job.PROCESS, Observer()) is None
     holder.finish(State.EMPTY)
 
 

@@ -13,7 +13,7 @@ from sendit.pipeline.leases import Job
 from sendit.pipeline.management.shell import NEEDS_A_LOOK, DatabaseCommand, WrongUse, counted, named
 from sendit.pipeline.models import Batch
 from sendit.pipeline.states import State
-from sendit.pipeline.workforce import wake
+from sendit.pipeline.workforce.choice import wake
 
 
 class Command(DatabaseCommand):

@@ -1,4 +1,4 @@
-"""`start_queue`: the cached queue, worked on by the local pool."""
+"""`start_queue`: the cached queue, worked on by local processes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from sendit.pipeline import intake, wiring
-from sendit.pipeline.interrupts import Interrupts
 from sendit.pipeline.leases import Job
-from sendit.pipeline.management.closing import exit_code, summary
+from sendit.pipeline.management.closing import work_and_sum_up
 from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
 from sendit.pipeline.models import Batch
-from sendit.pipeline.pool import Pool
-from sendit.pipeline.progress import Tally, shown
 from sendit.pipeline.states import State
-from sendit.pipeline.workforce import is_embedded, wake
+from sendit.pipeline.workforce.choice import is_embedded, wake
+from sendit.pipeline.workforce.supervisor import Supervisor
 
 
 def number_or_all(text: str) -> int | None:
@@ -64,14 +62,8 @@ class Command(DatabaseCommand):
 
     def _work(self, limit: int | None) -> None:
         to_do = self._waiting(limit)
-        tally = Tally()
-        pool = Pool(min(settings.WORKERS, max(to_do, 1)), limit=limit, on_progress=tally.did)
-        with Interrupts() as interrupts:
-            with shown(tally, lambda: max(to_do - len(pool.ended), 0), self.stream, settings.LOG_FORMAT), pool:
-                pool.run(interrupts.must_stop)
-                pool.stop(interrupts.must_hurry)
-            self.lines(summary(pool.ended, tally))
-        if code := interrupts.exit_code or exit_code(pool.ended):
+        supervisor = Supervisor(min(settings.WORKERS, max(to_do, 1)), (Job.PROCESS,), limit)
+        if code := work_and_sum_up(supervisor, to_do, self.stream, self.lines):
             raise SystemExit(code)
 
     def _add(self, limit: int | None, subfolder: str | None) -> None:

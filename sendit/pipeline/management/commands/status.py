@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 
 from sendit.errors import ServiceDown
-from sendit.pipeline import reports, workforce
+from sendit.pipeline import reports
 from sendit.pipeline.daemon import Holder
 from sendit.pipeline.folders import is_finished
 from sendit.pipeline.intake import Contender, places, unknown
@@ -28,6 +28,7 @@ from sendit.pipeline.management.shell import (
 )
 from sendit.pipeline.reports import Overview, Reason, Throughput
 from sendit.pipeline.states import State
+from sendit.pipeline.workforce import choice
 
 RULES = 10
 """So many rules are shown, those that withhold most."""
@@ -100,7 +101,7 @@ def watcher_now() -> Watcher:
 def broker_now() -> Broker | None:
     """None where none is used."""
     try:
-        messages = workforce.messages()
+        messages = choice.messages()
     except ServiceDown:
         return Broker(False, {})
     return None if messages is None else Broker(True, messages)

@@ -7,15 +7,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from sendit.pipeline.interrupts import Interrupts
 from sendit.pipeline.leases import Job
-from sendit.pipeline.management.closing import exit_code, summary
+from sendit.pipeline.management.closing import work_and_sum_up
 from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
 from sendit.pipeline.models import Batch
-from sendit.pipeline.progress import Tally, shown
 from sendit.pipeline.states import State
-from sendit.pipeline.uploads import Uploads
-from sendit.pipeline.workforce import is_embedded, wake
+from sendit.pipeline.workforce.choice import is_embedded, wake
+from sendit.pipeline.workforce.supervisor import Supervisor
 
 
 class Command(DatabaseCommand):
@@ -47,11 +45,6 @@ class Command(DatabaseCommand):
             self.stdout.write(f"{counted(to_do, 'batch', 'batches')} in DONEPROCESSING; Celery's workers deliver them.")
 
     def _deliver(self, to_do: int, workers: int) -> None:
-        tally = Tally()
-        with Interrupts() as interrupts:
-            uploads = Uploads(tally, interrupts.must_stop)
-            with shown(tally, lambda: max(to_do - len(uploads.ended), 0), self.stream, settings.LOG_FORMAT):
-                uploads.run(min(workers, max(to_do, 1)))
-            self.lines(summary(uploads.ended, tally))
-        if code := interrupts.exit_code or exit_code(uploads.ended):
+        supervisor = Supervisor(min(workers, max(to_do, 1)), (Job.DELIVER,))
+        if code := work_and_sum_up(supervisor, to_do, self.stream, self.lines):
             raise SystemExit(code)

@@ -1,25 +1,43 @@
-"""`work`: where a pool's workers come from; started by a pool, not by a person."""
+"""`work`: where local workers come from; started by their supervisor, not by a person."""
 
 from __future__ import annotations
 
-import socket
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from sendit.pipeline import nursery
+from sendit.pipeline.leases import Job
+from sendit.pipeline.workforce import nursery
+from sendit.pipeline.workforce.bell import Bell
+from sendit.pipeline.workforce.call import Call
+from sendit.pipeline.workforce.lifeline import Lifeline
 
 
 class Command(BaseCommand):
-    """The nursery of a pool."""
+    """The nursery of a supervisor."""
 
-    help = "Where a pool's workers come from. Started by start_queue and start_watcher, not by a person."
+    help = "Where local workers come from. Started by start_queue, upload_finished and start_watcher, not by a person."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The pool's end."""
-        parser.add_argument("--control", type=int, required=True, metavar="FD", help="a socket of the pool's")
+        """What the supervisor says."""
+        parser.add_argument("--workers", type=int, required=True, metavar="N", help="processes")
+        parser.add_argument("--jobs", nargs="+", required=True, choices=[job.name for job in Job], help="what they do")
+        parser.add_argument(
+            "--files",
+            nargs="+",
+            type=int,
+            required=True,
+            metavar="FD",
+            help="the supervisor's: lifeline, pipe for events, shared file; and both ends of the bell, if workers wait",
+        )
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Fork workers until the pool is gone."""
-        nursery.run(socket.socket(fileno=options["control"]))
+    def handle(self, *args: Any, workers: int, jobs: list[str], files: list[int], **options: Any) -> None:
+        """Keep workers alive until they have nothing left to do, or the supervisor is gone."""
+        lifeline, events, shared, *bell = files
+        call = Call(open(shared, "r+b", buffering=0))  # noqa: SIM115 - as long as the process lives
+        orders = nursery.Orders(workers, tuple(Job[name] for name in jobs), call, Bell(bell) if bell else None)
+        nursery.speak_into(events)
+        nursery.settle()
+        sys.exit(nursery.Nursery(orders, Lifeline(lifeline)).run())

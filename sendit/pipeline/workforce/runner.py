@@ -17,7 +17,7 @@ from django.utils import timezone
 from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown, place_of
 from sendit.pipeline import database, events
 from sendit.pipeline.database import AWAY
-from sendit.pipeline.leases import FIRST_DELAY_SECONDS, NOBODY, Job, LeaseLost, Observer, Stopped, claim
+from sendit.pipeline.leases import FIRST_DELAY_SECONDS, NOBODY, Job, Lease, LeaseLost, Observer, Stopped, claim
 from sendit.pipeline.models import Batch
 from sendit.pipeline.stages import delivering, processing
 from sendit.pipeline.stages.work import FolderChanged, Work
@@ -39,13 +39,22 @@ def attempt(pk: int, job: Job, observer: Observer = NOBODY) -> Batch | None:
         The database itself was away or full for longer than the lease.
     """
     lease = claim(pk, job, observer)
-    if lease is None:
-        return None
+    return run(lease) if lease else None
+
+
+def run(lease: Lease) -> Batch | None:
+    """Do the lease's job for its batch; returns the batch as it is left, None where the lease was lost.
+
+    Raises
+    ------
+    OperationalError
+        As `attempt`.
+    """
     with lease:
         try:
-            _try_while_it_answers(Work(lease), job)
+            _try_while_it_answers(Work(lease), lease.job)
         except LeaseLost:
-            events.log("batch.lease_lost", pk, state=job.working)
+            events.log("batch.lease_lost", lease.batch.pk, state=lease.job.working)
             return None
     return lease.batch
 

@@ -11,21 +11,17 @@ from django.conf import settings
 
 from sendit.errors import Misconfigured
 from sendit.pipeline.leases import Job
-from sendit.pipeline.pool import Pool
+from sendit.pipeline.workforce.supervisor import Supervisor
 
 
 class Workforce(Protocol):
-    """What the watcher gives batches to."""
+    """Who works on what the watcher finds."""
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether there is work in its own hands."""
+    def is_working(self) -> bool:
+        """Whether workers are there, as far as this process has to see to it."""
 
-    def warm_up(self) -> None:
-        """Be ready for the next batch."""
-
-    def tick(self, timeout_seconds: float) -> bool:
-        """Give out what may be claimed, hear for at most so long; whether anything was given out."""
+    def wake(self) -> None:
+        """Say that there may be work."""
 
 
 def is_embedded() -> bool:
@@ -41,9 +37,9 @@ def jobs() -> tuple[Job, ...]:
 def workforce() -> AbstractContextManager[Workforce]:
     """For as long as the context lasts."""
     if is_embedded():
-        return Pool(settings.WORKERS, jobs())
-    dispatcher: AbstractContextManager[Workforce] = _dispatch().Dispatcher(jobs())
-    return dispatcher
+        return Supervisor(settings.WORKERS, jobs(), waits=True)
+    doorbells: AbstractContextManager[Workforce] = _doorbell().Doorbells(jobs())
+    return doorbells
 
 
 def wake(job: Job) -> None:
@@ -55,18 +51,18 @@ def wake(job: Job) -> None:
         `BrokerDown`: it is said again, by beat or the watcher, when the broker is back.
     """
     if not is_embedded():
-        _dispatch().dispatch(job)
+        _doorbell().ring(job)
 
 
 def messages() -> dict[str, int] | None:
     """How many messages wait in the broker, by queue; None where there is no broker. Raises ServiceDown."""
-    depths: dict[str, int] | None = None if is_embedded() else _dispatch().depths()
-    return depths
+    rings: dict[str, int] | None = None if is_embedded() else _doorbell().rings()
+    return rings
 
 
-def _dispatch() -> ModuleType:
+def _doorbell() -> ModuleType:
     """An embedded site needs neither Celery nor redis-py."""
     try:
-        return import_module("sendit.pipeline.dispatch")
+        return import_module("sendit.pipeline.workforce.doorbell")
     except ImportError:
         raise Misconfigured("MissingPackage", subject="SENDIT_RUNNER: sendit[celery]") from None

@@ -1,0 +1,110 @@
+"""A worker: claims a batch, works on it, and claims again until nothing is left that may be claimed or it is to stop.
+
+The database's rows are its only orders. Local processes and Celery's tasks are workers alike.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from sendit import parquet
+from sendit.errors import SenditError
+from sendit.pipeline import database, events, wiring
+from sendit.pipeline.leases import Job, Lease, Observer, claim_abandoned, claim_oldest, claim_this
+from sendit.pipeline.models import Batch
+from sendit.pipeline.workforce.runner import run
+
+LOOK_SECONDS = 1.0
+"""How often batches of dead workers are looked for first; they are looked for also when nothing waits."""
+
+PAUSE_SECONDS = 0.5
+"""How often a database that is away is asked whether it is back."""
+
+
+def warm_up() -> None:
+    """Load what a first batch would wait for, before its lease begins; what is wrong is said by that batch."""
+    for load in (wiring.recipe, wiring.identity_service):
+        with suppress(SenditError, OSError):
+            load()
+    parquet.load()
+
+
+class Worker(Observer):
+    """Works as long as there is work.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        What it claims batches for, the first job first.
+    has_to_stop : callable
+        Whether anybody asked it to stop.
+    on_claim, on_left : callable
+        Called after the first claim of `work`, for there may be more to claim; and with each batch as it is left.
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        has_to_stop: Callable[[], bool],
+        on_claim: Callable[[], None] = lambda: None,
+        on_left: Callable[[Batch], None] = lambda batch: None,
+    ) -> None:
+        self._jobs, self._has_to_stop, self._on_claim, self._on_left = jobs, has_to_stop, on_claim, on_left
+        self._looked_at = dict.fromkeys(jobs, float("-inf"))
+        self._is_blind = False
+
+    def must_stop(self) -> bool:
+        """Whether the work is to be put down."""
+        return self._has_to_stop()
+
+    def work(self) -> None:
+        """Claim and work until nothing is left, or it is to stop. While the database is away, wait for it."""
+        while not self.must_stop():
+            try:
+                self._work_off()
+                self._see(True)
+                return
+            except database.AWAY:
+                self._see(False)
+                database.reconnect()
+                time.sleep(PAUSE_SECONDS)
+
+    def _work_off(self) -> None:
+        lease = self._next()
+        if lease:
+            self._on_claim()
+        while lease:
+            self._see(True)
+            left = run(lease)
+            if left:
+                self._on_left(left)
+            lease = None if self.must_stop() else self._delivery_of(left, lease.job) or self._next()
+
+    def _next(self) -> Lease | None:
+        for job in self._jobs:
+            if lease := self.claim(job):
+                return lease
+        return None
+
+    def claim(self, job: Job) -> Lease | None:
+        """A lease on a batch of a dead worker, or on the one that has waited longest."""
+        ways = [claim_oldest, claim_abandoned]
+        if time.monotonic() - self._looked_at[job] >= LOOK_SECONDS:
+            self._looked_at[job] = time.monotonic()
+            ways.reverse()
+        leases = (way(job, self) for way in ways)
+        return next(filter(None, leases), None)
+
+    def _delivery_of(self, left: Batch | None, done: Job) -> Lease | None:
+        """A worker that delivers goes on with the batch that it has just processed."""
+        if done is Job.PROCESS and left and left.state == Job.DELIVER.waiting and Job.DELIVER in self._jobs:
+            return claim_this(left, Job.DELIVER, self)
+        return None
+
+    def _see(self, is_well: bool) -> None:
+        """Say in the log when the database goes away, and when it is back."""
+        if is_well == self._is_blind:
+            self._is_blind = not is_well
+            events.log("worker.sees" if is_well else "worker.blind", code="DatabaseDown")
