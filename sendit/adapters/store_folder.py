@@ -96,7 +96,8 @@ class FolderStore:
 
     def _forget_times(self, *paths: Path) -> None:
         """Of the files and of the folders above them: who reads the store learns no true time from them."""
-        forget_time(*paths, *{above for path in paths for above in path.parents if above.is_relative_to(self._root)})
+        depth = len(self._root.parts)
+        forget_time(*paths, *{above for path in paths for above in path.parents[:-depth]}, self._root)
 
     def _take_in(self, path: Path, target: Path, check: Callable[[], None]) -> None:
         linked = not path.stat().st_mode & _OTHERS and self._link(path, target)

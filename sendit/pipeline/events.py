@@ -95,8 +95,17 @@ def log(name: str, batch: int | None = None, **fields: int | float | str) -> Non
 
 def record(name: str, batch: int, **fields: int | float | str) -> None:
     """Say it in the log and keep it in the batch's history."""
+    record_all(batch, (name, fields))
+
+
+def record_all(batch: int, *happened: tuple[str, Fields]) -> None:
+    """The same of several events, in their order."""
     from sendit.pipeline.models import Event
 
-    kept = {"batch": batch, "at": timezone.now(), "name": name, "fields": dict(checked(name, fields))}
-    statements.insert(Event, kept)
-    log(name, batch, **fields)
+    kept = [
+        {"batch": batch, "at": timezone.now(), "name": name, "fields": dict(checked(name, fields))}
+        for name, fields in happened
+    ]
+    statements.insert(Event, *kept)
+    for name, fields in happened:
+        log(name, batch, **fields)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from sendit.deid.phi import Phi
 from sendit.errors import Misconfigured
-from sendit.pipeline import events
+from sendit.pipeline import events, statements
 from sendit.pipeline.folders import has_settled, is_finished
 from sendit.pipeline.models import Batch, BatchIdentifiers, Image
 from sendit.pipeline.phi_field import digest
@@ -94,15 +94,20 @@ def add(contender: Contender) -> Batch | None:
 
 def admit(contender: Contender) -> Batch | None:
     """A queued batch for a folder that is known to be finished, or None where there is one already."""
-    uid = os.path.basename(contender.path)
+    uid, now = os.path.basename(contender.path), timezone.now()
     try:
         with transaction.atomic():
             batch = Batch.objects.create(
-                folder_digest=contender.folder_digest, uid_digest=digest(os.fsencode(uid)), state=State.NEW
+                folder_digest=contender.folder_digest,
+                uid_digest=digest(os.fsencode(uid)),
+                state=State.QUEUE,  # NEW and the move to QUEUE would be seen by nobody: it is one transaction
+                queued_at=now,
+                not_before=now,
             )
-            BatchIdentifiers.objects.create(batch=batch, folder=Phi({"uid": uid, "path": contender.path}))
-            events.record("batch.found", batch.pk)
-            queue(batch)
+            nothing = dict.fromkeys(("files", "extracted", "request", "response"), Phi(None))
+            folder = Phi({"uid": uid, "path": contender.path})
+            statements.insert(BatchIdentifiers, {"batch": batch.pk, "folder": folder, **nothing})
+            events.record_all(batch.pk, ("batch.found", {}), ("batch.queued", {}))
     except IntegrityError:  # another process was faster
         return None
     return batch

@@ -13,7 +13,7 @@ from typing import Any
 
 from sendit.errors import BrokenPromise, SenditError
 from sendit.pipeline.archive import Member
-from sendit.pipeline.models import Image, Outcome
+from sendit.pipeline.models import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,10 @@ class Ledger:
         """How many files each rule withholds."""
         return Counter(mark.rule for mark in self._marks.values() if mark.outcome is Outcome.FILTERED)
 
-    def images(self, batch: int) -> Iterator[Image]:
-        """The rows, in order of the numbers."""
+    def images(self) -> Iterator[dict[str, Any]]:
+        """The rows of Image, but for their batch, in order of the numbers."""
         for number in sorted(self._marks):
-            yield _image(batch, number, self._marks[number])
+            yield _image(number, self._marks[number])
 
     def _failed(self) -> Iterator[Mark]:
         return (self._marks[number] for number in sorted(self._marks) if self._marks[number].outcome is Outcome.ERROR)
@@ -98,12 +98,20 @@ class Ledger:
         self._marks[number] = mark
 
 
-def _image(batch: int, number: int, mark: Mark) -> Image:
-    image = Image(batch_id=batch, number=number, outcome=mark.outcome, rule=mark.rule, code=mark.code, tag=mark.tag)
-    if mark.member is not None:
-        image.member, image.sha256, image.size_bytes = mark.member.name, mark.member.sha256, mark.member.size_bytes
-        image.offset, image.length = mark.member.offset, mark.member.length
-    return image
+def _image(number: int, mark: Mark) -> dict[str, Any]:
+    member = mark.member
+    return {
+        "number": number,
+        "outcome": mark.outcome,
+        "rule": mark.rule,
+        "code": mark.code,
+        "tag": mark.tag,
+        "member": member.name if member else "",
+        "sha256": member.sha256 if member else "",
+        "size_bytes": member.size_bytes if member else 0,
+        "offset": member.offset if member else None,
+        "length": member.length if member else None,
+    }
 
 
 def tag_text(tag: int | None) -> str:

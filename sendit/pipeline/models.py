@@ -104,6 +104,9 @@ class Batch(models.Model):
 
     objects = BatchQuerySet.as_manager()
 
+    known_folder: Phi[str] | None = None
+    """The folder's path, once it has been read; not a column."""
+
     class Meta:
         constraints = [
             models.CheckConstraint(name="batch_state", condition=Q(state__in=[state.value for state in State])),

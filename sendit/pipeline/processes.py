@@ -15,13 +15,19 @@ from pathlib import Path
 
 def new_token() -> str:
     """A token of this process that no other lease carries."""
-    return f"{_here()}.{os.getpid()}.{_started(os.getpid())}.{secrets.token_hex(8)}"
+    return f"{_here()}.{_this_process(os.getpid())}.{secrets.token_hex(8)}"
 
 
 def is_known_dead(token: str) -> bool:
     """Whether the token's process ran on this machine and does not any more; False where that cannot be known."""
     here, pid, started, _ = token.rsplit(".", 3)
     return here == _here() and _started(int(pid)) != int(started)
+
+
+@cache
+def _this_process(pid: int) -> str:
+    """Its pid and start, read once: by pid, for a fork has its own."""
+    return f"{pid}.{_started(pid)}"
 
 
 @cache

@@ -14,10 +14,14 @@ from django.db import connection
 from django.db.models import Model
 
 
-def insert(model: type[Model], values: Mapping[str, Any]) -> None:
-    """One row."""
+def insert(model: type[Model], *rows: Mapping[str, Any]) -> None:
+    """Rows that all have values for the same columns."""
+    statement = _insert(model, tuple(rows[0]))
     with connection.cursor() as cursor:
-        cursor.execute(_insert(model, tuple(values)), prepared(model, values))
+        if len(rows) == 1:
+            cursor.execute(statement, prepared(model, rows[0]))
+        else:
+            cursor.executemany(statement, [prepared(model, row) for row in rows])
 
 
 def update(model: type[Model], values: Mapping[str, Any], where: Mapping[str, Any]) -> int:
@@ -25,6 +29,17 @@ def update(model: type[Model], values: Mapping[str, Any], where: Mapping[str, An
     with connection.cursor() as cursor:
         cursor.execute(_update(model, tuple(values), tuple(where)), prepared(model, values) + prepared(model, where))
         return int(cursor.rowcount)
+
+
+def delete(model: type[Model], where: Mapping[str, Any]) -> None:
+    """The rows in which the columns of `where` have its values."""
+    with connection.cursor() as cursor:
+        cursor.execute(_delete(model, tuple(where)), prepared(model, where))
+
+
+@cache
+def _delete(model: type[Model], where: tuple[str, ...]) -> str:
+    return f"DELETE FROM {_quoted(model._meta.db_table)} WHERE {_terms(model, where)}"
 
 
 @cache
@@ -35,8 +50,7 @@ def _insert(model: type[Model], names: tuple[str, ...]) -> str:
 
 @cache
 def _update(model: type[Model], names: tuple[str, ...], where: tuple[str, ...]) -> str:
-    table, terms = _quoted(model._meta.db_table), " AND ".join(f"{_column(model, name)} = %s" for name in where)
-    return f"UPDATE {table} SET {assignments(model, names)} WHERE {terms}"
+    return f"UPDATE {_quoted(model._meta.db_table)} SET {assignments(model, names)} WHERE {_terms(model, where)}"
 
 
 def assignments(model: type[Model], names: tuple[str, ...]) -> str:
@@ -48,6 +62,10 @@ def prepared(model: type[Model], values: Mapping[str, Any]) -> list[Any]:
     """The values as the database takes them."""
     fields = model._meta
     return [fields.get_field(name).get_db_prep_save(value, connection) for name, value in values.items()]  # type: ignore[union-attr]
+
+
+def _terms(model: type[Model], names: tuple[str, ...]) -> str:
+    return " AND ".join(f"{_column(model, name)} = %s" for name in names)
 
 
 def _column(model: type[Model], name: str) -> str:

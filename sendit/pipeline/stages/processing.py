@@ -22,7 +22,7 @@ from sendit.deid.phi import Phi
 from sendit.deid.recipe import Recipe
 from sendit.durable import disk
 from sendit.errors import DataFault, SenditError
-from sendit.pipeline import events, wiring
+from sendit.pipeline import events, statements, wiring
 from sendit.pipeline.ledger import tag_text
 from sendit.pipeline.models import Batch, BatchIdentifiers, Image, Outcome
 from sendit.pipeline.stages.deidentifying import Made, deidentify_study, load_id
@@ -125,13 +125,13 @@ def _finish_as(work: Work, state: State, **results: Any) -> None:
         **results,
     }
     work.lease.finish(state, **results)
-    Image.objects.filter(batch=batch).delete()
-    rows = ledger.images(batch.pk)
-    while some := list(islice(rows, ROWS_AT_ONCE)):
-        Image.objects.bulk_create(some)
-    names = [entry.name for entry in work.known_entries]
+    statements.delete(Image, {"batch": batch.pk})
+    rows = ledger.images()
+    while some := [{"batch": batch.pk, **row} for row in islice(rows, ROWS_AT_ONCE)]:
+        statements.insert(Image, *some)
     identified = {name: Phi(value) for name, value in work.identified.items()}
-    BatchIdentifiers.objects.filter(batch=batch).update(files=Phi(names), **identified)
+    identified["files"] = Phi([entry.name for entry in work.known_entries])
+    statements.update(BatchIdentifiers, identified, {"batch": batch.pk})
 
 
 def _numbers(work: Work) -> dict[str, int | float]:

@@ -6,7 +6,9 @@ import os
 import time
 from collections import defaultdict
 from functools import cached_property
+from typing import cast
 
+from sendit.deid.phi import Phi
 from sendit.errors import DataFault
 from sendit.pipeline.folders import Entry, fingerprint, list_folder
 from sendit.pipeline.leases import Lease
@@ -56,8 +58,10 @@ class Work:
     @cached_property
     def folder(self) -> str:
         """The study folder's path."""
-        kept = BatchIdentifiers.objects.only("folder").get(batch=self.batch.pk)  # not all else that is encrypted there
-        return kept.path.reveal()
+        if self.batch.known_folder is None:  # and not all else that is encrypted there
+            kept = BatchIdentifiers.objects.filter(batch=self.batch.pk).values_list("folder", flat=True).get()
+            self.batch.known_folder = Phi(cast(Phi[dict[str, str]], kept).reveal()["path"])
+        return self.batch.known_folder.reveal()
 
     @cached_property
     def entries(self) -> list[Entry]:

@@ -33,7 +33,7 @@ def test_found_is_delivered_and_filtered_and_errored_whatever_happens(steps: lis
     assert counts["found"] == counts["delivered"] + counts["filtered"] + counts["errored"] == len(steps)
     assert counts["filtered"] == steps.count("filter")
     assert counts["errored"] == sum(error["count"] for error in ledger.errors())
-    assert [image.number for image in ledger.images(1)] == list(range(1, len(steps) + 1))
+    assert [image["number"] for image in ledger.images()] == list(range(1, len(steps) + 1))
 
 
 def test_a_file_has_one_outcome() -> None:
