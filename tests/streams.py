@@ -1,6 +1,6 @@
 """Element streams made by hand, byte by byte: what pydicom would not write, and what must not come out of it.
 
-Independent of `sendit.deid.elements`, so that the two check each other.
+Independent of `sendit.deid.stream`, so that the two check each other.
 """
 
 from __future__ import annotations

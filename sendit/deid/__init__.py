@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sendit.deid.description import Instance
     from sendit.deid.engine import DeidentifiedImage, Deidentifier, deidentify
-    from sendit.deid.header import Header, read_header
     from sendit.deid.identifiers import Identifier
     from sendit.deid.phi import Phi
     from sendit.deid.pseudonyms import Pseudonyms
     from sendit.deid.recipe import Recipe, load_recipe
+    from sendit.deid.stream.header import Header, read_header
 
 __all__ = [
     "DeidentifiedImage",
@@ -34,7 +34,7 @@ __all__ = [
 _HOMES = {
     "DeidentifiedImage": "engine",
     "Deidentifier": "engine",
-    "Header": "header",
+    "Header": "stream.header",
     "Identifier": "identifiers",
     "Instance": "description",
     "Phi": "phi",
@@ -42,7 +42,7 @@ _HOMES = {
     "Recipe": "recipe",
     "deidentify": "engine",
     "load_recipe": "recipe",
-    "read_header": "header",
+    "read_header": "stream.header",
 }
 
 

@@ -6,7 +6,8 @@ import re
 import struct
 from dataclasses import dataclass
 
-from sendit.deid.elements import ITEM, Encoding
+from sendit.deid.stream.encodings import Encoding
+from sendit.deid.stream.tags import ITEM
 
 CODE_VALUE, CODING_SCHEME_DESIGNATOR, CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
 

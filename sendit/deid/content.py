@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sendit.deid.elements import IMPLICIT_LE, ITEM, ITEM_END, UNDEFINED, Encoding, elements_of, value_span
+from sendit.deid.stream.elements import elements, items
+from sendit.deid.stream.encodings import Encoding, encoding_inside
+from sendit.deid.stream.heads import FLAT
 from sendit.errors import DataFault
 
 REMOVED = "REMOVED"
@@ -90,9 +92,9 @@ def is_in_years(buf: bytes, begin: int, end: int, encoding: Encoding) -> bool:
 def _code(buf: bytes, begin: int, end: int, encoding: Encoding, sequence: int) -> tuple[str, str] | None:
     """Scheme and value of the code in the first item of a sequence, which comes before what it decides of."""
     try:
-        for tag, vr, written, start, after in elements_of(buf, begin, end, encoding, stop=_ENDS):
+        for tag, vr, written, _, start, after, _ in elements(buf, begin, end, FLAT[encoding]):
             if tag == sequence and vr == "SQ":
-                return _first_code(buf, start, after, IMPLICIT_LE if written == "UN" else encoding)
+                return _first_code(buf, start, after, encoding_inside(written, encoding))
             if tag > sequence:
                 break
     except DataFault:
@@ -100,15 +102,11 @@ def _code(buf: bytes, begin: int, end: int, encoding: Encoding, sequence: int) -
     return None
 
 
-_ENDS = frozenset({ITEM_END})
-
-
 def _first_code(buf: bytes, begin: int, end: int, encoding: Encoding) -> tuple[str, str] | None:
-    tag, _, start, size = value_span(buf, begin, end, encoding)
-    if tag != ITEM:
-        return None
-    stop, found = end if size == UNDEFINED else start + size, {}
-    for inner, _, _, at, after in elements_of(buf, start, stop, encoding, stop=_ENDS):
-        if inner in (CODE_VALUE, SCHEME):
-            found[inner] = buf[at:after].decode("latin-1").strip(" \0")
-    return found.get(SCHEME, ""), found.get(CODE_VALUE, "")
+    found: dict[int, str] = {}
+    for start, stop in items(buf, begin, end, encoding, 1):
+        for tag, _, _, _, at, after, _ in elements(buf, start, stop, FLAT[encoding]):
+            if tag in (CODE_VALUE, SCHEME):
+                found[tag] = buf[at:after].decode("latin-1").strip(" \0")
+        return found.get(SCHEME, ""), found.get(CODE_VALUE, "")
+    return None

@@ -7,18 +7,8 @@ from dataclasses import dataclass
 
 from sendit.deid.profile import SAFE_PRIVATE, Profile, Ruling
 from sendit.deid.rules import Action, BoundRule, Field, Rule
-from sendit.deid.selectors import (
-    Address,
-    ElementName,
-    Keyword,
-    OfType,
-    Path,
-    Selector,
-    SelectPrivate,
-    Tag,
-    known_vr,
-    tags_of,
-)
+from sendit.deid.selectors import Address, ElementName, Keyword, OfType, Path, Selector, SelectPrivate, Tag, tags_of
+from sendit.deid.stream.tags import default_vr
 
 DATES = frozenset({"DA", "DT"})
 
@@ -53,7 +43,7 @@ def _retained(profile: Profile, bound: BoundRule) -> set[str]:
         return set() if profile.has(SAFE_PRIVATE) and bound.selector != SelectPrivate(True) else {"UN"}
     rulings = [ruling for ruling in profile.rulings() if ruling.row.is_one_attribute]
     named = [ruling for ruling in rulings if not _allows(ruling, bound.rule)]
-    return {known_vr(ruling.row.number) for ruling in _of(named, bound.selector)}
+    return {default_vr(ruling.row.number) for ruling in _of(named, bound.selector)}
 
 
 def _of(rulings: list[Ruling], selector: Selector) -> Iterator[Ruling]:
@@ -64,7 +54,7 @@ def _of(rulings: list[Ruling], selector: Selector) -> Iterator[Ruling]:
         return
     for ruling in rulings:
         tag = ruling.row.number
-        if selector.matches(Address(Field((), tag, known_vr(tag)))):
+        if selector.matches(Address(Field((), tag, default_vr(tag)))):
             yield ruling
 
 

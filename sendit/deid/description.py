@@ -12,11 +12,13 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
-from sendit.deid import values
-from sendit.deid.elements import IMPLICIT_LE, PIXEL_DATA_TAGS, Encoding, effective_vr, elements_of, known_vr
-from sendit.deid.items import visit_sequence
-from sendit.deid.rewrite import Bulk
-from sendit.deid.values import DEFAULT_CHARSET, Charset
+from sendit.deid.stream import values
+from sendit.deid.stream.elements import elements
+from sendit.deid.stream.encodings import Encoding
+from sendit.deid.stream.heads import DEEP
+from sendit.deid.stream.sources import Bulk
+from sendit.deid.stream.tags import ITEM, ITEM_END, PIXEL_DATA_TAGS, effective_vr, known_vrs
+from sendit.deid.stream.values import DEFAULT_CHARSET, Charset
 
 MEMO_ENTRIES, MEMO_PIECE_BYTES, MEMO_BYTES = 8192, 32 * 1024, 16 * 1024 * 1024
 CHARACTER_SET, PIXEL_REPRESENTATION = 0x00080005, 0x00280103
@@ -149,49 +151,58 @@ def describe(piece: bytes, encoding: Encoding, reading: Reading) -> Described:
     """The DICOM JSON (PS3.18 Annex F) of a run of elements, without bulk data."""
     text = _JsonText(reading)
     wanted: dict[str, Any] = {}
-    for tag, vr, written, begin, after in elements_of(piece, 0, len(piece), encoding):
-        if vr == "SQ":
-            text.enter_sequence()
-            visit_sequence(piece, begin, after, IMPLICIT_LE if written == "UN" else encoding, text)
-            text.leave_sequence(tag)
-            continue
-        raw = piece[begin:after]
-        text.element(tag, vr, raw, encoding)
-        if tag in _FIELDS:
-            field = _FIELDS[tag]
-            found = values.read_values(raw, vr, encoding.order, text.reading.encodings)
-            word = str(found[0]) if found else ""
-            wanted[field] = _whole(word) if field in _NUMBER_FIELDS else word
+    for tag, vr, _, _, begin, end, inner in elements(piece, 0, len(piece), DEEP[encoding]):
+        if not vr:
+            text.mark(tag)
+        elif end < 0:
+            text.enter_sequence(tag)
+        else:
+            raw = piece[begin:end]
+            text.element(tag, vr, raw, inner)
+            if tag in _FIELDS and text.is_at_root:
+                field = _FIELDS[tag]
+                found = values.read_values(raw, vr, encoding.order, text.reading.encodings)
+                word = str(found[0]) if found else ""
+                wanted[field] = _whole(word) if field in _NUMBER_FIELDS else word
     return Described(text.members(), wanted, text.reading)
 
 
 class _JsonText:
-    """Builds the text as items, sequences and elements come by; a Visitor."""
+    """Builds the text as items, sequences and elements come by."""
 
-    __slots__ = ("_open", "_outer", "reading")
+    __slots__ = ("_open", "_outer", "_sequences", "reading")
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
         self._open: list[list[str]] = [[]]
         self._outer: list[Reading] = []
+        self._sequences: list[int] = []
+
+    @property
+    def is_at_root(self) -> bool:
+        return not self._sequences
 
     def members(self) -> str:
         """The members of the root."""
         return ",".join(self._open[0])
 
-    def enter_item(self) -> None:
+    def enter_sequence(self, tag: int) -> None:
         self._open.append([])
-        self._outer.append(self.reading)
+        self._sequences.append(tag)
 
-    def leave_item(self) -> None:
-        self.reading = self._outer.pop()
-        members = self._open.pop()
-        self._open[-1].append("{" + ",".join(members) + "}")
+    def mark(self, tag: int) -> None:
+        """Enter an item, or leave an item or a sequence."""
+        if tag == ITEM:
+            self._open.append([])
+            self._outer.append(self.reading)
+        elif tag == ITEM_END:
+            self.reading = self._outer.pop()
+            members = self._open.pop()
+            self._open[-1].append("{" + ",".join(members) + "}")
+        else:
+            self._leave_sequence(self._sequences.pop())
 
-    def enter_sequence(self) -> None:
-        self._open.append([])
-
-    def leave_sequence(self, tag: int) -> None:
+    def _leave_sequence(self, tag: int) -> None:
         items = self._open.pop()
         value = f',"Value":[{",".join(items)}]' if items else ""
         self._open[-1].append(f'"{tag:08X}":{{"vr":"SQ"{value}}}')
@@ -209,7 +220,7 @@ class _JsonText:
 
 @lru_cache(maxsize=4096)
 def _may_be_signed(tag: int) -> bool:
-    return (known_vr(tag) or "").startswith("US or SS")
+    return known_vrs(tag)[:2] == ("US", "SS")
 
 
 def _values(tag: int, vr: str, raw: bytes, order: str, encodings: Charset) -> str:

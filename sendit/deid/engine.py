@@ -9,26 +9,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sendit.deid.datasets import read_dataset
 from sendit.deid.deeds import Deed
 from sendit.deid.description import Describer, Instance
-from sendit.deid.elements import (
-    CHUNK,
-    EXPLICIT_LE,
-    HEADER_LIMIT,
-    PIXEL_DATA_TAGS,
-    FileSource,
-    PartTen,
-    Source,
-    open_part_ten,
-)
 from sendit.deid.geometry import ensure_geometry
-from sendit.deid.header import read_header
 from sendit.deid.identifiers import Identifier, extract
 from sendit.deid.plan import Plan
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe import Recipe, load_recipe, parse_recipe
-from sendit.deid.rewrite import Bulk, Rewriter
+from sendit.deid.rewrite import Rewriter
+from sendit.deid.stream.datasets import read_dataset
+from sendit.deid.stream.encodings import EXPLICIT_LE
+from sendit.deid.stream.header import read_header
+from sendit.deid.stream.part_ten import PartTen, open_part_ten
+from sendit.deid.stream.sources import CHUNK, HEADER_LIMIT, Bulk, FileSource, Source
+from sendit.deid.stream.tags import PIXEL_DATA_TAGS
 from sendit.deid.verify import Verifier
 from sendit.errors import DataFault
 

@@ -28,7 +28,7 @@ from sendit.deid.profile_table import Row, table
 from sendit.deid.recipe import Recipe
 from sendit.deid.rules import Action, Decision, Field, Rule, Value
 from sendit.deid.safe_private import SafePrivate, safe_private
-from sendit.deid.selectors import known_vr
+from sendit.deid.stream.tags import default_vr
 
 
 class Fate(StrEnum):
@@ -146,7 +146,7 @@ def _entry(recipe: Recipe, row: Row, ruling: Ruling | None) -> Entry:
         if row.tag == "private" and outcome.fate is Fate.REMOVED and not recipe.removes_all_private:
             outcome = Outcome(Fate.REMOVED, "removed, but for those that are known to be safe or that a line names")
         return Entry(row, outcome, (), _why(decision.rule, ruling), decision.rule)
-    vr = known_vr(row.number)
+    vr = default_vr(row.number)
     decisions = _by_type(recipe, row.number, vr)
     outcome = outcome_of(decisions[OPTIONAL], vr)
     rule = decisions[OPTIONAL].rule

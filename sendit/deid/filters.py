@@ -6,16 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sendit.deid.selectors import (
-    FieldError,
-    Path,
-    UnknownAttribute,
-    compile_search,
-    hint,
-    known_vr,
-    parse_attribute,
-    tags_of,
-)
+from sendit.deid.selectors import FieldError, Path, UnknownAttribute, compile_search, hint, parse_attribute, tags_of
+from sendit.deid.stream.tags import default_vr
 
 
 class Criterion(StrEnum):
@@ -169,7 +161,7 @@ def _parse_question(text: str, offset: int, lenient: bool, unknown: list[FieldEr
     tags = _tags(name, offset + match.start(2), lenient, unknown)
     if value is None:
         return Question(criterion, name, tags)
-    if any(known_vr(tag) == "SQ" for tag in tags):
+    if any(default_vr(tag) == "SQ" for tag in tags):
         reason = f"{name} is a sequence: ask whether it is present, missing or empty"
         raise FieldError(reason, offset + match.start(2))
     return _question_of_value(criterion, name, tags, value, offset + match.start(3))
@@ -224,6 +216,6 @@ def parse_coordinates(text: str) -> Region | RegionsFrom:
 
 def _sequence(name: str, offset: int) -> int:
     tags = _tags(name, offset, False, [])
-    if len(tags) != 1 or known_vr(tags[0]) != "SQ":
+    if len(tags) != 1 or default_vr(tags[0]) != "SQ":
         raise FieldError(f"{name} is not a sequence", offset)
     return tags[0]

@@ -15,7 +15,7 @@ from functools import cache
 
 from pydicom.datadict import dictionary_VM
 
-from sendit.deid.values import NUMBERS, TEXT_VRS
+from sendit.deid.stream.values import NUMBERS, TEXT_VRS
 
 DECIMAL = rb"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[Ee][+-]?\d{1,4})?"
 """More digits than DS and IS allow are common, for programs write the shortest text that gives the same float."""

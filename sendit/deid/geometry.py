@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sendit.deid.deeds import Deed
-from sendit.deid.elements import PartTen, elements_of
-from sendit.deid.header import HeaderReader
 from sendit.deid.places import PLACES, places_slices
 from sendit.deid.recipe import Recipe
 from sendit.deid.rules import Field, Rule
 from sendit.deid.selectors import FieldError, PrivateTag, Tag, parse_field
+from sendit.deid.stream.elements import elements
+from sendit.deid.stream.header import HeaderReader
+from sendit.deid.stream.heads import FLAT
+from sendit.deid.stream.part_ten import PartTen
+from sendit.deid.stream.values import split
 from sendit.deid.stretches import Stretch
-from sendit.deid.values import split
 from sendit.errors import DataFault
 
 RULE = "sendit: geometry would be lost"
@@ -69,7 +71,7 @@ def _image_type(part_ten: PartTen) -> tuple[str, ...]:
     """The values of Image Type, which is among the first elements; else the whole header is read."""
     window = part_ten.window
     try:
-        for tag, _, _, begin, after in elements_of(window, part_ten.start, len(window), part_ten.encoding):
+        for tag, _, _, _, begin, after, _ in elements(window, part_ten.start, len(window), FLAT[part_ten.encoding]):
             if tag == IMAGE_TYPE:
                 return split(window[begin:after].decode("latin-1").strip(" \0"), "CS")
             if tag > IMAGE_TYPE:

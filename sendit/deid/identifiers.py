@@ -6,7 +6,7 @@ import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
-from sendit.deid.header import Header
+from sendit.deid.stream.header import Header
 from sendit.deid.vocabulary import listed
 
 NAME_TAGS = (0x00100010, 0x00101001, 0x00101005, 0x00101060, 0x00102297)

@@ -16,7 +16,6 @@ from typing import Any
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import DataElement
 
-from sendit.deid import values
 from sendit.deid.ages import OLDEST, cap_age
 from sendit.deid.attribute_types import types
 from sendit.deid.codes import parse_codes, write_items
@@ -31,7 +30,6 @@ from sendit.deid.content import (
     concept_of,
     is_in_years,
 )
-from sendit.deid.datasets import UNREADABLE, quiet
 from sendit.deid.deeds import (
     BULK,
     CALL,
@@ -50,15 +48,6 @@ from sendit.deid.deeds import (
     Memo,
 )
 from sendit.deid.descriptors import Cleaner
-from sendit.deid.elements import (
-    ITEM_END,
-    PIXEL_DATA_TAGS,
-    SEQUENCE_END,
-    TRAILING_PADDING,
-    Encoding,
-    PartTen,
-    effective_vr,
-)
 from sendit.deid.enumerated_values import enumerated, enumerated_values
 from sendit.deid.forms import Form, form_of
 from sendit.deid.identifiers import VERIFIED, Identifier
@@ -69,8 +58,13 @@ from sendit.deid.pseudonyms import Pseudonyms, shift_date, shift_datetime
 from sendit.deid.recipe import Recipe
 from sendit.deid.rules import PSEUDONYM, SPECIFIC_CHARACTER_SET, Action, Addition, Decision, Field, Step, Value
 from sendit.deid.safe_private import SafePrivate, known_as_safe
+from sendit.deid.stream import values
+from sendit.deid.stream.datasets import UNREADABLE, quiet
+from sendit.deid.stream.encodings import Encoding
+from sendit.deid.stream.part_ten import PartTen
+from sendit.deid.stream.tags import ITEM_END, PIXEL_DATA_TAGS, SEQUENCE_END, TRAILING_PADDING, effective_vr
+from sendit.deid.stream.values import Charset
 from sendit.deid.stretches import Memory
-from sendit.deid.values import Charset
 from sendit.errors import DataFault, Misconfigured
 
 CLASS_UID_TAGS = frozenset(

@@ -32,7 +32,8 @@ from sendit.deid.profile import (
 from sendit.deid.profile_table import Row, table
 from sendit.deid.rules import PSEUDONYM, Action, BoundRule, Rule, Value
 from sendit.deid.safe_private import safe_private
-from sendit.deid.selectors import Keyword, Path, PrivateTag, Selector, Tag, known_vr, parse_field
+from sendit.deid.selectors import Keyword, Path, PrivateTag, Selector, Tag, parse_field
+from sendit.deid.stream.tags import default_vr
 
 SHIFT, NO_SHIFT = Value("var", "jitter"), Value("literal", "0")
 CAPPED_AGE = Value("deid_func", "cap_age", (("max", str(OLDEST)),))
@@ -329,7 +330,7 @@ def _required(profile: Profile) -> Iterator[tuple[str, Iterable[Line]]]:
     """Attributes that a rule for their kind would leave without a value that their IOD asks for."""
     emptied = {line.field[-2:]: line for _, lines in _kinds(profile) for line in lines if _may_empty(line)}
     for tag in sorted(_found_types().keys() - _listed()):
-        vr, wanted = known_vr(tag), _types_of(tag) & {"1", "1C"}
+        vr, wanted = default_vr(tag), _types_of(tag) & {"1", "1C"}
         if wanted and vr in emptied and not DicomDictionary[tag][3] and DicomDictionary[tag][4] != "URNCodeValue":
             field = _typed(wanted, DicomDictionary[tag][4])
             yield DicomDictionary[tag][2], [_dummy(field, tag, vr), *_cleaned_also(field, emptied[vr])]

@@ -20,14 +20,13 @@ from sendit.deid.selectors import (
     Tag,
     UnknownAttribute,
     hint,
-    is_private,
-    known_vr,
     only_tag,
     parse_field,
     tags_of,
 )
+from sendit.deid.stream.tags import default_vr, is_private
+from sendit.deid.stream.values import NUMBERS
 from sendit.deid.value_lists import ValuesSource
-from sendit.deid.values import NUMBERS
 from sendit.errors import Misconfigured
 
 DEID_FUNCTIONS: dict[str, dict[str, str]] = {
@@ -172,7 +171,7 @@ def _attribute_tags(selector: Selector) -> tuple[int, ...]:
 
 
 def _is_sequence(selector: Selector) -> bool:
-    return any(known_vr(tag) == "SQ" for tag in _attribute_tags(selector))
+    return any(default_vr(tag) == "SQ" for tag in _attribute_tags(selector))
 
 
 class Parser:
@@ -355,7 +354,7 @@ class Parser:
             raise self._error(words.number, words.column(1), reason)
         if action in (Action.REPLACE, Action.JITTER, Action.ADD) and _is_sequence(selector) and not _is_coded(words):
             raise self._error(words.number, words.column(1), f"{words[1]} is a sequence; {action} what it holds")
-        if action is Action.CLEAN and any(known_vr(tag) in NUMBERS for tag in _attribute_tags(selector)):
+        if action is Action.CLEAN and any(default_vr(tag) in NUMBERS for tag in _attribute_tags(selector)):
             raise self._error(words.number, words.column(1), f"{words[1]} is a number; there is nothing to clean")
 
     def _place(self, words: _Words, selector: Selector) -> Path:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pydicom.charset import python_encoding
 
 from sendit.deid.identifiers import VERIFIED, Identifier
-from sendit.deid.values import NUMBERS
+from sendit.deid.stream.values import NUMBERS
 from sendit.deid.vocabulary import LONGEST, fold, is_known
 
 SHORT = 6

@@ -6,54 +6,23 @@ An element that no rule touches is copied as the bytes it came in; bulk data is 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Any
 
 from sendit.deid.deeds import BULK, CALL, CHARSET, COPY, CREATOR, DROP, END, PRIVATE, STRETCH, VALUE, Deed, Job
-from sendit.deid.elements import (
-    DEPTH_LIMIT,
-    HEADER_LIMIT,
-    IMPLICIT_LE,
-    ITEM,
-    ITEM_END,
-    PIXEL_DATA_TAGS,
-    SEQUENCE_END,
-    UNDEFINED,
-    WINDOW,
-    BytesSource,
-    Encoding,
-    Source,
-    element_end,
-    fragments_end,
-    long_length,
-    value_span,
-)
-from sendit.deid.ordering import ITEM_BEGINS, in_order, items_in_order
 from sendit.deid.plan import NO_TAG, Level
-from sendit.deid.selectors import creator_of
+from sendit.deid.stream.elements import DEPTH_LIMIT, ITEM_BEGINS, element_end, item_at
+from sendit.deid.stream.encodings import UNDEFINED, Encoding, encoding_inside, long_length
+from sendit.deid.stream.ordering import in_order, sequence_in_order
+from sendit.deid.stream.sources import HEADER_LIMIT, WINDOW, Bulk, BytesSource, Source, fragments_end
+from sendit.deid.stream.tags import ITEM, ITEM_END, PIXEL_DATA_TAGS, SEQUENCE_END, creator_of
+from sendit.deid.stream.values import BYTES_VRS
 from sendit.deid.stretches import Blocks, Creator, Creators, Rewritten, Stretch, Trace
-from sendit.deid.values import BYTES_VRS
 from sendit.errors import DataFault
 
 CREATOR_BYTES = 64
 """What a Private Creator's value of VR LO has at most."""
 BULK_BYTES = 64 * 1024
 """A value of bytes at the root that passes the window is streamed, not held, from this length on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bulk:
-    """An element whose value, a range of the source, is passed on as it is; `head` is what stands before the value."""
-
-    tag: int
-    head: bytes
-    offset: int
-    length: int
-
-    @property
-    def size(self) -> int:
-        """Bytes of the whole element."""
-        return len(self.head) + self.length
 
 
 Piece = bytes | Bulk | Creator
@@ -469,7 +438,7 @@ class Rewriter:
         """A sequence, each of its items walked (PS3.5 7.5); an element of unknown VR that looks like one, too."""
         if depth >= DEPTH_LIMIT:
             raise DataFault("TooDeep", tag=deed.tag)
-        encoding = IMPLICIT_LE if deed.vr == "UN" else level.encoding
+        encoding = encoding_inside(deed.vr, level.encoding)
         limit = end if size == UNDEFINED else begin + size
         if deed.vr == "UN" and size != UNDEFINED and buf[begin : begin + 4] != ITEM_BEGINS:
             return None, limit
@@ -480,7 +449,8 @@ class Rewriter:
             if depth:  # the outermost sequence is put in order as a whole, so that all is walked at most twice
                 raise
             del self.done[done:]
-            ordered, after = items_in_order(buf, begin, limit, encoding, delimited=size == UNDEFINED)
+            ordered = sequence_in_order(buf, pos, limit, level.encoding)[begin - pos :]
+            after = begin + len(ordered)
             items = self._ordered_items(level, deed.tag, encoding, ordered, size == UNDEFINED)
         if items is None:
             return None, after
@@ -503,30 +473,30 @@ class Rewriter:
         out: list[bytes] = []
         index, changed, indexed = 0, False, level.plan.uses_indices
         while delimited or pos < end:
-            mark, _, begin, size = value_span(buf, pos, end, encoding)
-            if mark == SEQUENCE_END and delimited:
-                return b"".join(out) if changed else None, begin
-            if mark != ITEM:
-                raise DataFault("BadSequence", tag=tag)
+            bounds = item_at(buf, pos, end, encoding, delimited=delimited, sequence=tag)
+            if bounds is None:
+                return b"".join(out) if changed else None, pos + 8
+            begin, stop, is_delimited = bounds
             child = level.child(tag, index if indexed else None, encoding)
-            stop = end if size == UNDEFINED else begin + size
             if child.cleans:
                 child = child.of_item(buf, begin, stop)
-            item, after = self._item(child, buf, begin, stop, size, depth)
+            item, after = self._item(child, buf, begin, stop, depth, delimited=is_delimited)
             if item is None:
                 out.append(buf[pos:after])
             else:
                 changed = True
-                out.append(_item(item, encoding, delimited=size == UNDEFINED))
+                out.append(_item(item, encoding, delimited=is_delimited))
             pos, index = after, index + 1
         return b"".join(out) if changed else None, pos
 
-    def _item(self, level: Level, buf: bytes, begin: int, end: int, size: int, depth: int) -> tuple[bytes | None, int]:
+    def _item(
+        self, level: Level, buf: bytes, begin: int, end: int, depth: int, *, delimited: bool
+    ) -> tuple[bytes | None, int]:
         dataset = Dataset(level, self.done)
         after = self._walk(dataset, buf, begin, end, None, depth + 1)
-        ended = buf[after - 8 : after - 4] == _mark(ITEM_END, level.encoding) if size == UNDEFINED else after == end
+        ended = buf[after - 8 : after - 4] == _mark(ITEM_END, level.encoding) if delimited else after == end
         if not ended:
-            raise DataFault("Truncated" if size == UNDEFINED else "BadSequence")
+            raise DataFault("Truncated" if delimited else "BadSequence")
         dataset.add_below(NO_TAG)
         return (dataset.joined() if dataset.changed else None), after
 

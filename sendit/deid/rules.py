@@ -19,11 +19,10 @@ from sendit.deid.selectors import (
     Selector,
     SelectPrivate,
     Tag,
-    is_private,
-    known_vr,
     only_tag,
 )
-from sendit.deid.values import TEXT_VRS
+from sendit.deid.stream.tags import default_vr, is_private
+from sendit.deid.stream.values import TEXT_VRS
 
 
 class Action(StrEnum):
@@ -309,7 +308,7 @@ class RuleSet:
         tag = only_tag(place.leaf)
         assert tag is not None
         path = tuple((sequence, index or 0) for sequence, index in place.sequences)
-        field = Field(tuple(t for t, _ in path), tag, known_vr(tag), None, tuple(index for _, index in path))
+        field = Field(tuple(t for t, _ in path), tag, default_vr(tag), None, tuple(index for _, index in path))
         return Addition(path, tag, field.vr, _steps(self._since_add(self._matching(field)), field))
 
     def _decide(self, field: Field) -> Decision:

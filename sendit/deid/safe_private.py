@@ -12,7 +12,7 @@ from pathlib import Path
 from sendit.deid.csa import numbers_of
 from sendit.deid.forms import DECIMAL
 from sendit.deid.protocols import asc_conv, ge_protocol
-from sendit.deid.values import NUMBERS
+from sendit.deid.stream.values import NUMBERS
 
 MOST_VALUES = 256
 """More are no number or term, but data of a kind that the table does not hold."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sendit.deid.filters import Check, Criterion, Filter, Label, Question, Region, RegionsFrom
-from sendit.deid.header import Header
 from sendit.deid.recipe import Recipe
+from sendit.deid.stream.header import Header
 
 
 class HeaderValues(Protocol):

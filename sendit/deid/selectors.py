@@ -17,14 +17,14 @@ from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 from pydicom.datadict import (
     dictionary_description,
     dictionary_is_retired,
-    dictionary_VR,
     keyword_for_tag,
     private_dictionary_description,
     tag_for_keyword,
 )
 
 from sendit.deid.attribute_types import OPTIONAL, TYPES, UNKNOWN, types
-from sendit.deid.values import VRS
+from sendit.deid.stream.tags import default_vr, is_private
+from sendit.deid.stream.values import VRS
 
 if TYPE_CHECKING:
     from sendit.deid.rules import Field
@@ -82,16 +82,6 @@ class Address:
         yield self.keyword.lower()
         yield f"name:{self.element_name.lower()}"
         yield (self.field.tag >> 16, self.field.tag & 0xFF)
-
-
-def is_private(tag: int) -> bool:
-    """Whether the tag's group is odd (PS3.5 7.8)."""
-    return bool(tag >> 16 & 1)
-
-
-def creator_of(tag: int) -> int:
-    """The tag of the Private Creator of a private element's block (PS3.5 7.8.1); 0 for an element of none."""
-    return tag & 0xFFFF0000 | tag >> 8 & 0xFF if tag >> 16 & 1 and tag & 0xFF00 else 0
 
 
 @lru_cache(maxsize=65536)
@@ -430,7 +420,7 @@ def _sequence_tag(part: str, offset: int) -> int:
     tag = only_tag(leaf)
     if tag is None or isinstance(leaf, ElementName):
         raise FieldError("an enclosing sequence is named by its keyword or tag", offset)
-    if not is_private(tag) and known_vr(tag) != "SQ":
+    if not is_private(tag) and default_vr(tag) != "SQ":
         raise FieldError(f"{part} is not a sequence", offset)
     return tag
 
@@ -589,11 +579,3 @@ def only_tag(leaf: Leaf) -> int | None:
     """The one tag that a name stands for, or None."""
     tags = tags_of(leaf)
     return tags[0] if len(tags) == 1 else None
-
-
-def known_vr(tag: int) -> str:
-    """The dictionary's VR of a public tag, the first where it has several; "UN" for others."""
-    try:
-        return dictionary_VR(tag).split(" or ")[0]
-    except KeyError:
-        return "UN"

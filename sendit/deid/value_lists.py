@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydicom.multival import MultiValue
 
-from sendit.deid.datasets import UNREADABLE, quiet
-from sendit.deid.elements import PIXEL_DATA_TAGS, effective_vr
 from sendit.deid.rules import Field
-from sendit.deid.selectors import Address, Selector, creator_of
+from sendit.deid.selectors import Address, Selector
+from sendit.deid.stream.datasets import UNREADABLE, quiet
+from sendit.deid.stream.tags import PIXEL_DATA_TAGS, creator_of, effective_vr
 from sendit.errors import DataFault
 
 if TYPE_CHECKING:

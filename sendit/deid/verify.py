@@ -5,23 +5,17 @@ What was proven of a run of elements is remembered: most of a study's bytes are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sendit.deid.elements import (
-    CHUNK,
-    IMPLICIT_LE,
-    PIXEL_DATA_TAGS,
-    Encoding,
-    Source,
-    effective_vr,
-    elements_of,
-)
 from sendit.deid.identifiers import Identifier
-from sendit.deid.items import visit_sequence
 from sendit.deid.residuals import MARGIN, SHORT, Needle, may_stand_in, needles, occurs, plain, stands_in, suspects
-from sendit.deid.rewrite import Bulk
 from sendit.deid.safe_private import holds_only_numbers
+from sendit.deid.stream.elements import elements
+from sendit.deid.stream.encodings import Encoding
+from sendit.deid.stream.heads import DEEP
+from sendit.deid.stream.sources import CHUNK, Bulk, Source
+from sendit.deid.stream.tags import PIXEL_DATA_TAGS, SEQUENCE_END, effective_vr
 from sendit.errors import BrokenPromise, DataFault
 
 MEMO_ENTRIES, MEMO_PIECE_BYTES, MEMO_BYTES = 8192, 32 * 1024, 16 * 1024 * 1024
@@ -105,21 +99,33 @@ class Verifier:
         return suspects(self._needles, b"\0".join(unknown))
 
     def _prove(self, piece: bytes, encoding: Encoding, suspected: Sequence[Needle]) -> Proven:
-        first, last = -1, -1
+        first, last, depth = -1, -1, 0
         class_uid = instance_uid = None
-        for tag, vr, written, begin, after in _elements(piece, encoding):
-            if tag <= last:
-                raise BrokenPromise("OutputUnreadable", tag=tag)
-            if vr == "SQ":
-                inner = IMPLICIT_LE if written == "UN" else encoding
-                visit_sequence(piece, begin, after, inner, _Search(suspected))
-            elif suspected and tag not in PIXEL_DATA_TAGS:
-                search(piece[begin:after], tag, vr, suspected)
-            if tag == SOP_CLASS_UID:
-                class_uid = piece[begin:after]
-            elif tag == SOP_INSTANCE_UID:
-                instance_uid = piece[begin:after]
-            first, last = (tag if first < 0 else first), tag
+        try:
+            for tag, vr, _, _, begin, end, _ in elements(piece, 0, len(piece), DEEP[encoding]):
+                if depth:
+                    if not vr:
+                        depth -= tag == SEQUENCE_END
+                    elif end < 0:
+                        depth += 1
+                    elif suspected:
+                        search(piece[begin:end], tag, vr, suspected)
+                    continue
+                if tag <= last:
+                    raise BrokenPromise("OutputUnreadable", tag=tag)
+                if end < 0:
+                    depth = 1
+                elif suspected and tag not in PIXEL_DATA_TAGS:
+                    search(piece[begin:end], tag, vr, suspected)
+                if tag == SOP_CLASS_UID:
+                    class_uid = piece[begin:end]
+                elif tag == SOP_INSTANCE_UID:
+                    instance_uid = piece[begin:end]
+                first, last = (tag if first < 0 else first), tag
+        except DataFault as fault:
+            if depth or fault.code == "ResidualIdentifier":
+                raise
+            raise BrokenPromise("OutputUnreadable", tag=fault.tag) from None  # what is in a sequence may be the file's
         return first, last, class_uid, instance_uid
 
     def _search_bulk(self, bulk: Bulk, encoding: Encoding, source: Source) -> None:
@@ -145,32 +151,3 @@ def search(value: bytes, tag: int, vr: str, suspected: Iterable[Needle]) -> None
     found = [needle for needle in suspected if stands_in(needle, value, tag, vr)]
     if found and not (all(len(needle.form) < SHORT for needle in found) and holds_only_numbers(tag, value)):
         raise DataFault("ResidualIdentifier", tag=tag)
-
-
-class _Search:
-    """Searches the elements of items; a Visitor."""
-
-    __slots__ = ("_suspected",)
-
-    def __init__(self, suspected: Sequence[Needle]) -> None:
-        self._suspected = suspected
-
-    def enter_item(self) -> None: ...
-
-    def leave_item(self) -> None: ...
-
-    def enter_sequence(self) -> None: ...
-
-    def leave_sequence(self, tag: int) -> None: ...
-
-    def element(self, tag: int, vr: str, raw: bytes, encoding: Encoding) -> None:
-        if self._suspected:
-            search(raw, tag, vr, self._suspected)
-
-
-def _elements(piece: bytes, encoding: Encoding) -> Iterator[tuple[int, str, str, int, int]]:
-    """As `elements_of`, for an output, which may not be malformed."""
-    try:
-        yield from elements_of(piece, 0, len(piece), encoding)
-    except DataFault as fault:
-        raise BrokenPromise("OutputUnreadable", tag=fault.tag) from None

@@ -15,12 +15,12 @@ from typing import Any
 from sendit.deid.description import Instance
 from sendit.deid.engine import DeidentifiedImage, Deidentifier
 from sendit.deid.geometry import Withheld
-from sendit.deid.header import Header, read_header
 from sendit.deid.identifiers import Identifier, extract
 from sendit.deid.phi import Phi
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe import Recipe
 from sendit.deid.screen import screen
+from sendit.deid.stream.header import Header, read_header
 from sendit.durable import draft_of, forget_time
 from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown
 from sendit.pipeline.folders import REFUSED, WITHHELD_DICOMDIR, WITHHELD_LINK, Entry, Kind, list_folder

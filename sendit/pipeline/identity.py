@@ -8,8 +8,8 @@ from typing import Any
 
 from django.conf import settings
 
-from sendit.deid.header import Header
 from sendit.deid.phi import Phi
+from sendit.deid.stream.header import Header
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse, Pseudonym
 
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"

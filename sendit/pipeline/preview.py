@@ -15,13 +15,13 @@ from pydicom.dataset import FileDataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
-from sendit.deid.elements import PIXEL_DATA_TAGS, TRAILING_PADDING, effective_vr
 from sendit.deid.geometry import Withheld
-from sendit.deid.header import read_header
 from sendit.deid.recipe import Recipe
 from sendit.deid.rules import Decision, Field, Rule
 from sendit.deid.screen import Verdict, screen
 from sendit.deid.selectors import element_name, keyword_of
+from sendit.deid.stream.header import read_header
+from sendit.deid.stream.tags import PIXEL_DATA_TAGS, TRAILING_PADDING, effective_vr
 from sendit.errors import DataFault, SenditError
 from sendit.pipeline.deid_files import Deidentification
 from sendit.pipeline.folders import WITHHELD_DICOMDIR

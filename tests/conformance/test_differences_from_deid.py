@@ -16,9 +16,9 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 
 from sendit.deid import Deidentifier, Pseudonyms
-from sendit.deid.header import read_header
 from sendit.deid.recipe import parse_recipe
 from sendit.deid.screen import screen
+from sendit.deid.stream.header import read_header
 from sendit.errors import SenditError
 
 with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

@@ -18,7 +18,7 @@ from sendit.deid import Deidentifier, Identifier, Pseudonyms, read_header
 from sendit.deid.engine import DeidentifiedImage
 from sendit.deid.identifiers import extract
 from sendit.deid.recipe import Recipe, RecipeError, load_recipe, parse_recipe
-from sendit.deid.rewrite import Bulk
+from sendit.deid.stream.sources import Bulk
 from sendit.errors import DataFault
 from tests.mosaics import Mosaic
 from tests.phantoms import BIRTH_DATE, DIGITS, FILES, WORD, accession_number, leaks_in, plant

@@ -145,7 +145,7 @@ def test_the_default_recipe_takes_any_dataset_and_its_output_again(drawn: Drawn,
 
 
 def test_the_attributes_drawn_are_of_every_vr_but_unknown_and_the_newest() -> None:
-    from sendit.deid.values import VRS
+    from sendit.deid.stream.values import VRS
 
     assert VRS - TAGS.keys() == {"SQ", "UN", "OV", "SV", "UV"}
     assert parse_recipe("FORMAT dicom\n%header\n" + MIXED).rules

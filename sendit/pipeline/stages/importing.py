@@ -15,12 +15,12 @@ from functools import cache
 from django.conf import settings
 from pydicom.datadict import tag_for_keyword
 
-from sendit.deid.header import Header, HeaderReader, known_tag
 from sendit.deid.identifiers import TAGS as IDENTIFIER_TAGS
 from sendit.deid.identifiers import Collected, Identifier
 from sendit.deid.phi import Phi
 from sendit.deid.recipe import Recipe
 from sendit.deid.screen import Screen, Verdict
+from sendit.deid.stream.header import Header, HeaderReader, known_tag
 from sendit.errors import DataFault
 from sendit.pipeline import wiring
 from sendit.pipeline.folders import REFUSED, WITHHELD_COPY, WITHHELD_DICOMDIR, WITHHELD_LINK, Kind

@@ -9,7 +9,7 @@ from pydicom import Dataset, Sequence
 
 from sendit.deid import account
 from sendit.deid.account import Account, Done
-from sendit.deid.elements import WINDOW
+from sendit.deid.stream.sources import WINDOW
 from tests.property.datasets import encoded
 from tests.streams import deidentifier
 

@@ -14,9 +14,13 @@ from pydicom.dataset import Dataset
 
 from sendit.deid import description
 from sendit.deid.description import WANTED, Describer, Instance
-from sendit.deid.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, PIXEL_DATA_TAGS, elements_of, open_part_ten
-from sendit.deid.header import read_header
-from sendit.deid.rewrite import Bulk
+from sendit.deid.stream.elements import elements
+from sendit.deid.stream.encodings import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
+from sendit.deid.stream.header import read_header
+from sendit.deid.stream.heads import heads
+from sendit.deid.stream.part_ten import open_part_ten
+from sendit.deid.stream.sources import Bulk
+from sendit.deid.stream.tags import PIXEL_DATA_TAGS
 from tests.phantoms import FILES
 
 TEXTS = sorted(FILES.parent.glob("charset_files/*.dcm"))
@@ -37,7 +41,8 @@ def pieces_of(path: Path, size: int) -> tuple[list[bytes], Any]:
     part_ten = open_part_ten(path)
     data = part_ten.source.read(part_ten.start, part_ten.source.size)
     part_ten.source.close()
-    ends = [0, *(after for *_, after in elements_of(data, 0, len(data), part_ten.encoding, stop=PIXEL_DATA_TAGS))]
+    table = heads(stops=PIXEL_DATA_TAGS)[part_ten.encoding]
+    ends = [0, *(end for *_, end, _ in elements(data, 0, len(data), table))]
     cuts = [*ends[:-1:size], ends[-1]]
     return [data[begin:end] for begin, end in pairwise(cuts)], part_ten
 

@@ -25,9 +25,9 @@ from pydicom.uid import (
 )
 
 from sendit.deid import Deidentifier, Pseudonyms, deidentify, load_recipe, read_header
-from sendit.deid.elements import WINDOW
 from sendit.deid.engine import IMPLEMENTATION_CLASS_UID
 from sendit.deid.recipe import parse_recipe
+from sendit.deid.stream.sources import WINDOW
 from sendit.errors import DataFault, Misconfigured
 
 KEY = b"a key of tests, 16+"

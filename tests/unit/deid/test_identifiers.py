@@ -10,7 +10,6 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 
-from sendit.deid.header import Header, read_header
 from sendit.deid.identifiers import (
     ID_TAGS,
     INSTITUTION_CODES,
@@ -25,6 +24,7 @@ from sendit.deid.identifiers import (
     Identifier,
     extract,
 )
+from sendit.deid.stream.header import Header, read_header
 from tests.phantoms import BIRTH_DATE, DIGITS, WORD, leaks_in
 
 

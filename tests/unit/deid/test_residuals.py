@@ -6,9 +6,10 @@ import unicodedata
 
 import pytest
 
-from sendit.deid.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, BytesSource, Encoding
 from sendit.deid.identifiers import Identifier
 from sendit.deid.residuals import needles, plain, stands_in, suspects
+from sendit.deid.stream.encodings import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Encoding
+from sendit.deid.stream.sources import BytesSource
 from sendit.deid.verify import Verifier
 from sendit.errors import DataFault
 from tests.phantoms import leaks_in

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pytest
 
 from sendit.deid import Deidentifier, Identifier, Pseudonyms
-from sendit.deid.elements import WINDOW
 from sendit.deid.recipe import parse_recipe
 from sendit.deid.rewrite import BULK_BYTES
+from sendit.deid.stream.sources import WINDOW
 from tests.phantoms import WORD, bundled
 from tests.streams import (
     BY_NAME,

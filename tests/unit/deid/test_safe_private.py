@@ -13,7 +13,7 @@ from sendit.deid.recipe import Recipe, load_recipe, parse_recipe
 from sendit.deid.rules import Action, Field
 from sendit.deid.safe_private import SafePrivate, known_as_safe, read_safe_private, safe_private
 from sendit.deid.selectors import PrivateTag, parse_field
-from sendit.deid.values import NUMBERS
+from sendit.deid.stream.values import NUMBERS
 
 ROW = "SIEMENS MR HEADER\t0019\t0C\tIS\tB Value\ta book"
 

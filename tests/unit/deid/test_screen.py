@@ -8,9 +8,9 @@ import pytest
 from pydicom.datadict import tag_for_keyword
 
 from sendit.deid.filters import Region
-from sendit.deid.header import read_header
 from sendit.deid.recipe import load_recipe, parse_recipe
 from sendit.deid.screen import HeaderValues, Verdict, screen
+from sendit.deid.stream.header import read_header
 from tests.phantoms import bundled
 
 CT, MR, CR, DX, MG = (f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("2", "4", "1", "1.1", "1.2"))

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from sendit.deid import verify
-from sendit.deid.elements import CHUNK, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, BytesSource, Encoding
 from sendit.deid.identifiers import Identifier
-from sendit.deid.rewrite import Bulk
+from sendit.deid.stream.encodings import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Encoding
+from sendit.deid.stream.sources import CHUNK, Bulk, BytesSource
 from sendit.deid.verify import Verifier
 from sendit.errors import BrokenPromise, DataFault
 from tests.phantoms import leaks_in

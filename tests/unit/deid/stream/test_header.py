@@ -20,9 +20,9 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from sendit.deid import header as header_module
-from sendit.deid.elements import WINDOW, BytesSource
-from sendit.deid.header import Header, known_tag, read_header
+from sendit.deid.stream import header as header_module
+from sendit.deid.stream.header import Header, known_tag, read_header
+from sendit.deid.stream.sources import WINDOW, BytesSource
 from sendit.errors import DataFault
 from tests.phantoms import FILES, bundled
 

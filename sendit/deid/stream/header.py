@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pydicom.datadict import tag_for_keyword
 
-from sendit.deid import values
-from sendit.deid.elements import (
-    DEPTH_LIMIT,
-    ENCODINGS,
-    HEADER_LIMIT,
-    IMPLICIT_LE,
-    ITEM,
-    ITEM_END,
-    KINDS,
-    KINDS_REMEMBERED,
-    PIXEL_DATA_TAGS,
-    SEQUENCE_END,
-    UNDEFINED,
-    WINDOW,
-    Encoding,
-    Kind,
-    PartTen,
-    element_end,
-    item_end,
-    long_length,
-    open_part_ten,
-    value_span,
-)
-from sendit.deid.values import DEFAULT_CHARSET, Charset
+from sendit.deid.stream import values
+from sendit.deid.stream.elements import Element, elements, items
+from sendit.deid.stream.encodings import IMPLICIT_LE, Encoding, encoding_inside
+from sendit.deid.stream.heads import ORDINARY, heads
+from sendit.deid.stream.part_ten import PartTen, open_part_ten
+from sendit.deid.stream.sources import HEADER_LIMIT, WINDOW
+from sendit.deid.stream.tags import ITEM_END, PIXEL_DATA_TAGS
+from sendit.deid.stream.values import DEFAULT_CHARSET, Charset
 from sendit.errors import DataFault
 
 
@@ -45,8 +28,10 @@ def known_tag(name: int | str) -> int:
 
 CHARACTER_SET = 0x00080005
 
-Spans = dict[int, tuple[str, str, int, int]]
-_ABSENT = ("", "", 0, 0)
+Spans = dict[int, Element]
+"""A dataset's elements by tag."""
+_ABSENT: Element = (0, "", "", 0, 0, 0, IMPLICIT_LE)
+_STOPS = PIXEL_DATA_TAGS | {ITEM_END}
 
 
 class Header:
@@ -55,7 +40,7 @@ class Header:
     Parameters
     ----------
     spans : dict
-        tag → (VR as rules see it, VR as written, begin, end) in `buf`.
+        The elements in `buf`, by tag.
     """
 
     __slots__ = ("_buf", "_encoding", "_encodings", "_meta", "_part_ten", "_spans", "transfer_syntax")
@@ -72,7 +57,7 @@ class Header:
         self._meta: dict[int, bytes] | None = None
         self.transfer_syntax = part_ten.syntax.uid if part_ten else ""
         declared = spans.get(CHARACTER_SET)
-        self._encodings = values.charset(buf[declared[2] : declared[3]]) if declared else encodings
+        self._encodings = values.charset(_value(buf, declared)) if declared else encodings
 
     def __contains__(self, name: int | str) -> bool:
         return known_tag(name) in self._spans
@@ -82,12 +67,11 @@ class Header:
 
     def vr(self, name: int | str) -> str:
         """The element's VR; "" when it is absent."""
-        return self._spans.get(known_tag(name), _ABSENT)[0]
+        return self._spans.get(known_tag(name), _ABSENT)[1]
 
     def raw(self, name: int | str) -> bytes:
         """The encoded value; empty when it is absent."""
-        _, _, begin, end = self._spans.get(known_tag(name), _ABSENT)
-        return self._buf[begin:end]
+        return _value(self._buf, self._spans.get(known_tag(name), _ABSENT))
 
     def get(self, name: int | str) -> tuple[str, ...] | None:
         """The element's values as text; None when it is absent; one "…" an item for a sequence that has items."""
@@ -96,16 +80,16 @@ class Header:
         if span is None:
             meta = self._meta_value(tag)
             return None if meta is None else values.split(meta.decode("latin-1").strip(" \0"), "UI")
-        vr, _, begin, end = span
+        vr = span[1]
         if vr == "SQ":
             return ("…",) * len(self.items(name))
-        found = values.read_values(self._buf[begin:end], vr, self._encoding.order, self._encodings)
+        found = values.read_values(_value(self._buf, span), vr, self._encoding.order, self._encodings)
         return tuple(value if isinstance(value, str) else str(value) for value in found)
 
     def encoded(self, tags: Sequence[int]) -> Hashable:
         """Some attributes as they are encoded: headers that are alike in this are alike in what those say."""
         spans, buf, meta = self._spans, self._buf, self._meta_value
-        found = [(s[0], s[1], buf[s[2] : s[3]]) if (s := spans.get(tag)) else meta(tag) for tag in tags]
+        found = [(span[1], span[2], _value(buf, span)) if (span := spans.get(tag)) else meta(tag) for tag in tags]
         return self._encoding, self._encodings, tuple(found)
 
     def _meta_value(self, tag: int) -> bytes | None:
@@ -122,9 +106,14 @@ class Header:
 
     def items(self, name: int | str) -> list[Header]:
         """The items of a sequence; none when it is absent."""
-        vr, written, begin, end = self._spans.get(known_tag(name), _ABSENT)
-        encoding = IMPLICIT_LE if written == "UN" else self._encoding
-        return _items(self._buf, begin, end, encoding, self._encodings, 1) if vr == "SQ" else []
+        span = self._spans.get(known_tag(name), _ABSENT)
+        if span[1] != "SQ":
+            return []
+        encoding = encoding_inside(span[2], self._encoding)
+        return [
+            Header(self._buf, _EVERYTHING.spans(self._buf, begin, end, encoding, 1), encoding, self._encodings)
+            for begin, end in items(self._buf, span[4], span[5], encoding, 1)
+        ]
 
     @property
     def sop_class_uid(self) -> str:
@@ -148,8 +137,9 @@ class HeaderReader:
     """
 
     def __init__(self, wanted: Iterable[int] | None = None) -> None:
-        self._wanted = None if wanted is None else frozenset(wanted) | {CHARACTER_SET}
-        self._kinds = {encoding: Kinds(encoding, self._wanted) for encoding in ENCODINGS}
+        asked = None if wanted is None else frozenset(wanted) | {CHARACTER_SET}
+        # What a mark outside of its place does to the file is said when the file is rewritten.
+        self._heads = heads(stops=_STOPS, wanted=asked, stray=ORDINARY)
 
     def read(self, source: Path | str | bytes) -> Header:
         """As `read_header`."""
@@ -182,46 +172,14 @@ class HeaderReader:
     def spans(self, buf: bytes, pos: int, end: int, encoding: Encoding, depth: int) -> Spans:
         """The elements of one dataset up to its pixel data, its end or its item's delimiter."""
         spans: Spans = {}
-        head, kinds, order, wanted = encoding.head, self._kinds[encoding], encoding.order, self._wanted
-        while pos < end:
-            try:
-                key, size = head(buf, pos)
-            except struct.error:
-                raise DataFault("Truncated") from None
-            kind = kinds[key]
-            after = pos + 8 + size
-            if kind is None and after <= end:  # in short form, and nobody asks for it: the commonest case
-                pos = after
-                continue
-            tag, vr, written, long = kind or kinds.known[key]
-            if tag in _ENDS:
-                break
-            begin = pos + 8
-            if long:
-                begin += 4
-                size = long_length(buf, pos + 8, order)
-            pos = begin + size if size != UNDEFINED else element_end(buf, pos, end, encoding, depth)
-            if pos > end:
-                raise DataFault("Truncated", tag=tag)
-            if kind is not None and tag not in spans and (wanted is None or tag in wanted):
-                spans[tag] = vr, written, begin, pos
+        keep = spans.setdefault  # of elements with the same tag, the first counts
+        for element in elements(buf, pos, end, self._heads[encoding], depth):
+            keep(element[0], element)
         return spans
 
 
-class Kinds(dict[bytes, "Kind | None"]):
-    """An element's encoded key in, its kind out; None for one in short form that nobody asks for."""
-
-    def __init__(self, encoding: Encoding, wanted: frozenset[int] | None) -> None:
-        self.known, self._wanted = KINDS[encoding], wanted
-
-    def __missing__(self, key: bytes) -> Kind | None:
-        kind = self.known[key]
-        tag, _, _, long = kind
-        asked = self._wanted is None or tag in self._wanted or tag in _ENDS or long
-        if len(self) >= KINDS_REMEMBERED:
-            self.clear()
-        found = self[key] = kind if asked else None
-        return found
+def _value(buf: bytes, span: Element) -> bytes:
+    return buf[span[4] : span[5]]
 
 
 _EVERYTHING = HeaderReader()
@@ -238,22 +196,3 @@ def read_header(source: Path | str | bytes) -> Header:
         The file cannot be read.
     """
     return _EVERYTHING.read(source)
-
-
-_ENDS = PIXEL_DATA_TAGS | {ITEM_END}
-
-
-def _items(buf: bytes, pos: int, end: int, encoding: Encoding, encodings: Charset, depth: int) -> list[Header]:
-    found: list[Header] = []
-    if depth > DEPTH_LIMIT:
-        raise DataFault("TooDeep")
-    while pos < end:
-        tag, _, begin, size = value_span(buf, pos, end, encoding)
-        if tag == SEQUENCE_END:
-            break
-        if tag != ITEM:
-            raise DataFault("BadSequence")
-        stop = end if size == UNDEFINED else begin + size
-        found.append(Header(buf, _EVERYTHING.spans(buf, begin, stop, encoding, depth), encoding, encodings))
-        pos = item_end(buf, begin, end, encoding, depth) if size == UNDEFINED else stop
-    return found

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from pydicom.valuerep import PersonName
 
-from sendit.deid.values import (
+from sendit.deid.stream.values import (
     DEFAULT_CHARSET,
     NUMBERS,
     SINGLE_VRS,

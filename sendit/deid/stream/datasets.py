@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydicom import config
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
-from sendit.deid.elements import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Encoding
+from sendit.deid.stream.encodings import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Encoding
 from sendit.errors import DataFault
 
 if TYPE_CHECKING:

@@ -10,16 +10,10 @@ from pathlib import Path
 import pytest
 
 from sendit.deid import read_header
-from sendit.deid.elements import (
-    DEPTH_LIMIT,
-    EXPLICIT_BE,
-    EXPLICIT_LE,
-    HEADER_LIMIT,
-    IMPLICIT_LE,
-    FileSource,
-    effective_vr,
-    transfer_syntax,
-)
+from sendit.deid.stream.elements import DEPTH_LIMIT
+from sendit.deid.stream.encodings import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, transfer_syntax
+from sendit.deid.stream.sources import HEADER_LIMIT, FileSource
+from sendit.deid.stream.tags import effective_vr
 from tests.phantoms import WORD, bundled
 from tests.streams import (
     BIG,

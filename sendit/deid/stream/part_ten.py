@@ -1,0 +1,162 @@
+"""Opening a file (PS3.10 section 7): its File Meta Information, its transfer syntax, and where its dataset begins."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sendit.deid.stream.encodings import (
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    UNDEFINED,
+    Encoding,
+    TransferSyntax,
+    long_length,
+    transfer_syntax,
+)
+from sendit.deid.stream.sources import WINDOW, BytesSource, FileSource, InflatedSource, Source
+from sendit.deid.stream.tags import known_vrs
+from sendit.deid.stream.values import LONG_VRS, VRS
+from sendit.errors import DataFault
+
+_META_HEAD = struct.Struct("<2xH2sH").unpack_from
+_VRS, _LONG_VRS = {vr.encode() for vr in VRS}, {vr.encode() for vr in LONG_VRS}
+
+
+@dataclass(slots=True)
+class PartTen:
+    """An opened file: its transfer syntax, where its dataset begins, its File Meta, and what was read of `source`."""
+
+    source: Source
+    syntax: TransferSyntax
+    start: int
+    meta_bytes: bytes = b""
+    window: bytes = b""
+
+    @property
+    def meta(self) -> dict[int, bytes]:
+        """The values of the File Meta Information by tag."""
+        return _file_meta(self.meta_bytes)
+
+    @property
+    def sop_class_uid(self) -> str:
+        """The Media Storage SOP Class UID, "" where the File Meta has none."""
+        head = self.meta_bytes.find(b"\2\0\2\0UI")
+        if head < 0:
+            return ""
+        begin = head + 8
+        end = begin + int.from_bytes(self.meta_bytes[head + 6 : begin], "little")
+        return self.meta_bytes[begin:end].rstrip(b" \0").decode("ascii", "replace")
+
+    @property
+    def encoding(self) -> Encoding:
+        return self.syntax.encoding
+
+
+def open_part_ten(source: Path | str | bytes) -> PartTen:
+    """Open a Part 10 file, or a bare dataset, whose encoding is then worked out from its first element.
+
+    Raises
+    ------
+    DataFault
+        EmptyFile, NotDicom, Truncated, BadElement, BadDeflate or UnknownTransferSyntax.
+    OSError
+        The file cannot be opened or read.
+    """
+    opened: Source = BytesSource(source) if isinstance(source, bytes) else FileSource(source)
+    try:
+        return _open(opened)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _open(source: Source) -> PartTen:
+    if source.size == 0:
+        raise DataFault("EmptyFile")
+    window = source.read(0, WINDOW)
+    start = 132 if window[128:132] == b"DICM" else 0
+    declared, end = _declared_syntax(window, start, source)
+    meta = window[start:end]
+    if declared:
+        syntax = transfer_syntax(declared)
+        if syntax.deflated:
+            return PartTen(InflatedSource(source, end), syntax, 0, meta)
+        return PartTen(source, _as_encoded(syntax, window, end, source), end, meta, window)
+    guess = _guess(_at(source, window, end))
+    if guess is None:
+        raise DataFault("NotDicom")
+    return PartTen(source, guess, end, meta, window)
+
+
+def _declared_syntax(window: bytes, start: int, source: Source) -> tuple[bytes, int]:
+    """The Transfer Syntax UID that the File Meta declares, b"" for none; and where the File Meta ends."""
+    declared, after = b"", start
+    for element, begin, after in _meta_elements(window, start, source.size):
+        if element == 0x10:
+            declared = window[begin:after].rstrip(b" \0")
+    return declared, after
+
+
+def _meta_elements(window: bytes, pos: int, file_size: int) -> Iterator[tuple[int, int, int]]:
+    """The elements of group 2 from `pos`: number, and the value's begin and end.
+
+    They are always Explicit VR Little Endian (PS3.10 7.1); what their group length says is not asked.
+    """
+    limit = len(window)
+    while window.startswith(b"\x02\0", pos):
+        begin = pos + 8
+        try:
+            element, vr, size = _META_HEAD(window, pos)
+        except struct.error:
+            raise DataFault("Truncated") from None
+        if vr in _LONG_VRS:
+            begin += 4
+            size = long_length(window, pos + 8, "<")
+        pos = begin + size
+        if pos > limit:
+            raise DataFault("Truncated" if pos > file_size else "TooLarge", tag=0x00020000 | element)
+        yield element, begin, pos
+
+
+def _at(source: Source, window: bytes, start: int) -> bytes:
+    return window[start : start + 8] if start + 8 <= len(window) else source.read(start, 8)
+
+
+def _file_meta(meta: bytes) -> dict[int, bytes]:
+    return {0x00020000 | element: meta[begin:after] for element, begin, after in _meta_elements(meta, 0, len(meta))}
+
+
+def _as_encoded(declared: TransferSyntax, window: bytes, start: int, source: Source) -> TransferSyntax:
+    """The declared syntax, or the one that the dataset is really written in: some writers declare another."""
+    first = _at(source, window, start)
+    if (first[4:6] in _VRS) is not declared.encoding.implicit and declared.encoding.order == "<":
+        return declared
+    found = _guess(first)
+    if found is None or found.encoding == declared.encoding:
+        return declared
+    return replace(declared, encoding=found.encoding) if declared.encapsulated else found
+
+
+def _guess(first: bytes) -> TransferSyntax | None:
+    """The encoding of a dataset by its first eight bytes; None when they begin no dataset."""
+    if len(first) < 8:
+        return None
+    explicit = first[4:6].decode("latin-1") in VRS
+    for uid, order in ((EXPLICIT_LITTLE, "<"), (EXPLICIT_BIG, ">")):
+        group, element = struct.unpack_from(order + "HH", first)
+        if explicit and _plausible(group, element):
+            return transfer_syntax(uid.encode())
+    group, element, size = struct.unpack("<HHI", first)
+    plausible = _plausible(group, element) and (size < 0x10000 or size == UNDEFINED)
+    return transfer_syntax(IMPLICIT_LITTLE.encode()) if plausible and not explicit else None
+
+
+def _plausible(group: int, element: int) -> bool:
+    """Whether a dataset may begin with this tag: an even, low group that PS3.6 knows."""
+    if not 0x0004 <= group <= 0x0100 or group % 2:
+        return False
+    return element == 0 or bool(known_vrs(group << 16 | element))
