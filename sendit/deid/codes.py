@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import struct
 from dataclasses import dataclass
 
 from sendit.deid.stream.encodings import Encoding
-from sendit.deid.stream.tags import ITEM
 
 CODE_VALUE, CODING_SCHEME_DESIGNATOR, CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
 
@@ -42,14 +40,13 @@ def parse_codes(text: str) -> tuple[Code, ...]:
 
 def write_items(codes: tuple[Code, ...], encoding: Encoding) -> bytes:
     """The value of a code sequence, an item of defined length for each code (PS3.5 7.5)."""
-    return b"".join(_item(code, encoding) for code in codes)
+    return b"".join(encoding.item(_content(code, encoding)) for code in codes)
 
 
-def _item(code: Code, encoding: Encoding) -> bytes:
+def _content(code: Code, encoding: Encoding) -> bytes:
     texts = {CODE_VALUE: ("SH", code.value), CODING_SCHEME_DESIGNATOR: ("SH", code.scheme)}
     texts[CODE_MEANING] = ("LO", code.meaning)
-    content = b"".join(encoding.write(tag, vr, _even(text)) for tag, (vr, text) in texts.items())
-    return struct.pack(encoding.order + "HHI", ITEM >> 16, ITEM & 0xFFFF, len(content)) + content
+    return b"".join(encoding.write(tag, vr, _even(text)) for tag, (vr, text) in texts.items())
 
 
 def _even(text: str) -> bytes:

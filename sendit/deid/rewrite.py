@@ -14,7 +14,7 @@ from sendit.deid.stream.elements import DEPTH_LIMIT, ITEM_BEGINS, element_end, i
 from sendit.deid.stream.encodings import UNDEFINED, Encoding, encoding_inside, long_length
 from sendit.deid.stream.ordering import in_order, sequence_in_order
 from sendit.deid.stream.sources import HEADER_LIMIT, WINDOW, Bulk, BytesSource, Source, fragments_end
-from sendit.deid.stream.tags import ITEM, ITEM_END, PIXEL_DATA_TAGS, SEQUENCE_END, creator_of
+from sendit.deid.stream.tags import ITEM_END, PIXEL_DATA_TAGS, SEQUENCE_END, creator_of
 from sendit.deid.stream.values import BYTES_VRS
 from sendit.deid.stretches import Blocks, Creator, Creators, Rewritten, Stretch, Trace
 from sendit.errors import DataFault
@@ -456,7 +456,7 @@ class Rewriter:
             return None, after
         if size != UNDEFINED:
             return level.encoding.write(deed.tag, "SQ" if deed.vr == "SQ" else "UN", items), after
-        return buf[pos:begin] + items + _delimiter(SEQUENCE_END, encoding), after
+        return buf[pos:begin] + items + encoding.mark(SEQUENCE_END), after
 
     def _ordered_items(self, level: Level, tag: int, encoding: Encoding, ordered: bytes, delimited: bool) -> bytes:
         """The items of an outermost sequence that was put in order; what is read otherwise now cannot be understood."""
@@ -485,7 +485,7 @@ class Rewriter:
                 out.append(buf[pos:after])
             else:
                 changed = True
-                out.append(_item(item, encoding, delimited=is_delimited))
+                out.append(encoding.item(item, delimited=is_delimited))
             pos, index = after, index + 1
         return b"".join(out) if changed else None, pos
 
@@ -494,7 +494,7 @@ class Rewriter:
     ) -> tuple[bytes | None, int]:
         dataset = Dataset(level, self.done)
         after = self._walk(dataset, buf, begin, end, None, depth + 1)
-        ended = buf[after - 8 : after - 4] == _mark(ITEM_END, level.encoding) if delimited else after == end
+        ended = buf[after - 8 : after - 4] == level.encoding.mark(ITEM_END)[:4] if delimited else after == end
         if not ended:
             raise DataFault("Truncated" if delimited else "BadSequence")
         dataset.add_below(NO_TAG)
@@ -504,17 +504,3 @@ class Rewriter:
 def _flush(out: list[Piece], buf: bytes, run: int, pos: int) -> None:
     if run < pos:
         out.append(buf[run:pos])
-
-
-def _mark(tag: int, encoding: Encoding) -> bytes:
-    return struct.pack(encoding.order + "HH", tag >> 16, tag & 0xFFFF)
-
-
-def _delimiter(tag: int, encoding: Encoding) -> bytes:
-    return _mark(tag, encoding) + b"\0\0\0\0"
-
-
-def _item(content: bytes, encoding: Encoding, *, delimited: bool) -> bytes:
-    size = UNDEFINED if delimited else len(content)
-    start = _mark(ITEM, encoding) + struct.pack(encoding.order + "I", size)
-    return start + content + (_delimiter(ITEM_END, encoding) if delimited else b"")

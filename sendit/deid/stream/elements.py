@@ -90,7 +90,7 @@ def elements(buf: bytes, pos: int, end: int, heads: Heads, depth: int = 0) -> It
             except (struct.error, DataFault) as error:
                 raise _unreadable(error, pos, end) from None
             after = begin + size
-            if role:
+            if role:  # rare: most elements are yielded as they are, or were passed over above
                 if role == PASSED:
                     level = depth + len(opened)
                     pos = after if after <= end else _value_end(buf, begin, end, size, tag, written, encoding, level)
@@ -110,7 +110,7 @@ def elements(buf: bytes, pos: int, end: int, heads: Heads, depth: int = 0) -> It
                     opened.append((heads, end, delimited, heads.inside(written), limit, is_delimited))
                     pos = begin
                     break
-            if after > end:
+            if after > end:  # an undefined length is far beyond it, too
                 after = _value_end(buf, begin, end, size, tag, written, encoding, depth + len(opened))
             yield tag, vr, written, pos, begin, after, encoding
             pos = after

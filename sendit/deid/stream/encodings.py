@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from sendit.deid.stream.tags import ITEM, ITEM_END
 from sendit.deid.stream.values import LONG_VRS
 from sendit.errors import DataFault
 
@@ -55,6 +56,16 @@ class Encoding:
         if size > 0xFFFE:
             raise DataFault("NotEncodable", tag=tag)
         return start + vr.encode() + struct.pack(self.order + "H", size) + value
+
+    def mark(self, tag: int, size: int = 0) -> bytes:
+        """One encoded Item, Item Delimitation Item or Sequence Delimitation Item (PS3.5 7.5)."""
+        return struct.pack(self.order + "HHI", tag >> 16, tag & 0xFFFF, size)
+
+    def item(self, content: bytes, *, delimited: bool = False) -> bytes:
+        """One encoded item, in defined length or with a delimiter."""
+        if delimited:
+            return self.mark(ITEM, UNDEFINED) + content + self.mark(ITEM_END)
+        return self.mark(ITEM, len(content)) + content
 
 
 IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE = Encoding(True, "<"), Encoding(False, "<"), Encoding(False, ">")
