@@ -41,7 +41,8 @@ def load() -> None:
     from pyarrow import parquet  # noqa: F401
 
 
-def schema(columns: Sequence[Column]) -> pyarrow.Schema:
+@cache
+def schema(columns: tuple[Column, ...]) -> pyarrow.Schema:
     """The columns as Arrow's. JSON stands as text: BigQuery loads no Parquet into a JSON column."""
     arrow = _arrow()
     types = {
@@ -70,7 +71,7 @@ def write(stream: BinaryIO, columns: Sequence[Column], rows: Iterable[Row]) -> i
     """
     from pyarrow import parquet
 
-    count, wanted = 0, schema(columns)
+    count, wanted = 0, schema(tuple(columns))
     compression = {column.name: "zstd" if column.type == "JSON" else "none" for column in columns}
     with parquet.ParquetWriter(stream, wanted, compression=compression) as writer:
         for group in _groups(columns, rows):
@@ -173,7 +174,7 @@ def count_rows(path: Path, columns: Sequence[Column], **constants: str) -> int:
         if error.errno is not None:  # the disk's; without a number it is Arrow's word for a malformed footer
             raise
         raise BrokenPromise("RowsFile") from None
-    if not found.equals(schema(columns)) or not are_alike:
+    if not found.equals(schema(tuple(columns))) or not are_alike:
         raise BrokenPromise("RowsFile")
     return int(count)
 

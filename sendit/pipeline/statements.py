@@ -60,8 +60,13 @@ def assignments(model: type[Model], names: tuple[str, ...]) -> str:
 
 def prepared(model: type[Model], values: Mapping[str, Any]) -> list[Any]:
     """The values as the database takes them."""
-    fields = model._meta
-    return [fields.get_field(name).get_db_prep_save(value, connection) for name, value in values.items()]  # type: ignore[union-attr]
+    fields = _fields(model, tuple(values))
+    return [field.get_db_prep_save(value, connection) for field, value in zip(fields, values.values(), strict=True)]
+
+
+@cache
+def _fields(model: type[Model], names: tuple[str, ...]) -> list[Any]:
+    return [model._meta.get_field(name) for name in names]
 
 
 def _terms(model: type[Model], names: tuple[str, ...]) -> str:

@@ -124,8 +124,10 @@ def _finish_as(work: Work, state: State, **results: Any) -> None:
         **ledger.counts(),
         **results,
     }
+    was_processed = batch.processed_at is not None
     work.lease.finish(state, **results)
-    statements.delete(Image, {"batch": batch.pk})
+    if was_processed:
+        statements.delete(Image, {"batch": batch.pk})
     rows = ledger.images()
     while some := [{"batch": batch.pk, **row} for row in islice(rows, ROWS_AT_ONCE)]:
         statements.insert(Image, *some)

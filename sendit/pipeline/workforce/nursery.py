@@ -31,7 +31,7 @@ from sendit.pipeline.workforce.bell import MANY_RINGS, Bell
 from sendit.pipeline.workforce.call import Call
 from sendit.pipeline.workforce.lifeline import Lifeline
 from sendit.pipeline.workforce.supervisor import WORKERS_DIE
-from sendit.pipeline.workforce.worker import Worker, warm_up
+from sendit.pipeline.workforce.worker import Way, Worker, warm_up
 
 IDLE_SECONDS = 10.0
 """A worker that nobody rings for looks for work all the same, so often."""
@@ -139,12 +139,11 @@ class LocalWorker(Worker):
         """Count it."""
         self._call.did(self._number, images, bytes_)
 
-    def claim(self, job: Job) -> Lease | None:
+    def claim(self, way: Way, job: Job) -> Lease | None:
         """As any worker; when the call has begun all that it may, only batches that it has begun before."""
-        anything = super().claim
         if self._is_endless:
-            return anything(job)
-        return self._call.claim(lambda only: anything(job) if only is None else claim_one_of(only, job, self))
+            return way(job, self)
+        return self._call.claim(lambda only: way(job, self) if only is None else claim_one_of(only, job, self))
 
     def _count(self, left: Batch) -> None:
         delivered = (left.delivered, left.archive_bytes) if left.state == State.DONE else (0, 0)

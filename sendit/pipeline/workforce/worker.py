@@ -17,10 +17,17 @@ from sendit.pipeline.models import Batch
 from sendit.pipeline.workforce.runner import run
 
 LOOK_SECONDS = 1.0
-"""How often batches of dead workers are looked for first; they are looked for also when nothing waits."""
+"""A look that found nothing is repeated after so long; before that, only when nothing else is found either."""
 
 PAUSE_SECONDS = 0.5
 """How often a database that is away is asked whether it is back."""
+
+
+Way = Callable[[Job, Observer], Lease | None]
+"""How a batch is claimed."""
+
+WAYS: tuple[Way, ...] = (claim_abandoned, claim_oldest)
+"""A batch of a dead worker has waited longer than any other."""
 
 
 def warm_up() -> None:
@@ -52,7 +59,7 @@ class Worker(Observer):
         on_left: Callable[[Batch], None] = lambda batch: None,
     ) -> None:
         self._jobs, self._has_to_stop, self._on_claim, self._on_left = jobs, has_to_stop, on_claim, on_left
-        self._looked_at = dict.fromkeys(jobs, float("-inf"))
+        self._look_at = dict.fromkeys([(way, job) for way in WAYS for job in jobs], 0.0)
         self._is_blind = False
 
     def must_stop(self) -> bool:
@@ -83,19 +90,18 @@ class Worker(Observer):
             lease = None if self.must_stop() else self._delivery_of(left, lease.job) or self._next()
 
     def _next(self) -> Lease | None:
-        for job in self._jobs:
-            if lease := self.claim(job):
+        """A lease on any batch that may be claimed; what had nothing a moment ago is asked last."""
+        now = time.monotonic()
+        for way, job in sorted(self._look_at, key=lambda look: self._look_at[look] > now):
+            lease = self.claim(way, job)
+            self._look_at[way, job] = 0.0 if lease else now + LOOK_SECONDS
+            if lease:
                 return lease
         return None
 
-    def claim(self, job: Job) -> Lease | None:
-        """A lease on a batch of a dead worker, or on the one that has waited longest."""
-        ways = [claim_oldest, claim_abandoned]
-        if time.monotonic() - self._looked_at[job] >= LOOK_SECONDS:
-            self._looked_at[job] = time.monotonic()
-            ways.reverse()
-        leases = (way(job, self) for way in ways)
-        return next(filter(None, leases), None)
+    def claim(self, way: Way, job: Job) -> Lease | None:
+        """A lease on a batch, in one of the ways."""
+        return way(job, self)
 
     def _delivery_of(self, left: Batch | None, done: Job) -> Lease | None:
         """A worker that delivers goes on with the batch that it has just processed."""
