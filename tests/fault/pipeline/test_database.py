@@ -126,6 +126,23 @@ def test_a_watcher_that_is_started_before_the_database_waits_for_it(
     assert watcher.wait(20) == 0
 
 
+def test_local_workers_wait_for_a_database_that_is_away(site: Site, postgres: Postgres) -> None:
+    site.set(WORKERS=2)
+    log = site.var / "log"
+    with log.open("w") as stderr:
+        watcher = site.start("start_watcher", "--foreground", stderr=stderr)
+    wait_until(lambda: log.read_text().count("worker.started") == 2, 60)
+    postgres.end()
+    site.study(1, images=1)
+    wait_until(lambda: "worker.blind code=DatabaseDown" in log.read_text(), 60)
+    postgres.start()
+    wait_until(lambda: "worker.sees code=DatabaseDown" in log.read_text(), 60)
+    wait_until(lambda: Batch.objects.filter(state="DONE").exists(), 60)
+    watcher.terminate()
+    assert watcher.wait(30) == 0
+    assert "worker.died" not in log.read_text() and "Traceback" not in log.read_text()
+
+
 def test_after_a_failover_the_work_goes_on_with_the_standby(
     site: Site, postgres: Postgres, monkeypatch: MonkeyPatch
 ) -> None:

@@ -129,6 +129,32 @@ def _freeze(pid: int, site: Site) -> None:
         time.sleep(0.01)
 
 
+def test_a_batch_whose_worker_was_killed_is_finished_by_the_same_call_and_counts_once(site: Site) -> None:
+    site.study(1, images=60, pixels=LARGE)
+    site.study(2, images=1)
+    site.queue()
+    pool = site.start("start_queue", "--number", "1")
+    wait_for(is_in("PROCESSING"))
+    kill(int(Batch.objects.get(state="PROCESSING").lease_token.split(".")[2]))
+    out, _ = pool.communicate(timeout=60)
+    assert pool.returncode == 0 and "worker.died" in out and "1 batch in" in out
+    assert (Batch.objects.counts()["DONEPROCESSING"], Batch.objects.counts()["QUEUE"]) == (1, 1)
+    assert [batch.attempts for batch in Batch.objects.order_by("pk")] == [0, 0]
+    assert Event.objects.filter(name="batch.taken_over").count() == 1
+
+
+def test_a_worker_that_is_terminated_puts_its_batch_back_and_is_replaced_where_workers_wait(site: Site) -> None:
+    site.study(1, images=60, pixels=LARGE)
+    with (site.var / "log").open("w") as log:
+        site.start("start_watcher", "--foreground", stderr=log)
+    wait_for(is_in("PROCESSING"))
+    kill(int(Batch.objects.get().lease_token.split(".")[2]), signal.SIGTERM)
+    wait_for(is_in("DONE"), 60)
+    assert Event.objects.filter(name="batch.released", fields__reason="stopped").count() == 1
+    wait_for(lambda: (site.var / "log").read_text().count("worker.started") == 3)
+    assert "worker.died" not in (site.var / "log").read_text()
+
+
 def test_a_nursery_has_one_thread(site: Site) -> None:
     """Or a fork of it could wait for ever for a lock that a thread held which is not there."""
     site.study(1, images=60, pixels=LARGE)

@@ -55,6 +55,16 @@ def test_number_caps_what_is_added_and_what_is_started(site: Site) -> None:
     assert counts() == {"DONEPROCESSING": 4, "QUEUE": 1}
 
 
+def test_the_number_is_counted_over_all_workers(site: Site) -> None:
+    site.set(WORKERS=4)
+    for number in range(9):
+        site.study(number, images=1)
+    site.queue()
+    out = site.call("start_queue", "--number", "5")
+    assert counts() == {"DONEPROCESSING": 5, "QUEUE": 4}
+    assert "5 batches in" in out and out.count("worker.started") == 4
+
+
 def test_nothing_to_do_is_no_error(site: Site) -> None:
     out = site.call("start_queue")
     assert "0 new folders queued." in out and "No batch yet." in out
