@@ -91,8 +91,12 @@ class Call:
         place = self._reserve()
         if place is None:
             return claim(self.begun())
-        lease = claim(None)
-        self._fill(place, lease.batch.pk if lease else NOTHING)
+        pk = NOTHING
+        try:
+            lease = claim(None)
+            pk = lease.batch.pk if lease else NOTHING
+        finally:  # also where the database did not answer
+            self._fill(place, pk)
         return lease
 
     def begun(self) -> list[int]:

@@ -2,7 +2,7 @@
 
 It has one thread and no connection, so what it forks is as good as a process of its own. It replaces a worker that
 died, or that ended though there is still something to wait for. All that it has of its supervisor are open files: the
-lifeline, the pipe for events, the call's shared file, and, where the workers wait for work, their doorbell.
+lifeline, the pipe for events, the call's shared file, and, where the workers stay and wait, their bell.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Nursery:
 
 
 class LocalWorker(Worker):
-    """Counts what it does; where workers do not wait for ever more, it claims no more than the call may begin."""
+    """Counts what it does; where workers end when nothing is left, it claims no more than the call may begin."""
 
     def __init__(self, number: int, orders: Orders, has_to_stop: Callable[[], bool]) -> None:
         on_claim = orders.bell.ring if orders.bell else _nothing

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from django.conf import settings
 
@@ -31,7 +32,6 @@ WORKERS_DIE = 3
 
 STOP_SECONDS = 30
 """How long workers may take to put their batches back before they are killed."""
-
 
 END_SECONDS = 5
 """How long what workers said last is waited for, and how long a nursery may take to kill them."""
@@ -85,7 +85,7 @@ class Supervisor:
         return self._call.done()
 
     def begun(self) -> list[int]:
-        """The batches that were claimed, where the workers do not wait for ever more."""
+        """The batches that were claimed, where workers end when nothing is left."""
         return self._call.begun()
 
     def wake(self) -> None:
@@ -149,5 +149,6 @@ class Supervisor:
         """What workers say is said here; ends when no process is left that could say anything."""
         with open(self._said, encoding="utf-8") as lines:
             for line in lines:
-                name, fields = json.loads(line)
-                events.log(name, **fields)
+                with suppress(ValueError):  # a line that is none must not silence, and in the end block, the others
+                    name, fields = json.loads(line)
+                    events.log(name, **fields)

@@ -22,7 +22,6 @@ LOOK_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 """How often a database that is away is asked whether it is back."""
 
-
 Way = Callable[[Job, Observer], Lease | None]
 """How a batch is claimed."""
 

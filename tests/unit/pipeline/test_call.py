@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import pytest
+from django.db import OperationalError
 
 from sendit.pipeline.leases import Lease
 from sendit.pipeline.models import Batch
@@ -57,6 +58,18 @@ def test_a_batch_that_comes_back_counts_once() -> None:
 def test_a_claim_that_found_nothing_does_not_count() -> None:
     call = Call.make(1, 1)
     assert [claimed(call, Queue()) for _ in range(5)] == [None] * 5
+    assert claimed(call, Queue(11)) == 11
+
+
+def test_a_claim_that_failed_does_not_count() -> None:
+    call = Call.make(1, 1)
+
+    def fail(only: Sequence[int] | None) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    for _ in range(3):
+        with pytest.raises(OperationalError):
+            call.claim(fail)
     assert claimed(call, Queue(11)) == 11
 
 
