@@ -77,10 +77,10 @@ def elements(buf: bytes, pos: int, end: int, heads: Heads, depth: int = 0) -> It
                 key, size = head(buf, pos)
                 known = heads[key]
                 if known is None:
-                    after = pos + 8 + size
-                    if after <= end:
-                        pos = after
+                    pos += 8 + size
+                    if pos <= end:
                         continue
+                    pos -= 8 + size
                     known = heads.read(key)
                 tag, vr, written, wide, role = known
                 begin = pos + 8
