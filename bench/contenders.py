@@ -17,7 +17,7 @@ import pydicom
 from isal import igzip
 
 from sendit.deid import Deidentifier, Pseudonyms, Recipe, load_recipe, read_header
-from sendit.deid.identifiers import extract
+from sendit.deid.identifiers.identifiers import extract
 
 Run = Callable[[Sequence[Path], Path], None]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bench.measure import Bar, Section, Size
 
 if TYPE_CHECKING:
-    from sendit.pipeline.models import Batch
+    from sendit.pipeline.record.models import Batch
 
 SHARES = {"DONE": 0.70, "QUEUE": 0.20, "DONEPROCESSING": 0.05, "EMPTY": 0.03, "ERROR": 0.02}
 REPEATS = 25
@@ -70,7 +70,7 @@ def _set_up(var: Path) -> None:
     import django
 
     django.setup()
-    from sendit.pipeline.database import make_ready
+    from sendit.pipeline.record.database import make_ready
 
     make_ready()
 
@@ -79,7 +79,7 @@ def _fill(batches: int) -> None:
     """One batch of each state by the model, which knows its columns; the others as copies of it by SQL."""
     from django.db import connection
 
-    from sendit.pipeline.models import Batch
+    from sendit.pipeline.record.models import Batch
 
     names = [field.column for field in Batch._meta.concrete_fields if not field.primary_key]
     is_postgres = connection.vendor == "postgresql"
@@ -109,7 +109,7 @@ def _now() -> datetime:
 
 
 def _claim() -> None:
-    from sendit.pipeline.leases import Job, claim, claimable
+    from sendit.pipeline.record.leases import Job, claim, claimable
 
     (pk,) = claimable(Job.PROCESS, 1)
     if claim(pk, Job.PROCESS) is None:
@@ -117,19 +117,19 @@ def _claim() -> None:
 
 
 def _glance() -> None:
-    from sendit.pipeline.reports import overview
+    from sendit.pipeline.reports.overview import overview
 
     overview()
 
 
 def _page(state: str) -> list[Batch]:
-    from sendit.pipeline.models import Batch
+    from sendit.pipeline.record.models import Batch
 
     return list(Batch.objects.filter(state=state).order_by("-pk")[:PAGE])
 
 
 def _middle_page(middle: int) -> list[Batch]:
-    from sendit.pipeline.models import Batch
+    from sendit.pipeline.record.models import Batch
 
     return list(Batch.objects.filter(pk__lt=middle).order_by("-pk")[:PAGE])
 

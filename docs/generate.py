@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from sendit.deid.explanation import Entry, Outcome, explain
-from sendit.deid.profile import BASIC, METHODS, NOT_OFFERED, OPTIONS
-from sendit.deid.profile_rules import DUMMIES
-from sendit.deid.profile_table import table
-from sendit.deid.recipe import parse_recipe
+from sendit.deid.recipe.explanation import Entry, Outcome, explain
+from sendit.deid.recipe.profile import BASIC, METHODS, NOT_OFFERED, OPTIONS
+from sendit.deid.recipe.profile_rules import DUMMIES
+from sendit.deid.recipe.recipe import parse_recipe
+from sendit.deid.standard.profile_table import table
 from sendit.errors import CODES, SenditError
 from sendit.settings import SETTINGS
 
@@ -114,10 +114,10 @@ A row speaks of the attribute wherever it stands, in the items of sequences too.
 
 ## Beyond the table
 
-Retain Safe Private keeps the elements of `sendit/deid/safe_private.tsv` whose values have the form that it gives. Of
-Siemens' CSA headers, (0029,xx10) and (0029,xx20), of the ASCCONV protocol of Siemens XA and of GE's Protocol Data
-Block, (0025,xx1B), it keeps [the numbers that converters read](decisions/0017-csa-headers-are-rewritten.md), in a value
-that is made anew. Under any recipe, a mosaic whose output would no longer say where its slices belong is withheld:
+Retain Safe Private keeps the elements of `sendit/deid/standard/safe_private.tsv` whose values have the form that it
+gives. Of Siemens' CSA headers, (0029,xx10) and (0029,xx20), of the ASCCONV protocol of Siemens XA and of GE's Protocol
+Data Block, (0025,xx1B), it keeps [the numbers that converters read](decisions/0017-csa-headers-are-rewritten.md), in
+a new value. Under any recipe, a mosaic whose output would no longer say where its slices belong is withheld:
 `sendit: geometry would be lost`.
 
 Elements that no row speaks of, by their kind; of several kinds the last listed. Attributes that an IOD requires with a

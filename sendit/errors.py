@@ -94,7 +94,7 @@ EXIT_CODES = {"DataFault": 1, "Misconfigured": 2, "ServiceDown": 1, "ServiceRefu
 
 
 def place_of(error: BaseException) -> str:
-    """`pipeline/intake.py:87`: the last line of our own code that the error passed through; it quotes nothing."""
+    """`pipeline/runner.py:87`: the last line of our own code that the error passed through; it quotes nothing."""
     package = Path(__file__).parent
     frames = [frame for frame in extract_tb(error.__traceback__) if package in Path(frame.filename).parents]
     return f"{Path(frames[-1].filename).relative_to(package)}:{frames[-1].lineno}" if frames else "elsewhere"

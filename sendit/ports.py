@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from sendit.deid.phi import Phi
+from sendit.phi import Phi
 
 # ---------------------------------------------------------------------------------------------- identity
 

@@ -1,4 +1,4 @@
-"""Writes sendit/deid/attribute_types.tsv, the Types (PS3.5 7.4) that decide a conditional code, from PS3.3's tables.
+"""Writes deid/standard/attribute_types.tsv, the Types (PS3.5 7.4) that decide a conditional code, from PS3.3's tables.
 
     pip download --no-deps highdicom && unzip highdicom-*.whl && python -m standard.attribute_types highdicom/_standard
 
@@ -18,8 +18,8 @@ from typing import Any
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.datadict import tag_for_keyword
 
-from sendit.deid.attribute_types import TYPES, TYPES_FILE, Types, read_types
-from sendit.deid.profile_table import table
+from sendit.deid.standard.attribute_types import TYPES, TYPES_FILE, Types, read_types
+from sendit.deid.standard.profile_table import table
 
 OPAQUE_KINDS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "UN"})
 """VRs whose attributes lose no value but by name; of all others one may, if it is not what the attribute holds."""

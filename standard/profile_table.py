@@ -1,4 +1,4 @@
-"""Writes sendit/deid/profile_table.tsv, the rows of PS3.15 Table E.1-1, from the table in Innolitics' JSON form.
+"""Writes deid/standard/profile_table.tsv, the rows of PS3.15 Table E.1-1, from the table in Innolitics' JSON form.
 
     python -m standard.profile_table ps3.15_table_E.1-1.json "January 2025"
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydicom._dicom_dict import DicomDictionary
 
-from sendit.deid.profile_table import COLUMNS, ROWS_FILE, Row, read_rows
+from sendit.deid.standard.profile_table import COLUMNS, ROWS_FILE, Row, read_rows
 
 KEYS = {
     "basicProfile": "basic",

@@ -1,4 +1,4 @@
-"""Makes sendit/deid/words/clinical.txt of pydicom's dictionaries: `python -m standard.words`.
+"""Makes sendit/deid/identifiers/words/clinical.txt of pydicom's dictionaries: `python -m standard.words`.
 
 Words of PS3.6's attribute names and of the meanings of PS3.16's codes, without names of people and without what
 protocol.txt has. Loading pydicom's codes takes a second or two; reading the list takes milliseconds.
@@ -14,9 +14,9 @@ from pydicom._dicom_dict import DicomDictionary
 from pydicom.sr._concepts_dict import concepts
 
 import sendit.deid
-from sendit.deid.vocabulary import fold, listed
+from sendit.deid.identifiers.vocabulary import fold, listed
 
-PATH = Path(sendit.deid.__file__).parent / "words" / "clinical.txt"
+PATH = Path(sendit.deid.__file__).parent / "identifiers" / "words" / "clinical.txt"
 HEAD = """\
 # Words of PS3.6's attribute names and of the meanings of PS3.16's codes, names of people left out.
 # Made by `python -m standard.words` from pydicom's dictionaries; not to be edited.

@@ -1,7 +1,7 @@
 """What every test has: settings of its own, and the canary.
 
-The canary is on for every test: the phantoms' planted identifiers (`tests.phantoms.MARKS`) may not show in what a test
-prints, logs or warns of, nor, where it has a `site`, in its database, file names, archives, rows or logs.
+The canary is on for every test: the phantoms' planted identifiers (`tests.support.phantoms.MARKS`) may not show in
+what a test prints, logs or warns of, nor, where it has a `site`, in its database, file names, archives, rows or logs.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "sendit.settings"
 import django  # noqa: E402 - after the environment that its settings are read from
 
 django.setup()
-pytest.register_assert_rewrite("tests.aftermath", "tests.site")
+pytest.register_assert_rewrite("tests.support.aftermath", "tests.support.site")
 
-from tests.google_cloud import google_cloud, google_services  # noqa: E402, F401
-from tests.identity_server import IdentityServer  # noqa: E402
-from tests.phantoms import leaks_in  # noqa: E402
-from tests.servers import Cluster, Postgres, Valkey  # noqa: E402
-from tests.site import Site, leaks_under, make_template, migrate  # noqa: E402
+from tests.support.google_cloud import google_cloud, google_services  # noqa: E402, F401
+from tests.support.identity_server import IdentityServer  # noqa: E402
+from tests.support.phantoms import leaks_in  # noqa: E402
+from tests.support.servers import Cluster, Postgres, Valkey  # noqa: E402
+from tests.support.site import Site, leaks_under, make_template, migrate  # noqa: E402
 
 SHOWN = pytest.StashKey[list[str]]()
 WARNED: list[str] = []

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import redis
 
-from sendit.pipeline.daemon import PidFile
+from sendit.ground.daemon import PidFile
 from topology import servers
 
 PORTS = ("postgres", "broker", "storage", "bigquery", "identity", "web")

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, NoReturn
 
-from sendit.deid.phi import Phi
 from sendit.errors import ServiceRefused
+from sendit.phi import Phi
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse, Pseudonym
 
 MOST_DAYS = 36_525

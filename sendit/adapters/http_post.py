@@ -17,7 +17,7 @@ from typing import Any
 
 import httpcore
 
-from sendit.deid.phi import Phi
+from sendit.phi import Phi
 
 MOST_BYTES = 4_000_000
 """So much of an answer is read; a thousand items take less than a tenth of it."""

@@ -19,8 +19,8 @@ from urllib.parse import quote
 from sendit.adapters import dasher_answers
 from sendit.adapters.http_post import Answer, NoAnswer, post_json
 from sendit.client_secrets import ClientSecrets, SecretsFile, Tokens, is_token
-from sendit.deid.phi import Phi
 from sendit.errors import Misconfigured, SenditError, ServiceDown, ServiceRefused
+from sendit.phi import Phi
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse
 
 CHUNK_ITEMS = 950

@@ -6,8 +6,8 @@ import base64
 import hmac
 from datetime import datetime, timedelta
 
-from sendit.deid.phi import Phi
 from sendit.errors import Misconfigured, ServiceRefused
+from sendit.phi import Phi
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse, Pseudonym
 
 ALGORITHM = "sendit-identity-1"

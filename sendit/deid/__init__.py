@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sendit.deid.description import Instance
     from sendit.deid.engine import DeidentifiedImage, Deidentifier, deidentify
-    from sendit.deid.identifiers import Identifier
-    from sendit.deid.phi import Phi
+    from sendit.deid.identifiers.identifiers import Identifier
     from sendit.deid.pseudonyms import Pseudonyms
-    from sendit.deid.recipe import Recipe, load_recipe
+    from sendit.deid.recipe.recipe import Recipe, load_recipe
     from sendit.deid.stream.header import Header, read_header
+    from sendit.phi import Phi
 
 __all__ = [
     "DeidentifiedImage",
@@ -32,24 +32,24 @@ __all__ = [
 ]
 
 _HOMES = {
-    "DeidentifiedImage": "engine",
-    "Deidentifier": "engine",
-    "Header": "stream.header",
-    "Identifier": "identifiers",
-    "Instance": "description",
-    "Phi": "phi",
-    "Pseudonyms": "pseudonyms",
-    "Recipe": "recipe",
-    "deidentify": "engine",
-    "load_recipe": "recipe",
-    "read_header": "stream.header",
+    "DeidentifiedImage": "sendit.deid.engine",
+    "Deidentifier": "sendit.deid.engine",
+    "Header": "sendit.deid.stream.header",
+    "Identifier": "sendit.deid.identifiers.identifiers",
+    "Instance": "sendit.deid.description",
+    "Phi": "sendit.phi",
+    "Pseudonyms": "sendit.deid.pseudonyms",
+    "Recipe": "sendit.deid.recipe.recipe",
+    "deidentify": "sendit.deid.engine",
+    "load_recipe": "sendit.deid.recipe.recipe",
+    "read_header": "sendit.deid.stream.header",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -9,14 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sendit.deid.deeds import Deed
 from sendit.deid.description import Describer, Instance
-from sendit.deid.geometry import ensure_geometry
-from sendit.deid.identifiers import Identifier, extract
-from sendit.deid.plan import Plan
+from sendit.deid.identifiers.identifiers import Identifier, extract
 from sendit.deid.pseudonyms import Pseudonyms
-from sendit.deid.recipe import Recipe, load_recipe, parse_recipe
-from sendit.deid.rewrite import Rewriter
+from sendit.deid.recipe.recipe import Recipe, load_recipe, parse_recipe
+from sendit.deid.rewriting.deeds import Deed
+from sendit.deid.rewriting.geometry import ensure_geometry
+from sendit.deid.rewriting.plan import Plan
+from sendit.deid.rewriting.rewrite import Rewriter
 from sendit.deid.stream.datasets import read_dataset
 from sendit.deid.stream.encodings import EXPLICIT_LE
 from sendit.deid.stream.header import read_header

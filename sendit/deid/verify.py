@@ -8,9 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sendit.deid.identifiers import Identifier
-from sendit.deid.residuals import MARGIN, SHORT, Needle, may_stand_in, needles, occurs, plain, stands_in, suspects
-from sendit.deid.safe_private import holds_only_numbers
+from sendit.deid.identifiers.identifiers import Identifier
+from sendit.deid.identifiers.residuals import (
+    MARGIN,
+    SHORT,
+    Needle,
+    may_stand_in,
+    needles,
+    occurs,
+    plain,
+    stands_in,
+    suspects,
+)
+from sendit.deid.standard.safe_private import holds_only_numbers
 from sendit.deid.stream.elements import elements
 from sendit.deid.stream.encodings import Encoding
 from sendit.deid.stream.heads import DEEP

@@ -11,11 +11,12 @@ from django.http import HttpRequest, JsonResponse
 from django.http.request import UnreadablePostError
 
 from sendit.errors import BrokenPromise, Misconfigured, SenditError, ServiceDown, ServiceRefused, place_of
+from sendit.ground import events
 from sendit.identity_service import tokens, wire
 from sendit.identity_service.audit import TOKENS, UID, audited
 from sendit.identity_service.models import Client
-from sendit.pipeline import events, wiring
-from sendit.pipeline.database import AWAY
+from sendit.pipeline import wiring
+from sendit.pipeline.record.database import AWAY
 from sendit.ports import IdentityService
 
 MOST_BYTES = 2_000_000

@@ -8,8 +8,8 @@ import json
 import re
 from typing import Any, NoReturn
 
-from sendit.deid.phi import Phi
 from sendit.errors import ServiceRefused
+from sendit.phi import Phi
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse, Pseudonym
 
 MOST_ENTITIES = 100

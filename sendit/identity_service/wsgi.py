@@ -11,9 +11,11 @@ application = get_wsgi_application()
 
 from django.conf import settings  # noqa: E402
 
+from sendit.ground import logs  # noqa: E402
 from sendit.identity_service import urls  # noqa: E402, F401 - after Django is set up; not by the first request
 from sendit.identity_service.apps import KEY_FILES  # noqa: E402
-from sendit.pipeline import database, logs, wiring  # noqa: E402
+from sendit.pipeline import wiring  # noqa: E402
+from sendit.pipeline.record import database  # noqa: E402
 
 logs.speak(settings.LOG_FORMAT)
 database.ready_or_exit("identity.blind", "identity.sees", KEY_FILES)

@@ -18,7 +18,7 @@ class PipelineConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, and send alarms where the settings say."""
-        from sendit.pipeline import alarms, checks  # noqa: F401
+        from sendit.ground import alarms
 
         if settings.SENTRY_DSN:
             alarms.send_to(settings.SENTRY_DSN)

@@ -78,7 +78,7 @@ def recipe(**_kwargs: Any) -> list[CheckMessage]:
 @register()
 def data_folders(**_kwargs: Any) -> list[CheckMessage]:
     """Whether the data folders are there; a watcher waits for one that is not mounted yet."""
-    from sendit.pipeline.intake import data_folders  # knows the models, which load after this module
+    from sendit.pipeline.intake.contenders import data_folders  # knows the models, which load after this module
 
     try:
         data_folders()

@@ -25,12 +25,13 @@ from django.utils import timezone
 
 from sendit.durable import sync
 from sendit.errors import DataFault, SenditError
-from sendit.pipeline import events, wiring
-from sendit.pipeline.aftercare import mark_changed
-from sendit.pipeline.folders import Entry, fingerprint, list_folder
-from sendit.pipeline.models import Batch, BatchIdentifiers, Event
-from sendit.pipeline.processes import is_known_dead
-from sendit.pipeline.states import TERMINAL, State
+from sendit.pipeline import wiring
+from sendit.pipeline.intake.aftercare import mark_changed
+from sendit.pipeline.intake.folders import Entry, fingerprint, list_folder
+from sendit.pipeline.record import history
+from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event
+from sendit.pipeline.record.processes import is_known_dead
+from sendit.pipeline.record.states import TERMINAL, State
 
 READ_BYTES = 8 << 20
 
@@ -115,7 +116,7 @@ def _remove_outbox(path: Path, pk: int, may_go: Callable[[Batch | None], bool]) 
         except OSError as error:
             return _refusal(error)
         if batch:
-            events.record("batch.outbox_cleaned", pk, files=files, bytes=bytes_)
+            history.record("batch.outbox_cleaned", pk, files=files, bytes=bytes_)
     return ""
 
 
@@ -244,7 +245,7 @@ def _delete(batch: Batch, places: _Places) -> str:
         sync(places.folder.parent)
     except OSError as error:
         return _refusal(error)
-    events.record("batch.originals_deleted", batch.pk, files=files, bytes=bytes_)
+    history.record("batch.originals_deleted", batch.pk, files=files, bytes=bytes_)
     return ""
 
 
@@ -264,5 +265,5 @@ def _purge(batch: Batch) -> str:
         return "its originals are still there"
     with transaction.atomic():
         BatchIdentifiers.objects.filter(batch=batch).delete()
-        events.record("batch.identifiers_purged", batch.pk)
+        history.record("batch.identifiers_purged", batch.pk)
     return ""

@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 
 from sendit import keys
 from sendit.deid.pseudonyms import Pseudonyms
-from sendit.deid.recipe import Recipe, load_recipe
+from sendit.deid.recipe.recipe import Recipe, load_recipe
 from sendit.errors import Misconfigured
 from sendit.ports import IdentityService, ObjectStore, Warehouse
 

@@ -14,11 +14,12 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 import sendit
 from sendit.errors import ServiceDown
-from sendit.pipeline import database, reports
-from sendit.pipeline.daemon import Holder
+from sendit.ground.daemon import Holder
 from sendit.pipeline.management.shell import watcher_pid_file
-from sendit.pipeline.reports import Overview
-from sendit.pipeline.totals import BUCKETS, Counts, totals
+from sendit.pipeline.record import database
+from sendit.pipeline.record.totals import BUCKETS, Counts, totals
+from sendit.pipeline.reports import overview as reports
+from sendit.pipeline.reports.overview import Overview
 from sendit.pipeline.workforce import choice
 
 STAGES = ("import", "identify", "deidentify", "deliver")

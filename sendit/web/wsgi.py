@@ -11,7 +11,7 @@ application = get_wsgi_application()
 
 from django.conf import settings  # noqa: E402 - after Django is set up
 
-from sendit.pipeline import logs  # noqa: E402
+from sendit.ground import logs  # noqa: E402
 from sendit.web import urls  # noqa: E402, F401 - not by the first request
 
 logs.speak(settings.LOG_FORMAT)

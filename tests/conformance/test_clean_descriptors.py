@@ -12,9 +12,9 @@ from pydicom import dcmread
 from pydicom.dataset import FileDataset, FileMetaDataset
 
 from sendit.deid import deidentify
-from sendit.deid.descriptors import Cleaner
-from sendit.deid.vocabulary import fold
-from tests.corpora.descriptors import DAYS, HELD_OUT, MADE_WITH, PATTERNS, Somebody, descriptions
+from sendit.deid.identifiers.descriptors import Cleaner
+from sendit.deid.identifiers.vocabulary import fold
+from tests.clinical_texts.descriptors import DAYS, HELD_OUT, MADE_WITH, PATTERNS, Somebody, descriptions
 
 RETAINED = 0.98
 VARIABLES = {"jitter": DAYS, "entity_id": "E1", "item_id": "I1"}

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from sendit.deid import Deidentifier, Pseudonyms, load_recipe, read_header
-from sendit.deid.identifiers import extract
-from tests.mosaics import ORIENTATIONS, Mosaic, slices_of
+from sendit.deid.identifiers.identifiers import extract
+from tests.support.mosaics import ORIENTATIONS, Mosaic, slices_of
 
 ROOT = Path(__file__).parents[2]
 SHARED = Path("shared", "data", "dicom", "mosaic")

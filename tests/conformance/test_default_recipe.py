@@ -8,7 +8,7 @@ from pathlib import Path
 from pydicom import dcmread
 
 from sendit.deid import Deidentifier, Pseudonyms, load_recipe
-from tests.phantoms import FILES
+from tests.support.phantoms import FILES
 
 PSEUDONYMS = Pseudonyms(b"a key of the conformance test")
 VARIABLES = {"entity_id": "E1", "item_id": "I1", "jitter": 5}

@@ -16,8 +16,8 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 
 from sendit.deid import Deidentifier, Pseudonyms
-from sendit.deid.recipe import parse_recipe
-from sendit.deid.screen import screen
+from sendit.deid.recipe.recipe import parse_recipe
+from sendit.deid.recipe.screen import screen
 from sendit.deid.stream.header import read_header
 from sendit.errors import SenditError
 

@@ -24,10 +24,10 @@ from pydicom.sequence import Sequence
 
 import sendit.deid
 from sendit.deid import Deidentifier, Pseudonyms, Recipe, load_recipe
-from sendit.deid.attribute_types import types
-from sendit.deid.profile import METHODS, NOT_OFFERED, OPTIONS
-from sendit.deid.recipe import parse_recipe
-from sendit.deid.rules import Field
+from sendit.deid.recipe.profile import METHODS, NOT_OFFERED, OPTIONS
+from sendit.deid.recipe.recipe import parse_recipe
+from sendit.deid.recipe.rules import Field
+from sendit.deid.standard.attribute_types import types
 from standard import profile_table as generator
 
 pytestmark = pytest.mark.xdist_group("profile")  # one file de-identified with each recipe, for all of them
@@ -54,7 +54,7 @@ PSEUDONYMS = {"PatientName": "E1", "PatientID": "E1", "AccessionNumber": "I1"}
 
 
 def table() -> list[dict[str, str]]:
-    text = (Path(sendit.deid.__file__).parent / "profile_table.tsv").read_text()
+    text = (Path(sendit.deid.__file__).parent / "standard" / "profile_table.tsv").read_text()
     return list(csv.DictReader(io.StringIO(text.partition("\n")[2]), delimiter="\t", restval=""))
 
 

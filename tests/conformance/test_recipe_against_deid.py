@@ -23,9 +23,9 @@ from pydicom.datadict import dictionary_VR
 from pydicom.multival import MultiValue
 
 from sendit.deid import Deidentifier, Pseudonyms, read_header
-from sendit.deid.recipe import Recipe, load_recipe, parse_recipe
-from sendit.deid.rules import NEEDED_UIDS, PROTECTED
-from sendit.deid.screen import screen
+from sendit.deid.recipe.recipe import Recipe, load_recipe, parse_recipe
+from sendit.deid.recipe.rules import NEEDED_UIDS, PROTECTED
+from sendit.deid.recipe.screen import screen
 from sendit.errors import SenditError
 
 with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

@@ -10,12 +10,12 @@ import pytest
 from pydicom import dcmread
 
 from sendit.deid import Deidentifier, Header, load_recipe, read_header
-from sendit.deid.screen import screen
+from sendit.deid.recipe.screen import screen
 from sendit.errors import DataFault
 from tests.conformance.test_default_recipe import PSEUDONYMS, SHIPPED, VARIABLES
-from tests.dciodvfy import Errors, errors_of
-from tests.phantoms import FILES
-from tests.streams import bundled_files
+from tests.support.dciodvfy import Errors, errors_of
+from tests.support.phantoms import FILES
+from tests.support.streams import bundled_files
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "dicom"
 

@@ -11,8 +11,8 @@ from sendit.adapters.identity_local import LocalIdentityService
 from sendit.adapters.store_folder import FolderStore
 from sendit.adapters.warehouse_parquet import ParquetWarehouse
 from sendit.ports import IdentityService, ObjectStore, Warehouse
-from tests.google_cloud import ONE_WORKER, GoogleCloud
-from tests.identity_server import IdentityServer
+from tests.support.google_cloud import ONE_WORKER, GoogleCloud
+from tests.support.identity_server import IdentityServer
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from sendit.deid.phi import Phi
 from sendit.errors import ServiceRefused
+from sendit.phi import Phi
 from sendit.ports import IdentityItem, IdentityRequest, IdentityService
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from sendit.errors import BrokenPromise, ServiceRefused
 from sendit.ports import ObjectStore, StoredObject
-from tests.processes import at_once, killed_after, seconds_of
+from tests.support.processes import at_once, killed_after, seconds_of
 
 NAME = "Collection/IRB41449/Entity/12fa/12fa_20100209_12fb.tar.gz"
 KILLS = 6

@@ -13,9 +13,9 @@ import pytest
 
 from sendit import parquet
 from sendit.errors import BrokenPromise, Misconfigured, ServiceRefused
-from sendit.pipeline.rows import write_parquet
+from sendit.pipeline.stages.rows import write_parquet
 from sendit.ports import TABLES, Warehouse
-from tests.processes import at_once, killed_after, seconds_of
+from tests.support.processes import at_once, killed_after, seconds_of
 
 INSTANCES = 40
 KILLS = 6

@@ -25,7 +25,7 @@ from tests.corpus.people import Secret
 from tests.corpus.planting import plant
 from tests.corpus.studies import Instance, Study, studies_of
 from tests.corpus.wording import Wording
-from tests.streams import read
+from tests.support.streams import read
 
 
 def make(wording: Wording, seed: int, gateway: Gateway) -> Iterator[Study]:

@@ -13,7 +13,7 @@ from pydicom.uid import UID
 
 from tests.corpus.checks import removed, retained, same, there
 from tests.corpus.studies import ROOT, Instance
-from tests.streams import BY_NAME, IMPLICIT, even
+from tests.support.streams import BY_NAME, IMPLICIT, even
 
 SYNTAXES = {name: syntax.uid for name, syntax in BY_NAME.items()} | {"deflated": "1.2.840.10008.1.2.1.99"}
 

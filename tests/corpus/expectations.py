@@ -14,9 +14,9 @@ from pydicom._dicom_dict import DicomDictionary
 from pydicom.dataelem import DataElement
 
 from sendit.deid import load_recipe
-from sendit.deid.profile import Profile
-from sendit.deid.profile_table import Row, table
 from sendit.deid.pseudonyms import WELL_KNOWN_UIDS
+from sendit.deid.recipe.profile import Profile
+from sendit.deid.standard.profile_table import Row, table
 from tests.corpus.checks import Category, Check, Path, changed, removed, retained, same, shifted, text_of, there
 
 PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010, 0x00281201, 0x00281202, 0x00281203})

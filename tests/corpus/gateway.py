@@ -8,11 +8,11 @@ from pathlib import Path
 
 from sendit.adapters.identity_local import LocalIdentityService
 from sendit.deid import Instance, Pseudonyms, Recipe, load_recipe, read_header
-from sendit.deid.phi import Phi
-from sendit.deid.recipe import parse_recipe
+from sendit.deid.recipe.recipe import parse_recipe
 from sendit.errors import SenditError
-from sendit.pipeline.deid_files import Deidentification, Group
-from sendit.pipeline.identity import request_for
+from sendit.phi import Phi
+from sendit.pipeline.files.deid_files import Deidentification, Group
+from sendit.pipeline.stages.identity import request_for
 from sendit.ports import IdentityService
 
 KEY = b"the key of the corpus of planted identifiers"

@@ -11,7 +11,7 @@ from pydicom import Dataset, dcmread
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 
-from tests.phantoms import bundled
+from tests.support.phantoms import bundled
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 STORAGE = "1.2.840.10008.5.1.4.1.1."

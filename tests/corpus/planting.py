@@ -15,7 +15,7 @@ from pydicom.charset import encode_string, python_encoding
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.sequence import Sequence
 
-from sendit.deid.profile_table import Row, table
+from sendit.deid.standard.profile_table import Row, table
 from tests.corpus.checks import Path, Private, removed, retained, shifted_in_text
 from tests.corpus.studies import ROOT, Instance, Study
 from tests.corpus.wording import Typed, Wording, typed

@@ -19,7 +19,7 @@ from tests.corpus.gateway import Gateway, without_filters
 from tests.corpus.leaks import leaks
 from tests.corpus.modalities import made
 from tests.corpus.people import Secret, parts_of
-from tests.streams import EXPLICIT, IMPLICIT, even
+from tests.support.streams import EXPLICIT, IMPLICIT, even
 
 PATIENT = DEVELOPED.patients[0]
 NAME, ID = PATIENT.family, PATIENT.patient_id

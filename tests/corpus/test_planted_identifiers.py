@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sendit.deid import Recipe
-from sendit.deid.recipe import parse_recipe
+from sendit.deid.recipe.recipe import parse_recipe
 from tests.corpus.checks import Category
 from tests.corpus.corpus import examined, under_research
 from tests.corpus.developed import DEVELOPED

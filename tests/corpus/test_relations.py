@@ -25,8 +25,8 @@ from tests.corpus.modalities import made
 from tests.corpus.people import Patient
 from tests.corpus.planting import plant
 from tests.corpus.studies import Instance, Study
-from tests.site import Site
-from tests.streams import EXPLICIT, deidentified, deidentifier, even, part10, read
+from tests.support.site import Site
+from tests.support.streams import EXPLICIT, deidentified, deidentifier, even, part10, read
 
 FIRST, SECOND = DEVELOPED.patients[0], DEVELOPED.patients[1]
 DAY = date(2016, 3, 4)

@@ -12,7 +12,7 @@ from pydicom.sr.codedict import codes
 from sendit.deid import Deidentifier, Pseudonyms, load_recipe
 from tests.corpus.gateway import KEY, without_filters
 from tests.corpus.modalities import made
-from tests.streams import read
+from tests.support.streams import read
 
 SHIPPED = ("basic", "research", "limited-dataset")
 MODALITIES = ("CT", "MR big", "US", "PT", "MG", "SR", "RT plan", "SEG", "PR", "KO", "SC")

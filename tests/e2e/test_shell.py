@@ -11,8 +11,8 @@ import pytest
 
 import sendit
 from sendit.errors import CODES, EXIT_CODES, SenditError
-from tests.phantoms import WORD
-from tests.site import Site
+from tests.support.phantoms import WORD
+from tests.support.site import Site
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted(path.stem for path in Path(sendit.__file__).parent.glob("*/management/commands/[!_]*.py"))

@@ -18,8 +18,8 @@ import psycopg
 import pytest
 import redis
 
-from tests.phantoms import accession_number, leaks_in, make_study
-from tests.servers import wait_until
+from tests.support.phantoms import accession_number, leaks_in, make_study
+from tests.support.servers import wait_until
 from topology import plan, servers
 from topology.families import descendants_of, kill
 from topology.plan import Place

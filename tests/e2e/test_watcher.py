@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from sendit.pipeline.models import Batch, Event
-from tests.aftermath import everything_is_right
-from tests.phantoms import accession_number, make_study
-from tests.site import Site
+from sendit.pipeline.record.models import Batch, Event
+from tests.support.aftermath import everything_is_right
+from tests.support.phantoms import accession_number, make_study
+from tests.support.site import Site
 
 LARGE = (150, 512, 512)
 """Frames, rows and columns of an image that takes a while."""

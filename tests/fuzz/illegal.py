@@ -12,13 +12,13 @@ from functools import cache
 from pydicom._dicom_dict import DicomDictionary
 
 from sendit.deid import Deidentifier, Pseudonyms
-from sendit.deid.content import CODES
-from sendit.deid.enumerated_values import enumerated_values
-from sendit.deid.plan import READ_BY_MACHINES
-from sendit.deid.recipe import Recipe, load_recipe, parse_recipe
+from sendit.deid.recipe.recipe import Recipe, load_recipe, parse_recipe
+from sendit.deid.rewriting.plan import READ_BY_MACHINES
+from sendit.deid.standard.content import CODES
+from sendit.deid.standard.enumerated_values import enumerated_values
 from sendit.errors import DataFault
 from tests.fuzz.outcomes import VARIABLES, Wrong, watchdog
-from tests.streams import BIG, EXPLICIT, IMPLICIT, Syntax, even, part10
+from tests.support.streams import BIG, EXPLICIT, IMPLICIT, Syntax, even, part10
 
 NAMES = (b"Patient: Kowalczyk", b"JOHNSON MARY", b"Dr. Brzoza", b"scanned by Wrobel")
 WAYS = (b"mary@clinic.example", b"tel. 555-867-5309", b"+48 22 555 01 99")

@@ -16,12 +16,12 @@ from pydicom import Dataset, dcmread
 
 from sendit.deid import Deidentifier, Identifier, Pseudonyms, read_header
 from sendit.deid.engine import DeidentifiedImage
-from sendit.deid.identifiers import extract
-from sendit.deid.recipe import Recipe, RecipeError, load_recipe, parse_recipe
+from sendit.deid.identifiers.identifiers import extract
+from sendit.deid.recipe.recipe import Recipe, RecipeError, load_recipe, parse_recipe
 from sendit.deid.stream.sources import Bulk
 from sendit.errors import DataFault
-from tests.mosaics import Mosaic
-from tests.phantoms import BIRTH_DATE, DIGITS, FILES, WORD, accession_number, leaks_in, plant
+from tests.support.mosaics import Mosaic
+from tests.support.phantoms import BIRTH_DATE, DIGITS, FILES, WORD, accession_number, leaks_in, plant
 
 SECONDS = 2.0
 """Processor time that one mutant may take."""

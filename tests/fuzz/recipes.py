@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from sendit.deid.recipe import find_recipe
+from sendit.deid.recipe.recipe import find_recipe
 
 EVERY_FORM = r"""FORMAT dicom
 INCLUDE screening

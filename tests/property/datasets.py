@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydicom import Dataset, Sequence, dcmwrite
 from pydicom.dataset import FileMetaDataset
 
-from tests.streams import BIG, EXPLICIT, IMPLICIT
+from tests.support.streams import BIG, EXPLICIT, IMPLICIT
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 UIDS = {"implicit": IMPLICIT.uid, "explicit": EXPLICIT.uid, "big": BIG.uid, "deflated": DEFLATED}

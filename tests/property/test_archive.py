@@ -10,8 +10,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendit.pipeline.archive import ArchiveWriter, read_member
-from tests.chunks import Chunks
+from sendit.pipeline.stages.archive import ArchiveWriter, read_member
+from tests.support.chunks import Chunks
 
 SIZES = st.one_of(st.sampled_from([0, 1, 511, 512, 513, 1023, 1024, 1025, 1_048_576, 1_048_577]), st.integers(0, 5_000))
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=150).filter(

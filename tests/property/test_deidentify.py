@@ -10,11 +10,11 @@ from pydicom import Dataset
 
 from sendit.deid import Deidentifier, Pseudonyms
 from sendit.deid.pseudonyms import WELL_KNOWN_UIDS
-from sendit.deid.recipe import load_recipe, parse_recipe
-from sendit.deid.rules import NEEDED_UIDS, PROTECTED
-from tests.phantoms import WORD
+from sendit.deid.recipe.recipe import load_recipe, parse_recipe
+from sendit.deid.recipe.rules import NEEDED_UIDS, PROTECTED
 from tests.property.datasets import TAGS, TEXT, UIDS, Drawn, datasets, encoded, every_element
-from tests.streams import KEY, VARIABLES, deidentified, deidentifier, differences, read, split_part10
+from tests.support.phantoms import WORD
+from tests.support.streams import KEY, VARIABLES, deidentified, deidentifier, differences, read, split_part10
 
 FEW = settings(max_examples=60, deadline=None, derandomize=True)
 MIXED = """

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendit.deid.descriptors import LONGEST_TEXT, Cleaner
-from sendit.deid.identifiers import Identifier
-from sendit.deid.residuals import needles, occurs, plain
-from tests.corpora.descriptors import HELD_OUT, MADE_WITH, PATTERNS, Somebody, descriptions
+from sendit.deid.identifiers.descriptors import LONGEST_TEXT, Cleaner
+from sendit.deid.identifiers.identifiers import Identifier
+from sendit.deid.identifiers.residuals import needles, occurs, plain
+from tests.clinical_texts.descriptors import HELD_OUT, MADE_WITH, PATTERNS, Somebody, descriptions
 
 PEOPLE = (*MADE_WITH, *HELD_OUT)
 PIECES = [

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import phantoms
-from tests.phantoms import accession_number, leaks_in, make_study, patient_id
-from tests.site import Site, leaks_under
+from tests.support import phantoms
+from tests.support.phantoms import accession_number, leaks_in, make_study, patient_id
+from tests.support.site import Site, leaks_under
 
 pytest_plugins = ["pytester"]
 

@@ -10,8 +10,8 @@ import pytest
 
 from sendit.client_secrets import ClientSecrets, SecretsFile, Tokens, endpoint, is_token
 from sendit.errors import ServiceDown
-from tests.disks import small_disk
-from tests.processes import FORK, at_once, killed_after
+from tests.support.disks import small_disk
+from tests.support.processes import FORK, at_once, killed_after
 
 OLD = Tokens("access-1", "refresh-1")
 SECRETS = ClientSecrets(OLD, "gateway", "https://identity.example.org/token/api/v1/refresh")

@@ -17,8 +17,8 @@ from pydicom import dcmread
 import sendit
 from docs import generate
 from sendit.deid import deidentify
-from sendit.pipeline.states import MOVES, State
-from tests.phantoms import bundled
+from sendit.pipeline.record.states import MOVES, State
+from tests.support.phantoms import bundled
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

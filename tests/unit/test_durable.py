@@ -12,7 +12,7 @@ import pytest
 
 from sendit.durable import disk, draft_of, locked, make_folder, place, private, read_only, sweep_drafts
 from sendit.errors import ServiceDown
-from tests.processes import at_once, killed_after
+from tests.support.processes import at_once, killed_after
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from sendit import keys
 from sendit.errors import Misconfigured
 from sendit.keys import KeyFile, Memory
-from tests.processes import at_once
+from tests.support.processes import at_once
 
 NONSENSE = {
     KeyFile.PSEUDONYM: [b"", b" " * 64, b"\n", b"fifteen bytes..", b"brief" + b"\n" * 40],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sendit.pipeline.alarms import ALARMS
+from sendit.ground.alarms import ALARMS
 from sendit.web import metrics
 
 ROOT = Path(__file__).parents[2]

@@ -203,7 +203,7 @@ def test_a_harmed_footer_is_read_or_refused(path: Path) -> None:
 LARGE = """
 import resource, sys
 from pathlib import Path
-from sendit.pipeline.rows import write_parquet
+from sendit.pipeline.stages.rows import write_parquet
 def rows(count):
     return ({"header": str(number) * 2_500, "InstanceNumber": number} for number in range(count))
 write_parquet("instance", rows(2_000), Path(sys.argv[1]))

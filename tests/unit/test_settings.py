@@ -10,7 +10,7 @@ from sendit import settings
 from sendit.errors import Misconfigured
 from sendit.keys import secret
 from sendit.settings import SETTINGS, read_settings
-from tests.processes import at_once
+from tests.support.processes import at_once
 
 
 def test_the_type_checker_is_told_of_every_setting() -> None:

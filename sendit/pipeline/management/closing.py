@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from sendit.errors import CODES
 from sendit.pipeline.management.shell import NEEDS_A_LOOK, counted
-from sendit.pipeline.models import Batch, BatchQuerySet
-from sendit.pipeline.progress import Tally, shown
-from sendit.pipeline.states import WAITING, State
+from sendit.pipeline.record.models import Batch, BatchQuerySet
+from sendit.pipeline.record.states import WAITING, State
+from sendit.pipeline.reports.progress import Tally, shown
 from sendit.pipeline.workforce.interrupts import Interrupts
 from sendit.pipeline.workforce.supervisor import Supervisor
 

@@ -17,12 +17,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sendit import keys
 from sendit.errors import Misconfigured, ServiceDown
+from sendit.ground.daemon import PidFile
 from sendit.pipeline.checks import BEFORE_EVERY_COMMAND
-from sendit.pipeline.daemon import PidFile
 from sendit.printable import printable, printable_lines
 
 if TYPE_CHECKING:
-    from sendit.pipeline.models import Batch
+    from sendit.pipeline.record.models import Batch
 
 NEEDS_A_LOOK, WRONG = 1, 2
 
@@ -102,7 +102,8 @@ class DatabaseCommand(Command):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Silence whatever quotes values; bring the database up to date; then the command."""
-        from sendit.pipeline import database, logs
+        from sendit.ground import logs
+        from sendit.pipeline.record import database
 
         logs.silence_libraries()
         try:
@@ -183,7 +184,7 @@ def named(identities: Sequence[str]) -> list[Batch]:
 
 
 def _meant_by(identity: str) -> list[Batch]:
-    from sendit.pipeline.models import Batch
+    from sendit.pipeline.record.models import Batch
 
     kind, colon, rest = identity.partition(":")
     if not colon or kind not in ("pk", "uid"):

@@ -5,8 +5,8 @@ import django.db.models.expressions
 import django.utils.timezone
 from django.db import migrations, models
 
-import sendit.pipeline.models
-import sendit.pipeline.phi_field
+import sendit.pipeline.record.models
+import sendit.pipeline.record.phi_field
 
 
 class Migration(migrations.Migration):
@@ -97,11 +97,11 @@ class Migration(migrations.Migration):
                         to="pipeline.batch",
                     ),
                 ),
-                ("folder", sendit.pipeline.phi_field.PhiField()),
-                ("files", sendit.pipeline.phi_field.PhiField(default=sendit.pipeline.models.nothing)),
-                ("extracted", sendit.pipeline.phi_field.PhiField(default=sendit.pipeline.models.nothing)),
-                ("request", sendit.pipeline.phi_field.PhiField(default=sendit.pipeline.models.nothing)),
-                ("response", sendit.pipeline.phi_field.PhiField(default=sendit.pipeline.models.nothing)),
+                ("folder", sendit.pipeline.record.phi_field.PhiField()),
+                ("files", sendit.pipeline.record.phi_field.PhiField(default=sendit.pipeline.record.models.nothing)),
+                ("extracted", sendit.pipeline.record.phi_field.PhiField(default=sendit.pipeline.record.models.nothing)),
+                ("request", sendit.pipeline.record.phi_field.PhiField(default=sendit.pipeline.record.models.nothing)),
+                ("response", sendit.pipeline.record.phi_field.PhiField(default=sendit.pipeline.record.models.nothing)),
             ],
         ),
         migrations.AddIndex(

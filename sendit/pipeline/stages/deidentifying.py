@@ -11,18 +11,19 @@ from typing import Any
 
 from django.conf import settings
 
-from sendit.deid.account import Account
 from sendit.deid.description import Instance
 from sendit.deid.engine import DeidentifiedImage, Deidentifier, ImageStream
-from sendit.deid.geometry import Withheld
-from sendit.deid.recipe import Recipe
+from sendit.deid.recipe.recipe import Recipe
+from sendit.deid.rewriting.account import Account
+from sendit.deid.rewriting.geometry import Withheld
 from sendit.errors import BrokenPromise, DataFault
 from sendit.pipeline import wiring
-from sendit.pipeline.archive import ArchiveFacts, ArchiveWriter, Member
-from sendit.pipeline.identity import date_text, variables
-from sendit.pipeline.leases import Lease
-from sendit.pipeline.rows import write_parquet
+from sendit.pipeline.record.leases import Lease
+from sendit.pipeline.record.member import Member
+from sendit.pipeline.stages.archive import ArchiveFacts, ArchiveWriter
+from sendit.pipeline.stages.identity import date_text, variables
 from sendit.pipeline.stages.importing import Study
+from sendit.pipeline.stages.rows import write_parquet
 from sendit.pipeline.stages.summary import Summary
 from sendit.pipeline.stages.work import Work
 from sendit.ports import IdentityResponse

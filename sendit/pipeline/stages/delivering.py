@@ -14,16 +14,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from sendit.errors import SenditError, ServiceRefused
-from sendit.pipeline import events, wiring
-from sendit.pipeline.ledger import tag_text
-from sendit.pipeline.models import Batch, Image, Outcome
-from sendit.pipeline.rows import write_parquet
+from sendit.pipeline import wiring
+from sendit.pipeline.record import history
+from sendit.pipeline.record.ledger import tag_text
+from sendit.pipeline.record.models import Batch, Image, Outcome
+from sendit.pipeline.record.states import State
 from sendit.pipeline.stages.deidentifying import INSTANCES, load_id
 from sendit.pipeline.stages.outbox import outbox_of, remove_outbox
 from sendit.pipeline.stages.processing import STUDY
 from sendit.pipeline.stages.reporting import CONTENT_TYPES
+from sendit.pipeline.stages.rows import write_parquet
 from sendit.pipeline.stages.work import FolderChanged, Work
-from sendit.pipeline.states import State
 from sendit.ports import StoredObject
 
 STUDIES = "dicom.parquet"
@@ -72,7 +73,7 @@ def _ensure_as_processed(work: Work, archive: Path) -> None:
     if not archive.is_file():
         raise FolderChanged
     if not os.path.isdir(work.folder):
-        events.record("batch.folder_gone", work.batch.pk, state=work.batch.state)
+        history.record("batch.folder_gone", work.batch.pk, state=work.batch.state)
     elif work.fingerprint != work.batch.fingerprint:
         raise FolderChanged
 
@@ -112,7 +113,7 @@ def _finish(work: Work, stored: StoredObject) -> None:
             waits_for="",
         )
         seconds = (timezone.now() - (batch.started_at or batch.changed_at)).total_seconds()
-        events.record(
+        history.record(
             "batch.delivered",
             batch.pk,
             images=batch.delivered,
@@ -137,5 +138,5 @@ def fail(work: Work, error: SenditError, **where: str) -> None:
         Image.objects.filter(batch=batch, outcome=Outcome.DELIVERED).update(
             outcome=Outcome.ERROR, code=error.code, member="", offset=None, length=None, sha256=""
         )
-        events.record("batch.failed", batch.pk, state=State.UPLOADING, code=error.code, **where)
+        history.record("batch.failed", batch.pk, state=State.UPLOADING, code=error.code, **where)
         remove_outbox(batch.pk)

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from sendit.pipeline import wiring
-from sendit.pipeline.identity import request_for
+from sendit.pipeline.stages.identity import request_for
 from sendit.pipeline.stages.importing import Study
 from sendit.pipeline.stages.work import Work
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse

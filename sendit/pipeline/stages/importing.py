@@ -15,16 +15,16 @@ from functools import cache
 from django.conf import settings
 from pydicom.datadict import tag_for_keyword
 
-from sendit.deid.identifiers import TAGS as IDENTIFIER_TAGS
-from sendit.deid.identifiers import Collected, Identifier
-from sendit.deid.phi import Phi
-from sendit.deid.recipe import Recipe
-from sendit.deid.screen import Screen, Verdict
+from sendit.deid.identifiers.identifiers import TAGS as IDENTIFIER_TAGS
+from sendit.deid.identifiers.identifiers import Collected, Identifier
+from sendit.deid.recipe.recipe import Recipe
+from sendit.deid.recipe.screen import Screen, Verdict
 from sendit.deid.stream.header import Header, HeaderReader, known_tag
 from sendit.errors import DataFault
+from sendit.phi import Phi
 from sendit.pipeline import wiring
-from sendit.pipeline.folders import REFUSED, WITHHELD_COPY, WITHHELD_DICOMDIR, WITHHELD_LINK, Kind
-from sendit.pipeline.identity import DATE_KEYWORDS, MEDIA_STORAGE_DIRECTORY, entity_id_of, item_id_of
+from sendit.pipeline.intake.folders import REFUSED, WITHHELD_COPY, WITHHELD_DICOMDIR, WITHHELD_LINK, Kind
+from sendit.pipeline.stages.identity import DATE_KEYWORDS, MEDIA_STORAGE_DIRECTORY, entity_id_of, item_id_of
 from sendit.pipeline.stages.work import Work
 
 READ_BYTES = 1 << 20

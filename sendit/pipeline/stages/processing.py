@@ -18,20 +18,21 @@ from django.db import transaction
 from django.utils import timezone
 
 import sendit
-from sendit.deid.phi import Phi
-from sendit.deid.recipe import Recipe
+from sendit.deid.recipe.recipe import Recipe
 from sendit.durable import disk
 from sendit.errors import DataFault, SenditError
-from sendit.pipeline import events, statements, wiring
-from sendit.pipeline.ledger import tag_text
-from sendit.pipeline.models import Batch, BatchIdentifiers, Image, Outcome
+from sendit.phi import Phi
+from sendit.pipeline import wiring
+from sendit.pipeline.record import history, statements
+from sendit.pipeline.record.ledger import tag_text
+from sendit.pipeline.record.models import Batch, BatchIdentifiers, Image, Outcome
+from sendit.pipeline.record.states import State
 from sendit.pipeline.stages.deidentifying import Made, deidentify_study, load_id
 from sendit.pipeline.stages.identifying import identify
 from sendit.pipeline.stages.importing import Study, import_study
 from sendit.pipeline.stages.outbox import draft_outbox, publish, remains, remove_outbox
 from sendit.pipeline.stages.reporting import write_report
 from sendit.pipeline.stages.work import Work
-from sendit.pipeline.states import State
 
 STUDY = "dicom.json"
 ROWS_AT_ONCE = 1000
@@ -85,7 +86,7 @@ def _finish(work: Work, study: Study, made: Made, recipe: Recipe, draft: Path) -
             archive_made_at=_made_at(work.batch, made),
             not_before=_delivered_from(),
         )
-        events.record("batch.processed", work.batch.pk, **_numbers(work), **_stages(work))
+        history.record("batch.processed", work.batch.pk, **_numbers(work), **_stages(work))
         publish(draft, work.batch.pk)
 
 
@@ -93,7 +94,7 @@ def _finish_empty(work: Work) -> None:
     with transaction.atomic():
         _finish_as(work, State.EMPTY)
         numbers = _numbers(work)
-        events.record("batch.empty", work.batch.pk, filtered=numbers["filtered"], seconds=numbers["seconds"])
+        history.record("batch.empty", work.batch.pk, filtered=numbers["filtered"], seconds=numbers["seconds"])
 
 
 def fail(work: Work, error: SenditError, **where: str) -> None:
@@ -106,7 +107,7 @@ def fail(work: Work, error: SenditError, **where: str) -> None:
         errors.insert(0, {"code": error.code, "tag": tag_text(error.tag), "count": 0, "stage": stage})
     with transaction.atomic():
         _finish_as(work, State.ERROR, errors=errors, has_error=True)
-        events.record("batch.failed", work.batch.pk, state=work.lease.job.working, code=error.code, **where)
+        history.record("batch.failed", work.batch.pk, state=work.lease.job.working, code=error.code, **where)
         remove_outbox(work.batch.pk)
 
 

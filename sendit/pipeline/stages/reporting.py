@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import sendit
-from sendit.deid.account import Done
-from sendit.deid.identifiers import VERIFIED, Identifier
-from sendit.deid.profile import BASIC, METHODS
-from sendit.deid.recipe import Recipe
+from sendit.deid.identifiers.identifiers import VERIFIED, Identifier
+from sendit.deid.recipe.profile import BASIC, METHODS
+from sendit.deid.recipe.recipe import Recipe
+from sendit.deid.rewriting.account import Done
 from sendit.durable import disk
-from sendit.pipeline.ledger import Ledger
+from sendit.pipeline.record.ledger import Ledger
 from sendit.pipeline.stages.deidentifying import Made
 from sendit.pipeline.stages.report_page import page
 

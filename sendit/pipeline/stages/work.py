@@ -8,12 +8,12 @@ from collections import defaultdict
 from functools import cached_property
 from typing import cast
 
-from sendit.deid.phi import Phi
 from sendit.errors import DataFault
-from sendit.pipeline.folders import Entry, fingerprint, list_folder
-from sendit.pipeline.leases import Lease
-from sendit.pipeline.ledger import Ledger
-from sendit.pipeline.models import Batch, BatchIdentifiers
+from sendit.phi import Phi
+from sendit.pipeline.intake.folders import Entry, fingerprint, list_folder
+from sendit.pipeline.record.leases import Lease
+from sendit.pipeline.record.ledger import Ledger
+from sendit.pipeline.record.models import Batch, BatchIdentifiers
 
 
 class FolderChanged(Exception):

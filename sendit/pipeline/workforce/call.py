@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from struct import Struct
 from typing import IO
 
-from sendit.pipeline.leases import Lease
+from sendit.pipeline.record.leases import Lease
 
 HEAD = Struct("qq")
 """The number of workers, and how many batches may be begun; NO_LIMIT is any number."""

@@ -23,10 +23,10 @@ from django.conf import settings
 from django.db import connections
 
 from sendit.errors import place_of
-from sendit.pipeline import events, logs
-from sendit.pipeline.leases import Job, Lease, claim_one_of
-from sendit.pipeline.models import Batch
-from sendit.pipeline.states import State
+from sendit.ground import events, logs
+from sendit.pipeline.record.leases import Job, Lease, claim_one_of
+from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record.states import State
 from sendit.pipeline.workforce.bell import MANY_RINGS, Bell
 from sendit.pipeline.workforce.call import Call
 from sendit.pipeline.workforce.lifeline import Lifeline

@@ -15,13 +15,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown, place_of
-from sendit.pipeline import database, events
-from sendit.pipeline.database import AWAY
-from sendit.pipeline.leases import FIRST_DELAY_SECONDS, NOBODY, Job, Lease, LeaseLost, Observer, Stopped, claim
-from sendit.pipeline.models import Batch
+from sendit.ground import events
+from sendit.pipeline.record import database, history
+from sendit.pipeline.record.database import AWAY
+from sendit.pipeline.record.leases import FIRST_DELAY_SECONDS, NOBODY, Job, Lease, LeaseLost, Observer, Stopped, claim
+from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record.states import State
 from sendit.pipeline.stages import delivering, processing
 from sendit.pipeline.stages.work import FolderChanged, Work
-from sendit.pipeline.states import State
 
 PAUSE_SECONDS = 0.5
 """How often a database that is away is asked whether it is back."""
@@ -115,7 +116,7 @@ def _give_back_when_it_answers(work: Work, job: Job) -> None:
 def _record_release(work: Work, job: Job, reason: str, release: Callable[[], float | None]) -> None:
     with transaction.atomic():
         delay_seconds = release() or 0
-        events.record("batch.released", work.batch.pk, state=job.working, reason=reason, seconds=delay_seconds)
+        history.record("batch.released", work.batch.pk, state=job.working, reason=reason, seconds=delay_seconds)
 
 
 def _queue_again(work: Work, job: Job) -> None:
@@ -127,7 +128,7 @@ def _queue_again(work: Work, job: Job) -> None:
     delay = timedelta(seconds=FIRST_DELAY_SECONDS)
     with transaction.atomic():
         work.lease.release(attempts=0)
-        events.record("batch.folder_changed", work.batch.pk, state=job.working, changes=changes)
+        history.record("batch.folder_changed", work.batch.pk, state=job.working, changes=changes)
         terms = {"folder_changes": changes, "not_before": timezone.now() + delay}
         if job is Job.PROCESS:
             Batch.objects.filter(pk=work.batch.pk, state=State.QUEUE).update(**terms)

@@ -18,8 +18,8 @@ from contextlib import suppress
 from django.conf import settings
 
 from sendit.errors import BrokenPromise
-from sendit.pipeline import events
-from sendit.pipeline.leases import Job
+from sendit.ground import events
+from sendit.pipeline.record.leases import Job
 from sendit.pipeline.workforce.bell import Bell
 from sendit.pipeline.workforce.call import Call
 from sendit.pipeline.workforce.lifeline import Lifeline

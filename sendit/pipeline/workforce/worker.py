@@ -11,9 +11,11 @@ from contextlib import suppress
 
 from sendit import parquet
 from sendit.errors import SenditError
-from sendit.pipeline import database, events, wiring
-from sendit.pipeline.leases import Job, Lease, Observer, claim_abandoned, claim_oldest, claim_this
-from sendit.pipeline.models import Batch
+from sendit.ground import events
+from sendit.pipeline import wiring
+from sendit.pipeline.record import database
+from sendit.pipeline.record.leases import Job, Lease, Observer, claim_abandoned, claim_oldest, claim_this
+from sendit.pipeline.record.models import Batch
 from sendit.pipeline.workforce.runner import run
 
 LOOK_SECONDS = 1.0

@@ -16,10 +16,10 @@ import pytest
 from sendit.adapters.bigquery_jobs import Jobs
 from sendit.adapters.bigquery_tables import LAYOUTS, STAGING, STAGING_LIFE
 from sendit.errors import Misconfigured, ServiceDown, ServiceRefused
-from sendit.pipeline.rows import write_parquet
+from sendit.pipeline.stages.rows import write_parquet
 from sendit.ports import TABLES, go_on
-from tests.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud, ask
-from tests.processes import at_once
+from tests.support.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud, ask
+from tests.support.processes import at_once
 
 pytestmark = ONE_WORKER
 

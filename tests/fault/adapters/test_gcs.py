@@ -18,7 +18,7 @@ import pytest
 from sendit.adapters import store_gcs
 from sendit.adapters.store_gcs import GcsStore
 from sendit.errors import Misconfigured, ServiceDown, ServiceRefused
-from tests.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud, ask, sign_in
+from tests.support.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud, ask, sign_in
 
 pytestmark = ONE_WORKER
 

@@ -26,11 +26,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sendit.adapters import http_post
 from sendit.adapters.identity_dasher import DasherIdentityService
 from sendit.client_secrets import ClientSecrets, SecretsFile, Tokens
-from sendit.deid.phi import Phi
 from sendit.errors import SenditError
-from sendit.pipeline.logs import silence_libraries
+from sendit.ground.logs import silence_libraries
+from sendit.phi import Phi
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse, Pseudonym
-from tests.hostile import (
+from tests.support.hostile import (
     HostileServer,
     Play,
     answers,
@@ -43,8 +43,8 @@ from tests.hostile import (
     says,
     says_json,
 )
-from tests.phantoms import DIGITS, WORD, leaks_in
-from tests.processes import at_once
+from tests.support.phantoms import DIGITS, WORD, leaks_in
+from tests.support.processes import at_once
 
 PATIENT = {"call_seconds": 20.0, "retry_seconds": 20.0, "first_delay_seconds": 0.01}
 """More than a busy machine takes; a test of impatience says how long."""

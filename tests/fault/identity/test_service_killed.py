@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sendit.pipeline.models import Batch
-from tests.aftermath import everything_is_right
-from tests.identity_server import IdentityServer
-from tests.site import Site, leaks_under
+from sendit.pipeline.record.models import Batch
+from tests.support.aftermath import everything_is_right
+from tests.support.identity_server import IdentityServer
+from tests.support.site import Site, leaks_under
 
 
 @pytest.mark.xdist_group("identity server")
@@ -41,7 +41,7 @@ def test_batches_wait_for_a_service_that_was_killed_and_each_is_done_once_when_i
 
 
 def process(key: int) -> None:
-    from sendit.pipeline.leases import Job
+    from sendit.pipeline.record.leases import Job
     from sendit.pipeline.workforce.runner import attempt
 
     let_time_pass()

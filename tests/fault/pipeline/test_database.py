@@ -13,14 +13,14 @@ import pytest
 from django.db import OperationalError, connection
 from pytest import MonkeyPatch
 
-from sendit.pipeline.leases import Job
-from sendit.pipeline.models import Batch, Event
+from sendit.pipeline.record.leases import Job
+from sendit.pipeline.record.models import Batch, Event
 from sendit.pipeline.stages import delivering, processing
 from sendit.pipeline.workforce import runner
-from tests.aftermath import everything_is_right, leftovers
-from tests.disks import small_disk
-from tests.servers import Cluster, Postgres, Standby, wait_until
-from tests.site import Site, migrate, use_database
+from tests.support.aftermath import everything_is_right, leftovers
+from tests.support.disks import small_disk
+from tests.support.servers import Cluster, Postgres, Standby, wait_until
+from tests.support.site import Site, migrate, use_database
 from topology.servers import USER
 
 pytestmark = pytest.mark.on_postgres

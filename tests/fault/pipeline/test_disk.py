@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from django.db import connections
 
-from sendit.pipeline.models import Batch
-from tests.aftermath import everything_is_right, leftovers
-from tests.disks import enlarge, small_disk
-from tests.site import DATABASE, Site
+from sendit.pipeline.record.models import Batch
+from tests.support.aftermath import everything_is_right, leftovers
+from tests.support.disks import enlarge, small_disk
+from tests.support.site import DATABASE, Site
 
 PIXELS = (1, 256, 256)
 

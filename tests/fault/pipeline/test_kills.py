@@ -15,22 +15,22 @@ from pytest import MonkeyPatch
 
 from sendit.adapters.store_folder import FolderStore
 from sendit.adapters.warehouse_parquet import ParquetWarehouse
-from sendit.pipeline import leases, models
-from sendit.pipeline.archive import ArchiveWriter
-from sendit.pipeline.database import disconnect
-from sendit.pipeline.leases import Job
-from sendit.pipeline.models import Batch
+from sendit.pipeline.record import leases, models
+from sendit.pipeline.record.database import disconnect
+from sendit.pipeline.record.leases import Job
+from sendit.pipeline.record.models import Batch
 from sendit.pipeline.stages import deidentifying, delivering, processing
+from sendit.pipeline.stages.archive import ArchiveWriter
 from sendit.pipeline.workforce import runner
-from tests.aftermath import everything_is_right, leftovers
-from tests.processes import FORK
-from tests.site import Site
+from tests.support.aftermath import everything_is_right, leftovers
+from tests.support.processes import FORK
+from tests.support.site import Site
 from topology.families import descendants_of, kill
 
 BEFORE, AFTER = "before", "after"
 
 PROCESSING = [
-    (leases.events, "record", AFTER, 1),
+    (leases.history, "record", AFTER, 1),
     (processing, "import_study", BEFORE, 1),
     (processing, "import_study", AFTER, 1),
     (processing, "identify", AFTER, 1),

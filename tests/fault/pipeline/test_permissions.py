@@ -11,13 +11,13 @@ import pytest
 from django.db import connections
 from pytest import MonkeyPatch
 
-from sendit.pipeline import intake
-from sendit.pipeline.leases import Job
-from sendit.pipeline.models import Batch
+from sendit.pipeline.intake import contenders as intake
+from sendit.pipeline.record.leases import Job
+from sendit.pipeline.record.models import Batch
 from sendit.pipeline.stages import processing
 from sendit.pipeline.workforce.runner import attempt
-from tests.processes import FORK
-from tests.site import Site
+from tests.support.processes import FORK
+from tests.support.site import Site
 
 DAC_OVERRIDE, DAC_READ_SEARCH = 1, 2
 """Capabilities by which root is not asked for permission (capabilities(7))."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from sendit.pipeline.models import Batch, Event, Image
-from tests.aftermath import everything_is_right, leftovers
-from tests.site import DATABASE, Site
+from sendit.pipeline.record.models import Batch, Event, Image
+from tests.support.aftermath import everything_is_right, leftovers
+from tests.support.site import DATABASE, Site
 from topology.families import descendants_of, kill
 
 LARGE = (1, 1024, 1024)

@@ -15,12 +15,12 @@ from contextlib import suppress
 import pytest
 from django.conf import settings
 
-from sendit.pipeline import database
-from sendit.pipeline.models import Batch, Event
+from sendit.pipeline.record import database
+from sendit.pipeline.record.models import Batch, Event
 from sendit.pipeline.stages.outbox import remove_outbox
-from tests.aftermath import everything_is_right
-from tests.servers import Cluster, Postgres, Valkey
-from tests.site import Site
+from tests.support.aftermath import everything_is_right
+from tests.support.servers import Cluster, Postgres, Valkey
+from tests.support.site import Site
 from topology.families import descendants_of, kill
 
 pytestmark = [pytest.mark.on_postgres, pytest.mark.timeout(1800)]

@@ -9,10 +9,10 @@ import re
 import pytest
 
 from sendit.pipeline.management.commands.batch_logs import ranges
-from sendit.pipeline.models import Batch, BatchIdentifiers
-from tests.phantoms import WORD, accession_number, make_study
-from tests.shell import run
-from tests.site import Site
+from sendit.pipeline.record.models import Batch, BatchIdentifiers
+from tests.support.phantoms import WORD, accession_number, make_study
+from tests.support.shell import run
+from tests.support.site import Site
 
 
 @pytest.fixture

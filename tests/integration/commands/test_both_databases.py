@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sendit.pipeline.aftercare import Aftercare
-from tests.shell import run
-from tests.site import Site
+from sendit.pipeline.intake.aftercare import Aftercare
+from tests.support.shell import run
+from tests.support.site import Site
 
 pytestmark = pytest.mark.on_both_databases
 

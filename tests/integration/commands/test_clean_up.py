@@ -13,13 +13,14 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from sendit.pipeline import cleaning, leases
-from sendit.pipeline.models import Batch, BatchIdentifiers, Event
-from sendit.pipeline.processes import new_token
+from sendit.pipeline import cleaning
+from sendit.pipeline.record import leases
+from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event
+from sendit.pipeline.record.processes import new_token
 from sendit.pipeline.stages.outbox import outbox_of
-from tests.processes import FORK
-from tests.shell import Ran, run
-from tests.site import Site
+from tests.support.processes import FORK
+from tests.support.shell import Ran, run
+from tests.support.site import Site
 
 
 @pytest.fixture
@@ -287,7 +288,7 @@ def test_cut_short_anywhere_it_finishes_the_next_time(folder: Path, nth: int, mo
 
         return wrapped
 
-    for module, name in ((os, "unlink"), (os, "rmdir"), (os, "rename"), (cleaning.events, "record")):
+    for module, name in ((os, "unlink"), (os, "rmdir"), (os, "rename"), (cleaning.history, "record")):
         monkeypatch.setattr(module, name, counting(getattr(module, name)))
     cut = False
     try:

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from sendit.pipeline import deid_files, wiring
-from tests.phantoms import leaks_in, make_study
-from tests.shell import Ran, run
-from tests.site import Site
+from sendit.pipeline import wiring
+from sendit.pipeline.files import deid_files
+from tests.support.phantoms import leaks_in, make_study
+from tests.support.shell import Ran, run
+from tests.support.site import Site
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from sendit.deid.recipe import load_recipe, parse_recipe
-from tests.shell import run
-from tests.site import Site
+from sendit.deid.recipe.recipe import load_recipe, parse_recipe
+from tests.support.shell import run
+from tests.support.site import Site
 
 
 def test_it_tells_of_the_recipe_in_use_when_none_is_named(site: Site) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from sendit.pipeline.models import Batch
-from sendit.pipeline.process_times import COLUMNS
-from sendit.pipeline.states import WORKING, State
-from tests.shell import run
-from tests.site import Site
+from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record.states import WORKING, State
+from sendit.pipeline.reports.process_times import COLUMNS
+from tests.support.shell import run
+from tests.support.site import Site
 
 FIRST = ["batch_id", "status", "size_mb", "start_time", "finish_time", "total_time_sec", "total_time_min"]
 BEGIN = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)

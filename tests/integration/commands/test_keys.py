@@ -17,10 +17,10 @@ from django.test import Client, override_settings
 from sendit import keys
 from sendit.errors import Misconfigured
 from sendit.keys import KeyFile
-from sendit.pipeline.database import disconnect
-from tests.phantoms import accession_number
-from tests.servers import Cluster, Valkey
-from tests.site import DATABASE, Site, use_database
+from sendit.pipeline.record.database import disconnect
+from tests.support.phantoms import accession_number
+from tests.support.servers import Cluster, Valkey
+from tests.support.site import DATABASE, Site, use_database
 
 AS_PROCESSES = [("start_watcher",), ("start_watcher", "--foreground"), ("retry", "--all-errors"), ("upload_finished",)]
 IN_THIS_PROCESS = [("clean_up",), ("status",), ("batch_logs",), ("export_metrics",)]

@@ -11,9 +11,9 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataelem import DataElement
 
-from tests.phantoms import WORD, bundled, make_study, patient_id
-from tests.shell import Ran, run
-from tests.site import Site
+from tests.support.phantoms import WORD, bundled, make_study, patient_id
+from tests.support.shell import Ran, run
+from tests.support.site import Site
 
 GIVEN = ("--var", "entity_id=P", "--var", "item_id=S", "--var", "jitter=1")
 

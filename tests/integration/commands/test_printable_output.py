@@ -15,9 +15,9 @@ from pydicom import dcmread
 import sendit
 from sendit.__main__ import NOT_FOR_PERSONS
 from sendit.pipeline.management.shell import Command
-from tests.phantoms import make_study
-from tests.shell import run
-from tests.site import Site
+from tests.support.phantoms import make_study
+from tests.support.shell import run
+from tests.support.site import Site
 
 HOSTILE = "\x1b]0;x\x07 \u202egnp.exe \u2066a\u2069 \u200b\u2028 \x9b2J \x7f \U000e0041 \r"
 COMMANDS = [

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from tests.shell import run
-from tests.site import Site
+from tests.support.shell import run
+from tests.support.site import Site
 
 QUESTION = "SELECT Modality, image_count, study_date, NULL AS nothing FROM dicom ORDER BY image_count"
 

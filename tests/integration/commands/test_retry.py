@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sendit.pipeline.models import Batch, Event, Image
-from tests.shell import run
-from tests.site import Site
+from sendit.pipeline.record.models import Batch, Event, Image
+from tests.support.shell import run
+from tests.support.site import Site
 
 
 @pytest.fixture

@@ -12,13 +12,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sendit.pipeline import reports, totals
-from sendit.pipeline.daemon import PidFile
-from sendit.pipeline.models import Batch, Image
-from sendit.pipeline.states import WORKING, State
-from tests.phantoms import make_study
-from tests.shell import Ran, run
-from tests.site import Site
+from sendit.ground.daemon import PidFile
+from sendit.pipeline.record import totals
+from sendit.pipeline.record.models import Batch, Image
+from sendit.pipeline.record.states import WORKING, State
+from sendit.pipeline.reports import overview as reports
+from tests.support.phantoms import make_study
+from tests.support.shell import Ran, run
+from tests.support.site import Site
 
 
 def line_of(ran: Ran, word: str) -> str:

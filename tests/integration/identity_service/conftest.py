@@ -11,11 +11,11 @@ from django.test import Client as Browser
 from django.test import override_settings
 
 from sendit.client_secrets import Tokens
+from sendit.ground.logs import silence_libraries
 from sendit.identity_service import tokens
 from sendit.identity_service.models import Client
-from sendit.pipeline.logs import silence_libraries
-from tests.phantoms import leaks_in
-from tests.site import Site
+from tests.support.phantoms import leaks_in
+from tests.support.site import Site
 
 
 class Api:

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from sendit.deid.phi import Phi
 from sendit.errors import CODES
 from sendit.identity_service import audit, views
 from sendit.identity_service.models import Audit, Client, TokenPair
+from sendit.phi import Phi
 from sendit.pipeline import wiring
 from sendit.ports import IdentityItem, IdentityRequest
-from tests.phantoms import DIGITS
-from tests.site import Site
+from tests.support.phantoms import DIGITS
+from tests.support.site import Site
 
 MRN, ACCESSION = "Stanford MRN", "DCM Accession #"
 BORN, DONE = "1933-07-07T00:00:00Z", "2010-02-04T11:50:00Z"

@@ -10,8 +10,8 @@ import pytest
 
 from sendit.client_secrets import SecretsFile
 from sendit.identity_service.models import Client
-from tests.shell import Ran, run
-from tests.site import Site
+from tests.support.shell import Ran, run
+from tests.support.site import Site
 
 URL = "https://identity.example.org"
 ONE = {"identifiers": [{"id": "1", "id_source": "Stanford MRN", "items": [{"id": "2", "id_source": "A"}]}]}

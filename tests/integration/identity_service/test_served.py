@@ -17,14 +17,14 @@ from django.conf import settings
 from sendit.adapters.identity_dasher import DasherIdentityService
 from sendit.adapters.identity_local import LocalIdentityService
 from sendit.client_secrets import SecretsFile
-from sendit.deid.phi import Phi
 from sendit.errors import SenditError
 from sendit.identity_service import tokens
+from sendit.phi import Phi
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse
-from tests.identity_server import IdentityServer
-from tests.phantoms import DIGITS
-from tests.processes import at_once
-from tests.site import Site
+from tests.support.identity_server import IdentityServer
+from tests.support.phantoms import DIGITS
+from tests.support.processes import at_once
+from tests.support.site import Site
 
 pytestmark = pytest.mark.xdist_group("identity server")
 

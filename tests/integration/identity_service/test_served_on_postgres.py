@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from sendit.adapters.identity_dasher import DasherIdentityService
-from sendit.deid.phi import Phi
+from sendit.phi import Phi
 from sendit.ports import IdentityRequest, IdentityResponse
-from tests.identity_server import IdentityServer
-from tests.phantoms import DIGITS, leaks_in
-from tests.processes import at_once
-from tests.servers import Postgres
+from tests.support.identity_server import IdentityServer
+from tests.support.phantoms import DIGITS, leaks_in
+from tests.support.processes import at_once
+from tests.support.servers import Postgres
 
 
 @pytest.mark.xdist_group("postgres")

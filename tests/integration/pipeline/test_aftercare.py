@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sendit.pipeline import aftercare
-from sendit.pipeline.aftercare import LISTINGS, Aftercare
-from sendit.pipeline.models import Batch, BatchIdentifiers, Event
-from tests.shell import run
-from tests.site import Site
+from sendit.pipeline.intake import aftercare
+from sendit.pipeline.intake.aftercare import LISTINGS, Aftercare
+from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event
+from tests.support.shell import run
+from tests.support.site import Site
 
 NOTICE = {"code": "FolderChangedAfterDelivery", "tag": "", "count": 1, "stage": "watch"}
 

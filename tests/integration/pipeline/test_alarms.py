@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from sendit.errors import Misconfigured
-from sendit.pipeline import alarms, events
+from sendit.ground import alarms, events
 from sendit.pipeline.stages import processing
 from sendit.settings import read_settings
-from tests.phantoms import WORD, leaks_in
-from tests.site import Site
+from tests.support.phantoms import WORD, leaks_in
+from tests.support.site import Site
 
 
 class Sink(ThreadingHTTPServer):

@@ -8,10 +8,10 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from sendit.pipeline.models import Batch
-from tests.aftermath import everything_is_right
-from tests.servers import Postgres
-from tests.site import Site, use_database
+from sendit.pipeline.record.models import Batch
+from tests.support.aftermath import everything_is_right
+from tests.support.servers import Postgres
+from tests.support.site import Site, use_database
 
 pytestmark = pytest.mark.on_postgres
 

@@ -18,13 +18,13 @@ from django.utils import timezone
 
 from sendit.celery import REDELIVERY_SECONDS, RING_SECONDS, app
 from sendit.errors import ServiceDown
-from sendit.pipeline.leases import Job
-from sendit.pipeline.models import Batch, Event
+from sendit.pipeline.record.leases import Job
+from sendit.pipeline.record.models import Batch, Event
 from sendit.pipeline.workforce import choice, doorbell, tasks
-from tests.aftermath import everything_is_right, leftovers
-from tests.servers import Cluster, Valkey, wait_until
-from tests.shell import run
-from tests.site import Site
+from tests.support.aftermath import everything_is_right, leftovers
+from tests.support.servers import Cluster, Valkey, wait_until
+from tests.support.shell import run
+from tests.support.site import Site
 
 pytestmark = pytest.mark.on_postgres
 
@@ -100,7 +100,7 @@ def test_a_task_returns_nothing_and_leaves_no_result(site: Site, valkey: Valkey)
 def test_an_embedded_site_loads_no_celery() -> None:
     program = (
         "import django; django.setup();"
-        "import sendit.pipeline.workforce.nursery, sendit.pipeline.watcher, sys;"
+        "import sendit.pipeline.workforce.nursery, sendit.pipeline.intake.watcher, sys;"
         "from sendit.pipeline.management.commands import retry, start_queue, start_watcher, status, upload_finished;"
         "from sendit.pipeline.workforce.choice import Job, messages, wake, workforce;"
         "wake(Job.PROCESS); messages(); workforce();"

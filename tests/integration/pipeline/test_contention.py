@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
-from sendit.pipeline import leases
-from sendit.pipeline.database import disconnect
-from sendit.pipeline.leases import Job
-from sendit.pipeline.models import Batch, Event
-from sendit.pipeline.states import State
-from tests.processes import at_once
-from tests.site import Site
+from sendit.pipeline.record import leases
+from sendit.pipeline.record.database import disconnect
+from sendit.pipeline.record.leases import Job
+from sendit.pipeline.record.models import Batch, Event
+from sendit.pipeline.record.states import State
+from tests.support.processes import at_once
+from tests.support.site import Site
 
 pytestmark = pytest.mark.on_postgres
 

@@ -9,12 +9,12 @@ import pytest
 from pydicom import dcmread
 
 from sendit.client_secrets import ClientSecrets, SecretsFile, Tokens
-from sendit.pipeline.models import Batch
-from tests.aftermath import everything_is_right
-from tests.hostile import HostileServer, Play, answers, hostile, says
-from tests.phantoms import accession_number, leaks_in
-from tests.shell import Ran, run
-from tests.site import Site
+from sendit.pipeline.record.models import Batch
+from tests.support.aftermath import everything_is_right
+from tests.support.hostile import HostileServer, Play, answers, hostile, says
+from tests.support.phantoms import accession_number, leaks_in
+from tests.support.shell import Ran, run
+from tests.support.site import Site
 
 
 def use(site: Site, server: HostileServer, path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from pydicom import dcmread
 from pydicom.fileset import FileSet
 
-from sendit.pipeline.models import Batch
-from tests.phantoms import accession_number, bundled, leaks_in, make_study, patient_id, plant, uid
-from tests.site import Site
+from sendit.pipeline.record.models import Batch
+from tests.support.phantoms import accession_number, bundled, leaks_in, make_study, patient_id, plant, uid
+from tests.support.site import Site
 
 
 def outcomes(batch: Batch) -> dict[str, str]:
@@ -190,7 +190,7 @@ def test_unfinished_and_failed_folders_are_left_alone(site: Site) -> None:
 def test_a_folder_that_was_just_written_to_waits(site: Site) -> None:
     site.study(images=1)
     site.set(SETTLE_SECONDS=3600.0)
-    from sendit.pipeline import intake
+    from sendit.pipeline.intake import contenders as intake
 
     (found,) = intake.contenders(str(site.data))
     assert intake.add(found) is None

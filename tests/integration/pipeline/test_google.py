@@ -17,16 +17,16 @@ from django.db import connections
 
 from sendit.adapters import store_gcs
 from sendit.pipeline import checks, wiring
-from sendit.pipeline.leases import Job
-from sendit.pipeline.models import Batch
+from sendit.pipeline.record.leases import Job
+from sendit.pipeline.record.models import Batch
 from sendit.pipeline.stages.reporting import CONTENT_TYPES
 from sendit.pipeline.workforce.runner import attempt
 from sendit.ports import StoredObject
-from tests.aftermath import everything_is_right
-from tests.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud, sign_in
-from tests.phantoms import leaks_in
-from tests.processes import FORK
-from tests.site import Site
+from tests.support.aftermath import everything_is_right
+from tests.support.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud, sign_in
+from tests.support.phantoms import leaks_in
+from tests.support.processes import FORK
+from tests.support.site import Site
 from topology.families import kill
 
 pytestmark = ONE_WORKER

@@ -13,10 +13,10 @@ from sendit import keys
 from sendit.errors import Misconfigured
 from sendit.identity_service.models import Client
 from sendit.keys import KeyFile
-from sendit.pipeline import database, key_bindings
-from sendit.pipeline.models import KeyBinding
-from tests.processes import at_once
-from tests.site import Site
+from sendit.pipeline.record import database, key_bindings
+from sendit.pipeline.record.models import KeyBinding
+from tests.support.processes import at_once
+from tests.support.site import Site
 
 pytestmark = pytest.mark.on_both_databases
 

@@ -9,11 +9,11 @@ import pytest
 from django.conf import settings
 from pydicom import dcmread
 
-from sendit.deid.geometry import RULE
+from sendit.deid.rewriting.geometry import RULE
 from sendit.pipeline import wiring
-from tests.mosaics import Mosaic
-from tests.shell import run
-from tests.site import Site
+from tests.support.mosaics import Mosaic
+from tests.support.shell import run
+from tests.support.site import Site
 
 
 def folder_of(site: Site, *mosaics: Mosaic) -> Path:

@@ -14,15 +14,16 @@ from pydicom import dcmread
 from pydicom.filebase import DicomBytesIO
 
 from sendit.errors import DataFault, ServiceDown, ServiceRefused
-from sendit.pipeline import intake, wiring
-from sendit.pipeline.archive import read_member
-from sendit.pipeline.leases import Job, LeaseLost, claim
-from sendit.pipeline.models import Batch, BatchIdentifiers, Event, Image
+from sendit.pipeline import wiring
+from sendit.pipeline.intake import contenders as intake
+from sendit.pipeline.record.leases import Job, LeaseLost, claim
+from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event, Image
 from sendit.pipeline.stages import processing
+from sendit.pipeline.stages.archive import read_member
 from sendit.pipeline.stages.work import Work
 from sendit.pipeline.workforce.runner import attempt
-from tests.phantoms import accession_number, leaks_in, patient_id, uid
-from tests.site import Site
+from tests.support.phantoms import accession_number, leaks_in, patient_id, uid
+from tests.support.site import Site
 
 
 def archive_of(batch: Batch) -> Path:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 import sendit
-from sendit.deid.identifiers import VERIFIED
+from sendit.deid.identifiers.identifiers import VERIFIED
 from sendit.pipeline import wiring
 from sendit.pipeline.stages import reporting
-from tests.phantoms import leaks_in
-from tests.site import Site
+from tests.support.phantoms import leaks_in
+from tests.support.site import Site
 
 
 def delivered(site: Site) -> Any:

@@ -13,12 +13,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from sendit.errors import Misconfigured
-from sendit.pipeline import intake
-from sendit.pipeline.intake import Contender, admit
-from sendit.pipeline.models import Batch
-from sendit.pipeline.progress import Tally
-from tests.phantoms import accession_number, leaks_in, make_study
-from tests.site import Site
+from sendit.pipeline.intake import contenders as intake
+from sendit.pipeline.intake.contenders import Contender, admit
+from sendit.pipeline.record.models import Batch
+from sendit.pipeline.reports.progress import Tally
+from tests.support.phantoms import accession_number, leaks_in, make_study
+from tests.support.site import Site
 
 
 def counts() -> dict[str, int]:

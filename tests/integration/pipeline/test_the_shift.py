@@ -23,7 +23,7 @@ from pydicom import Dataset, dcmread
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.sequence import Sequence
 
-from tests.site import Site
+from tests.support.site import Site
 
 PATIENTS = 7
 TODAY = datetime.now(UTC).date()

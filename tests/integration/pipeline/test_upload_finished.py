@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from sendit.errors import ServiceDown
 from sendit.pipeline import checks, wiring
-from sendit.pipeline.models import Batch
-from sendit.pipeline.rows import write_parquet
-from tests.aftermath import everything_is_right
-from tests.phantoms import make_study
-from tests.site import Site
+from sendit.pipeline.record.models import Batch
+from sendit.pipeline.stages.rows import write_parquet
+from tests.support.aftermath import everything_is_right
+from tests.support.phantoms import make_study
+from tests.support.site import Site
 
 
 def test_everything_that_rests_is_delivered_by_several_at_a_time(site: Site) -> None:

@@ -12,12 +12,12 @@ import watchfiles
 from django.db import OperationalError
 
 from sendit.errors import BrokenPromise, DataFault
-from sendit.pipeline import folder_events, watcher
-from sendit.pipeline.models import Batch
-from sendit.pipeline.watcher import Watcher
+from sendit.pipeline.intake import folder_events, watcher
+from sendit.pipeline.intake.watcher import Watcher
+from sendit.pipeline.record.models import Batch
 from sendit.pipeline.workforce import choice
-from tests.phantoms import make_study
-from tests.site import Site
+from tests.support.phantoms import make_study
+from tests.support.site import Site
 
 SECONDS = 20
 

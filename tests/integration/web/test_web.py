@@ -17,13 +17,14 @@ from django.test import Client, override_settings
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from sendit.pipeline import events, reports, totals
-from sendit.pipeline.leases import Job, claim
-from sendit.pipeline.models import Batch, Event, Totals
+from sendit.pipeline.record import history, totals
+from sendit.pipeline.record.leases import Job, claim
+from sendit.pipeline.record.models import Batch, Event, Totals
+from sendit.pipeline.reports import overview as reports
 from sendit.web import metrics
-from tests.phantoms import leaks_in
-from tests.servers import Valkey
-from tests.site import Site
+from tests.support.phantoms import leaks_in
+from tests.support.servers import Valkey
+from tests.support.site import Site
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +97,7 @@ def test_leases_of_dead_workers_and_what_waits_for_a_service_are_counted(site: S
     lease = claim(batch.pk, Job.PROCESS)
     assert lease
     lease.postpone("NoSpace")
-    events.record("batch.released", batch.pk, state="PROCESSING", reason="NoSpace", seconds=5)
+    history.record("batch.released", batch.pk, state="PROCESSING", reason="NoSpace", seconds=5)
     seen = scraped()
     assert (seen["lease_expiries_total", "PROCESSING"], seen["lapsed_leases",]) == (1, 0)
     assert (seen["postponed_batches", "NoSpace"], seen["batches_released_total", "NoSpace"]) == (1, 1)

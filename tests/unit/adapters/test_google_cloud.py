@@ -27,7 +27,7 @@ from sendit.adapters.google_cloud import (
     speaking_to,
 )
 from sendit.errors import Misconfigured, SenditError, ServiceDown, ServiceRefused
-from sendit.pipeline.leases import STALL_SECONDS
+from sendit.pipeline.record.leases import STALL_SECONDS
 
 STORE = Service("object store", "StoreDown")
 SAID = "Ashcroft^Marianne"

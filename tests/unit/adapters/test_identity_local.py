@@ -10,8 +10,8 @@ import re
 import pytest
 
 from sendit.adapters.identity_local import LocalIdentityService
-from sendit.deid.phi import Phi
 from sendit.errors import Misconfigured, ServiceRefused
+from sendit.phi import Phi
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse, Pseudonym
 
 KEY = bytes(range(32))

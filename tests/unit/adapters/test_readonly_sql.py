@@ -15,7 +15,7 @@ import pytest
 from sendit.adapters.readonly_files import ReadOnlyFiles
 from sendit.adapters.readonly_sql import Tables
 from sendit.errors import Misconfigured
-from sendit.pipeline.rows import write_parquet
+from sendit.pipeline.stages.rows import write_parquet
 from sendit.ports import TABLES
 
 

@@ -17,8 +17,8 @@ import pytest
 from sendit.adapters import load_files, warehouse_parquet
 from sendit.adapters.warehouse_parquet import ParquetWarehouse
 from sendit.errors import Misconfigured, ServiceDown
-from sendit.pipeline.rows import write_parquet
-from tests.processes import at_once, killed_after
+from sendit.pipeline.stages.rows import write_parquet
+from tests.support.processes import at_once, killed_after
 
 LOADS = 30
 

@@ -10,7 +10,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 
 from sendit.deid import Deidentifier, Identifier, Pseudonyms
-from sendit.deid.recipe import RecipeError, parse_recipe
+from sendit.deid.recipe.recipe import RecipeError, parse_recipe
 from sendit.errors import Misconfigured
 
 KEY = b"a key that tests have"

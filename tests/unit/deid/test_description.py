@@ -21,7 +21,7 @@ from sendit.deid.stream.heads import heads
 from sendit.deid.stream.part_ten import open_part_ten
 from sendit.deid.stream.sources import Bulk
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS
-from tests.phantoms import FILES
+from tests.support.phantoms import FILES
 
 TEXTS = sorted(FILES.parent.glob("charset_files/*.dcm"))
 IMAGES = [

@@ -26,7 +26,7 @@ from pydicom.uid import (
 
 from sendit.deid import Deidentifier, Pseudonyms, deidentify, load_recipe, read_header
 from sendit.deid.engine import IMPLEMENTATION_CLASS_UID
-from sendit.deid.recipe import parse_recipe
+from sendit.deid.recipe.recipe import parse_recipe
 from sendit.deid.stream.sources import WINDOW
 from sendit.errors import DataFault, Misconfigured
 
@@ -155,7 +155,7 @@ BIG = """
 import resource, sys
 from pathlib import Path
 from sendit.deid import deidentify
-from sendit.deid.recipe import parse_recipe
+from sendit.deid.recipe.recipe import parse_recipe
 recipe = parse_recipe("FORMAT dicom\\n%header\\nREPLACE PatientName A^B")
 deidentify(Path(sys.argv[1]), recipe=recipe, key=bytes(16)).close()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

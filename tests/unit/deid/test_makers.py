@@ -10,7 +10,7 @@ from pydicom import Dataset, dcmread
 from pydicom.dataset import FileDataset, FileMetaDataset
 
 from sendit.deid import Deidentifier, Pseudonyms, load_recipe
-from tests.mosaics import Mosaic, protocol
+from tests.support.mosaics import Mosaic, protocol
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 PLANTED = "Kowalczyk"

@@ -12,9 +12,9 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 
 from sendit.deid import Deidentifier, Pseudonyms
-from sendit.deid.filters import Criterion
-from sendit.deid.recipe import DEID_FUNCTIONS, RecipeError, load_recipe, parse_recipe
-from sendit.deid.rules import Action
+from sendit.deid.recipe.filters import Criterion
+from sendit.deid.recipe.recipe import DEID_FUNCTIONS, RecipeError, load_recipe, parse_recipe
+from sendit.deid.recipe.rules import Action
 
 PAGE = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text()
 RECIPES = re.findall(r"^```recipe\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)

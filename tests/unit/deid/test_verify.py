@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import pytest
 
 from sendit.deid import verify
-from sendit.deid.identifiers import Identifier
+from sendit.deid.identifiers.identifiers import Identifier
 from sendit.deid.stream.encodings import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Encoding
 from sendit.deid.stream.sources import CHUNK, Bulk, BytesSource
 from sendit.deid.verify import Verifier
 from sendit.errors import BrokenPromise, DataFault
-from tests.phantoms import leaks_in
+from tests.support.phantoms import leaks_in
 
 NAME, ID = Identifier("name", "Zqcanary"), Identifier("id", "7337001973")
 NOTHING = BytesSource(b"")

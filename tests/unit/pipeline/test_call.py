@@ -8,10 +8,10 @@ from typing import cast
 import pytest
 from django.db import OperationalError
 
-from sendit.pipeline.leases import Lease
-from sendit.pipeline.models import Batch
+from sendit.pipeline.record.leases import Lease
+from sendit.pipeline.record.models import Batch
 from sendit.pipeline.workforce.call import Call
-from tests.processes import at_once
+from tests.support.processes import at_once
 
 
 class Queue:

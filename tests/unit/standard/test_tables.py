@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sendit.deid.attribute_types import read_types
-from sendit.deid.profile_table import read_rows
+from sendit.deid.standard.attribute_types import read_types
+from sendit.deid.standard.profile_table import read_rows
 from standard import attribute_types, profile_table
 
 ROW = {"name": "Study Date", "tag": "(0008,0020)", "stdCompIOD": "Y", "basicProfile": "Z", "id": "00080020"}

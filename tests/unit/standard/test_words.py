@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sendit.deid.vocabulary import listed
+from sendit.deid.identifiers.vocabulary import listed
 from standard import words
 
 

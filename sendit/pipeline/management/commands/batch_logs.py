@@ -10,10 +10,10 @@ from itertools import groupby
 from typing import Any
 
 from sendit.errors import CODES
-from sendit.pipeline.events import in_order
-from sendit.pipeline.logs import text_line
+from sendit.ground.events import in_order
+from sendit.ground.logs import text_line
 from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, named, table
-from sendit.pipeline.models import Batch, Event, Image, Outcome
+from sendit.pipeline.record.models import Batch, Event, Image, Outcome
 from sendit.printable import printable
 
 PURGED = "(purged)"

@@ -12,9 +12,10 @@ from typing import Any
 from django.conf import settings
 
 from sendit.deid.pseudonyms import Pseudonyms
-from sendit.deid.recipe import load_recipe
-from sendit.pipeline import logs, wiring
-from sendit.pipeline.deid_files import Deidentification, Fate, Target, deidentify_files, inputs_of
+from sendit.deid.recipe.recipe import load_recipe
+from sendit.ground import logs
+from sendit.pipeline import wiring
+from sendit.pipeline.files.deid_files import Deidentification, Fate, Target, deidentify_files, inputs_of
 from sendit.pipeline.management.shell import NEEDS_A_LOOK, WrongUse, counted
 from sendit.pipeline.management.shell import Command as ShellCommand
 

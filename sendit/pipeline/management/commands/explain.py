@@ -8,9 +8,9 @@ from typing import Any
 
 from django.conf import settings
 
-from sendit.deid.explanation import Explanation, explain
-from sendit.deid.explanation_text import as_json, as_text
-from sendit.deid.recipe import load_recipe
+from sendit.deid.recipe.explanation import Explanation, explain
+from sendit.deid.recipe.explanation_text import as_json, as_text
+from sendit.deid.recipe.recipe import load_recipe
 from sendit.pipeline.management.shell import Command as ShellCommand
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from sendit.durable import draft_of, place, private
 from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
-from sendit.pipeline.process_times import COLUMNS, process_times
+from sendit.pipeline.reports.process_times import COLUMNS, process_times
 
 
 class Command(DatabaseCommand):

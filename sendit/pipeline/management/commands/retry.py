@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from sendit.errors import CODES
-from sendit.pipeline.intake import retry
-from sendit.pipeline.leases import Job
+from sendit.pipeline.intake.contenders import retry
 from sendit.pipeline.management.shell import NEEDS_A_LOOK, DatabaseCommand, WrongUse, counted, named
-from sendit.pipeline.models import Batch
-from sendit.pipeline.states import State
+from sendit.pipeline.record.leases import Job
+from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record.states import State
 from sendit.pipeline.workforce.choice import wake
 
 

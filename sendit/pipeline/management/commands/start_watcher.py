@@ -13,9 +13,11 @@ from typing import Any
 from django.conf import settings
 
 from sendit.errors import Misconfigured, SenditError, place_of
-from sendit.pipeline import daemon, database, events, logs, wiring
+from sendit.ground import daemon, events, logs
+from sendit.pipeline import wiring
+from sendit.pipeline.intake.watcher import Watcher
 from sendit.pipeline.management.shell import DatabaseCommand, watcher_pid_file
-from sendit.pipeline.watcher import Watcher
+from sendit.pipeline.record import database
 
 COMMAND = (sys.executable, "-m", "sendit", "start_watcher", "--foreground")
 

@@ -14,10 +14,9 @@ from typing import Any
 from django.conf import settings
 
 from sendit.errors import ServiceDown
-from sendit.pipeline import reports
-from sendit.pipeline.daemon import Holder
-from sendit.pipeline.folders import is_finished
-from sendit.pipeline.intake import Contender, places, unknown
+from sendit.ground.daemon import Holder
+from sendit.pipeline.intake.contenders import Contender, places, unknown
+from sendit.pipeline.intake.folders import is_finished
 from sendit.pipeline.management.shell import (
     NEEDS_A_LOOK,
     DatabaseCommand,
@@ -26,8 +25,9 @@ from sendit.pipeline.management.shell import (
     table,
     watcher_pid_file,
 )
-from sendit.pipeline.reports import Overview, Reason, Throughput
-from sendit.pipeline.states import State
+from sendit.pipeline.record.states import State
+from sendit.pipeline.reports import overview as reports
+from sendit.pipeline.reports.overview import Overview, Reason, Throughput
 from sendit.pipeline.workforce import choice
 
 RULES = 10

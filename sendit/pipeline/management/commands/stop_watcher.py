@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from sendit.pipeline import daemon
+from sendit.ground import daemon
 from sendit.pipeline.management.shell import NEEDS_A_LOOK, watcher_pid_file
 from sendit.pipeline.management.shell import Command as ShellCommand
 

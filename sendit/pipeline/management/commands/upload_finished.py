@@ -7,11 +7,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from sendit.pipeline.leases import Job
 from sendit.pipeline.management.closing import work_and_sum_up
 from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
-from sendit.pipeline.models import Batch
-from sendit.pipeline.states import State
+from sendit.pipeline.record.leases import Job
+from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record.states import State
 from sendit.pipeline.workforce.choice import is_embedded, wake
 from sendit.pipeline.workforce.supervisor import Supervisor
 

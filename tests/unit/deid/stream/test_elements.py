@@ -18,8 +18,8 @@ from sendit.deid.stream.ordering import in_order, sequence_in_order
 from sendit.deid.stream.part_ten import open_part_ten
 from sendit.deid.stream.tags import ITEM, ITEM_END, SEQUENCE_END, default_vr, effective_vr, known_vrs
 from sendit.errors import DataFault
-from tests.phantoms import FILES
-from tests.streams import BIG, EXPLICIT, IMPLICIT, UNDEFINED, Syntax
+from tests.support.phantoms import FILES
+from tests.support.streams import BIG, EXPLICIT, IMPLICIT, UNDEFINED, Syntax
 
 ENCODINGS = {IMPLICIT: IMPLICIT_LE, EXPLICIT: EXPLICIT_LE, BIG: EXPLICIT_BE}
 SEQUENCE, CODES, UID, ROWS, NOTE = 0x00081140, 0x00082218, 0x00081155, 0x00280010, 0x00204000

@@ -24,7 +24,7 @@ from sendit.deid.stream import header as header_module
 from sendit.deid.stream.header import Header, known_tag, read_header
 from sendit.deid.stream.sources import WINDOW, BytesSource
 from sendit.errors import DataFault
-from tests.phantoms import FILES, bundled
+from tests.support.phantoms import FILES, bundled
 
 NOT_READ = {"MR_truncated.dcm", "rtplan_truncated.dcm", "badVR.dcm", "no_meta.dcm", "meta_missing_tsyntax.dcm"}
 REAL = [path for path in sorted([*FILES.glob("*.dcm"), *FILES.glob("dicomdirtests/*/*/*")]) if path.is_file()]

@@ -14,8 +14,8 @@ from sendit.deid.stream.elements import DEPTH_LIMIT
 from sendit.deid.stream.encodings import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, transfer_syntax
 from sendit.deid.stream.sources import HEADER_LIMIT, FileSource
 from sendit.deid.stream.tags import effective_vr
-from tests.phantoms import WORD, bundled
-from tests.streams import (
+from tests.support.phantoms import WORD, bundled
+from tests.support.streams import (
     BIG,
     EXPLICIT,
     IMPLICIT,

@@ -22,7 +22,7 @@ from sendit.deid.stream.values import (
     split,
 )
 from sendit.errors import DataFault
-from tests.phantoms import FILES, leaks_in
+from tests.support.phantoms import FILES, leaks_in
 
 TAG = 0x00204000
 

@@ -1,0 +1,177 @@
+"""Who an image is of, and who had to do with it: what an identity service is asked, and what must not remain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+
+from sendit.deid.identifiers.vocabulary import listed
+from sendit.deid.stream.header import Header
+
+NAME_TAGS = (0x00100010, 0x00101001, 0x00101005, 0x00101060, 0x00102297)
+"""Patient's Name, Other Patient Names, Birth Name, Mother's Birth Name, Responsible Person."""
+ID_TAGS = (0x00100020, 0x00101000, 0x00080050, 0x00101090, 0x00380010, 0x00402016, 0x00402017)
+"""Patient ID, Other Patient IDs, Accession Number, Medical Record Locator, Admission ID, order numbers."""
+BIRTH_DATE, ADDRESS, TELEPHONE = 0x00100030, 0x00101040, 0x00102154
+OTHER_IDS = 0x00101002
+
+STAFF_TAGS = (
+    0x00080090, 0x0008009C, 0x00081048, 0x00081050, 0x00081060, 0x00081070, 0x00140104, 0x00142006, 0x00321032,
+    0x00400006, 0x00401010, 0x00402008, 0x00404037, 0x0040A067, 0x0040A075, 0x0040A123, 0x0040A307, 0x0040A352,
+    0x00700084, 0x300600A6, 0x300E0008, 0x40080102, 0x4008010A, 0x4008010C, 0x40080114, 0x40080119,
+)  # fmt: skip
+"""Attributes of VR PN that name a physician, an operator, an observer, a reviewer or another recipient or author."""
+INSTITUTION_TAGS = (
+    0x00080080, 0x00080081, 0x00081010, 0x00081040, 0x00102299, 0x00120031, 0x00120060, 0x00321020, 0x00321033,
+    0x00380300, 0x00380400, 0x00400010, 0x00400011, 0x00400242, 0x00400243, 0x00402009, 0x0040A027,
+)  # fmt: skip
+"""Institution, its address, station, department, responsible organization, trial site and others, places of a visit or
+a procedure, Verifying Organization."""
+NUMBER_TAGS = (
+    0x00101050, 0x00120040, 0x00120042, 0x00200010, 0x00380060, 0x00400009, 0x00400253, 0x00400512, 0x00400551,
+    0x00401001,
+)  # fmt: skip
+"""Study ID, Service Episode ID, ids of procedures, of specimens and containers, Insurance Plan, ids in a trial."""
+CONTACT_TAGS = (0x00080092, 0x00080094, 0x00401102, 0x00401103, 0x00402010)
+"""Addresses and telephone numbers of a physician or another person, and of who ordered."""
+PEOPLE_SEQUENCES = (
+    0x00080096, 0x0008009D, 0x00081049, 0x00081052, 0x00081062, 0x00081072, 0x00400275, 0x00404034, 0x00404035,
+    0x0040A073, 0x0040A078, 0x0040A07A, 0x0040A07C, 0x0040A730, 0x04000561,
+)  # fmt: skip
+"""Sequences that name people: identification of physicians and operators, requests, performers, observers, content,
+and Original Attributes, which has what the patient was called before."""
+PERSON_CODES, INSTITUTION_CODES, CODE_MEANING = 0x00401101, 0x00080082, 0x00080104
+"""Person Identification and Institution Code Sequence: the meaning of such a code is a name."""
+
+TAGS = (
+    *NAME_TAGS, *ID_TAGS, BIRTH_DATE, ADDRESS, TELEPHONE, OTHER_IDS, *STAFF_TAGS, *INSTITUTION_TAGS, *NUMBER_TAGS,
+    *CONTACT_TAGS, *PEOPLE_SEQUENCES, INSTITUTION_CODES,
+)  # fmt: skip
+"""All of them."""
+
+VERIFIED = frozenset({"name", "id", "date", "phone", "address", "staff"})
+"""Kinds that no output may hold, whatever its recipe. The others only go where a recipe says CLEAN."""
+
+SHORTEST_NAME, SHORTEST_ID = 3, 4
+"""Shorter ones cannot be told from ordinary words and numbers, and are not searched for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """One thing that identifies a person or a place. It has no voice.
+
+    `kind` is name, id, date, phone or address: the patient's; staff: a part of the name of somebody who works there;
+    person: a whole name, as PN has it; institution; number: an id of a study, a procedure or a specimen.
+    """
+
+    kind: str
+    text: str
+
+    def __repr__(self) -> str:
+        return f"Identifier({self.kind})"
+
+
+def extract(header: Header) -> list[Identifier]:
+    """The identifiers in a header, in the parts in which they may turn up elsewhere; the patient's own first."""
+    found: list[Identifier] = []
+    for one in (header, *_people(header)):
+        found += _patient(one)
+    for one in (header, *_people(header)):
+        found += _others(one)
+    return list(dict.fromkeys(found))
+
+
+def _people(header: Header) -> Iterator[Header]:
+    """The items of sequences that name people, and those within them."""
+    for tag in PEOPLE_SEQUENCES:
+        if tag in header:
+            yield from _nested(header, tag)
+
+
+def _nested(header: Header, tag: int) -> Iterator[Header]:
+    for item in header.items(tag):
+        yield item
+        for inner in item:
+            if item.vr(inner) == "SQ":
+                yield from _nested(item, inner)
+
+
+def _patient(header: Header) -> Iterator[Identifier]:
+    for tag in NAME_TAGS:
+        yield from _names(header, tag, "name")
+    ids = [value for tag in ID_TAGS for value in header.get(tag) or ()]
+    for item in header.items(OTHER_IDS):
+        ids += item.get(0x00100020) or ()
+    yield from (Identifier("id", value) for value in ids if _is_long(value))
+    birth = re.fullmatch(r"(\d{4})(\.?)(\d\d)\2(\d\d)", header.text(BIRTH_DATE))  # with dots before DICOM 3 (PS3.5 6.2)
+    if birth:
+        yield from (Identifier("date", mark.join(birth.group(1, 3, 4))) for mark in ("", "-"))
+    yield from _phones(header.get(TELEPHONE) or ())
+    yield from (Identifier("address", part) for part in _lines(header.text(ADDRESS)))
+
+
+def _others(header: Header) -> Iterator[Identifier]:
+    """Staff, institutions and numbers."""
+    for tag in STAFF_TAGS:
+        yield from _names(header, tag, "staff")
+    for tag in CONTACT_TAGS:
+        values = header.get(tag) or ()
+        phones = list(_phones(values))
+        yield from phones or (Identifier("institution", part) for value in values for part in _lines(value))
+    for item in header.items(PERSON_CODES):
+        yield from _names(item, CODE_MEANING, "staff")
+    places = [header.text(tag) for tag in INSTITUTION_TAGS]
+    places += [item.text(CODE_MEANING) for item in header.items(INSTITUTION_CODES)]
+    yield from (Identifier("institution", part) for place in places for part in _lines(place, SHORTEST_ID))
+    for tag in NUMBER_TAGS:
+        yield from (Identifier("number", value) for value in header.get(tag) or () if _is_long(value))
+
+
+def _names(header: Header, tag: int, kind: str) -> Iterator[Identifier]:
+    """The parts of each name, and the whole."""
+    for value in header.get(tag) or ():
+        parts = _words(value, kind)
+        yield from (Identifier(kind, part) for part in parts)
+        if len(re.findall(r"[^\W\d_]+", value)) > 1 and (parts or kind == "name"):
+            yield Identifier("person", value)
+
+
+def _words(text: str, kind: str) -> list[str]:
+    """The parts of a name, without particles and what stands in place of a name; two ideographs are enough."""
+    passed_over = listed("particles") | (listed("roles") if kind == "staff" else frozenset())
+    parts = [part for part in re.split(r"[\W_\d]+", text) if len(part) >= (SHORTEST_NAME if part.isascii() else 2)]
+    return [part for part in parts if part.lower() not in passed_over] or (parts if kind == "name" else [])
+
+
+def _is_long(value: str) -> bool:
+    return len(re.sub(r"[\W_]", "", value)) >= SHORTEST_ID
+
+
+def _phones(values: tuple[str, ...]) -> Iterator[Identifier]:
+    return (Identifier("phone", value) for value in values if len(re.sub(r"\D", "", value)) >= 6)
+
+
+def _lines(text: str, shortest: int = 6) -> list[str]:
+    return [part for part in (piece.strip() for piece in re.split(r"[,;\r\n\\]", text)) if len(part) >= shortest]
+
+
+class Collected:
+    """The identifiers of many headers, each once; most of a study's are alike."""
+
+    __slots__ = ("_found", "_seen")
+
+    def __init__(self) -> None:
+        self._found: dict[Identifier, None] = {}
+        self._seen: set[Hashable] = set()
+
+    def add(self, header: Header) -> None:
+        """Take in a header's."""
+        key = header.encoded(TAGS)
+        if key not in self._seen:
+            self._seen.add(key)
+            self._found.update(dict.fromkeys(extract(header)))
+
+    def all(self) -> tuple[Identifier, ...]:
+        """What was found, in order."""
+        return tuple(self._found)

@@ -1,0 +1,243 @@
+"""The identifiers of one study, found in texts in whatever form they were written. Knows no element and no pattern."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from itertools import permutations
+
+from sendit.deid.identifiers.identifiers import Identifier
+from sendit.deid.identifiers.vocabulary import LONGEST, fold, is_known, listed
+
+Span = tuple[int, int]
+
+SHORTEST_JOINED, SHORT_NUMBER, MOST_PARTS = 4, 6, 6
+SHORTEST_HIDDEN = 6
+"""Letters of a name that counts within a longer word, if that is no known one: CTKowalczyk."""
+LONGEST_ENDING = 3
+"""Letters behind a name that may belong to it: Parkinsons, Hodgkinian."""
+
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
+_LETTERS = re.compile(r"[^\W\d_]+")
+_RUNS = re.compile(r"[^\W_]+")
+_SPELLED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ ._-][^\W\d_]){2,20}(?![^\W_])")
+_IDEOGRAPHS = re.compile("[\u3005-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff]")
+_CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+
+
+class KnownIdentifiers:
+    """What must not remain of one patient-study, and where it stands in a text.
+
+    Parameters
+    ----------
+    identifiers : iterable of Identifier
+    """
+
+    __slots__ = ("_birth_dates", "_names", "_parts", "_runs")
+
+    def __init__(self, identifiers: Iterable[Identifier]) -> None:
+        self._names: set[str] = set()
+        """Folded words."""
+        self._runs: dict[str, int] = {}
+        """Folded letters and digits without what stands between them; and how much a text may have between the ends."""
+        self._parts: set[str] = set()
+        """Texts that count wherever they stand: the scripts without spaces, and accented names within words."""
+        self._birth_dates: set[str] = set()
+        for one in identifiers:
+            _TAKEN_IN[one.kind](self, one.text)
+
+    def is_birth_date(self, day: date) -> bool:
+        """Whether the patient was born then."""
+        return day.strftime("%Y%m%d") in self._birth_dates
+
+    def stand_in(self, text: str) -> bool:
+        """Whether one of them stands in a text."""
+        return any(True for spans in (self.names(text), self.numbers(text)) for _ in spans)
+
+    def names(self, text: str) -> Iterator[Span]:
+        """Where words of names and places stand, in no order; they may overlap."""
+        yield from self._words(text)
+        if self._parts and not text.isascii():
+            yield from self._part_spans(text)
+
+    # ------------------------------------------------------------------------------------------ taking in
+
+    def _add_name(self, text: str) -> None:
+        folded = _letters(fold(text))
+        if _IDEOGRAPHS.search(text):
+            self._parts.add(text)
+            return
+        self._names.update({folded, _letters(fold(text.lower().translate(_UMLAUTS)))})
+        if not text.isascii():
+            self._parts.update(unicodedata.normalize(form, text.casefold()) for form in ("NFC", "NFD"))
+
+    def _add_person(self, text: str) -> None:
+        """The parts of a whole name joined in any order, one of them perhaps as an initial: JaneDoe, jdoe."""
+        for group in text.split("="):
+            if _IDEOGRAPHS.search(group):
+                self._parts.add("".join(_LETTERS.findall(group)))
+                continue
+            parts = [fold(part) for part in _LETTERS.findall(group)][:MOST_PARTS]
+            for one, other in permutations(parts, 2):
+                joined = {one + other, one[0] + other, one + other[0]} if len(one) > 1 < len(other) else {one + other}
+                self._names.update(j for j in joined if len(j) >= SHORTEST_JOINED and not is_known(j))
+                if len(one + other) >= SHORTEST_JOINED:
+                    self._add_run(one + other)
+
+    def _add_date(self, text: str) -> None:
+        digits = re.sub(r"\D", "", text)
+        year, month, day = digits[:4], digits[4:6], digits[6:]
+        self._birth_dates.add(digits)
+        for run in (digits, day + month + year, month + day + year):
+            self._add_run(run)
+
+    def _add_number(self, text: str) -> None:
+        """The whole, and its digits without the letters and zeros before them."""
+        self._add_run("".join(_RUNS.findall(fold(text))), len(text))
+        digits = re.sub(r"\D", "", text)
+        for run in (digits, digits.lstrip("0")):
+            if len(run) >= SHORT_NUMBER:
+                self._add_run(run)
+
+    def _add_phone(self, text: str) -> None:
+        """The whole, and what it is without the country and without the area."""
+        digits = re.sub(r"\D", "", text)
+        for run in (digits, digits[-10:], digits[-7:]):
+            self._add_run(run)
+
+    def _add_address(self, text: str) -> None:
+        """The whole, and the words that only it has."""
+        words = _RUNS.findall(fold(text))
+        self._add_run("".join(words), len(text))
+        self._names.update(word for word in words if len(word) >= SHORTEST_JOINED and _is_own(word))
+
+    def _add_institution(self, text: str) -> None:
+        """As an address, and its initials; but not what merely says a department's trade: MRI Brain."""
+        words = _RUNS.findall(fold(text))
+        if not all(map(is_known, words)) or not listed("places").isdisjoint(words):
+            self._add_address(text)
+        initials = "".join(word[0] for word in words if word[0].isalpha() and word != "s")
+        if len(words) > 2 and len(initials) > 2 and not is_known(initials):
+            self._names.add(initials)
+
+    def _add_run(self, run: str, longest: int = 0) -> None:
+        if run:
+            loose = len(run) * 2 + 2 if len(run) >= SHORT_NUMBER else len(run) + 1
+            self._runs[run] = max(longest, loose, self._runs.get(run, 0))
+
+    # ------------------------------------------------------------------------------------------ finding
+
+    def _words(self, text: str) -> Iterator[Span]:
+        for match in _LETTERS.finditer(text):
+            if match.end() - match.start() <= LONGEST * 2:
+                yield from self._in_word(text, match)
+        for match in _SPELLED.finditer(text):
+            if fold(re.sub(r"[ ._-]", "", match[0])) in self._names:
+                yield match.span()
+
+    def _in_word(self, text: str, match: re.Match[str]) -> Iterator[Span]:
+        word = fold(match[0])
+        if word in self._names or any(word[:-more] in self._names for more in self._endings(word)):
+            yield _with_prefix(text, match.start()), _with_genitive(text, match.end())
+        elif parts := list(self._in_camel(match[0])):
+            yield from ((match.start() + start, match.start() + end) for start, end in parts)
+        elif self._hides(word):
+            yield match.span()
+
+    def _in_camel(self, word: str) -> Iterator[Span]:
+        """Names among the parts of a word in camel case."""
+        if not word.isupper() and not word.islower():
+            for part in _CAMEL.finditer(word):
+                if fold(part[0]) in self._names and len(part[0]) > 2:
+                    yield part.span()
+
+    def _hides(self, word: str) -> bool:
+        """Whether a word that is not known has a name in it."""
+        if len(word) <= SHORTEST_HIDDEN or is_known(word):
+            return False
+        return any(len(name) >= SHORTEST_HIDDEN and name in word and not is_known(name) for name in self._names)
+
+    def _endings(self, word: str) -> range:
+        """How many letters may be left off: an s, or more of a word that is not a known one."""
+        longest = LONGEST_ENDING if not is_known(word) else word.endswith("s")
+        return range(1, min(longest, len(word) - 5) + 1)
+
+    def numbers(self, text: str) -> Iterator[Span]:
+        """Where numbers, dates, addresses and whole names stand alone, with whatever between their parts."""
+        folded = fold(text)
+        run = "".join(_RUNS.findall(folded))
+        wanted = [one for one in self._runs if one in run]
+        if not wanted:
+            return
+        places = _places(text)
+        run = "".join(letter for letter, _ in places)
+        for one in wanted:
+            at = run.find(one)
+            while at >= 0:
+                begin, end = places[at][1], places[at + len(one) - 1][1] + 1
+                if end - begin <= self._runs[one] and _stands_alone(text, begin, end, one):
+                    yield begin, end
+                at = run.find(one, at + 1)
+
+    def _part_spans(self, text: str) -> Iterator[Span]:
+        lowered = text.lower()
+        for part in self._parts:
+            for form in {part, unicodedata.normalize("NFD", part)}:
+                at = lowered.find(form) if len(lowered) == len(text) else text.find(form)
+                while at >= 0:
+                    yield at, at + len(form)
+                    at = lowered.find(form, at + len(form))
+
+
+_TAKEN_IN: dict[str, Callable[[KnownIdentifiers, str], None]] = {
+    "name": KnownIdentifiers._add_name,
+    "staff": KnownIdentifiers._add_name,
+    "person": KnownIdentifiers._add_person,
+    "date": KnownIdentifiers._add_date,
+    "id": KnownIdentifiers._add_number,
+    "number": KnownIdentifiers._add_number,
+    "phone": KnownIdentifiers._add_phone,
+    "address": KnownIdentifiers._add_address,
+    "institution": KnownIdentifiers._add_institution,
+}
+
+
+def _is_own(word: str) -> bool:
+    """Whether a word says something of one place alone."""
+    return word.isalpha() and not is_known(word) and word not in listed("places")
+
+
+def _letters(folded: str) -> str:
+    return "".join(_LETTERS.findall(folded))
+
+
+def _with_prefix(text: str, start: int) -> int:
+    """Where a name begins, with the O' or d' before it."""
+    prefix = text[max(start - 2, 0) : start]
+    return start - 2 if len(prefix) == 2 and prefix[0].isalpha() and prefix[1] in "'’`" else start
+
+
+def _with_genitive(text: str, end: int) -> int:
+    return end + len(_GENITIVE.match(text, end)[0])  # type: ignore[index]
+
+
+_GENITIVE = re.compile(r"(?:['’`]s?(?![^\W\d_]))?")
+
+
+def _places(text: str) -> list[tuple[str, int]]:
+    """Each folded letter and digit of a text, with its place there."""
+    return [(letter, at) for at, character in enumerate(text) if character.isalnum() for letter in fold(character)]
+
+
+def _stands_alone(text: str, begin: int, end: int, run: str) -> bool:
+    """Whether neither a word nor a number goes on at either end; a short one stands between blanks."""
+    before, after = text[begin - 1 : begin], text[end : end + 1]
+    if len(run) < SHORT_NUMBER:
+        return not before.isalnum() and not after.isalnum()
+    return not _goes_on(before, run[0]) and not _goes_on(after, run[-1])
+
+
+def _goes_on(neighbour: str, edge: str) -> bool:
+    return (neighbour.isdigit() and edge.isdigit()) or (neighbour.isalpha() and edge.isalpha())

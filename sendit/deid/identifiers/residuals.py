@@ -1,0 +1,197 @@
+"""Whether an identifier stands in an encoded value: its byte forms, and where they may stand by chance.
+
+Knows bytes and VRs; neither files nor recipes.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pydicom.charset import python_encoding
+
+from sendit.deid.identifiers.identifiers import VERIFIED, Identifier
+from sendit.deid.identifiers.vocabulary import LONGEST, fold, is_known
+from sendit.deid.stream.values import NUMBERS
+
+SHORT = 6
+"""Characters from which on an identifier is looked for between letters and digits, and among numbers."""
+SHORTEST_HIDDEN = 8
+"""Letters from which on the patient's name is no part of another word by chance, unless that is a known one."""
+MARGIN = 2 * LONGEST
+"""Bytes on either side that tell whether a form stands alone, or which word it stands in."""
+
+_WIDE = ("utf-16-le", "utf-16-be")
+_ENCODINGS = (*dict.fromkeys(python_encoding.values()), *_WIDE)
+_ESCAPE = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
+_NUMERIC_VRS = NUMBERS.keys() | {"AT", "OD", "OF", "OL", "OV", "OW"}
+_OPAQUE_VRS = frozenset({"OB", "UN"})
+
+
+@dataclass(frozen=True, slots=True)
+class Needle:
+    """The lower-case bytes of an identifier in one encoding.
+
+    `unit` is the bytes of a character where it counts what stands beside it, else 0: in a script without spaces every
+    occurrence counts.
+    """
+
+    form: bytes
+    kind: str
+    unit: int
+
+
+class Needles(tuple[Needle, ...]):
+    """Needles, and what to look for first: bytes that several of them have in common, with those that have them."""
+
+    groups: dict[bytes, list[Needle]]
+
+
+def needles(identifiers: Iterable[Identifier]) -> Needles:
+    """The byte forms that identifiers may take, in every encoding that an output may be in."""
+    verified = (identifier for identifier in identifiers if identifier.kind in VERIFIED)
+    found = Needles(dict.fromkeys(needle for identifier in verified for needle in _forms(identifier)))
+    found.groups = {}
+    for needle in found:
+        year = _YEAR.search(needle.form) if needle.kind == "date" else None
+        found.groups.setdefault(year[0] if year else needle.form, []).append(needle)
+    return found
+
+
+_YEAR = re.compile(rb"\d\0?\d\0?\d\0?\d")
+
+
+def _forms(identifier: Identifier) -> Iterator[Needle]:
+    for text in dict.fromkeys(_spellings(identifier.kind, identifier.text.strip())):
+        for encoding in ("ascii", *_WIDE) if text.isascii() else _ENCODINGS:
+            unit = (2 if encoding in _WIDE else 1) if text.isascii() else 0
+            try:
+                form = text.encode(encoding)
+            except UnicodeEncodeError:
+                continue
+            yield Needle(plain(form), identifier.kind, unit)
+
+
+def _spellings(kind: str, text: str) -> Iterator[str]:
+    yield from (text, text.lower(), text.upper(), text.title())
+    match kind:
+        case "id":
+            yield text.replace("-", "")
+        case "phone":
+            yield re.sub(r"\D", "", text)
+        case "date" if re.fullmatch(r"\d{8}", text):
+            year, month, day = text[:4], text[4:6], text[6:]
+            for mark in ".-/":
+                yield from (mark.join((year, month, day)), mark.join((day, month, year)), mark.join((month, day, year)))
+        case _ if not text.isascii():
+            for spelling in (text, text.upper(), text.title()):
+                yield unicodedata.normalize("NFD", spelling)
+                yield unicodedata.normalize("NFC", spelling)
+            yield _without_accents(text.lower())
+            yield _without_accents(text.lower().translate(_UMLAUTS))
+
+
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "aa", "ø": "oe", "æ": "ae"})
+
+
+def _without_accents(text: str) -> str:
+    return "".join(part for part in unicodedata.normalize("NFD", text) if not unicodedata.combining(part))
+
+
+def plain(data: bytes) -> bytes:
+    """Lower-case bytes without ISO 2022 escapes, which may stand within a name."""
+    return (_ESCAPE.sub(b"", data) if 0x1B in data else data).lower()
+
+
+def suspects(found: Needles, data: bytes) -> list[Needle]:
+    """Those whose form is anywhere in the data, to be looked at element by element."""
+    find = plain(data).find  # `in` tries an integer first, whose exception takes ten times as long
+    groups = [group for common, group in found.groups.items() if find(common) >= 0]
+    return [needle for group in groups for needle in group if find(needle.form) >= 0] if groups else []
+
+
+# ---------------------------------------------------------------------------------------------- one value
+
+
+def stands_in(needle: Needle, value: bytes, tag: int, vr: str) -> bool:
+    """Whether the identifier stands in a value of that VR, and not by chance."""
+    ordinary = _ORDINARY.get(vr)
+    if ordinary is None or not ordinary.fullmatch(value):
+        return may_stand_in(needle, vr) and occurs(needle, plain(value), 0, len(value))
+    parts = [part.strip(b" \0").lower() for part in value.split(b"\\")]
+    if vr in ("DA", "DT"):
+        return needle.kind == "date" and any(part.startswith(needle.form) for part in parts)
+    if vr == "CS" and (tag >> 16 & 1 or _is_no_term(needle)):
+        return occurs(needle, plain(value), 0, len(value))
+    return vr in ("CS", "DS", "IS") and len(needle.form) >= SHORT and needle.kind == "id" and needle.form in parts
+
+
+def _is_no_term(needle: Needle) -> bool:
+    """Whether it is a name that is not also an ordinary word, which a defined term may be."""
+    if needle.kind not in ("name", "staff") or len(needle.form) < SHORT:
+        return False
+    return not is_known(fold(needle.form.decode("latin-1")))
+
+
+_PARTS = {
+    "AS": rb"\d{3}[DWMY]",
+    "CS": rb"[A-Z0-9 _]{1,16}",
+    "DA": rb"\d{8}",
+    "DS": rb"[0-9+\-.eE ]{1,16}",
+    "DT": rb"\d{4,14}(?:\.\d{1,6})?(?:[+-]\d{4})?",
+    "IS": rb"[0-9+\- ]{1,12}",
+    "TM": rb"\d\d(?::?\d\d(?::?\d\d(?:\.\d{1,6})?)?)?",
+}
+_ORDINARY = {vr: re.compile(rb"(?:%b)?(?:\\(?:%b)?)*[ \0]*" % (part, part)) for vr, part in _PARTS.items()}
+"""Numbers, moments and defined terms: in a value of this form a person's name is looked for only among the terms, and
+only if it is no ordinary word; an id only as a whole value. In a value of another form everything is looked for."""
+
+
+def may_stand_in(needle: Needle, vr: str) -> bool:
+    """Whether its form is long enough not to be met by chance among numbers or in opaque bytes."""
+    if vr in _NUMERIC_VRS:
+        return len(needle.form) >= SHORT and needle.unit != 2
+    return vr not in _OPAQUE_VRS or len(needle.form) > 3
+
+
+def occurs(needle: Needle, text: bytes, begin: int, end: int) -> bool:
+    """Whether its form stands alone in `text`, which `plain` gave, between `begin` and `end`."""
+    at = text.find(needle.form, begin, end)
+    while at >= 0:
+        if _stands_alone(needle, text, at) or _is_hidden(needle, text, at):
+            return True
+        at = text.find(needle.form, at + 1, end)
+    return False
+
+
+def _stands_alone(needle: Needle, text: bytes, at: int) -> bool:
+    """Whether it is not a part of a longer word or number."""
+    form, unit = needle.form, needle.unit
+    if not unit:
+        return True
+    short = len(form) < SHORT * unit
+    before, after = text[max(at - unit, 0) : at], text[at + len(form) : at + len(form) + unit]
+    return not _goes_on(before, form[:unit], short) and not _goes_on(after, form[-unit:], short)
+
+
+def _is_hidden(needle: Needle, text: bytes, at: int) -> bool:
+    """Whether it is the patient's name within a longer word that nobody knows: ctkowalczyk."""
+    form, unit = needle.form, needle.unit
+    if needle.kind != "name" or len(form) < SHORTEST_HIDDEN * unit:
+        return False
+    begin, end = at, at + len(form)
+    while end - at < LONGEST * unit and text[end : end + unit].strip(b"\0").isalpha():
+        end += unit
+    while at - begin < LONGEST * unit and text[begin - unit : begin].strip(b"\0").isalpha():
+        begin -= unit
+    word, name = (part.replace(b"\0", b"").decode("latin-1") for part in (text[begin:end], form))
+    return name.isalpha() and not is_known(word) and not is_known(name)
+
+
+def _goes_on(neighbour: bytes, edge: bytes, short: bool) -> bool:
+    neighbour, edge = neighbour.strip(b"\0"), edge.strip(b"\0")
+    if short:
+        return neighbour.isalnum()
+    return (neighbour.isdigit() and edge.isdigit()) or (neighbour.isalpha() and edge.isalpha())

@@ -1,0 +1,232 @@
+"""Dates as people write them in texts: found, and shifted by whole days where day, month and year are understood.
+
+A date that is not understood, or of which a part is missing, is told by None: it cannot be shifted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sendit.deid.identifiers.vocabulary import fold
+
+_LANGUAGES = (
+    "januari februari maart april mei juni juli augustus september oktober november december",
+    "janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro",
+    "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre",
+    "jan feb mrz apr mai jun jul aug sep okt nov dez",
+    "januar februar marz april mai juni juli august september oktober november dezember",
+    "january february march april may june july august september october november december",
+    "jan feb mar apr may jun jul aug sept oct nov dec",
+    "jan feb mar apr may jun jul aug sep oct nov dec",
+)
+"""The months; of a name that several have, the last has it."""
+_MONTHS = {name: row.split() for row in _LANGUAGES for name in row.split()}
+"""A month's name in: the names of all months in its language and length."""
+_NAME = "[A-Za-zÀ-ÿ]{3,10}"
+_YEAR = "(?:1[89]|20)[0-9]{2}"
+
+_SORTED = re.compile(
+    rf"(?<![\d.])(?P<y>{_YEAR})(?P<s>[-./_ ]?)(?P<m>0[1-9]|1[0-2])(?P=s)(?P<d>0[1-9]|[12]\d|3[01])"
+    r"(?P<t>T?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d{1,6})?)?)?(?!\d)"
+)
+"""20200131, 2020-01-31, 2020.01.31; a time of day may follow without a gap."""
+_NUMBERS = re.compile(
+    rf"(?<![\d.])(?P<a>\d{{1,2}})(?P<s>[-./])(?P<b>\d{{1,2}})(?P=s)(?P<y>{_YEAR}|\d\d)(?![\d])(?!\.\d)"
+)
+"""31.01.2020, 1/31/2020, 31/1/20."""
+_DAY_FIRST = re.compile(
+    rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?(?P<s>[-./ ]{{0,2}}(?:of |de )?)(?P<n>{_NAME})\.?"
+    rf"[-./, ]{{0,2}}(?:de )?(?P<y>{_YEAR}|(?<=[-./])\d\d)?(?!\d)",
+    re.IGNORECASE,
+)
+"""31 January 2020, 31-JAN-2020, 31. Januar 2020, 31 de enero de 2020, 31JAN2020, 31 January."""
+_MONTH_FIRST = re.compile(
+    rf"(?<![A-Za-zÀ-ÿ])(?P<n>{_NAME})\.?[-./ ]{{0,2}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:,? {{1,2}}|[-./])"
+    rf"(?P<y>{_YEAR})(?!\d)",
+    re.IGNORECASE,
+)
+"""January 31, 2020; Jan 31 2020; Jan-31-2020."""
+_YEAR_FIRST = re.compile(
+    rf"(?<!\d)(?P<y>{_YEAR})(?P<s>[-./, ]{{0,2}})(?P<n>{_NAME})\.?[-./ ]{{0,2}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?"
+    r"(?!\d|\.\d)"
+)
+"""2020 Jan 31, 2020-JAN-31, 2020Jan31."""
+_WITHOUT_YEAR = re.compile(
+    rf"(?<![A-Za-zÀ-ÿ])(?P<n>{_NAME})\.? {{1,2}}(?P<d>\d{{1,2}})(?P<o>st|nd|rd|th)?(?!\d|\.\d)", re.IGNORECASE
+)
+"""January 31, Jan 31st."""
+_OTHER_WORDS = frozenset(["ago", "dec", "mai", "mar", "mars", "may", "mei", "oct", "out", "sep", "set"])
+"""Months' names that before a number may be other words: MAR 10 is a reduction of artifacts."""
+_PART = re.compile(
+    rf"(?<![\d./-])(?:(?:0?[1-9]|1[0-2])[/.-]{_YEAR}|(?:19|20)\d\d[-/](?:0[1-9]|1[0-2]))(?![\d./-])"
+    rf"|(?<![A-Za-zÀ-ÿ])(?P<n>{_NAME})\.?[-./' ]{{0,2}}{_YEAR}(?!\d)",
+    re.IGNORECASE,
+)
+"""01/2020, 2020-01, Jan 2020: a month, which cannot be shifted by days."""
+_WEEK_OR_QUARTER = re.compile(
+    rf"(?<![A-Za-z0-9])(?:(?:week|wk|kw|cw|q)[-./ ]{{0,2}}\d{{1,2}}[-./ ,]{{1,3}}{_YEAR}"
+    rf"|{_YEAR}[-./ ]{{0,2}}(?:w|kw|cw|q)[-./ ]{{0,2}}\d{{1,2}}(?:-[1-7])?)(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+"""week 24/2011, KW 24 2011, 2011-W24-5, Q2 2011."""
+
+
+Piece = str | Callable[[date], str]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenDate:
+    """A date in a text, from `start` to `end`; `day` is None where it is not understood, `form` how it is written."""
+
+    start: int
+    end: int
+    day: date | None
+    form: tuple[Piece, ...] = ()
+
+    def shifted(self, days: int) -> str | None:
+        """The date so many days later, written the same way; None where that cannot be."""
+        if self.day is None:
+            return None
+        try:
+            day = self.day + timedelta(days=days)
+        except OverflowError:
+            return None
+        return "".join(piece if isinstance(piece, str) else piece(day) for piece in self.form)
+
+
+def written_dates(text: str) -> Iterator[WrittenDate]:
+    """The dates in a text, the surest forms first; they may overlap, and then the first one counts."""
+    if _DIGIT.search(text):
+        for find, pattern in _FINDERS:
+            yield from filter(None, map(find, pattern.finditer(text)))
+
+
+_DIGIT = re.compile("[0-9]")
+
+
+def _sorted_date(match: re.Match[str]) -> WrittenDate:
+    mark = match["s"]
+    day = _date(match["y"], int(match["m"]), int(match["d"]))
+    return WrittenDate(match.start(), match.end(), day, (_year, mark, _month("00"), mark, _day("00"), match["t"] or ""))
+
+
+def _number_date(match: re.Match[str]) -> WrittenDate | None:
+    """Day and month in either order: told by the mark, or where one of them can only be the day."""
+    first, second, mark, year = int(match["a"]), int(match["b"]), match["s"], match["y"]
+    if not 1 <= min(first, second) <= 12 or not max(first, second) <= 31 or _may_be_version(match):
+        return None
+    by_day = mark == "." or first > 12
+    understood = len(year) == 4 and (by_day or second > 12 or first == second)
+    day = _date(year, *((second, first) if by_day else (first, second))) if understood else None
+    one, other = (_day, _month) if by_day else (_month, _day)
+    like = min(match["a"], match["b"], key=len)
+    return WrittenDate(match.start(), match.end(), day, (one(like), mark, other(like), mark, _year))
+
+
+def _may_be_version(match: re.Match[str]) -> bool:
+    """1.5.10 is no date; 01.05.10 is one."""
+    return match["s"] == "." and len(match["y"]) == 2 and (int(match["b"]) > 12 or len(match["a"] + match["b"]) < 4)
+
+
+def _day_first(match: re.Match[str]) -> WrittenDate | None:
+    names = _MONTHS.get(fold(match["n"]))
+    if names is None or not 1 <= int(match["d"]) <= 31:
+        return None
+    is_short = len(match["n"]) < 4 and fold(match["n"]) in _OTHER_WORDS
+    if is_short and not match["y"] and not match["s"].strip(" "):
+        return None  # 3 mar: three slices and a reconstruction
+    form = (_day(match["d"]), _between(match, "d", "n"), _name(names, match["n"]), _between(match, "n", "y"), _year)
+    return _named(match, names, form)
+
+
+def _month_first(match: re.Match[str]) -> WrittenDate | None:
+    names = _MONTHS.get(fold(match["n"]))
+    if names is None or not 1 <= int(match["d"]) <= 31:
+        return None
+    form = (_name(names, match["n"]), _between(match, "n", "d"), _day(match["d"]), _between(match, "d", "y"), _year)
+    return _named(match, names, form)
+
+
+def _year_first(match: re.Match[str]) -> WrittenDate | None:
+    names = _MONTHS.get(fold(match["n"]))
+    if names is None or not 1 <= int(match["d"]) <= 31:
+        return None
+    day = _date(match["y"], names.index(fold(match["n"])) + 1, int(match["d"]))
+    form = (_year, match["s"], _name(names, match["n"]), _between(match, "n", "d"), _day(match["d"]))
+    return WrittenDate(match.start(), match.end(), day, form)
+
+
+def _without_year(match: re.Match[str]) -> WrittenDate | None:
+    name = fold(match["n"])
+    is_month = name in _MONTHS and (name not in _OTHER_WORDS or match["o"])
+    return WrittenDate(match.start(), match.end(), None) if is_month and 1 <= int(match["d"]) <= 31 else None
+
+
+def _named(match: re.Match[str], names: list[str], form: tuple[Piece, ...]) -> WrittenDate:
+    year, number = match["y"], names.index(fold(match["n"])) + 1
+    day = _date(year, number, int(match["d"])) if year and len(year) == 4 else None
+    return WrittenDate(match.start(), match.end() if year else max(match.end("d"), match.end("n")), day, form)
+
+
+def _month_only(match: re.Match[str]) -> WrittenDate | None:
+    if match["n"] is not None and fold(match["n"]) not in _MONTHS:
+        return None
+    return WrittenDate(match.start(), match.end(), None)
+
+
+def _week_or_quarter(match: re.Match[str]) -> WrittenDate:
+    return WrittenDate(match.start(), match.end(), None)
+
+
+_FINDERS: tuple[tuple[Callable[[re.Match[str]], WrittenDate | None], re.Pattern[str]], ...] = (
+    (_sorted_date, _SORTED),
+    (_number_date, _NUMBERS),
+    (_year_first, _YEAR_FIRST),
+    (_day_first, _DAY_FIRST),
+    (_month_first, _MONTH_FIRST),
+    (_month_only, _PART),
+    (_week_or_quarter, _WEEK_OR_QUARTER),
+    (_without_year, _WITHOUT_YEAR),
+)
+
+
+# ---------------------------------------------------------------------------------------------- writing
+
+
+def _date(year: str, month: int, day: int) -> date | None:
+    try:
+        return date(int(year), month, day)
+    except ValueError:
+        return None
+
+
+def _year(day: date) -> str:
+    return f"{day.year:04}"
+
+
+def _month(like: str) -> Piece:
+    return lambda day: f"{day.month:02}" if len(like) == 2 else str(day.month)
+
+
+def _day(like: str) -> Piece:
+    return lambda day: f"{day.day:02}" if len(like) == 2 else str(day.day)
+
+
+def _name(names: list[str], like: str) -> Piece:
+    case = str.upper if like.isupper() else str.title if like[0].isupper() else str.lower
+    return lambda day: case(names[day.month - 1])
+
+
+def _between(match: re.Match[str], one: str, other: str) -> str:
+    """What stands between two parts, without the ending of an ordinal number."""
+    if match[other] is None:
+        return ""
+    return _ORDINAL.sub("", match.string[match.end(one) : match.start(other)])
+
+
+_ORDINAL = re.compile("^(?:st|nd|rd|th)(?![a-z])", re.IGNORECASE)

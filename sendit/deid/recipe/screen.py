@@ -1,0 +1,200 @@
+"""The %filter rules of a recipe over one image's header: may it go on, or is it withheld, and by which rule.
+
+Reads a header through `HeaderValues`; decodes nothing and looks at no pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sendit.deid.recipe.filters import Check, Criterion, Filter, Label, Question, Region, RegionsFrom
+from sendit.deid.recipe.recipe import Recipe
+from sendit.deid.stream.header import Header
+
+
+class HeaderValues(Protocol):
+    """What the screen asks of a header."""
+
+    def get(self, attribute: int, /) -> object | None:
+        """An attribute's values as a tuple of str, something else for a sequence, None where the image has none."""
+        ...
+
+    def items(self, attribute: int, /) -> Sequence[HeaderValues]:
+        """The items of a sequence; none where the image has no such sequence."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the filter rules say of an image.
+
+    Parameters
+    ----------
+    passed : bool
+        Whether it may be de-identified and go on.
+    rule : str
+        The text of the LABEL that decided; "" where none spoke.
+    group : str
+        The name of that label's %filter.
+    reason : str
+        The label's criteria: attributes and operators, never a value.
+    coordinates : tuple of Region
+        The regions that the filter's labels give for this image, in order; boxes are (left, top, right, bottom).
+    """
+
+    passed: bool
+    rule: str = ""
+    group: str = ""
+    reason: str = ""
+    coordinates: tuple[Region, ...] = ()
+
+
+class Screen:
+    """A recipe's filters for many images: what was said of one is said of all that are alike in what is asked.
+
+    Attributes
+    ----------
+    tags : tuple of int
+        What is asked.
+    """
+
+    REMEMBERED = 4096
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self.tags = tuple(sorted({tag for rules in recipe.filters for label in rules.labels for tag in _asked(label)}))
+        self._verdicts: dict[Hashable, Verdict] = {}
+
+    def verdict(self, header: Header) -> Verdict:
+        """As `screen`."""
+        key = header.encoded(self.tags)
+        if key not in self._verdicts:
+            if len(self._verdicts) >= self.REMEMBERED:
+                self._verdicts.clear()
+            self._verdicts[key] = screen(header, self._recipe)
+        return self._verdicts[key]
+
+
+def _asked(label: Label) -> Iterator[int]:
+    for check in label.checks:
+        for question in check.questions:
+            yield from question.tags
+    for region in label.regions:
+        if isinstance(region, RegionsFrom):
+            yield region.tag
+
+
+def screen(header: HeaderValues, recipe: Recipe) -> Verdict:
+    """The verdict of the first label that fits, in the recipe's order; where none does, the image passes."""
+    for rules in recipe.filters:
+        for label in rules.labels:
+            if fits(label, header):
+                return _verdict(header, rules, label)
+    return Verdict(passed=True)
+
+
+def _verdict(header: HeaderValues, rules: Filter, label: Label) -> Verdict:
+    coordinates = () if rules.is_whitelist else tuple(_regions(header, rules))
+    return Verdict(rules.is_whitelist, label.text, rules.name, str(label), coordinates)
+
+
+def _regions(header: HeaderValues, rules: Filter) -> Sequence[Region]:
+    found: list[Region] = []
+    for label in rules.labels:
+        if label.regions and fits(label, header):
+            for region in label.regions:
+                found += _regions_from(header, region) if isinstance(region, RegionsFrom) else (region,)
+    return found
+
+
+_CORNERS = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)
+"""Region Location Min X0, Min Y0, Max X1, Max Y1 (PS3.3 C.8.5.5)."""
+
+
+def _regions_from(header: HeaderValues, source: RegionsFrom) -> Sequence[Region]:
+    found = []
+    for item in header.items(source.tag):
+        corners = [value for tag in _CORNERS for value in _values(item, (tag,))[:1]]
+        if len(corners) == len(_CORNERS) and all(corner.isdecimal() for corner in corners):
+            left, top, right, bottom = map(int, corners)
+            found.append(Region(source.keep, (left, top, right, bottom)))
+    return found
+
+
+# ---------------------------------------------------------------------------------------------- evaluation
+
+
+def fits(label: Label, header: HeaderValues) -> bool:
+    """Whether a label's checks hold, joined from left to right; a label of coordinates alone fits every image."""
+    result = holds(label.checks[0], header) if label.checks else True
+    for check in label.checks[1:]:
+        result = _join(result, check.operator, holds(check, header))
+    return result
+
+
+def holds(check: Check, header: HeaderValues) -> bool:
+    """Whether a line holds: its questions joined from left to right, before the lines are."""
+    result = answer(check.questions[0], header)
+    for operator, question in zip(check.inner_operators, check.questions[1:], strict=True):
+        result = _join(result, operator, answer(question, header))
+    return result
+
+
+def _join(left: bool, operator: str, right: bool) -> bool:
+    return left and right if operator == "+" else left or right
+
+
+def answer(question: Question, header: HeaderValues) -> bool:
+    """Whether one criterion holds of one attribute."""
+    match question.criterion:
+        case Criterion.MISSING:
+            return not _is_present(header, question.tags)
+        case Criterion.PRESENT:
+            return _is_present(header, question.tags)
+        case Criterion.EMPTY:
+            return _is_empty(header, question.tags)
+        case Criterion.CONTAINS:
+            return _contains(question, header)
+        case Criterion.NOTCONTAINS:
+            return not _contains(question, header)
+        case Criterion.EQUALS:
+            return _equals(question, header)
+        case Criterion.NOTEQUALS:
+            return not _equals(question, header)
+
+
+def _is_present(header: HeaderValues, tags: tuple[int, ...]) -> bool:
+    return any(header.get(tag) is not None for tag in tags)
+
+
+def _is_empty(header: HeaderValues, tags: tuple[int, ...]) -> bool:
+    """Present without a value: of zero length, or nothing but padding; a sequence without items."""
+    present = [header.get(tag) for tag in tags]
+    return any(value is not None and _is_blank(header, tag, value) for tag, value in zip(tags, present, strict=True))
+
+
+def _is_blank(header: HeaderValues, tag: int, value: object) -> bool:
+    if isinstance(value, tuple):
+        return not any(str(part).strip() for part in value)
+    return not header.items(tag)
+
+
+def _values(header: HeaderValues, tags: tuple[int, ...]) -> list[str]:
+    """The attribute's values, each alone and, where there are several, all of them as the file has them."""
+    found = []
+    for tag in tags:
+        value = header.get(tag)
+        parts = [str(part).strip() for part in value] if isinstance(value, tuple) else []
+        found += [*parts, "\\".join(parts)] if len(parts) > 1 else parts
+    return found
+
+
+def _contains(question: Question, header: HeaderValues) -> bool:
+    assert question.pattern is not None
+    return any(question.pattern.search(value) for value in _values(header, question.tags))
+
+
+def _equals(question: Question, header: HeaderValues) -> bool:
+    return any(value.lower() in question.terms for value in _values(header, question.tags))

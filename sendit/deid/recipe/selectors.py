@@ -1,0 +1,581 @@
+"""The FIELD of a recipe's rule: which elements it speaks of. Text in, a Selector out; a Selector matches addresses.
+
+Knows the DICOM dictionary (PS3.6), no rule, no value and no file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import warnings
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Protocol
+
+from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
+from pydicom.datadict import (
+    dictionary_description,
+    dictionary_is_retired,
+    keyword_for_tag,
+    private_dictionary_description,
+    tag_for_keyword,
+)
+
+from sendit.deid.standard.attribute_types import OPTIONAL, TYPES, UNKNOWN, types
+from sendit.deid.stream.tags import default_vr, is_private
+from sendit.deid.stream.values import VRS
+
+if TYPE_CHECKING:
+    from sendit.deid.recipe.rules import Field
+
+
+class FieldError(ValueError):
+    """A FIELD that cannot be understood; `offset` is where in its text."""
+
+    def __init__(self, reason: str, offset: int = 0) -> None:
+        self.reason, self.offset = reason, offset
+        super().__init__(reason)
+
+
+class UnknownAttribute(FieldError):
+    """A FIELD in good form that names no attribute of the DICOM dictionary."""
+
+
+# ---------------------------------------------------------------------------------------------- addresses
+
+
+class Address:
+    """An element's address in all the spellings that a FIELD may use."""
+
+    __slots__ = (
+        "element_name",
+        "field",
+        "keyword",
+        "keyword_path",
+        "lines",
+        "private_forms",
+        "spellings",
+        "stripped_tag",
+        "tag_text",
+    )
+
+    def __init__(self, field: Field) -> None:
+        self.field = field
+        self.keyword = keyword_of(field.tag)
+        self.keyword_path = "__".join((*map(keyword_of, field.path), self.keyword))
+        self.stripped_tag = f"{field.tag:08X}"
+        self.tag_text = f"({self.stripped_tag[:4]},{self.stripped_tag[4:]})"
+        self.element_name = element_name(field.tag, field.private_creator)
+        self.private_forms: tuple[str, ...] = ()
+        if is_private(field.tag) and field.private_creator is not None:
+            bare = f'{field.tag >> 16:04X},"{field.private_creator}",{field.tag & 0xFF:02X}'
+            self.private_forms = (bare, f"({bare})")
+        every = (self.keyword_path, self.tag_text, self.stripped_tag, self.element_name, self.keyword)
+        self.spellings = tuple(dict.fromkeys(every + self.private_forms))
+        """What an expander's regular expression is searched in, one after the other."""
+        self.lines = "\n".join(self.spellings)
+
+    def keys(self) -> Iterator[Hashable]:
+        """What an exact Selector's `key` may be, for one that matches this address."""
+        yield self.field.tag
+        yield self.keyword.lower()
+        yield f"name:{self.element_name.lower()}"
+        yield (self.field.tag >> 16, self.field.tag & 0xFF)
+
+
+@lru_cache(maxsize=65536)
+def keyword_of(tag: int) -> str:
+    """The keyword of a tag, with repeating groups; "" where it has none."""
+    return "" if is_private(tag) else keyword_for_tag(tag)
+
+
+def element_name(tag: int, creator: str | None) -> str:
+    """The element's name: PS3.6's, or for a private element what pydicom prints."""
+    if is_private(tag):
+        return _private_name(tag, creator)
+    try:
+        return dictionary_description(tag)
+    except KeyError:
+        return "Group Length" if tag & 0xFFFF == 0 else ""
+
+
+def _is_retired(tag: int) -> bool:
+    try:
+        return not is_private(tag) and dictionary_is_retired(tag)
+    except KeyError:
+        return False
+
+
+def _private_name(tag: int, creator: str | None) -> str:
+    if not creator:
+        return "Private Creator" if tag & 0xFF00 == 0 else "Private tag data"
+    try:
+        return f"[{private_dictionary_description(tag, creator)}]"
+    except KeyError:
+        return "Private tag data"
+
+
+# ---------------------------------------------------------------------------------------------- selectors
+
+
+class Selector(Protocol):
+    """Which elements a FIELD speaks of."""
+
+    @property
+    def key(self) -> Hashable | None:
+        """One of `Address.keys()` of every address that matches; None where there is no such key."""
+        ...
+
+    @property
+    def names_private(self) -> bool:
+        """Whether the FIELD speaks of private elements by name, so that removing all private ones spares its own."""
+        ...
+
+    def matches(self, address: Address) -> bool:
+        """Whether the element at this address is meant."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """`ALL`."""
+
+    key: None = None
+    names_private: bool = False
+
+    def matches(self, address: Address) -> bool:
+        """Every element."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """`PatientID`: the attribute at any depth; a repeating group's keyword means each of its groups."""
+
+    keyword: str
+
+    @property
+    def key(self) -> str:
+        return self.keyword.lower()
+
+    @property
+    def names_private(self) -> bool:
+        return False
+
+    def matches(self, address: Address) -> bool:
+        return address.keyword.lower() == self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """`(0010,0020)` or `00100020`: the element at any depth."""
+
+    tag: int
+
+    @property
+    def key(self) -> int:
+        return self.tag
+
+    @property
+    def names_private(self) -> bool:
+        return is_private(self.tag)
+
+    def matches(self, address: Address) -> bool:
+        return address.field.tag == self.tag
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateTag:
+    """`(0033,"MITRA",1E)`: the private element of a creator, in whichever block it stands, at any depth."""
+
+    group: int
+    creator: str
+    offset: int
+    names_private: bool = True
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return (self.group, self.offset)
+
+    def matches(self, address: Address) -> bool:
+        creator = address.field.private_creator
+        return creator is not None and creator.lower() == self.creator.lower() and self.key in set(address.keys())
+
+
+@dataclass(frozen=True, slots=True)
+class ElementName:
+    """`"Patient's Name"`: the name as PS3.6 writes it, at any depth."""
+
+    name: str
+    names_private: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"name:{self.name.lower()}"
+
+    def matches(self, address: Address) -> bool:
+        return address.element_name.lower() == self.name.lower()
+
+
+Leaf = Keyword | Tag | PrivateTag | ElementName
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """`A__B`, `A__0__B`: the element inside these sequences and nowhere else; without a number, in every item."""
+
+    sequences: tuple[tuple[int, int | None], ...]
+    leaf: Leaf
+
+    @property
+    def key(self) -> Hashable:
+        return self.leaf.key
+
+    @property
+    def names_private(self) -> bool:
+        return self.leaf.names_private
+
+    @property
+    def uses_indices(self) -> bool:
+        """Whether it tells items apart."""
+        return any(index is not None for _, index in self.sequences)
+
+    def matches(self, address: Address) -> bool:
+        field = address.field
+        if field.path != tuple(tag for tag, _ in self.sequences) or not self.leaf.matches(address):
+            return False
+        if not self.uses_indices:
+            return True
+        pairs = zip(self.sequences, field.indices, strict=False)
+        return len(field.indices) == len(self.sequences) and all(want in (None, have) for (_, want), have in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """`startswith: endswith: contains: except:`: a regular expression, in any case, over the address's spellings."""
+
+    pattern: re.Pattern[str]
+    negated: bool = False
+    by_line: re.Pattern[str] | None = None
+    """The same over all spellings at once, a line each; where the expression allows it, it is found in these first."""
+    key: None = None
+
+    @property
+    def names_private(self) -> bool:
+        return not self.negated and '"' in self.pattern.pattern
+
+    def matches(self, address: Address) -> bool:
+        if self.by_line is not None and self.by_line.search(address.lines) is None:
+            return self.negated
+        return any(map(self.pattern.search, address.spellings)) is not self.negated
+
+
+@dataclass(frozen=True, slots=True)
+class SelectVR:
+    """`select:VR:DA`."""
+
+    vr: str
+    key: None = None
+    names_private: bool = False
+
+    def matches(self, address: Address) -> bool:
+        return address.field.vr == self.vr
+
+
+@dataclass(frozen=True, slots=True)
+class SelectGroup:
+    """`select:group:0010`."""
+
+    group: int
+    key: None = None
+
+    @property
+    def names_private(self) -> bool:
+        return bool(self.group & 1)
+
+    def matches(self, address: Address) -> bool:
+        return address.field.tag >> 16 == self.group
+
+
+@dataclass(frozen=True, slots=True)
+class SelectPrivate:
+    """`select:private:yes`: sendit's own; every private element and creator, or with `no` every other one."""
+
+    private: bool
+    key: None = None
+    names_private: bool = False
+
+    def matches(self, address: Address) -> bool:
+        return is_private(address.field.tag) is self.private
+
+
+@dataclass(frozen=True, slots=True)
+class SelectRetired:
+    """`select:retired:yes`: sendit's own; the attributes that PS3.6 has retired, or with `no` every other one."""
+
+    retired: bool
+    key: None = None
+    names_private: bool = False
+
+    def matches(self, address: Address) -> bool:
+        return _is_retired(address.field.tag) is self.retired
+
+
+@dataclass(frozen=True, slots=True)
+class SelectUnknown:
+    """`select:unknown:yes`: sendit's own; public elements that PS3.6 does not have, or with `no` every other one."""
+
+    unknown: bool
+    key: None = None
+    names_private: bool = False
+
+    def matches(self, address: Address) -> bool:
+        tag = address.field.tag
+        return (not is_private(tag) and not keyword_of(tag)) is self.unknown
+
+
+@dataclass(frozen=True, slots=True)
+class OfType:
+    """`type:1|1C:PatientID`: sendit's own; the attribute where its IOD has it with one of these Types (PS3.3)."""
+
+    types: frozenset[str]
+    leaf: Keyword | Tag
+    names_private: bool = False
+
+    @property
+    def key(self) -> Hashable:
+        return self.leaf.key
+
+    def matches(self, address: Address) -> bool:
+        field = address.field
+        return self.leaf.matches(address) and types().type_of(field.sop_class_uid, field.path, field.tag) in self.types
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """`fields:NAME`: what any selector of the list matches."""
+
+    selectors: tuple[Selector, ...]
+    key: None = None
+
+    @property
+    def names_private(self) -> bool:
+        return any(selector.names_private for selector in self.selectors)
+
+    def matches(self, address: Address) -> bool:
+        return any(selector.matches(address) for selector in self.selectors)
+
+
+# ---------------------------------------------------------------------------------------------- from text
+
+_TAG = re.compile(r"\(\s*([0-9A-Fa-f]{4})\s*,\s*([0-9A-Fa-f]{4})\s*\)|([0-9A-Fa-f]{8})")
+_PRIVATE = re.compile(r'(\()?([0-9A-Fa-f]{4}),"([^"]+)",([0-9A-Fa-f]{2})(?(1)\))')
+_EXPANDER = re.compile(r'([^:"]*(?:"[^"]*"[^:"]*)*):(.*)', re.DOTALL)
+
+
+def parse_field(text: str) -> Selector:
+    """The Selector of a FIELD, all forms but `fields:` and `values:`; FieldError where it is none."""
+    if text.lower() in ("all", "allfields"):
+        return Everything()
+    expander = _EXPANDER.fullmatch(text)
+    if expander is None:
+        return parse_attribute(text)
+    name, expression = expander[1].lower(), expander[2]
+    parse = _EXPANDERS.get(name)
+    if parse is None:
+        raise FieldError(f"{expander[1]}: is no expander" + hint(name, _EXPANDERS))
+    return parse(expression, len(name) + 1)
+
+
+def parse_attribute(text: str) -> Leaf | Path:
+    """The Selector of an attribute's name: keyword, tag, private form, name in quotes, or a path of them."""
+    if "__" not in text or _PRIVATE.fullmatch(text) or text.startswith('"'):
+        return _leaf(text, 0)
+    *outer, last = text.split("__")
+    sequences = tuple(_sequences(outer))
+    return Path(sequences, _leaf(last, len(text) - len(last)))
+
+
+def _sequences(parts: list[str]) -> Iterator[tuple[int, int | None]]:
+    offset = 0
+    waiting: int | None = None
+    for part in parts:
+        if part.isdecimal() and len(part) < 8:
+            if waiting is None:
+                raise FieldError("an item number follows the sequence it counts in", offset)
+            yield waiting, int(part)
+            waiting = None
+        else:
+            if waiting is not None:
+                yield waiting, None
+            waiting = _sequence_tag(part, offset)
+        offset += len(part) + 2
+    if waiting is not None:
+        yield waiting, None
+
+
+def _sequence_tag(part: str, offset: int) -> int:
+    leaf = _leaf(part, offset)
+    tag = only_tag(leaf)
+    if tag is None or isinstance(leaf, ElementName):
+        raise FieldError("an enclosing sequence is named by its keyword or tag", offset)
+    if not is_private(tag) and default_vr(tag) != "SQ":
+        raise FieldError(f"{part} is not a sequence", offset)
+    return tag
+
+
+def _leaf(text: str, offset: int) -> Leaf:
+    tag, private = _TAG.fullmatch(text), _PRIVATE.fullmatch(text)
+    if tag:
+        return Tag(int((tag[1] or "") + (tag[2] or "") + (tag[3] or ""), 16))
+    if private:
+        return _private(private, offset)
+    if len(text) > 2 and text[0] == text[-1] == '"':
+        return ElementName(text[1:-1]) if text[1:-1].lower() in _names() else _unknown(text[1:-1], _names(), offset)
+    if text.startswith("[") and text.endswith("]"):
+        return ElementName(text, names_private=True)
+    if not re.fullmatch(r"\w+", text):
+        raise FieldError("no keyword, tag or expander has this form", offset)
+    keyword = _keywords().get(text.lower())
+    return Keyword(keyword) if keyword else _unknown(text, _keywords(), offset)
+
+
+def _private(match: re.Match[str], offset: int) -> PrivateTag:
+    group = int(match[2], 16)
+    if not group & 1:
+        raise FieldError("a private group is odd", offset)
+    return PrivateTag(group, match[3].strip(), int(match[4], 16))
+
+
+def _unknown(text: str, known: dict[str, str], offset: int) -> Leaf:
+    raise UnknownAttribute(f"the dictionary has no attribute {text}" + hint(text, known), offset)
+
+
+def hint(word: str, known: dict[str, str] | dict[str, Callable[[str, int], Selector]]) -> str:
+    """A `did you mean` for the closest of the known words, or nothing."""
+    close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.75)
+    found = known[close[0]] if close else None
+    return f"; did you mean {found if isinstance(found, str) else close[0]}?" if close else ""
+
+
+_BY_LINE = re.compile(r"(?!.*(\(\?|\[\^))[\w|().,'\" *+?^$:\[\]{}-]*")
+"""Expressions that are found in a line wherever they are found in the line alone."""
+
+
+def _search(form: str, negated: bool = False) -> Callable[[str, int], Selector]:
+    def parse(expression: str, offset: int) -> Selector:
+        pattern = compile_search(form % expression, expression, offset)
+        by_line = re.compile(pattern.pattern, pattern.flags | re.MULTILINE) if _BY_LINE.fullmatch(expression) else None
+        return Search(pattern, negated, by_line)
+
+    return parse
+
+
+def compile_search(pattern: str, expression: str, offset: int = 0) -> re.Pattern[str]:
+    """A regular expression in any case; FieldError where it is none, or where it would be found in everything."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            compiled = re.compile(pattern, re.IGNORECASE)
+            found_in_nothing = re.search(expression, "") is not None
+        except re.error as error:
+            raise FieldError(f"not a regular expression: {error.msg}", offset) from None
+    if found_in_nothing:
+        raise FieldError("this expression is found in everything", offset)
+    return compiled
+
+
+def _select(expression: str, offset: int) -> Selector:
+    property_name, _, value = expression.partition(":")
+    offset += len(property_name) + 1
+    match property_name.lower():
+        case "vr" if value.upper() in VRS:
+            return SelectVR(value.upper())
+        case "vr":
+            raise FieldError(f"{value or 'nothing'} is no VR", offset)
+        case "group" if re.fullmatch(r"(0x)?[0-9A-Fa-f]{1,4}", value):
+            return SelectGroup(int(value, 16))
+        case "group":
+            raise FieldError("a group is up to four hexadecimal digits", offset)
+        case "private" | "retired" | "unknown" as kind if value.lower() in ("yes", "no"):
+            return _KINDS[kind](value.lower() == "yes")
+        case _:
+            reason = "select: goes on with VR:, group:, private:yes, retired:yes or unknown:yes"
+            raise FieldError(reason, offset - len(property_name) - 1)
+
+
+_KINDS: dict[str, Callable[[bool], Selector]] = {
+    "private": SelectPrivate,
+    "retired": SelectRetired,
+    "unknown": SelectUnknown,
+}
+
+_TYPE_WORDS = {word.lower(): word for word in (*TYPES, OPTIONAL, UNKNOWN)}
+
+
+def _of_type(expression: str, offset: int) -> Selector:
+    words, _, name = expression.partition(":")
+    unknown = [word for word in words.split("|") if word.lower() not in _TYPE_WORDS]
+    if unknown:
+        raise FieldError(f"{unknown[0] or 'nothing'} is no Type, only " + ", ".join(_TYPE_WORDS.values()), offset)
+    leaf = _leaf(name, offset + len(words) + 1)
+    if not isinstance(leaf, Keyword | Tag) or any(map(is_private, tags_of(leaf))):
+        raise FieldError("type: goes on with a public attribute, by keyword or tag", offset + len(words) + 1)
+    return OfType(frozenset(_TYPE_WORDS[word.lower()] for word in words.split("|")), leaf)
+
+
+_EXPANDERS: dict[str, Callable[[str, int], Selector]] = {
+    "startswith": _search("^(%s)"),
+    "endswith": _search("(%s)$"),
+    "contains": _search("%s"),
+    "except": _search("%s", negated=True),
+    "allexcept": _search("%s", negated=True),
+    "select": _select,
+    "type": _of_type,
+}
+
+# ---------------------------------------------------------------------------------------------- the dictionary
+
+
+@cache
+def _keywords() -> dict[str, str]:
+    entries = (*DicomDictionary.values(), *RepeatersDictionary.values())
+    return {entry[4].lower(): entry[4] for entry in entries if entry[4]}
+
+
+@cache
+def _names() -> dict[str, str]:
+    entries = (*DicomDictionary.values(), *RepeatersDictionary.values())
+    return {entry[2].lower(): entry[2] for entry in entries if entry[2]}
+
+
+@cache
+def _repeating() -> dict[str, tuple[int, ...]]:
+    return {entry[4]: _groups_of(mask) for mask, entry in RepeatersDictionary.items() if entry[4]}
+
+
+def _groups_of(mask: str) -> tuple[int, ...]:
+    if mask[2:4] != "xx":
+        return ()
+    return tuple(int(f"{mask[:2]}{low:02X}{mask[4:]}", 16) for low in range(0, 0x20, 2))
+
+
+def tags_of(leaf: Leaf) -> tuple[int, ...]:
+    """The tags that a name stands for: one, or those of a repeating group; none for a private form."""
+    match leaf:
+        case Tag(tag):
+            return (tag,)
+        case Keyword(keyword):
+            known = tag_for_keyword(keyword)
+            return (known,) if known is not None else _repeating().get(keyword, ())
+        case ElementName(name):
+            return tuple(tag for tag, entry in DicomDictionary.items() if entry[2].lower() == name.lower())
+        case PrivateTag():
+            return ()
+
+
+def only_tag(leaf: Leaf) -> int | None:
+    """The one tag that a name stands for, or None."""
+    tags = tags_of(leaf)
+    return tags[0] if len(tags) == 1 else None

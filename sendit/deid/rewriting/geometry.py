@@ -1,0 +1,94 @@
+"""A mosaic, whose slices private elements alone put in their places: withheld where its output would have lost them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sendit.deid.recipe.recipe import Recipe
+from sendit.deid.recipe.rules import Field, Rule
+from sendit.deid.recipe.selectors import FieldError, PrivateTag, Tag, parse_field
+from sendit.deid.rewriting.deeds import Deed
+from sendit.deid.rewriting.stretches import Stretch
+from sendit.deid.stream.elements import elements
+from sendit.deid.stream.header import HeaderReader
+from sendit.deid.stream.heads import FLAT
+from sendit.deid.stream.part_ten import PartTen
+from sendit.deid.stream.values import split
+from sendit.deid.vendors.places import PLACES, RULE, places_slices
+from sendit.errors import DataFault
+
+MOSAICS = frozenset({"MOSAIC", "VFRAME"})
+"""Values of Image Type: of Siemens, of United Imaging."""
+
+IMAGE_TYPE = 0x00080008
+_READER = HeaderReader({IMAGE_TYPE})
+
+
+class Withheld(DataFault):
+    """An image that a rule of sendit's own withholds."""
+
+    def __init__(self, rule: str, *, tag: int) -> None:
+        super().__init__("GeometryLost", tag=tag)
+        self.rule = rule
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_withheld, (self.rule, self.tag))
+
+
+def _withheld(rule: str, tag: int) -> Withheld:
+    return Withheld(rule, tag=tag)
+
+
+def ensure_geometry(done: Iterable[Deed], part_ten: PartTen, recipe: Recipe) -> None:
+    """Withhold a mosaic that the deeds have taken the places of its slices from.
+
+    Raises
+    ------
+    Withheld
+        One of these elements goes, and no line of the recipe removes it by name.
+    """
+    lost = [deed.tag for deed in _deeds(done) if deed.loses_places and not deed.path]
+    if lost and _is_mosaic(part_ten):
+        for tag in lost:
+            if not _is_removed_by_name(tag, recipe):
+                raise Withheld(RULE, tag=tag)
+
+
+def _deeds(done: Iterable[Deed]) -> Iterator[Deed]:
+    for deed in done:
+        if isinstance(deed, Stretch):
+            yield from deed.deeds
+        else:
+            yield deed
+
+
+def _is_mosaic(part_ten: PartTen) -> bool:
+    return not MOSAICS.isdisjoint(value.strip().upper() for value in _image_type(part_ten))
+
+
+def _image_type(part_ten: PartTen) -> tuple[str, ...]:
+    """The values of Image Type, which is among the first elements; else the whole header is read."""
+    window = part_ten.window
+    try:
+        for tag, _, _, _, begin, after, _ in elements(window, part_ten.start, len(window), FLAT[part_ten.encoding]):
+            if tag == IMAGE_TYPE:
+                return split(window[begin:after].decode("latin-1").strip(" \0"), "CS")
+            if tag > IMAGE_TYPE:
+                break
+    except DataFault:
+        pass
+    return _READER.of(part_ten).get(IMAGE_TYPE) or ()
+
+
+def _is_removed_by_name(tag: int, recipe: Recipe) -> bool:
+    """Whether a line of the recipe's own speaks of this very element: then its word counts."""
+    assert places_slices(tag)
+    rules = [step.rule for step in recipe.decide(Field((), tag, "OB", PLACES[tag >> 16, tag & 0xFF])).steps]
+    return bool(rules) and not rules[-1].of_profile and _names_one(rules[-1])
+
+
+def _names_one(rule: Rule) -> bool:
+    try:
+        return isinstance(parse_field(rule.field), PrivateTag | Tag)
+    except FieldError:
+        return False

@@ -1,0 +1,90 @@
+"""What happens, as literal dotted names with allow-listed fields: one table, for the log and for a batch's history.
+
+A field is a number or a word of sendit's own (a code, a rule's name, a state); never a value from a study.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from sendit.errors import BrokenPromise
+
+EVENTS: dict[str, tuple[str, ...]] = {
+    # a batch's life; these are kept as rows of Event too
+    "batch.found": (),
+    "batch.queued": (),
+    "batch.claimed": ("state", "attempt"),
+    "batch.taken_over": ("state", "attempt"),
+    "batch.lease_lost": ("state",),
+    "batch.released": ("state", "reason", "seconds"),
+    "batch.folder_changed": ("state", "changes"),
+    "batch.folder_gone": ("state",),
+    "batch.folder_changed_after_delivery": (),
+    "batch.processed": (
+        "images",
+        "filtered",
+        "errors",
+        "bytes",
+        "seconds",
+        "import_seconds",
+        "identify_seconds",
+        "deidentify_seconds",
+    ),
+    "batch.empty": ("filtered", "seconds"),
+    "batch.failed": ("state", "code", "subject", "failure", "place"),
+    "batch.delivered": ("images", "bytes", "seconds", "deliver_seconds"),
+    "batch.retried": ("state",),
+    "batch.originals_deleted": ("files", "bytes"),
+    "batch.identifiers_purged": (),
+    "batch.outbox_cleaned": ("files", "bytes"),
+    # the pool
+    "pool.started": ("workers",),
+    "pool.stopped": ("batches",),
+    "worker.started": ("worker", "pid"),
+    "worker.stopped": ("worker", "pid"),
+    "worker.died": ("worker", "pid", "signal", "code"),
+    "worker.failed": ("failure", "place"),
+    "worker.blind": ("code",),
+    "worker.sees": ("code",),
+    # the watcher
+    "watcher.started": ("pid", "folders"),
+    "watcher.stopped": ("pid",),
+    "watcher.died": ("pid",),
+    "watcher.found": ("folders", "seconds"),
+    "watcher.blind": ("code",),
+    "watcher.sees": ("code",),
+    "watcher.failed": ("failure", "place"),
+    # the web
+    "web.failed": ("failure", "place"),
+    # the identity service
+    "identity.blind": ("code",),
+    "identity.sees": ("code",),
+    "identity.failed": ("failure", "place"),
+}
+
+Fields = Mapping[str, "int | float | str"]
+
+_logger = logging.getLogger("sendit")
+
+
+def checked(name: str, fields: Fields) -> Fields:
+    """The fields, if the table allows them all."""
+    if name not in EVENTS or not set(fields) <= set(EVENTS[name]):
+        raise BrokenPromise("UnknownEvent", subject=name if name in EVENTS else None)
+    if not all(isinstance(value, int | float | str) for value in fields.values()):
+        raise BrokenPromise("UnknownEvent", subject=name)
+    return fields
+
+
+def in_order(name: str, fields: Fields) -> Fields:
+    """The fields as the table has them; PostgreSQL gives them back in an order of its own."""
+    known = [field for field in EVENTS.get(name, ()) if field in fields]
+    return {field: fields[field] for field in (*known, *(field for field in fields if field not in known))}
+
+
+def log(name: str, batch: int | None = None, **fields: int | float | str) -> None:
+    """Say it in the log."""
+    checked(name, fields)
+    subject = {} if batch is None else {"batch": batch}
+    _logger.info(name, extra={"event": name, "fields": {**subject, **fields}})

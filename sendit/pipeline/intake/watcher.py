@@ -1,0 +1,220 @@
+"""The watcher: finished folders become batches as they come, and the workforce works on them, for ever.
+
+A thin loop around three that decide: `settling` (which folder is finished), `folder_events` (when to look), `aftercare`
+(which was written to when it was too late). Whatever goes wrong in a round is said in the log, and the next round
+tries again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from django.conf import settings
+
+from sendit.errors import BrokenPromise, DataFault, ServiceDown
+from sendit.ground import events
+from sendit.pipeline.intake.aftercare import Aftercare
+from sendit.pipeline.intake.contenders import Contender, admit, places, unknown
+from sendit.pipeline.intake.folder_events import FolderEvents
+from sendit.pipeline.intake.folders import fingerprint, is_finished, list_folder
+from sendit.pipeline.intake.settling import Content, FolderTracker, Sighting
+from sendit.pipeline.record import database
+from sendit.pipeline.workforce.choice import Workforce, workforce
+
+IDLE_SECONDS = 0.25
+"""How long a round waits for a folder's event."""
+
+WAKE_SECONDS = 1.0
+"""How often the workers are woken though nothing was found: a batch may be due again, or its worker dead."""
+
+SLICE_SECONDS = 0.2
+"""How long a round may take folders in before the workers are woken."""
+
+PAUSE_SECONDS = 30.0
+"""How long a pool rests whose workers only die."""
+
+
+class Watcher:
+    """Looks and works until it must stop.
+
+    Parameters
+    ----------
+    must_stop : callable
+        Asked every round.
+    beat : callable
+        Called every round: the watcher lives.
+    """
+
+    def __init__(self, must_stop: Callable[[], bool], beat: Callable[[], None] = lambda: None) -> None:
+        self._must_stop, self._beat = must_stop, beat
+        self._woken = threading.Event()
+        self._tracker = FolderTracker(settings.SETTLE_SECONDS)
+        self._aftercare = Aftercare()
+        self._arrivals: deque[Contender] = deque()
+        self._chore: Iterator[None] = iter(())
+        self._troubles: set[str] = set()
+        self._look_at = self._rescan_at = self._may_look_at = self._wake_at = 0.0
+
+    def wake(self) -> None:
+        """Look now; from any thread, but not from a signal's handler, which may find the event's own lock held."""
+        self._woken.set()
+
+    def run(self) -> None:
+        """Watch; returns when it must stop and every worker has put its batch back."""
+        folder_events = FolderEvents(
+            lambda: [path for _, path in places()], self.wake, lambda is_well: self._say("NoEvents", is_well)
+        )
+        folder_events.start()
+        events.log("watcher.started", pid=os.getpid(), folders=len(places()))
+        try:
+            while not self._must_stop():
+                self._work()
+        finally:
+            folder_events.stop()
+            events.log("watcher.stopped", pid=os.getpid())
+
+    def _work(self) -> None:
+        """With one workforce, until it must stop or its workers only die."""
+        try:
+            with workforce() as workers:
+                while not self._must_stop():
+                    self._round(workers)
+        except BrokenPromise as error:
+            if error.code != "WorkersDie":
+                raise
+            self._say(error.code, False)
+            self._pause(PAUSE_SECONDS)
+
+    def _round(self, workers: Workforce) -> None:
+        self._beat()
+        try:
+            self._look_if_due()
+            self._say("DatabaseDown", True)
+        except database.AWAY:
+            database.reconnect()
+            self._say("DatabaseDown", False)
+            self._arrivals.clear()
+            self._look_at = 0.0
+            self._pause(1)
+        workers.is_working()
+        self._wake_if_due(workers)
+        if not self._arrivals:
+            self._woken.wait(min(IDLE_SECONDS, max(0.0, self._look_at - time.monotonic())))
+
+    def _wake_if_due(self, workers: Workforce) -> None:
+        """Without a broker, batches are found all the same, and wait."""
+        if time.monotonic() < self._wake_at:
+            return
+        self._wake_at = time.monotonic() + WAKE_SECONDS
+        try:
+            workers.wake()
+            self._say("BrokerDown", True)
+        except ServiceDown as error:
+            self._say(error.code, False)
+
+    def _pause(self, seconds: float) -> None:
+        ends_at = time.monotonic() + seconds
+        while time.monotonic() < ends_at and not self._must_stop():
+            self._beat()
+            time.sleep(0.1)
+
+    def _say(self, code: str, is_well: bool) -> None:
+        """In the log, when it begins and when it is over."""
+        if is_well and code in self._troubles:
+            self._troubles.discard(code)
+            events.log("watcher.sees", code=code)
+        elif not is_well and code not in self._troubles:
+            self._troubles.add(code)
+            events.log("watcher.blind", code=code)
+
+    # ------------------------------------------------------------------------------------------ looking
+
+    def _look_if_due(self) -> None:
+        now = time.monotonic()
+        must_look = now >= self._rescan_at
+        if must_look:
+            self._rescan_at = now + settings.RESCAN_SECONDS
+            self._chore = self._aftercare.round()
+        if self._woken.is_set():
+            self._woken.clear()
+            self._look_at = min(self._look_at, max(now, self._may_look_at))
+        if must_look or (now >= self._look_at and not self._arrivals):  # what the last look found comes first
+            self._look_at = self._rescan_at
+            self._arrivals = deque(self._unknown(self._tracker.observe(self._sightings())))
+            self._may_look_at = time.monotonic() + 2 * (time.monotonic() - now)  # a huge folder is not all we look at
+        self._admit()
+        self._do_chore()
+
+    def _admit(self) -> None:
+        """Make batches of what is new and finished, for at most a slice of time."""
+        began_at, found = time.monotonic(), 0
+        while self._arrivals and time.monotonic() < began_at + SLICE_SECONDS:
+            found += self._take(self._arrivals.popleft())
+        if self._tracker.is_waiting:
+            self._look_at = min(self._look_at, began_at + max(IDLE_SECONDS, settings.SETTLE_SECONDS / 2))
+        if found:
+            self._wake_at = 0.0
+            events.log("watcher.found", folders=found, seconds=round(time.monotonic() - began_at, 3))
+
+    def _sightings(self) -> dict[str, Sighting]:
+        """Every folder in the data folders, as far as those can be listed."""
+        seen: dict[str, Sighting] = {}
+        is_well = True
+        for _, place in places():
+            try:
+                seen |= _listed(place)
+            except OSError:
+                is_well = False
+        self._say("NoSuchFolder", is_well)
+        return seen
+
+    def _unknown(self, paths: list[str]) -> list[Contender]:
+        """Those that are no batch yet, oldest first; the others are not asked about again."""
+        contenders = sorted(_contenders(paths), key=lambda contender: contender.modified_at)
+        new = list(unknown(contenders))
+        for known in {contender.path for contender in contenders} - {contender.path for contender in new}:
+            self._tracker.take(known)
+        return new
+
+    def _take(self, contender: Contender) -> bool:
+        """Make a batch of it, if it is finished."""
+        if not self._tracker.is_settled(contender.path, lambda: _content(contender.path), time.monotonic()):
+            return False
+        batch = admit(contender)
+        self._tracker.take(contender.path)
+        return batch is not None
+
+    def _do_chore(self) -> None:
+        """A little of what has time."""
+        ends_at = time.monotonic() + SLICE_SECONDS
+        for _ in self._chore:
+            if time.monotonic() > ends_at:
+                break
+
+
+def _listed(place: str) -> dict[str, Sighting]:
+    with os.scandir(place) as items:
+        folders = (item for item in items if item.is_dir(follow_symlinks=False))
+        return {item.path: Sighting(item.inode(), is_finished(item.name)) for item in folders}
+
+
+def _contenders(paths: list[str]) -> Iterator[Contender]:
+    for path in paths:
+        try:
+            yield Contender(path, os.stat(path).st_mtime)
+        except OSError:  # gone between two looks
+            continue
+
+
+def _content(folder: str) -> Content:
+    """A folder that cannot be listed settles too: its batch will say why."""
+    try:
+        entries = list_folder(folder)
+        newest_at = max(os.stat(folder).st_mtime, *(entry.modified_ns / 1e9 for entry in entries), 0)
+    except (OSError, DataFault):
+        return Content("unlisted", 0)
+    return Content(fingerprint(entries), time.time() - newest_at)

@@ -1,0 +1,25 @@
+"""A batch's history: one row of `Event` for each thing that befalls it, which the log repeats."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from sendit.ground import events
+from sendit.pipeline.record import statements
+from sendit.pipeline.record.models import Event
+
+
+def record(name: str, batch: int, **fields: int | float | str) -> None:
+    """Keep an event in the batch's history, and log it."""
+    record_all(batch, (name, fields))
+
+
+def record_all(batch: int, *happened: tuple[str, events.Fields]) -> None:
+    """The same of several events, in their order."""
+    kept = [
+        {"batch": batch, "at": timezone.now(), "name": name, "fields": dict(events.checked(name, fields))}
+        for name, fields in happened
+    ]
+    statements.insert(Event, *kept)
+    for name, fields in happened:
+        events.log(name, batch, **fields)

@@ -1,0 +1,331 @@
+"""Leases: who works on a batch, for how long, and how a batch whose worker died is taken up again.
+
+A claim, a renewal and the end of a lease are each one compare-and-set statement on the batch's row, by state and token.
+A worker that lost its lease can move nothing and overwrite nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from enum import Enum
+from itertools import islice
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from sendit.pipeline.record import database, history, statements
+from sendit.pipeline.record.database import AWAY
+from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record.processes import is_known_dead, new_token
+from sendit.pipeline.record.states import State
+
+STALL_SECONDS = 1800
+"""A worker that makes no progress for so long lets its lease lapse, though its process lives."""
+
+FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 5, 600
+"""How long a postponed batch waits: the first time, and at most."""
+
+MOST_POSTPONEMENTS = 10_000
+"""No more are counted: a service may be away for months."""
+
+CHUNK = 500
+"""Batches looked up in one statement."""
+
+
+class Job(Enum):
+    """What is done to a batch under a lease: from which state it is claimed, and in which it then stands."""
+
+    PROCESS = (State.QUEUE, State.PROCESSING)
+    DELIVER = (State.DONEPROCESSING, State.UPLOADING)
+
+    @property
+    def waiting(self) -> State:
+        """The state from which a batch is claimed."""
+        return self.value[0]
+
+    @property
+    def working(self) -> State:
+        """The state of a batch that is worked on."""
+        return self.value[1]
+
+
+class LeaseLost(Exception):
+    """Another worker holds the batch; whatever this one made is void."""
+
+
+class Stopped(Exception):
+    """The worker was asked to stop; the batch goes back."""
+
+
+def claimable(job: Job, limit: int) -> list[int]:
+    """Primary keys of batches that a worker may claim now: those of dead workers, then the oldest that wait."""
+    return list(islice(_claimable(job, limit), limit))
+
+
+def _claimable(job: Job, limit: int) -> Iterator[int]:
+    yield from _abandoned(job)
+    waiting = Batch.objects.filter(state=job.waiting, not_before__lte=timezone.now()).order_by("not_before", "pk")
+    yield from waiting.values_list("pk", flat=True)[:limit]
+
+
+def _abandoned(job: Job) -> Iterator[int]:
+    now = timezone.now()
+    held = Batch.objects.filter(state=job.working).order_by("lease_expires_at")
+    for batch in held.only("lease_token", "lease_expires_at"):
+        if _is_abandoned(batch, now):
+            yield batch.pk
+
+
+def _is_abandoned(batch: Batch, now: datetime) -> bool:
+    return batch.lease_expires_at is None or batch.lease_expires_at <= now or is_known_dead(batch.lease_token)
+
+
+class Observer:
+    """Who hears of progress, and says when to stop; this one neither listens nor speaks."""
+
+    def must_stop(self) -> bool:
+        """Whether the work is to be put down."""
+        return False
+
+    def did(self, images: int, bytes_: int) -> None:
+        """So much more is done."""
+
+
+NOBODY = Observer()
+
+
+def claim(pk: int, job: Job, observer: Observer = NOBODY) -> Lease | None:
+    """A lease on the batch, or None where another was faster or there is nothing to claim.
+
+    The claim counts as an attempt: a batch that kills its workers must not do so for ever. `Lease.is_overtried` says
+    when it is enough.
+    """
+    batch = Batch.objects.filter(pk=pk).first()
+    return claim_this(batch, job, observer) if batch else None
+
+
+def claim_this(batch: Batch, job: Job, observer: Observer = NOBODY) -> Lease | None:
+    """The same, of a batch as it was read; None where it has changed since."""
+    now = timezone.now()
+    if batch.state == job.waiting and batch.not_before <= now:
+        return _take(batch, job, observer)
+    if batch.state == job.working and _is_abandoned(batch, now):
+        return _take_over(batch, job, observer)
+    return None
+
+
+def claim_oldest(job: Job, observer: Observer = NOBODY) -> Lease | None:
+    """A lease on the batch that has waited longest of those that may be claimed."""
+    now = timezone.now()
+    with transaction.atomic():
+        batch = Batch.objects.take_oldest(job.waiting, state=job.working, changed_at=now, waits_for="", **_terms(job))
+        if batch is None:
+            return None
+        history.record("batch.claimed", batch.pk, state=job.working, attempt=batch.attempts)
+    return Lease(batch, job, observer)
+
+
+def claim_abandoned(job: Job, observer: Observer = NOBODY) -> Lease | None:
+    """A lease on a batch whose worker is dead or has let its lease lapse."""
+    leases = (claim(pk, job, observer) for pk in _abandoned(job))
+    return next(filter(None, leases), None)
+
+
+def claim_one_of(keys: Sequence[int], job: Job, observer: Observer = NOBODY) -> Lease | None:
+    """A lease on one of these batches, if any of them may be claimed."""
+    for start in range(0, len(keys), CHUNK):
+        some = Batch.objects.filter(pk__in=keys[start : start + CHUNK], state__in=(job.waiting, job.working))
+        for batch in some:
+            if lease := claim_this(batch, job, observer):
+                return lease
+    return None
+
+
+def _terms(job: Job) -> dict[str, Any]:
+    """What a claim of a waiting batch writes into the row."""
+    return _lease() | ({"started_at": timezone.now()} if job is Job.PROCESS else {})
+
+
+def _lease() -> dict[str, Any]:
+    """A lease of this process, from now on."""
+    return {
+        "lease_token": new_token(),
+        "lease_expires_at": timezone.now() + timedelta(seconds=settings.LEASE_SECONDS),
+    }
+
+
+def _take(batch: Batch, job: Job, observer: Observer) -> Lease | None:
+    with transaction.atomic():
+        if not batch.move(job.working, waits_for="", attempts=batch.attempts + 1, **_terms(job)):
+            return None
+        history.record("batch.claimed", batch.pk, state=job.working, attempt=batch.attempts)
+    return Lease(batch, job, observer)
+
+
+def _take_over(batch: Batch, job: Job, observer: Observer) -> Lease | None:
+    """The old token and its moment still stand, or the holder has renewed it and lives."""
+    unchanged = {
+        "id": batch.pk,
+        "state": job.working,
+        "lease_token": batch.lease_token,
+        "lease_expires_at": batch.lease_expires_at,
+    }
+    terms = {"attempts": batch.attempts + 1, **_lease()}
+    with transaction.atomic():
+        if statements.update(Batch, terms, unchanged) != 1:
+            return None
+        history.record("batch.taken_over", batch.pk, state=job.working, attempt=terms["attempts"])
+    for name, value in terms.items():
+        setattr(batch, name, value)
+    return Lease(batch, job, observer)
+
+
+class Keeper:
+    """The one thread of a process that renews its leases, each after a third of LEASE_SECONDS.
+
+    The thread starts with the first lease and sleeps while there is nothing to renew: a batch that is done within a
+    third of its lease costs it nothing.
+    """
+
+    def __init__(self) -> None:
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._leases: set[Lease] = set()
+        self._woken = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._wakes_at = float("inf")
+
+    def keep(self, lease: Lease) -> None:
+        """Renew the lease in time, from now on."""
+        self._leases.add(lease)
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="keeper of leases", daemon=True)
+            self._thread.start()
+        elif _due_at(lease) < self._wakes_at:
+            self._woken.set()
+
+    def let_go(self, lease: Lease) -> None:
+        """Leave the lease alone."""
+        self._leases.discard(lease)
+
+    def _run(self) -> None:
+        while True:
+            self._wakes_at = time.monotonic() + settings.LEASE_SECONDS / 3
+            self._wakes_at = min([self._wakes_at, *map(_due_at, list(self._leases))])
+            self._woken.wait(self._wakes_at - time.monotonic())
+            self._woken.clear()
+            due = [lease for lease in list(self._leases) if _due_at(lease) <= time.monotonic()]
+            for lease in due:
+                lease.renew()
+            if due:
+                database.forget()
+
+
+def _due_at(lease: Lease) -> float:
+    return lease.renewed_at + settings.LEASE_SECONDS / 3
+
+
+class Lease:
+    """The right to work on a batch; a context manager, in which it is renewed as long as there is progress."""
+
+    def __init__(self, batch: Batch, job: Job, observer: Observer) -> None:
+        self.batch, self.job = batch, job
+        self._taken = {name: getattr(batch, name) for name in ("state", "lease_token", "attempts", "postponements")}
+        self._observer = observer
+        self._lost = False
+        self._progress_at = self.renewed_at = time.monotonic()
+
+    def __enter__(self) -> Lease:
+        KEEPER.keep(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        KEEPER.let_go(self)
+
+    @property
+    def is_overtried(self) -> bool:
+        """Whether the batch was taken up too often without an end."""
+        return self.batch.attempts > settings.MAX_ATTEMPTS
+
+    def check(self) -> None:
+        """Go on? Raises LeaseLost or Stopped; called wherever work can end without harm."""
+        self._progress_at = time.monotonic()
+        if self._lost:
+            raise LeaseLost
+        if self.must_stop():
+            raise Stopped
+
+    def must_stop(self) -> bool:
+        """Whether the worker was asked to put the batch down."""
+        return self._observer.must_stop()
+
+    def progress(self, *, images: int = 0, bytes_: int = 0) -> None:
+        """Say what is done, and go on if the lease holds."""
+        self._observer.did(images, bytes_)
+        self.check()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Surely, for what cannot be undone: until the block ends the row is locked, and nobody takes it over."""
+        with transaction.atomic():
+            if self._mine().update(changed_at=timezone.now()) != 1:
+                raise LeaseLost
+            yield
+
+    def finish(self, target: State, **results: Any) -> None:
+        """End the lease by moving the batch; with the move or not at all `results` are written.
+
+        Call it inside the transaction that writes the other rows of the result.
+        """
+        if not self.batch.move(target, **results):
+            raise LeaseLost
+
+    def recall(self) -> None:
+        """Think of the batch as it was claimed: a transaction that failed took back what was written, not what is
+        remembered."""
+        for name, value in self._taken.items():
+            setattr(self.batch, name, value)
+
+    def release(self, **results: Any) -> None:
+        """Give the batch back as if it had not been taken."""
+        results.setdefault("attempts", self.batch.attempts - 1)
+        self.finish(self.job.waiting, **results)
+
+    def postpone(self, code: str) -> float:
+        """Give the batch back for a while, longer each time; returns the seconds."""
+        delay_seconds = min(FIRST_DELAY_SECONDS * 2.0 ** min(self.batch.postponements, 16), LAST_DELAY_SECONDS)
+        self.release(
+            waits_for=code,
+            postponements=min(self.batch.postponements + 1, MOST_POSTPONEMENTS),
+            not_before=timezone.now() + timedelta(seconds=delay_seconds),
+        )
+        return delay_seconds
+
+    def renew(self) -> None:
+        """Extend the lease, in the keeper's thread, unless the worker makes no progress any more."""
+        self.renewed_at = time.monotonic()
+        if self.renewed_at - self._progress_at >= STALL_SECONDS:
+            return
+        expires_at = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
+        try:
+            renewed = self._mine().update(lease_expires_at=expires_at)
+        except AWAY:  # or busy: the next time decides
+            return
+        if renewed != 1:
+            self._lost = True
+
+    def _mine(self) -> QuerySet[Batch]:
+        return Batch.objects.filter(pk=self.batch.pk, state=self.job.working, lease_token=self.batch.lease_token)
+
+
+KEEPER = Keeper()

@@ -1,0 +1,290 @@
+"""What the pipeline knows: Batch, Image, BatchIdentifiers, Event.
+
+BatchIdentifiers is the one table with identifiers, encrypted. No other column may hold a value, a name or a path from
+a study folder: a batch is its primary key, a file its number.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.db import connection, models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from sendit.errors import BrokenPromise
+from sendit.phi import Phi
+from sendit.pipeline.record import statements
+from sendit.pipeline.record.phi_field import PhiField, digest
+from sendit.pipeline.record.states import COUNTED, LEGAL, WORKING, State
+
+# A migration keeps what it was made with: plain words, not members of an enum that may change.
+_COUNTED = [state.value for state in COUNTED]
+_WORKING = [state.value for state in WORKING]
+
+
+class BatchQuerySet(models.QuerySet["Batch"]):
+    """Ways to ask for batches."""
+
+    def for_uid(self, uid: str) -> BatchQuerySet:
+        """The batches whose folder is named `uid`; several where several data folders have one of that name."""
+        return self.filter(uid_digest=digest(os.fsencode(uid)))
+
+    def counts(self) -> dict[State, int]:
+        """How many batches stand in each state. Most are DONE, and are not counted one by one."""
+        others = [state for state in State if state is not State.DONE]
+        grouped = self.filter(state__in=others).order_by().values_list("state").annotate(models.Count("id"))
+        found = dict.fromkeys(State, 0) | {State(state): count for state, count in grouped}
+        found[State.DONE] = max(0, self.count() - sum(found.values()))
+        return found
+
+    def take_oldest(self, waiting: State, **values: Any) -> Batch | None:
+        """Write `values` into the batch that has waited longest in a state and may be taken, and return it.
+
+        One statement chooses the batch and takes it, and counts the attempt. Where the database can, a batch that
+        another process is about to take is passed over without waiting.
+        """
+        table, now = self.model._meta.db_table, timezone.now()
+        skip = " FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
+        oldest = f"SELECT id FROM {table} WHERE state = %s AND not_before <= %s ORDER BY not_before, id LIMIT 1{skip}"
+        taken = f"{statements.assignments(self.model, tuple(values))}, attempts = attempts + 1"
+        sql = f"UPDATE {table} SET {taken} WHERE id = ({oldest}) AND state = %s RETURNING *"
+        terms = statements.prepared(self.model, {"state": waiting, "not_before": now})
+        found = list(self.raw(sql, [*statements.prepared(self.model, values), *terms, terms[0]]))
+        return found[0] if found else None
+
+
+class Batch(models.Model):
+    """One study folder, on its way."""
+
+    state = models.CharField(max_length=16, default=State.NEW.value)
+    created_at = models.DateTimeField(default=timezone.now)
+    queued_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    processed_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    folder_digest = models.CharField(max_length=64, unique=True)
+    uid_digest = models.CharField(max_length=64, db_index=True)
+    fingerprint = models.CharField(max_length=64, default="")
+    input_bytes = models.BigIntegerField(default=0)
+
+    # who works on it, and when it may be taken (again)
+    lease_token = models.CharField(max_length=100, default="")
+    lease_expires_at = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(default=timezone.now)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    waits_for = models.CharField(max_length=40, default="")
+    """The code of what postponed it: a service that is down, a full disk."""
+    postponements = models.PositiveSmallIntegerField(default=0)
+    folder_changes = models.PositiveSmallIntegerField(default=0)
+
+    # what became of its files: found = delivered + filtered + errored, from DONEPROCESSING on
+    found = models.PositiveIntegerField(default=0)
+    delivered = models.PositiveIntegerField(default=0)
+    filtered = models.PositiveIntegerField(default=0)
+    errored = models.PositiveIntegerField(default=0)
+    has_error = models.BooleanField(default=False)
+    errors = models.JSONField(default=list)
+    """A list of {"code", "tag", "count", "stage"}; tag as "GGGG,EEEE" or ""."""
+
+    # pseudonyms, the recipe and the archive
+    entity_suid = models.CharField(max_length=128, default="")
+    item_suid = models.CharField(max_length=128, default="")
+    recipe_name = models.CharField(max_length=255, default="")
+    recipe_sha256 = models.CharField(max_length=64, default="")
+    object_name = models.CharField(max_length=1024, default="")
+    archive_bytes = models.BigIntegerField(default=0)
+    archive_made_at = models.DateTimeField(null=True)
+    """When an archive of these bytes was first made: made again, it gives the same rows."""
+    archive_crc32c = models.CharField(max_length=16, default="")
+    storage_uri = models.CharField(max_length=2048, default="")
+
+    objects = BatchQuerySet.as_manager()
+
+    known_folder: Phi[str] | None = None
+    """The folder's path, once it has been read; not a column."""
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="batch_state", condition=Q(state__in=[state.value for state in State])),
+            models.CheckConstraint(
+                name="batch_accounting",
+                condition=~Q(state__in=_COUNTED) | Q(found=F("delivered") + F("filtered") + F("errored")),
+            ),
+            models.CheckConstraint(
+                name="batch_leased_while_worked_on",
+                condition=Q(state__in=_WORKING, lease_expires_at__isnull=False)
+                | (~Q(state__in=_WORKING) & Q(lease_token="", lease_expires_at__isnull=True)),
+            ),
+        ]
+        indexes = [
+            models.Index(name="batch_by_state", fields=["state", "id"]),
+            models.Index(name="batch_by_delivery", fields=["delivered_at"]),
+            models.Index(name="batch_with_error", fields=["id"], condition=Q(has_error=True)),
+            # Not partial by state: SQLite does not use such an index where the state is a bound parameter.
+            models.Index(name="batch_waiting", fields=["state", "not_before", "id"]),
+            models.Index(name="batch_leased", fields=["state", "lease_expires_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"batch {self.pk}"
+
+    @property
+    def uid(self) -> Phi[str]:
+        """The folder's name: an accession number as a rule, so an identifier."""
+        return Phi(self.identifiers.folder.reveal()["uid"])
+
+    @property
+    def folder(self) -> Phi[str]:
+        """The folder's absolute path."""
+        return self.identifiers.path
+
+    def move(self, target: State, **results: Any) -> bool:
+        """Move to `target` and write `results` in one compare-and-set statement; False where another was faster.
+
+        A batch under a lease is moved only while it still carries the token that this object was read with.
+        """
+        source = State(self.state)
+        if (source, target) not in LEGAL:
+            raise BrokenPromise("IllegalMove", subject=f"{source} to {target}")
+        values = {"state": target, "changed_at": timezone.now(), **results}
+        if target not in WORKING:
+            values |= {"lease_token": "", "lease_expires_at": None}
+        mine = {"id": self.pk, "state": source, "lease_token": self.lease_token}
+        if statements.update(Batch, values, mine) != 1:
+            return False
+        for name, value in values.items():
+            setattr(self, name, value)
+        return True
+
+
+class Outcome(models.TextChoices):
+    """What became of a file."""
+
+    DELIVERED = "delivered"
+    FILTERED = "filtered"
+    ERROR = "error"
+
+
+class Image(models.Model):
+    """One file of a batch, known by its number in the folder's sorted listing."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="images", db_index=False)
+    number = models.PositiveIntegerField()
+    outcome = models.CharField(max_length=9, choices=Outcome.choices)
+    rule = models.CharField(max_length=255, default="")
+    code = models.CharField(max_length=40, default="")
+    tag = models.CharField(max_length=9, default="")
+    size_bytes = models.BigIntegerField(default=0)
+    member = models.CharField(max_length=255, default="")
+    offset = models.BigIntegerField(null=True)
+    length = models.BigIntegerField(null=True)
+    sha256 = models.CharField(max_length=64, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="image_number", fields=["batch", "number"]),
+            models.CheckConstraint(
+                name="image_outcome_has_its_reason",
+                condition=(Q(outcome=Outcome.DELIVERED, rule="", code="", offset__isnull=False) & ~Q(member=""))
+                | (Q(outcome=Outcome.FILTERED, code="", member="") & ~Q(rule=""))
+                | (Q(outcome=Outcome.ERROR, rule="", member="") & ~Q(code="")),
+            ),
+        ]
+        indexes = [
+            models.Index(name="image_filtered_by", fields=["rule"], condition=Q(outcome=Outcome.FILTERED)),
+            models.Index(name="image_errors_by", fields=["code"], condition=Q(outcome=Outcome.ERROR)),
+        ]
+
+
+def nothing() -> Phi[None]:
+    """What an identified field holds before there is anything to hold, and after a purge."""
+    return Phi(None)
+
+
+class BatchIdentifiers(models.Model):
+    """Everything identified about a batch: the folder, its files, what was extracted, asked and answered."""
+
+    batch = models.OneToOneField(Batch, on_delete=models.PROTECT, related_name="identifiers", primary_key=True)
+    folder = PhiField()
+    """{"uid": folder name, "path": absolute path}"""
+    files = PhiField(default=nothing)
+    """Relative names in the order of the Image numbers, from 1."""
+    extracted = PhiField(default=nothing)
+    """{"study": {keyword: value}}: what the identity request was made of."""
+    request = PhiField(default=nothing)
+    response = PhiField(default=nothing)
+
+    @property
+    def path(self) -> Phi[str]:
+        """The folder's absolute path."""
+        return Phi(self.folder.reveal()["path"])
+
+    def __str__(self) -> str:
+        return f"identifiers of batch {self.pk}"
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    """History is only added to."""
+
+    def update(self, **values: Any) -> int:
+        """Refuse."""
+        raise BrokenPromise("HistoryIsAppendOnly")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Refuse."""
+        raise BrokenPromise("HistoryIsAppendOnly")
+
+
+class Event(models.Model):
+    """One line of a batch's history; names and fields are those of `events.EVENTS`."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="events", null=True)
+    at = models.DateTimeField(default=timezone.now)
+    name = models.CharField(max_length=60)
+    fields = models.JSONField(default=dict)
+
+    objects = EventQuerySet.as_manager()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Add it; a line that stands is not changed."""
+        if self.pk is not None:
+            raise BrokenPromise("HistoryIsAppendOnly")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refuse."""
+        raise BrokenPromise("HistoryIsAppendOnly")
+
+
+class Totals(models.Model):
+    """What the history amounts to up to an event; one row, which `totals` makes and moves on."""
+
+    through = models.BigIntegerField(default=0)
+    """The last event that is counted in."""
+    counts = models.JSONField(default=list)
+    """A list of [*what, number]."""
+    noted = models.BigIntegerField(default=0)
+    noted_at = models.DateTimeField()
+    """When `noted` was the last event: once that is a while ago, every event up to it has been committed."""
+    batches_through = models.BigIntegerField(db_default=0)
+    batches = models.BigIntegerField(db_default=0)
+    """How many batches have that key or a lower one: no batch is deleted, so that never changes."""
+
+    def __str__(self) -> str:
+        return f"totals through event {self.through}"
+
+
+class KeyBinding(models.Model):
+    """Which keys a key file held when this database's data were made; `key_bindings` reads and writes it."""
+
+    file = models.CharField(max_length=40, primary_key=True)
+    proofs = models.TextField(default="")
+    """A digest of each key in the file, keyed with the key itself, in the file's order; blank until the first start."""
+    bound_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"binding of {self.file}"
