@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 
 from django.conf import settings
-from django.db import connections
 
 from sendit.errors import place_of
 from sendit.ground import events, logs
@@ -122,7 +121,6 @@ class Nursery:
         for ours in (self._supervisor.heard, self._heard, self._woken):
             os.close(ours)
         Process(number, self._orders, self._lifeline).live()
-        connections.close_all()
         os._exit(0)
 
 

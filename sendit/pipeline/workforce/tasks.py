@@ -13,7 +13,6 @@ from typing import Any
 
 from celery import bootsteps, signals
 from django.conf import settings
-from django.db import connections
 
 from sendit.celery import app
 from sendit.errors import ServiceDown
@@ -33,7 +32,6 @@ LIFELINE = Lifeline()
 def work() -> None:
     """Claim and work until nothing is left."""
     Worker(jobs(), LIFELINE.has_ended, _ring_again, _pass_on).work()
-    connections.close_all()
 
 
 def jobs() -> tuple[Job, ...]:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from django.db import connections
+
 from sendit import parquet
 from sendit.errors import SenditError
 from sendit.ground import events
@@ -68,16 +70,20 @@ class Worker(Observer):
         return self._has_to_stop()
 
     def work(self) -> None:
-        """Claim and work until nothing is left, or it is to stop. While the database is away, wait for it."""
+        """Claim and work until nothing is left, or it is to stop. While the database is away, wait for it.
+
+        Afterwards no connection is held: one that a restart of the server broke meanwhile would be found out at work.
+        """
         while not self.must_stop():
             try:
                 self._work_off()
                 self._see(True)
-                return
+                break
             except database.AWAY:
                 self._see(False)
                 database.reconnect()
                 time.sleep(PAUSE_SECONDS)
+        connections.close_all()
 
     def _work_off(self) -> None:
         lease = self._next()
