@@ -1,6 +1,6 @@
 # sendit: bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down health test check docs lint bench fuzz corpus wheel lock clean
+.PHONY: help setup demo up down health test test-unit check docs lint bench fuzz corpus wheel lock clean
 SHELL := /bin/bash
 # Where it is set, each of the many processes that tests start would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -15,7 +15,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv with everything in it (done by the others when needed)
 
@@ -40,6 +40,9 @@ health: setup ## the same lines again
 
 down: setup ## stop it
 	@$(BIN)/python -m topology down
+
+test-unit: setup ## the unit tests, in under a minute: each room by itself, without other processes
+	@$(BIN)/python -m pytest tests/unit -n auto --dist loadgroup
 
 test: setup ## all tests
 	@$(BIN)/python -m pytest -n auto --dist loadgroup
