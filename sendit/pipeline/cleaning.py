@@ -31,7 +31,7 @@ from sendit.pipeline.intake.folders import Entry, fingerprint, list_folder
 from sendit.pipeline.record import history
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event
 from sendit.pipeline.record.processes import is_known_dead
-from sendit.pipeline.record.states import TERMINAL, State
+from sendit.pipeline.record.states import TERMINAL, Job, State
 
 READ_BYTES = 8 << 20
 
@@ -97,7 +97,7 @@ def _may_lose_outbox(batch: Batch | None) -> bool:
 
 
 def _may_lose_draft(batch: Batch | None) -> bool:
-    if batch is None or batch.state != State.PROCESSING:
+    if batch is None or batch.state != Job.PROCESS.working:
         return True
     return is_known_dead(batch.lease_token) or (batch.lease_expires_at or timezone.now()) < timezone.now()
 

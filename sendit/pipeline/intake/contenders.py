@@ -18,7 +18,7 @@ from sendit.pipeline.intake.folders import has_settled, is_finished
 from sendit.pipeline.record import history, statements
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Image
 from sendit.pipeline.record.phi_field import digest
-from sendit.pipeline.record.states import State
+from sendit.pipeline.record.states import Job
 
 CHUNK = 500
 """Folders looked up in one statement."""
@@ -100,7 +100,7 @@ def admit(contender: Contender) -> Batch | None:
             batch = Batch.objects.create(
                 folder_digest=contender.folder_digest,
                 uid_digest=digest(os.fsencode(uid)),
-                state=State.QUEUE,  # NEW and the move to QUEUE would be seen by nobody: it is one transaction
+                state=Job.PROCESS.waiting,  # the first state would be seen by nobody: it is one transaction
                 queued_at=now,
                 not_before=now,
             )
@@ -125,7 +125,7 @@ def queue(batch: Batch, **terms: Any) -> bool:
         "waits_for": "",
     }
     with transaction.atomic(savepoint=False):  # which would cost two round trips where a transaction is under way
-        if not batch.move(State.QUEUE, **anew, **terms):
+        if not batch.move(Job.PROCESS.waiting, **anew, **terms):
             return False
         history.record("batch.queued", batch.pk)
     return True

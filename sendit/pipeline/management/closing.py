@@ -13,7 +13,7 @@ from django.utils import timezone
 from sendit.errors import CODES
 from sendit.pipeline.management.shell import NEEDS_A_LOOK, counted
 from sendit.pipeline.record.models import Batch, BatchQuerySet
-from sendit.pipeline.record.states import WAITING, State
+from sendit.pipeline.record.states import WAITING, Job, State
 from sendit.pipeline.reports.progress import Tally, shown
 from sendit.pipeline.workforce.interrupts import Interrupts
 from sendit.pipeline.workforce.supervisor import Supervisor
@@ -49,7 +49,7 @@ def summary(ended: Mapping[int, str], tally: Tally) -> Iterator[str]:
     yield f"{counted(len(ended), 'batch', 'batches')} in {tally.seconds:.1f} s: {tally}"
     yield "  ".join(f"{state} {count:,}" for state, count in Batch.objects.counts().items() if count) or "No batch yet."
     yield from _reasons(ended)
-    resting = Batch.objects.filter(state=State.DONEPROCESSING)
+    resting = Batch.objects.filter(state=Job.DELIVER.waiting)
     delayed = resting.filter(waits_for="", not_before__gt=timezone.now()).count()
     if delayed:
         rest = counted(delayed, "batch rests", "batches rest")

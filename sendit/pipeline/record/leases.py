@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from enum import Enum
 from itertools import islice
 from typing import Any
 
@@ -25,7 +24,7 @@ from sendit.pipeline.record import database, history, statements
 from sendit.pipeline.record.database import AWAY
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.processes import is_known_dead, new_token
-from sendit.pipeline.record.states import State
+from sendit.pipeline.record.states import Job, State
 
 STALL_SECONDS = 1800
 """A worker that makes no progress for so long lets its lease lapse, though its process lives."""
@@ -38,23 +37,6 @@ MOST_POSTPONEMENTS = 10_000
 
 CHUNK = 500
 """Batches looked up in one statement."""
-
-
-class Job(Enum):
-    """What is done to a batch under a lease: from which state it is claimed, and in which it then stands."""
-
-    PROCESS = (State.QUEUE, State.PROCESSING)
-    DELIVER = (State.DONEPROCESSING, State.UPLOADING)
-
-    @property
-    def waiting(self) -> State:
-        """The state from which a batch is claimed."""
-        return self.value[0]
-
-    @property
-    def working(self) -> State:
-        """The state of a batch that is worked on."""
-        return self.value[1]
 
 
 class LeaseLost(Exception):

@@ -17,7 +17,7 @@ from sendit.errors import BrokenPromise
 from sendit.phi import Phi
 from sendit.pipeline.record import statements
 from sendit.pipeline.record.phi_field import PhiField, digest
-from sendit.pipeline.record.states import COUNTED, LEGAL, WORKING, State
+from sendit.pipeline.record.states import COUNTED, FIRST, LEGAL, WORKING, State
 
 # A migration keeps what it was made with: plain words, not members of an enum that may change.
 _COUNTED = [state.value for state in COUNTED]
@@ -58,7 +58,7 @@ class BatchQuerySet(models.QuerySet["Batch"]):
 class Batch(models.Model):
     """One study folder, on its way."""
 
-    state = models.CharField(max_length=16, default=State.NEW.value)
+    state = models.CharField(max_length=16, default=FIRST.value)
     created_at = models.DateTimeField(default=timezone.now)
     queued_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)

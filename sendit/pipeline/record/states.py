@@ -1,11 +1,14 @@
-"""The states of a Batch and the moves between them, as data.
+"""The states of a Batch, what may happen in each, and the moves between them, as data.
 
-The table drives the model's CHECK constraint, `leases` and `Batch.move`, docs/states.md and the tests. Knows no Django.
+The tables drive the model's CHECK constraints, claims and leases, `Batch.move`, the reports, docs/states.md and the
+tests. Other modules ask for a property of a state and do not name one that a batch passes through, so that a new state
+is a new row. Knows no Django.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 
 
@@ -22,16 +25,114 @@ class State(StrEnum):
     ERROR = "ERROR"
 
 
-MEANINGS: dict[State, str] = {
-    State.NEW: "The folder was just added to the application.",
-    State.QUEUE: "The batch waits for a worker.",
-    State.PROCESSING: "A worker imports, screens and de-identifies the batch.",
-    State.DONEPROCESSING: "The archive and its rows are made and wait for delivery.",
-    State.UPLOADING: "A worker delivers the archive and its rows.",
-    State.DONE: "The archive is stored and its rows are loaded.",
-    State.EMPTY: "No image passed the filters; there is nothing to deliver.",
-    State.ERROR: "Nothing is delivered; a person decides, and `retry` queues the batch again.",
+class Job(Enum):
+    """What a worker does to a batch under a lease."""
+
+    PROCESS = auto()
+    DELIVER = auto()
+
+    @property
+    def waiting(self) -> State:
+        """The state from which the job claims a batch."""
+        return _CLAIMABLE[self]
+
+    @property
+    def working(self) -> State:
+        """The state of a batch while the job works on it."""
+        return _WORKED_ON[self]
+
+
+class Mover(StrEnum):
+    """Who moves a batch on."""
+
+    INTAKE = "intake"
+    WORKER = "a worker"
+    PERSON = "a person"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a state means and what may happen in it."""
+
+    meaning: str
+    moved_on_by: Mover
+    claimable_by: Job | None = None
+    """The job whose workers claim batches from this state."""
+    worked_on_by: Job | None = None
+    """The job that holds a lease on a batch in this state."""
+    has_archive: bool = False
+    """Whether an archive was made of the batch, and counts."""
+    is_counted: bool = False
+    """Whether every file of the batch has its outcome."""
+    is_terminal: bool = False
+    """Whether sendit never leaves the state by itself."""
+    waits_for_person: bool = False
+    """Whether a person has to look at the batch."""
+
+
+TABLE: dict[State, Row] = {
+    State.NEW: Row("The folder was just added to the application.", Mover.INTAKE),
+    State.QUEUE: Row("The batch waits for a worker.", Mover.WORKER, claimable_by=Job.PROCESS),
+    State.PROCESSING: Row(
+        "A worker imports, screens and de-identifies the batch.", Mover.WORKER, worked_on_by=Job.PROCESS
+    ),
+    State.DONEPROCESSING: Row(
+        "The archive and its rows are made and wait for delivery.",
+        Mover.WORKER,
+        claimable_by=Job.DELIVER,
+        has_archive=True,
+        is_counted=True,
+    ),
+    State.UPLOADING: Row(
+        "A worker delivers the archive and its rows.",
+        Mover.WORKER,
+        worked_on_by=Job.DELIVER,
+        has_archive=True,
+        is_counted=True,
+    ),
+    State.DONE: Row(
+        "The archive is stored and its rows are loaded.",
+        Mover.NOBODY,
+        has_archive=True,
+        is_counted=True,
+        is_terminal=True,
+    ),
+    State.EMPTY: Row(
+        "No image passed the filters; there is nothing to deliver.", Mover.PERSON, is_counted=True, is_terminal=True
+    ),
+    State.ERROR: Row(
+        "Nothing is delivered; a person decides, and `retry` queues the batch again.",
+        Mover.PERSON,
+        is_counted=True,
+        is_terminal=True,
+        waits_for_person=True,
+    ),
 }
+
+_CLAIMABLE = {row.claimable_by: state for state, row in TABLE.items() if row.claimable_by}
+_WORKED_ON = {row.worked_on_by: state for state, row in TABLE.items() if row.worked_on_by}
+
+FIRST = State.NEW
+"""The state of a batch that nobody has queued yet."""
+
+WAITING = tuple(state for state, row in TABLE.items() if row.claimable_by)
+"""States from which a worker claims a batch."""
+
+WORKING = tuple(state for state, row in TABLE.items() if row.worked_on_by)
+"""States in which a worker holds a batch's lease."""
+
+TERMINAL = tuple(state for state, row in TABLE.items() if row.is_terminal)
+"""States that sendit never leaves by itself."""
+
+COUNTED = tuple(state for state, row in TABLE.items() if row.is_counted)
+"""States in which every file of the batch has its outcome."""
+
+WITH_ARCHIVE = tuple(state for state, row in TABLE.items() if row.has_archive)
+"""States of batches of which an archive was made that counts."""
+
+WAITING_FOR_PERSON = tuple(state for state, row in TABLE.items() if row.waits_for_person)
+"""States in which a batch waits until a person has looked at it."""
 
 
 class Move(NamedTuple):
@@ -41,6 +142,9 @@ class Move(NamedTuple):
     target: State
     cause: str
 
+
+RETRIED = "retry"
+"""The cause of the moves that a person starts."""
 
 MOVES: tuple[Move, ...] = (
     Move(State.NEW, State.QUEUE, "queued"),
@@ -54,20 +158,11 @@ MOVES: tuple[Move, ...] = (
     Move(State.UPLOADING, State.DONE, "stored and loaded"),
     Move(State.UPLOADING, State.DONEPROCESSING, "released: stop asked, folder changed, service down or disk full"),
     Move(State.UPLOADING, State.ERROR, "the store or the warehouse refuses the batch"),
-    Move(State.ERROR, State.QUEUE, "retry"),
-    Move(State.EMPTY, State.QUEUE, "retry"),
+    Move(State.ERROR, State.QUEUE, RETRIED),
+    Move(State.EMPTY, State.QUEUE, RETRIED),
 )
 
 LEGAL: frozenset[tuple[State, State]] = frozenset((move.source, move.target) for move in MOVES)
 
-WAITING = (State.QUEUE, State.DONEPROCESSING)
-"""States from which a worker claims a batch."""
-
-WORKING = (State.PROCESSING, State.UPLOADING)
-"""States in which a worker holds a batch's lease."""
-
-TERMINAL = (State.DONE, State.EMPTY, State.ERROR)
-"""States that sendit never leaves by itself."""
-
-COUNTED = (State.DONEPROCESSING, State.UPLOADING, *TERMINAL)
-"""States in which every file of the batch has its outcome."""
+RETRYABLE = tuple(move.source for move in MOVES if move.cause == RETRIED)
+"""States from which a person queues a batch again."""

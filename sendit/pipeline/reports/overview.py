@@ -20,7 +20,7 @@ from django.utils import timezone
 from sendit.errors import CODES
 from sendit.pipeline.record import totals
 from sendit.pipeline.record.models import Batch, Image, Outcome
-from sendit.pipeline.record.states import TERMINAL, WAITING, WORKING, State
+from sendit.pipeline.record.states import TERMINAL, WAITING, WAITING_FOR_PERSON, WITH_ARCHIVE, WORKING, State
 
 RECENT_FILES = 200_000
 """Rules and codes of files are counted over so many of the newest files."""
@@ -104,8 +104,8 @@ class Overview:
 
     @property
     def needs_a_look(self) -> bool:
-        """A batch in ERROR waits for a person."""
-        return self.states[State.ERROR] > 0
+        """Whether a batch waits for a person."""
+        return any(self.states[state] for state in WAITING_FOR_PERSON)
 
 
 def overview(now: datetime | None = None) -> Overview:
@@ -185,7 +185,7 @@ def latest(number: int = 20) -> Throughput:
                 "-not_before", "-pk"
             )[:number]
         )
-        for state in (State.DONE, State.UPLOADING, State.DONEPROCESSING)
+        for state in WITH_ARCHIVE
     ]
     batches = sorted(chain(*made), key=lambda batch: batch.pk)[-number:]
     spans = [(batch.started_at, batch.processed_at) for batch in batches if batch.started_at and batch.processed_at]

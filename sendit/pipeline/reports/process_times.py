@@ -11,7 +11,7 @@ from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from sendit.pipeline.record.models import Batch, Event
-from sendit.pipeline.record.states import TERMINAL, State
+from sendit.pipeline.record.states import TERMINAL, Job
 
 MEGABYTE = 1_000_000
 
@@ -26,7 +26,7 @@ COLUMNS = (
 def process_times() -> Iterator[tuple[str, ...]]:
     """One row a batch, in the order of `COLUMNS`; what a batch has not come to yet is blank."""
     fields = [field.name for field in dataclasses.fields(_Times)]
-    claims = Event.objects.filter(batch=OuterRef("pk"), name__in=CLAIMS, fields__state=State.PROCESSING)
+    claims = Event.objects.filter(batch=OuterRef("pk"), name__in=CLAIMS, fields__state=Job.PROCESS.working)
     number = Subquery(claims.order_by().values("batch").annotate(number=Count("pk")).values("number"))
     batches = Batch.objects.order_by("pk").annotate(claims=Coalesce(number, 0))
     for values in batches.values_list(*fields).iterator(chunk_size=2000):

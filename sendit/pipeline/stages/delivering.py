@@ -138,5 +138,5 @@ def fail(work: Work, error: SenditError, **where: str) -> None:
         Image.objects.filter(batch=batch, outcome=Outcome.DELIVERED).update(
             outcome=Outcome.ERROR, code=error.code, member="", offset=None, length=None, sha256=""
         )
-        history.record("batch.failed", batch.pk, state=State.UPLOADING, code=error.code, **where)
+        history.record("batch.failed", batch.pk, state=work.lease.job.working, code=error.code, **where)
         remove_outbox(batch.pk)

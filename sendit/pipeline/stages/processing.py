@@ -26,7 +26,7 @@ from sendit.pipeline import wiring
 from sendit.pipeline.record import history, statements
 from sendit.pipeline.record.ledger import tag_text
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Image, Outcome
-from sendit.pipeline.record.states import State
+from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.stages.deidentifying import Made, deidentify_study, load_id
 from sendit.pipeline.stages.identifying import identify
 from sendit.pipeline.stages.importing import Study, import_study
@@ -75,7 +75,7 @@ def _finish(work: Work, study: Study, made: Made, recipe: Recipe, draft: Path) -
     with transaction.atomic():
         _finish_as(
             work,
-            State.DONEPROCESSING,
+            Job.DELIVER.waiting,
             entity_suid=made.entity_suid,
             item_suid=made.item_suid,
             recipe_name=name_of(recipe),

@@ -10,7 +10,7 @@ from typing import Protocol
 from django.conf import settings
 
 from sendit.errors import Misconfigured
-from sendit.pipeline.record.leases import Job
+from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.supervisor import Supervisor
 
 

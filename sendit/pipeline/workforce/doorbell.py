@@ -15,7 +15,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError as TransportError
 
 from sendit.errors import Misconfigured, ServiceDown
-from sendit.pipeline.record.leases import Job
+from sendit.pipeline.record.states import Job
 
 QUEUES = {Job.PROCESS: "process", Job.DELIVER: "deliver"}
 

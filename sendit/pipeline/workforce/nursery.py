@@ -23,9 +23,9 @@ from django.conf import settings
 
 from sendit.errors import place_of
 from sendit.ground import events, logs
-from sendit.pipeline.record.leases import Job, Lease, claim_one_of
+from sendit.pipeline.record.leases import Lease, claim_one_of
 from sendit.pipeline.record.models import Batch
-from sendit.pipeline.record.states import State
+from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.workforce.bell import MANY_RINGS, Bell
 from sendit.pipeline.workforce.call import Call
 from sendit.pipeline.workforce.lifeline import Lifeline

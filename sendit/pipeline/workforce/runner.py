@@ -18,9 +18,9 @@ from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown, pl
 from sendit.ground import events
 from sendit.pipeline.record import database, history
 from sendit.pipeline.record.database import AWAY
-from sendit.pipeline.record.leases import FIRST_DELAY_SECONDS, NOBODY, Job, Lease, LeaseLost, Observer, Stopped, claim
+from sendit.pipeline.record.leases import FIRST_DELAY_SECONDS, NOBODY, Lease, LeaseLost, Observer, Stopped, claim
 from sendit.pipeline.record.models import Batch
-from sendit.pipeline.record.states import State
+from sendit.pipeline.record.states import Job
 from sendit.pipeline.stages import delivering, processing
 from sendit.pipeline.stages.work import FolderChanged, Work
 
@@ -131,6 +131,6 @@ def _queue_again(work: Work, job: Job) -> None:
         history.record("batch.folder_changed", work.batch.pk, state=job.working, changes=changes)
         terms = {"folder_changes": changes, "not_before": timezone.now() + delay}
         if job is Job.PROCESS:
-            Batch.objects.filter(pk=work.batch.pk, state=State.QUEUE).update(**terms)
-        elif not work.batch.move(State.QUEUE, **terms):
+            Batch.objects.filter(pk=work.batch.pk, state=Job.PROCESS.waiting).update(**terms)
+        elif not work.batch.move(Job.PROCESS.waiting, **terms):
             raise LeaseLost

@@ -19,7 +19,7 @@ from django.conf import settings
 
 from sendit.errors import BrokenPromise
 from sendit.ground import events
-from sendit.pipeline.record.leases import Job
+from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.bell import Bell
 from sendit.pipeline.workforce.call import Call
 from sendit.pipeline.workforce.lifeline import Lifeline

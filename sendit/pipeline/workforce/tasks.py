@@ -18,8 +18,8 @@ from sendit.celery import app
 from sendit.errors import ServiceDown
 from sendit.ground import events, logs
 from sendit.pipeline.record import database
-from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce import choice, doorbell
 from sendit.pipeline.workforce.lifeline import Lifeline
 from sendit.pipeline.workforce.worker import Worker, warm_up

@@ -16,8 +16,9 @@ from sendit.errors import SenditError
 from sendit.ground import events
 from sendit.pipeline import wiring
 from sendit.pipeline.record import database
-from sendit.pipeline.record.leases import Job, Lease, Observer, claim_abandoned, claim_oldest, claim_this
+from sendit.pipeline.record.leases import Lease, Observer, claim_abandoned, claim_oldest, claim_this
 from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.runner import run
 
 LOOK_SECONDS = 1.0

@@ -10,9 +10,8 @@ from typing import Any
 from sendit.errors import CODES
 from sendit.pipeline.intake.contenders import retry
 from sendit.pipeline.management.shell import NEEDS_A_LOOK, DatabaseCommand, WrongUse, counted, named
-from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch
-from sendit.pipeline.record.states import State
+from sendit.pipeline.record.states import RETRYABLE, WAITING_FOR_PERSON, Job
 from sendit.pipeline.workforce.choice import wake
 
 
@@ -47,8 +46,10 @@ class Command(DatabaseCommand):
 
     def _retry(self, batch: Batch) -> bool:
         state = batch.state
-        if state not in (State.ERROR, State.EMPTY):
-            self.stdout.write(f"batch {batch.pk} is {state}: left alone, only ERROR and EMPTY can be retried.")
+        if state not in RETRYABLE:
+            self.stdout.write(
+                f"batch {batch.pk} is {state}: left alone, only {' and '.join(RETRYABLE)} can be retried."
+            )
             return False
         if not retry(batch):
             self.stdout.write(f"batch {batch.pk} was {state} and is on the move: left alone.")
@@ -59,7 +60,7 @@ class Command(DatabaseCommand):
 
 def _stopped(code: str | None) -> Iterable[Batch]:
     """The batches in ERROR, of one code or of any; their keys at once, for they leave while they are gone through."""
-    for key in list(Batch.objects.filter(state=State.ERROR).order_by("pk").values_list("pk", flat=True)):
-        batch = Batch.objects.filter(pk=key, state=State.ERROR).first()
+    for key in list(Batch.objects.filter(state__in=WAITING_FOR_PERSON).order_by("pk").values_list("pk", flat=True)):
+        batch = Batch.objects.filter(pk=key, state__in=WAITING_FOR_PERSON).first()
         if batch and (code is None or any(error["code"] == code for error in batch.errors)):
             yield batch

@@ -12,9 +12,8 @@ from sendit.pipeline import wiring
 from sendit.pipeline.intake import contenders as intake
 from sendit.pipeline.management.closing import work_and_sum_up
 from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
-from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch
-from sendit.pipeline.record.states import State
+from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.choice import is_embedded, wake
 from sendit.pipeline.workforce.supervisor import Supervisor
 
@@ -69,10 +68,10 @@ class Command(DatabaseCommand):
 
     def _add(self, limit: int | None, subfolder: str | None) -> None:
         """The cache is not made again until the current set is done."""
-        if not Batch.objects.filter(state=State.QUEUE).exists():
+        if not Batch.objects.filter(state=Job.PROCESS.waiting).exists():
             added = intake.add_up_to(limit, intake.data_folders(subfolder))
             self.stdout.write(f"{counted(added, 'new folder')} queued.")
 
     def _waiting(self, limit: int | None) -> int:
-        waiting = Batch.objects.filter(state=State.QUEUE, not_before__lte=timezone.now()).count()
+        waiting = Batch.objects.filter(state=Job.PROCESS.waiting, not_before__lte=timezone.now()).count()
         return waiting if limit is None else min(limit, waiting)

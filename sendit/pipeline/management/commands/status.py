@@ -25,7 +25,7 @@ from sendit.pipeline.management.shell import (
     table,
     watcher_pid_file,
 )
-from sendit.pipeline.record.states import State
+from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports.overview import Overview, Reason, Throughput
 from sendit.pipeline.workforce import choice
@@ -151,7 +151,7 @@ def _beside(overview: Overview, state: State) -> str:
     notes = [
         f"batch {oldest.batch} for {duration(oldest.seconds)}" for oldest in overview.oldest if oldest.state == state
     ]
-    if state is State.DONEPROCESSING and overview.states[state] and not settings.SEND_TO_GOOGLE:
+    if state is Job.DELIVER.waiting and overview.states[state] and not settings.SEND_TO_GOOGLE:
         notes.append("resting: SENDIT_SEND_TO_GOOGLE is off")
     if state is State.ERROR and overview.states[state]:
         notes.append("see below, then `sendit retry --all-errors`")

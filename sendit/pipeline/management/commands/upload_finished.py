@@ -9,9 +9,8 @@ from django.core.management.base import CommandParser
 
 from sendit.pipeline.management.closing import work_and_sum_up
 from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
-from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch
-from sendit.pipeline.record.states import State
+from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.choice import is_embedded, wake
 from sendit.pipeline.workforce.supervisor import Supervisor
 
@@ -33,7 +32,7 @@ class Command(DatabaseCommand):
         workers = settings.UPLOAD_WORKERS if options["workers"] is None else options["workers"]
         if workers < 1:
             raise WrongUse("--workers takes a number from 1.")
-        to_do = Batch.objects.filter(state=State.DONEPROCESSING).count()
+        to_do = Batch.objects.filter(state=Job.DELIVER.waiting).count()
         if not settings.SEND_TO_GOOGLE:
             self.stdout.write(
                 f"SENDIT_SEND_TO_GOOGLE is off: {counted(to_do, 'batch', 'batches')} rest at DONEPROCESSING."

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from sendit.pipeline.record.leases import Job
+from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce import nursery
 from sendit.pipeline.workforce.bell import Bell
 from sendit.pipeline.workforce.call import Call
