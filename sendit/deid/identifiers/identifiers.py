@@ -6,6 +6,7 @@ import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
+from sendit.deid.identifiers.birth_dates import birth_dates, is_telling
 from sendit.deid.identifiers.vocabulary import listed
 from sendit.deid.stream.header import Header
 
@@ -13,7 +14,9 @@ NAME_TAGS = (0x00100010, 0x00101001, 0x00101005, 0x00101060, 0x00102297)
 """Patient's Name, Other Patient Names, Birth Name, Mother's Birth Name, Responsible Person."""
 ID_TAGS = (0x00100020, 0x00101000, 0x00080050, 0x00101090, 0x00380010, 0x00402016, 0x00402017)
 """Patient ID, Other Patient IDs, Accession Number, Medical Record Locator, Admission ID, order numbers."""
-BIRTH_DATE, ADDRESS, TELEPHONE = 0x00100030, 0x00101040, 0x00102154
+BIRTH_TAGS = (0x00100030, 0x00100033)
+"""Patient's Birth Date, and that in Alternative Calendar."""
+ADDRESS, TELEPHONE = 0x00101040, 0x00102154
 OTHER_IDS = 0x00101002
 
 STAFF_TAGS = (
@@ -45,7 +48,7 @@ PERSON_CODES, INSTITUTION_CODES, CODE_MEANING = 0x00401101, 0x00080082, 0x000801
 """Person Identification and Institution Code Sequence: the meaning of such a code is a name."""
 
 TAGS = (
-    *NAME_TAGS, *ID_TAGS, BIRTH_DATE, ADDRESS, TELEPHONE, OTHER_IDS, *STAFF_TAGS, *INSTITUTION_TAGS, *NUMBER_TAGS,
+    *NAME_TAGS, *ID_TAGS, *BIRTH_TAGS, ADDRESS, TELEPHONE, OTHER_IDS, *STAFF_TAGS, *INSTITUTION_TAGS, *NUMBER_TAGS,
     *CONTACT_TAGS, *PEOPLE_SEQUENCES, INSTITUTION_CODES,
 )  # fmt: skip
 """All of them."""
@@ -104,11 +107,27 @@ def _patient(header: Header) -> Iterator[Identifier]:
     for item in header.items(OTHER_IDS):
         ids += item.get(0x00100020) or ()
     yield from (Identifier("id", value) for value in ids if _is_long(value))
-    birth = re.fullmatch(r"(\d{4})(\.?)(\d\d)\2(\d\d)", header.text(BIRTH_DATE))  # with dots before DICOM 3 (PS3.5 6.2)
-    if birth:
-        yield from (Identifier("date", mark.join(birth.group(1, 3, 4))) for mark in ("", "-"))
+    for tag in BIRTH_TAGS:
+        yield from _born(header.get(tag) or ())
     yield from _phones(header.get(TELEPHONE) or ())
     yield from (Identifier("address", part) for part in _lines(header.text(ADDRESS)))
+
+
+def _born(values: tuple[str, ...]) -> Iterator[Identifier]:
+    """The days that a birth date may mean; what means none is looked for as it stands."""
+    for value in map(_decoded, values):
+        days = birth_dates(value)
+        yield from (Identifier("date", f"{day.year:04}{day:%m%d}") for day in days)
+        if not days and is_telling(value):
+            yield Identifier("id", value)
+
+
+def _decoded(value: str) -> str:
+    """The text of a VR that has no character set of its own, where it is UTF-8 all the same."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
 
 
 def _others(header: Header) -> Iterator[Identifier]:

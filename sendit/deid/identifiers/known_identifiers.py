@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from itertools import permutations
 
+from sendit.deid.identifiers.birth_dates import day_of
 from sendit.deid.identifiers.identifiers import Identifier
 from sendit.deid.identifiers.vocabulary import LONGEST, fold, is_known, listed
+from sendit.deid.identifiers.written_dates import written_dates
 
 Span = tuple[int, int]
 
@@ -35,7 +37,7 @@ class KnownIdentifiers:
     identifiers : iterable of Identifier
     """
 
-    __slots__ = ("_birth_dates", "_names", "_parts", "_runs")
+    __slots__ = ("_birth_dates", "_birth_years", "_names", "_parts", "_runs")
 
     def __init__(self, identifiers: Iterable[Identifier]) -> None:
         self._names: set[str] = set()
@@ -44,13 +46,15 @@ class KnownIdentifiers:
         """Folded letters and digits without what stands between them; and how much a text may have between the ends."""
         self._parts: set[str] = set()
         """Texts that count wherever they stand: the scripts without spaces, and accented names within words."""
-        self._birth_dates: set[str] = set()
+        self._birth_dates: set[date] = set()
+        self._birth_years: set[str] = set()
+        """Two digits of each."""
         for one in identifiers:
             _TAKEN_IN[one.kind](self, one.text)
 
     def is_birth_date(self, day: date) -> bool:
         """Whether the patient was born then."""
-        return day.strftime("%Y%m%d") in self._birth_dates
+        return day in self._birth_dates
 
     def stand_in(self, text: str) -> bool:
         """Whether one of them stands in a text."""
@@ -87,11 +91,13 @@ class KnownIdentifiers:
                     self._add_run(one + other)
 
     def _add_date(self, text: str) -> None:
-        digits = re.sub(r"\D", "", text)
-        year, month, day = digits[:4], digits[4:6], digits[6:]
-        self._birth_dates.add(digits)
-        for run in (digits, day + month + year, month + day + year):
-            self._add_run(run)
+        day = day_of(text)
+        year, short, month, number = f"{day.year:04}", f"{day.year % 100:02}", f"{day.month:02}", f"{day.day:02}"
+        self._birth_dates.add(day)
+        self._birth_years.add(short)
+        for y in (year, short):
+            for run in (y + month + number, number + month + y, month + number + y):
+                self._add_run(run)
 
     def _add_number(self, text: str) -> None:
         """The whole, and its digits without the letters and zeros before them."""
@@ -166,6 +172,7 @@ class KnownIdentifiers:
 
     def numbers(self, text: str) -> Iterator[Span]:
         """Where numbers, dates, addresses and whole names stand alone, with whatever between their parts."""
+        yield from self._written_birth_dates(text)
         folded = fold(text)
         run = "".join(_RUNS.findall(folded))
         wanted = [one for one in self._runs if one in run]
@@ -180,6 +187,12 @@ class KnownIdentifiers:
                 if end - begin <= self._runs[one] and _stands_alone(text, begin, end, one):
                     yield begin, end
                 at = run.find(one, at + 1)
+
+    def _written_birth_dates(self, text: str) -> Iterator[Span]:
+        if any(year in text for year in self._birth_years):
+            for one in written_dates(text):
+                if not self._birth_dates.isdisjoint((one.day, *one.readings)):
+                    yield one.start, one.end
 
     def _part_spans(self, text: str) -> Iterator[Span]:
         lowered = text.lower()

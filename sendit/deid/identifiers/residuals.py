@@ -9,9 +9,12 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from pydicom.charset import python_encoding
 
+from sendit.deid.identifiers.birth_dates import day_of, numeric_forms, short_forms
+from sendit.deid.identifiers.birth_dates import stands_in as stands_in_words
 from sendit.deid.identifiers.identifiers import VERIFIED, Identifier
 from sendit.deid.identifiers.vocabulary import LONGEST, fold, is_known
 from sendit.deid.stream.values import NUMBERS
@@ -32,7 +35,7 @@ _OPAQUE_VRS = frozenset({"OB", "UN"})
 
 @dataclass(frozen=True, slots=True)
 class Needle:
-    """The lower-case bytes of an identifier in one encoding.
+    """The lower-case bytes of an identifier in one encoding; of a birth date in words, its year's.
 
     `unit` is the bytes of a character where it counts what stands beside it, else 0: in a script without spaces every
     occurrence counts.
@@ -41,6 +44,7 @@ class Needle:
     form: bytes
     kind: str
     unit: int
+    day: date | None = None
 
 
 class Needles(tuple[Needle, ...]):
@@ -55,12 +59,17 @@ def needles(identifiers: Iterable[Identifier]) -> Needles:
     found = Needles(dict.fromkeys(needle for identifier in verified for needle in _forms(identifier)))
     found.groups = {}
     for needle in found:
-        year = _YEAR.search(needle.form) if needle.kind == "date" else None
-        found.groups.setdefault(year[0] if year else needle.form, []).append(needle)
+        found.groups.setdefault(_in_common(needle), []).append(needle)
     return found
 
 
-_YEAR = re.compile(rb"\d\0?\d\0?\d\0?\d")
+def _in_common(needle: Needle) -> bytes:
+    """What several forms of a birth date have in common: the year, or what is behind the last mark."""
+    year = _YEAR.search(needle.form) if needle.kind == "date" else None
+    return year[0] if year else needle.form
+
+
+_YEAR = re.compile(rb"\d\0?\d\0?\d\0?\d|[-./]\d\d$")
 
 
 def _forms(identifier: Identifier) -> Iterator[Needle]:
@@ -72,19 +81,22 @@ def _forms(identifier: Identifier) -> Iterator[Needle]:
             except UnicodeEncodeError:
                 continue
             yield Needle(plain(form), identifier.kind, unit)
+    if identifier.kind == "date":
+        day = day_of(identifier.text)
+        yield from (Needle(form.encode("ascii"), "date", 1) for form in short_forms(day))
+        yield from (Needle(f"{day.year:04}".encode(encoding), "date", 0, day) for encoding in ("ascii", *_WIDE))
 
 
 def _spellings(kind: str, text: str) -> Iterator[str]:
-    yield from (text, text.lower(), text.upper(), text.title())
+    if kind != "date":
+        yield from (text, text.lower(), text.upper(), text.title())
     match kind:
         case "id":
             yield text.replace("-", "")
         case "phone":
             yield re.sub(r"\D", "", text)
-        case "date" if re.fullmatch(r"\d{8}", text):
-            year, month, day = text[:4], text[4:6], text[6:]
-            for mark in ".-/":
-                yield from (mark.join((year, month, day)), mark.join((day, month, year)), mark.join((month, day, year)))
+        case "date":
+            yield from numeric_forms(day_of(text))
         case _ if not text.isascii():
             for spelling in (text, text.upper(), text.title()):
                 yield unicodedata.normalize("NFD", spelling)
@@ -122,7 +134,7 @@ def stands_in(needle: Needle, value: bytes, tag: int, vr: str) -> bool:
         return may_stand_in(needle, vr) and occurs(needle, plain(value), 0, len(value))
     parts = [part.strip(b" \0").lower() for part in value.split(b"\\")]
     if vr in ("DA", "DT"):
-        return needle.kind == "date" and any(part.startswith(needle.form) for part in parts)
+        return needle.kind == "date" and not needle.day and any(part.startswith(needle.form) for part in parts)
     if vr == "CS" and (tag >> 16 & 1 or _is_no_term(needle)):
         return occurs(needle, plain(value), 0, len(value))
     return vr in ("CS", "DS", "IS") and len(needle.form) >= SHORT and needle.kind == "id" and needle.form in parts
@@ -160,10 +172,18 @@ def occurs(needle: Needle, text: bytes, begin: int, end: int) -> bool:
     """Whether its form stands alone in `text`, which `plain` gave, between `begin` and `end`."""
     at = text.find(needle.form, begin, end)
     while at >= 0:
-        if _stands_alone(needle, text, at) or _is_hidden(needle, text, at):
+        if needle.day is not None:
+            if _is_written(needle.day, text[max(at - MARGIN, 0) : at + MARGIN]):
+                return True
+        elif _stands_alone(needle, text, at) or _is_hidden(needle, text, at):
             return True
         at = text.find(needle.form, at + 1, end)
     return False
+
+
+def _is_written(day: date, text: bytes) -> bool:
+    """Whether the day is written there in words and numbers."""
+    return stands_in_words(text.replace(b"\0", b"").decode("utf-8", "replace"), day)
 
 
 def _stands_alone(needle: Needle, text: bytes, at: int) -> bool:

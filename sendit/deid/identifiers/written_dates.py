@@ -10,24 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from sendit.deid.identifiers.months import MONTHS, NAME, OTHER_WORDS
 from sendit.deid.identifiers.vocabulary import fold
 
-_LANGUAGES = (
-    "januari februari maart april mei juni juli augustus september oktober november december",
-    "janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro",
-    "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
-    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
-    "janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre",
-    "jan feb mrz apr mai jun jul aug sep okt nov dez",
-    "januar februar marz april mai juni juli august september oktober november dezember",
-    "january february march april may june july august september october november december",
-    "jan feb mar apr may jun jul aug sept oct nov dec",
-    "jan feb mar apr may jun jul aug sep oct nov dec",
-)
-"""The months; of a name that several have, the last has it."""
-_MONTHS = {name: row.split() for row in _LANGUAGES for name in row.split()}
-"""A month's name in: the names of all months in its language and length."""
-_NAME = "[A-Za-zÀ-ÿ]{3,10}"
 _YEAR = "(?:1[89]|20)[0-9]{2}"
 
 _SORTED = re.compile(
@@ -35,36 +20,38 @@ _SORTED = re.compile(
     r"(?P<t>T?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d{1,6})?)?)?(?!\d)"
 )
 """20200131, 2020-01-31, 2020.01.31; a time of day may follow without a gap."""
+_YEAR_AND_NUMBERS = re.compile(
+    rf"(?<![\d.])(?P<y>{_YEAR})(?P<s>[-./])(?P<a>\d{{1,2}})(?P=s)(?P<b>\d{{1,2}})(?!\d|\.\d)"
+)
+"""2020/1/31, 2020-1-31."""
 _NUMBERS = re.compile(
     rf"(?<![\d.])(?P<a>\d{{1,2}})(?P<s>[-./])(?P<b>\d{{1,2}})(?P=s)(?P<y>{_YEAR}|\d\d)(?![\d])(?!\.\d)"
 )
 """31.01.2020, 1/31/2020, 31/1/20."""
 _DAY_FIRST = re.compile(
-    rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?(?P<s>[-./ ]{{0,2}}(?:of |de )?)(?P<n>{_NAME})\.?"
+    rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?(?P<s>[-./ ]{{0,2}}(?:of |de )?)(?P<n>{NAME})\.?"
     rf"[-./, ]{{0,2}}(?:de )?(?P<y>{_YEAR}|(?<=[-./])\d\d)?(?!\d)",
     re.IGNORECASE,
 )
 """31 January 2020, 31-JAN-2020, 31. Januar 2020, 31 de enero de 2020, 31JAN2020, 31 January."""
 _MONTH_FIRST = re.compile(
-    rf"(?<![A-Za-zÀ-ÿ])(?P<n>{_NAME})\.?[-./ ]{{0,2}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:,? {{1,2}}|[-./])"
+    rf"(?<![^\W\d_])(?P<n>{NAME})\.?[-./ ]{{0,2}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:,? {{1,2}}|[-./])"
     rf"(?P<y>{_YEAR})(?!\d)",
     re.IGNORECASE,
 )
 """January 31, 2020; Jan 31 2020; Jan-31-2020."""
 _YEAR_FIRST = re.compile(
-    rf"(?<!\d)(?P<y>{_YEAR})(?P<s>[-./, ]{{0,2}})(?P<n>{_NAME})\.?[-./ ]{{0,2}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?"
+    rf"(?<!\d)(?P<y>{_YEAR})(?P<s>[-./, ]{{0,2}})(?P<n>{NAME})\.?[-./ ]{{0,2}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?"
     r"(?!\d|\.\d)"
 )
 """2020 Jan 31, 2020-JAN-31, 2020Jan31."""
 _WITHOUT_YEAR = re.compile(
-    rf"(?<![A-Za-zÀ-ÿ])(?P<n>{_NAME})\.? {{1,2}}(?P<d>\d{{1,2}})(?P<o>st|nd|rd|th)?(?!\d|\.\d)", re.IGNORECASE
+    rf"(?<![^\W\d_])(?P<n>{NAME})\.? {{1,2}}(?P<d>\d{{1,2}})(?P<o>st|nd|rd|th)?(?!\d|\.\d)", re.IGNORECASE
 )
 """January 31, Jan 31st."""
-_OTHER_WORDS = frozenset(["ago", "dec", "mai", "mar", "mars", "may", "mei", "oct", "out", "sep", "set"])
-"""Months' names that before a number may be other words: MAR 10 is a reduction of artifacts."""
 _PART = re.compile(
     rf"(?<![\d./-])(?:(?:0?[1-9]|1[0-2])[/.-]{_YEAR}|(?:19|20)\d\d[-/](?:0[1-9]|1[0-2]))(?![\d./-])"
-    rf"|(?<![A-Za-zÀ-ÿ])(?P<n>{_NAME})\.?[-./' ]{{0,2}}{_YEAR}(?!\d)",
+    rf"|(?<![^\W\d_])(?P<n>{NAME})\.?[-./' ]{{0,2}}{_YEAR}(?!\d)",
     re.IGNORECASE,
 )
 """01/2020, 2020-01, Jan 2020: a month, which cannot be shifted by days."""
@@ -81,12 +68,16 @@ Piece = str | Callable[[date], str]
 
 @dataclass(frozen=True, slots=True)
 class WrittenDate:
-    """A date in a text, from `start` to `end`; `day` is None where it is not understood, `form` how it is written."""
+    """A date in a text, from `start` to `end`; `form` is how it is written.
+
+    `day` is None where it is not understood; `readings` are then the days that it may mean.
+    """
 
     start: int
     end: int
     day: date | None
     form: tuple[Piece, ...] = ()
+    readings: tuple[date, ...] = ()
 
     def shifted(self, days: int) -> str | None:
         """The date so many days later, written the same way; None where that cannot be."""
@@ -125,7 +116,21 @@ def _number_date(match: re.Match[str]) -> WrittenDate | None:
     day = _date(year, *((second, first) if by_day else (first, second))) if understood else None
     one, other = (_day, _month) if by_day else (_month, _day)
     like = min(match["a"], match["b"], key=len)
-    return WrittenDate(match.start(), match.end(), day, (one(like), mark, other(like), mark, _year))
+    readings = () if day else (*_readings(year, second, first), *_readings(year, first, second))
+    return WrittenDate(match.start(), match.end(), day, (one(like), mark, other(like), mark, _year), readings)
+
+
+def _year_and_numbers(match: re.Match[str]) -> WrittenDate | None:
+    """The year before month and day, one of which has a single digit; with points it may be a version."""
+    first, second, mark = int(match["a"]), int(match["b"]), match["s"]
+    if not 1 <= min(first, second) <= 12 or not max(first, second) <= 31:
+        return None
+    day = _date(match["y"], first, second)
+    form = (_year, mark, _month(match["a"]), mark, _day(match["b"]))
+    if mark == "." or day is None:
+        readings = (*_readings(match["y"], first, second), *_readings(match["y"], second, first))
+        return WrittenDate(match.start(), match.end(), None, readings=readings)
+    return WrittenDate(match.start(), match.end(), day, form)
 
 
 def _may_be_version(match: re.Match[str]) -> bool:
@@ -134,10 +139,10 @@ def _may_be_version(match: re.Match[str]) -> bool:
 
 
 def _day_first(match: re.Match[str]) -> WrittenDate | None:
-    names = _MONTHS.get(fold(match["n"]))
+    names = MONTHS.get(fold(match["n"]))
     if names is None or not 1 <= int(match["d"]) <= 31:
         return None
-    is_short = len(match["n"]) < 4 and fold(match["n"]) in _OTHER_WORDS
+    is_short = len(match["n"]) < 4 and fold(match["n"]) in OTHER_WORDS
     if is_short and not match["y"] and not match["s"].strip(" "):
         return None  # 3 mar: three slices and a reconstruction
     form = (_day(match["d"]), _between(match, "d", "n"), _name(names, match["n"]), _between(match, "n", "y"), _year)
@@ -145,7 +150,7 @@ def _day_first(match: re.Match[str]) -> WrittenDate | None:
 
 
 def _month_first(match: re.Match[str]) -> WrittenDate | None:
-    names = _MONTHS.get(fold(match["n"]))
+    names = MONTHS.get(fold(match["n"]))
     if names is None or not 1 <= int(match["d"]) <= 31:
         return None
     form = (_name(names, match["n"]), _between(match, "n", "d"), _day(match["d"]), _between(match, "d", "y"), _year)
@@ -153,7 +158,7 @@ def _month_first(match: re.Match[str]) -> WrittenDate | None:
 
 
 def _year_first(match: re.Match[str]) -> WrittenDate | None:
-    names = _MONTHS.get(fold(match["n"]))
+    names = MONTHS.get(fold(match["n"]))
     if names is None or not 1 <= int(match["d"]) <= 31:
         return None
     day = _date(match["y"], names.index(fold(match["n"])) + 1, int(match["d"]))
@@ -163,18 +168,19 @@ def _year_first(match: re.Match[str]) -> WrittenDate | None:
 
 def _without_year(match: re.Match[str]) -> WrittenDate | None:
     name = fold(match["n"])
-    is_month = name in _MONTHS and (name not in _OTHER_WORDS or match["o"])
+    is_month = name in MONTHS and (name not in OTHER_WORDS or match["o"])
     return WrittenDate(match.start(), match.end(), None) if is_month and 1 <= int(match["d"]) <= 31 else None
 
 
 def _named(match: re.Match[str], names: list[str], form: tuple[Piece, ...]) -> WrittenDate:
     year, number = match["y"], names.index(fold(match["n"])) + 1
     day = _date(year, number, int(match["d"])) if year and len(year) == 4 else None
-    return WrittenDate(match.start(), match.end() if year else max(match.end("d"), match.end("n")), day, form)
+    end = match.end() if year else max(match.end("d"), match.end("n"))
+    return WrittenDate(match.start(), end, day, form, () if day else _readings(year or "", number, int(match["d"])))
 
 
 def _month_only(match: re.Match[str]) -> WrittenDate | None:
-    if match["n"] is not None and fold(match["n"]) not in _MONTHS:
+    if match["n"] is not None and fold(match["n"]) not in MONTHS:
         return None
     return WrittenDate(match.start(), match.end(), None)
 
@@ -185,6 +191,7 @@ def _week_or_quarter(match: re.Match[str]) -> WrittenDate:
 
 _FINDERS: tuple[tuple[Callable[[re.Match[str]], WrittenDate | None], re.Pattern[str]], ...] = (
     (_sorted_date, _SORTED),
+    (_year_and_numbers, _YEAR_AND_NUMBERS),
     (_number_date, _NUMBERS),
     (_year_first, _YEAR_FIRST),
     (_day_first, _DAY_FIRST),
@@ -203,6 +210,12 @@ def _date(year: str, month: int, day: int) -> date | None:
         return date(int(year), month, day)
     except ValueError:
         return None
+
+
+def _readings(year: str, month: int, day: int) -> tuple[date, ...]:
+    """The days that are meant, of a year of two digits in either century."""
+    years = [f"19{year}", f"20{year}"] if len(year) == 2 else [year] * bool(year)
+    return tuple(filter(None, (_date(one, month, day) for one in years)))
 
 
 def _year(day: date) -> str:

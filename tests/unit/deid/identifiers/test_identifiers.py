@@ -215,15 +215,53 @@ def test_uids_are_no_identifiers_of_the_patient() -> None:
 # ------------------------------------------------------------------------------------------------ the rest
 
 
-@pytest.mark.parametrize("text", ["19410523", "1941.05.23"])
-def test_a_birth_date_is_looked_for_in_two_forms(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("19410523", ["19410523"]),
+        ("1941.05.23", ["19410523"]),
+        ("1941/05/23", ["19410523"]),
+        ("1941-5-23", ["19410523"]),
+        ("1941.0523", ["19410523"]),
+        ("23.05.1941", ["19410523"]),
+        ("5/23/1941 ", ["19410523"]),
+        ("23051941", ["19410523"]),
+        ("23 May 1941", ["19410523"]),
+        ("May 23rd, 1941", ["19410523"]),
+        ("23-MAI-1941", ["19410523"]),
+        ("23 de mayo de 1941", ["19410523"]),
+        ("23 мая 1941", ["19410523"]),
+        ("23.V.1941", ["19410523"]),
+        ("S16.5.23", ["19410523"]),
+        ("昭和16年5月23日", ["19410523"]),
+        ("令和元年5月23日", ["20190523"]),
+        ("23/05/2484", ["19410523"]),
+        ("19410523120000", ["19410523"]),
+        ("1941-05-23T12:00:00", ["19410523"]),
+        ("19410523\\19410524", ["19410523", "19410524"]),
+        ("19410523\\1941-05-24", ["19410523", "19410524"]),
+        ("03/02/1941", ["19410203", "19410302"]),
+        ("410523", ["19410523", "20410523"]),
+        ("23.05.41", ["19410523", "20410523"]),
+        ("23-May-41", ["19410523", "20410523"]),
+    ],
+)
+@pytest.mark.parametrize("tag", [0x00100030, 0x00100033])
+def test_a_birth_date_is_read_in_any_form(text: str, days: list[str], tag: int) -> None:
     dataset = Dataset()
-    dataset.add_new(0x00100030, "LO", text)
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.add_new(tag, "LO", text)
     kinds = [(one.kind, one.text) for one in extract(encoded(dataset, io.BytesIO()))]
-    assert kinds == [("date", "19410523"), ("date", "1941-05-23")]
+    assert kinds == [("date", day) for day in days]
 
 
-@pytest.mark.parametrize("text", ["", "1941", "194105", "unknown", "1941.0523"])
+def test_a_birth_date_that_means_no_day_is_looked_for_as_it_stands() -> None:
+    dataset = Dataset()
+    dataset.add_new(0x00100030, "LO", "1941-23-52")
+    assert extract(encoded(dataset, io.BytesIO())) == [Identifier("id", "1941-23-52")]
+
+
+@pytest.mark.parametrize("text", ["", "1941", "194105", "unknown", "00000000", "0000-00-00"])
 def test_what_is_no_whole_date_is_left_out(text: str) -> None:
     dataset = Dataset()
     dataset.add_new(0x00100030, "LO", text)

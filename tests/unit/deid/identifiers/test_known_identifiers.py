@@ -79,7 +79,31 @@ def test_a_number_is_found_with_whatever_marks_are_in_it(number: str, text: str,
     assert left(text, "id", number) == rest
 
 
-@pytest.mark.parametrize("text", ["19800131", "1980-01-31", "31.01.1980", "01/31/1980", "31 01 1980", "1980.01.31"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "19800131",
+            "1980-01-31",
+            "31.01.1980",
+            "01/31/1980",
+            "31 01 1980",
+            "1980.01.31",
+            "31/1/1980",
+            "1/31/80",
+            "800131",
+        ),
+        *(
+            "31.01.80",
+            "31 Jan 1980",
+            "January 31st, 1980",
+            "31-JAN-80",
+            "31. Januar 1980",
+            "31 stycznia 1980",
+            "31 января 1980",
+        ),
+    ],
+)
 def test_a_birth_date_is_found_in_digits(text: str) -> None:
     assert left(text, "date", "19800131") == ""
     assert KnownIdentifiers([Identifier("date", "19800131")]).is_birth_date(date(1980, 1, 31))

@@ -190,6 +190,39 @@ def test_a_birth_date_is_found_in_its_usual_spellings(text: str) -> None:
     assert remains(DATE, b"born " + text.encode())
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "7 Jul 1933",
+            "07-JUL-1933",
+            "July 7th, 1933",
+            "7. Juli 1933",
+            "7 de julio de 1933",
+            "7 juillet 1933",
+            "7lip1933",
+        ),
+        *("7/7/1933", "1933/7/7", "7.7.1933", "07/07/33", "7/7/33", "07.07.33", "33-07-07", "07071933"),
+    ],
+)
+def test_a_birth_date_is_found_in_words_and_short(text: str) -> None:
+    for encoding in ("ascii", *["utf-16-le"] * ("1933" in text)):
+        assert remains(DATE, f"born {text}, again".encode(encoding))
+        assert suspects(needles([DATE]), f"born {text}, again".encode(encoding))
+
+
+@pytest.mark.parametrize(
+    "text", ["8 Jul 1933", "since 1933", "17/7/1933", "7 lipids 1933", "17.07.33.1", "1933 of 7 July 2011"]
+)
+def test_another_date_of_that_year_is_no_birth_date(text: str) -> None:
+    assert not remains(DATE, f"seen {text}, again".encode())
+
+
+@pytest.mark.parametrize("value", [b"19330808", b"19331231"])
+def test_a_day_of_the_birth_year_stays_in_a_date(value: bytes) -> None:
+    assert not remains(DATE, value, "DA", 0x00080020)
+
+
 @pytest.mark.parametrize("text", ["05/23/1941", "23/05/1941", "1941-05-23"])
 def test_a_birth_date_is_found_with_day_or_month_first(text: str) -> None:
     assert remains(Identifier("date", "19410523"), text.encode())
