@@ -1,0 +1,162 @@
+"""What a site delivers with a given key stays the same from version to version: a patient keeps their pseudonyms.
+
+The expected digests were made by the code before there were projects. Left out is what another version or machine may
+have otherwise: how an archive is compressed, where it is stored, the version's own name, and how a report counts.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.support.phantoms import accession_number
+from tests.support.site import Site
+
+KEY = b"a pseudonym key that only this test has"
+COMPRESSION = {"size_bytes", "crc32c", "offset", "length"}
+ELSEWHERE = {"storage_download", "storage_metadataLink", "storage_uri"}
+VERSION = {"sendit_version", "software"}
+CORE = {"recipe_sha256", "sha256", "profile", "actions", "attributes", "verification"}
+"""What a report tells of the recipe's text and of what was searched for: it follows the core and its recipes."""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What is known of a delivered study: names as they are, contents as SHA-256."""
+
+    object_name: str
+    study_instance_uid: str
+    date_shift_days: int
+    archive: str
+    image_rows: str
+    study_row: str
+    report: str
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def digest(value: Any) -> str:
+    return sha256(json.dumps(value, sort_keys=True, default=str).encode())
+
+
+def without(value: Any, names: set[str]) -> Any:
+    """The value without those keys, at any depth."""
+    if isinstance(value, dict):
+        return {name: without(one, names) for name, one in value.items() if name not in names}
+    return [without(one, names) for one in value] if isinstance(value, list) else value
+
+
+def rows(site: Site, table: str, object_name: str) -> list[dict[str, Any]]:
+    order = "member" if table == "instance" else "object_name"
+    sql = f"SELECT * FROM {table} WHERE object_name = '{object_name}' ORDER BY {order}"
+    return json.loads(site.call("query", sql, "--format", "json"))
+
+
+def delivered(site: Site) -> Delivered:
+    """Process and deliver what is there with the test's key; what came of it."""
+    (site.var / "secrets").mkdir(exist_ok=True)
+    (site.var / "secrets" / "pseudonym.key").write_bytes(KEY)
+    site.process()
+    (batch,) = site.deliver()
+    assert batch.state == "DONE", batch.errors
+    store = site.var / "store"
+    report = json.loads((store / batch.object_name.replace(".tar.gz", ".report.json")).read_bytes())
+    (study,) = rows(site, "dicom", batch.object_name)
+    return Delivered(
+        object_name=batch.object_name,
+        study_instance_uid=study["StudyInstanceUID"],
+        date_shift_days=batch.identifiers.response.reveal()["jitter"],
+        archive=sha256(gzip.decompress((store / batch.object_name).read_bytes())),
+        image_rows=digest(without(rows(site, "instance", batch.object_name), COMPRESSION)),
+        study_row=digest(without(study, COMPRESSION | ELSEWHERE | VERSION | {"recipe_sha256"})),
+        report=digest(without(report, COMPRESSION | VERSION | CORE)),
+    )
+
+
+def ct(site: Site) -> None:
+    site.study(1, images=4, series=2)
+
+
+def mr(site: Site) -> None:
+    site.study(2, images=3, base="MR_small.dcm", StudyDate="20031117", PatientAge="091Y")
+
+
+def mr_without_accession(site: Site) -> None:
+    """The folder's name identifies the study."""
+    site.study(3, images=1, base="MR_small.dcm", AccessionNumber="", StudyDate="", PatientBirthDate="")
+
+
+def same_patient(site: Site) -> None:
+    """The patient of `ct` in a study of another day: the same pseudonym and shift."""
+    folder = site.study(1, images=2, series=1, AccessionNumber=accession_number(9), StudyDate="20190228")
+    folder.rename(folder.with_name(accession_number(9)))
+
+
+EXPECTED: dict[Any, Delivered] = {
+    ct: Delivered(
+        object_name="Collection/IRB00000/Entity/mlegrhtc7swxfs6a/mlegrhtc7swxfs6a_20041217_7emflvu3jsrf6pss.tar.gz",
+        study_instance_uid="2.25.12948562225622628745805897522820531229",
+        date_shift_days=333,
+        archive="fe3ce91b123ccb8777cea11087f0532e73ca59db5f20ee5296d1e110704158c3",
+        image_rows="20892ff5255f7c120daa90da0dcfa86047f00a54c02a366c9e6be576b6fe13b6",
+        study_row="d44476f088a5e889e6a4b9009db0206fb3c57fa7391a144781464a64dc41a0fa",
+        report="afefdce17602401d23466cd4736fae7420a3e1cf96fccc553017365a90ef480e",
+    ),
+    mr: Delivered(
+        object_name="Collection/IRB00000/Entity/cmbniccuhkmfr3st/cmbniccuhkmfr3st_20040628_67246d6zohtpbx5l.tar.gz",
+        study_instance_uid="2.25.35743249012582667038814434710653751421",
+        date_shift_days=224,
+        archive="73d4068d71f485703004f4296d3376c4fc7482b3a88723aa7e54569d9b870c7c",
+        image_rows="8aba90438946edc5f97264b23a06dacdbbc928a6f130bb6fcee349af48b9b4da",
+        study_row="342358460d439ecf0eda3ddc1e9ec2f311ad96144e7080607e979f20f13a3472",
+        report="424fa55aa2c5939e36d8a4c56a2f6dddb086b3cdf1194043ae8a56cc43e1ff5b",
+    ),
+    mr_without_accession: Delivered(
+        object_name="Collection/IRB00000/Entity/qnntgkcdwfxbeaqm/qnntgkcdwfxbeaqm_00000000_rjtmnve6pfm4x35o.tar.gz",
+        study_instance_uid="2.25.237641483925337963555283815268037402263",
+        date_shift_days=53,
+        archive="7eb5d777b45dae006970a1869ce1af06f345356af20489384ad4c5424064ef7b",
+        image_rows="1725201ddfeed13ecf9a02f23e0e0b761cdeae8f275958fee70c5f555ad29458",
+        study_row="9522e4a68f80ede001acd239ccf679a09be55edbe6191231e6bbbf11dcd56c46",
+        report="05eb88f2666d8e6d6b8d40067c33142ae0471496c72ea34432ed298da74a3df9",
+    ),
+    same_patient: Delivered(
+        object_name="Collection/IRB00000/Entity/mlegrhtc7swxfs6a/mlegrhtc7swxfs6a_20200127_rhkkro2wb5dzbsjd.tar.gz",
+        study_instance_uid="2.25.12948562225622628745805897522820531229",
+        date_shift_days=333,
+        archive="3e13deb0ef4ba8b09ef27eb7957630a581d3189dfd0b4af40bc17cfe41bd20e0",
+        image_rows="f146ed3bf70a5758589704a27cd7de5afbffc0a845a7763a4c68727ded77bee8",
+        study_row="dbf9388ce396cc064e20775c4f4729661022a3838e48c58225f2fd60fd7893e0",
+        report="0cb2b14d98df93a52a42c9f9dfedb8e06d77e1e9dc9fa95eba26d5f17633626a",
+    ),
+}
+OTHER_SETTINGS = Delivered(
+    object_name="Collection/trial-7/Entity/aedqaxvhdep4gk7c/aedqaxvhdep4gk7c_20040104_pwn4qvmmzpyf73f4.tar.gz",
+    study_instance_uid="2.25.12948562225622628745805897522820531229",
+    date_shift_days=-15,
+    archive="c793ada6486d4f990022c57fb1073f664616f80ec91ed8aacd4d57cfea45ca29",
+    image_rows="34dd05ca99139aba8c80e232ec9c0a8b5bd0ba631b7e6218e94b2311d49fa2a3",
+    study_row="797ae91398e2c7fcd9aea556d49d606ccdf4ac95cd218d4827f8d811abd63153",
+    report="61a0410a67214beafa064ea37d1bba7852f7c14031a785a528adb2b071c056df",
+)
+
+
+@pytest.mark.parametrize("make", EXPECTED, ids=lambda make: make.__name__)
+def test_a_study_is_delivered_as_by_the_version_before_projects(site: Site, make: Any) -> None:
+    make(site)
+    assert delivered(site) == EXPECTED[make]
+
+
+def test_the_local_identity_service_and_the_recipe_are_those_of_the_settings(site: Site) -> None:
+    """Names of the identity request are part of what is keyed: other settings, other pseudonyms, also for ever."""
+    site.set(SOM_STUDY="IRB1", ENTITY_ID_SOURCE="MRN", ITEM_ID_SOURCE="ACC", MAX_DATE_SHIFT_DAYS=30)
+    site.set(GOOGLE_STORAGE_COLLECTION="trial-7", STUDY_DEID="basic")
+    ct(site)
+    assert delivered(site) == OTHER_SETTINGS
