@@ -109,10 +109,10 @@ def _now() -> datetime:
 
 
 def _claim() -> None:
-    from sendit.pipeline.record.leases import Job, claim, claimable
+    from sendit.pipeline.record.leases import Job, LeaseTerms, claim, claimable
 
     (pk,) = claimable(Job.PROCESS, 1)
-    if claim(pk, Job.PROCESS) is None:
+    if claim(pk, Job.PROCESS, LeaseTerms(lease_seconds=60, max_attempts=3)) is None:
         raise LookupError("nothing was claimed")
 
 

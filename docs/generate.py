@@ -11,7 +11,7 @@ from sendit.deid.recipe.profile_rules import DUMMIES
 from sendit.deid.recipe.recipe import parse_recipe
 from sendit.deid.standard.profile_table import table
 from sendit.errors import CODES, SenditError
-from sendit.settings import SETTINGS
+from sendit.projects.site import SETTINGS
 
 DOCS = Path(__file__).parent
 KINDS: dict[str, str] = {kind.__name__: kind.__doc__ or "" for kind in SenditError.__subclasses__()}
@@ -25,11 +25,12 @@ def settings_page() -> str:
     files = " and ".join(f"`SENDIT_{name}_FILE`" for name, entry in SETTINGS.items() if entry.is_secret)
     return f"""# Settings
 
-Every setting `X` is an environment variable `SENDIT_X` (but for one that another system named) and a Django setting
-`X`; `sendit/settings.py` is the one place that reads the environment. A variable `SENDIT_…` that is not in this table,
-or a value that makes no sense, stops every command with `UnknownSetting` or `BadSetting`: a typing error never means
-"the default". A folder that is not given in full is below the one in which a command is started: give VAR and DATA_BASE
-in full, for elsewhere sendit would begin anew, with other keys. What may hold a password may also stand in a file:
+Every setting `X` is an environment variable `SENDIT_X` (but for one that another system named) and a field `x` of
+`Site`; `sendit/projects/site.py` is the one place that says what the environment means. A variable `SENDIT_…` that is
+not in this table, or a value that makes no sense, stops every command with `UnknownSetting` or `BadSetting`: a typing
+error never means "the default". A folder that is not given in full is below the one in which a command is started: give
+VAR and DATA_BASE in full, for elsewhere sendit would begin anew, with other keys. What may hold a password may also
+stand in a file:
 {files} name it.
 
 {_table(("setting", "form", "default", "what it is for"), rows)}

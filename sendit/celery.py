@@ -20,11 +20,13 @@ if not apps.ready:
 RING_SECONDS = 1.0
 """How often beat rings each doorbell."""
 
-REDELIVERY_SECONDS = max(600, 10 * settings.LEASE_SECONDS)
+REDELIVERY_SECONDS = max(600, 10 * settings.SITE.lease_seconds)
 """When the broker gives a message again whose worker has not ended it. That is one ring too many; the batches
 of a dead worker have been taken over long before."""
 
-app = Celery("sendit", fixups=set(), broker=settings.BROKER, set_as_current=True)  # Django is looked after in `tasks`
+app = Celery(
+    "sendit", fixups=set(), broker=settings.SITE.broker, set_as_current=True
+)  # Django is looked after in `tasks`
 app.conf.update(
     imports=["sendit.pipeline.workforce.tasks"],
     # what a message is
@@ -61,7 +63,7 @@ app.conf.update(
         f"ring-{queue}": {"task": "sendit.work", "schedule": RING_SECONDS, "options": {"queue": queue}}
         for queue in ("process", "deliver")
     },
-    beat_schedule_filename=str(settings.VAR / "beat"),
+    beat_schedule_filename=str(settings.SITE.var / "beat"),
     beat_scheduler="sendit.pipeline.workforce.beat:Scheduler",
     # its messages and ours
     worker_hijack_root_logger=False,

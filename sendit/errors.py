@@ -156,6 +156,10 @@ CODES: dict[str, ErrorCode] = {
     **_codes(
         "Misconfigured",
         UnknownSetting=("There is no such setting.", "Mend or remove the variable named."),
+        UnknownProject=(
+            "The batch is of a project that this site does not have.",
+            "Configure the project, then retry.",
+        ),
         BadSetting=("A setting makes no sense.", "Give it a value of the form named."),
         MissingPackage=("A package that a setting needs is not installed.", "Install the extra named, with pip."),
         BadRecipe=("The recipe cannot be understood.", "Mend the line named."),
@@ -253,7 +257,7 @@ CODES: dict[str, ErrorCode] = {
             "Other bytes stand under the object's name.",
             "Find out which of the two is right; docs/folders.md says how to take a study back.",
         ),
-        NoSuchBucket=("There is no such bucket.", "Make it or mend SENDIT_GOOGLE_CLOUD_STORAGE, then retry."),
+        NoSuchBucket=("There is no such bucket.", "Make it or mend the setting that names it, then retry."),
         AccessDenied=("The credentials lack a permission.", "Grant the roles of docs/google.md, then retry."),
         CredentialsRefused=("The credentials are expired, revoked or wrong.", "Renew them, then retry."),
         RequestRefused=("A service refused a request.", "Look up the word named in the service's documentation."),

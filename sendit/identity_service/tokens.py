@@ -14,14 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from sendit.client_secrets import Tokens
 from sendit.errors import ServiceRefused
 from sendit.identity_service.models import Client, TokenPair
-from sendit.pipeline import wiring
 
 ACCESS_LASTS = timedelta(hours=24)
 OPERATOR, REUSE = "operator", "reuse"
@@ -104,7 +102,7 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def answered_by() -> str:
+def answered_by(key: bytes, max_date_shift_days: int) -> str:
     """Tells this site's key and shifts from any other's, and tells nothing of the key."""
-    said = f"sendit-identity-1 shifts dates by up to {settings.MAX_DATE_SHIFT_DAYS} days with this key"
-    return hmac.digest(wiring.pseudonym_key(), said.encode(), "sha256").hex()
+    said = f"sendit-identity-1 shifts dates by up to {max_date_shift_days} days with this key"
+    return hmac.digest(key, said.encode(), "sha256").hex()

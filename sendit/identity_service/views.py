@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.http.request import UnreadablePostError
 
@@ -15,9 +16,9 @@ from sendit.ground import events
 from sendit.identity_service import tokens, wire
 from sendit.identity_service.audit import TOKENS, UID, audited
 from sendit.identity_service.models import Client
-from sendit.pipeline import wiring
 from sendit.pipeline.record.database import AWAY
 from sendit.ports import IdentityService
+from sendit.projects import composition
 
 MOST_BYTES = 2_000_000
 """Of a body; a thousand items take a tenth of it."""
@@ -100,9 +101,10 @@ def failed(request: HttpRequest) -> JsonResponse:
 
 def _service_for(client: Client) -> IdentityService:
     """The local one, if it answers as it always answered this client."""
-    if client.answered_by != tokens.answered_by():
+    key, longest_shift = composition.pseudonym_key(settings.SITE), settings.SITE.max_date_shift_days
+    if client.answered_by != tokens.answered_by(key, longest_shift):
         raise Misconfigured("BadKey", subject="pseudonym.key")
-    return wiring.local_identity_service(wiring.pseudonym_key())
+    return composition.local_identity_service(key, longest_shift)
 
 
 def _bearer(request: HttpRequest) -> str:

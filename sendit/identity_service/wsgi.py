@@ -14,10 +14,11 @@ from django.conf import settings  # noqa: E402
 from sendit.ground import logs  # noqa: E402
 from sendit.identity_service import urls  # noqa: E402, F401 - after Django is set up; not by the first request
 from sendit.identity_service.apps import KEY_FILES  # noqa: E402
-from sendit.pipeline import wiring  # noqa: E402
 from sendit.pipeline.record import database  # noqa: E402
+from sendit.projects.composition import local_identity_service, pseudonym_key  # noqa: E402
 
-logs.speak(settings.LOG_FORMAT)
+logs.speak(settings.SITE.log_format)
 database.ready_or_exit("identity.blind", "identity.sees", KEY_FILES)
-wiring.local_identity_service(wiring.pseudonym_key())  # what is wrong with its settings is said now
+# What is wrong with its settings is said now.
+local_identity_service(pseudonym_key(settings.SITE), settings.SITE.max_date_shift_days)
 database.disconnect()  # a server that forks from here shares no connection

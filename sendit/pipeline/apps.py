@@ -19,6 +19,7 @@ class PipelineConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks, and send alarms where the settings say."""
         from sendit.ground import alarms
+        from sendit.pipeline import checks  # noqa: F401
 
-        if settings.SENTRY_DSN:
-            alarms.send_to(settings.SENTRY_DSN)
+        if settings.SITE.sentry_dsn:
+            alarms.send_to(settings.SITE.sentry_dsn)

@@ -16,7 +16,9 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from sendit import keys
 from sendit.client_secrets import SecretsFile
 from sendit.errors import Misconfigured, SenditError
-from sendit.pipeline import wiring
+from sendit.projects import composition
+from sendit.projects.composition import Projects
+from sendit.projects.project import BigQueryDataset, Bucket, default_project
 
 BEFORE_EVERY_COMMAND = "sendit"
 """The tag of the checks that are."""
@@ -33,19 +35,19 @@ def not_built(**_kwargs: Any) -> list[CheckMessage]:
     return [
         Error(f"SENDIT_{name} asks for {what}, which this version does not do.", hint=f"Unset SENDIT_{name}.", id=code)
         for name, (code, what) in NOT_BUILT.items()
-        if getattr(settings, name)
+        if getattr(settings.SITE, name.lower())
     ]
 
 
 @register(BEFORE_EVERY_COMMAND)
 def dasher(**_kwargs: Any) -> list[CheckMessage]:
     """What asking the DASHER API needs."""
-    if not settings.ANONYMIZE_RESTFUL:
+    if not settings.SITE.anonymize_restful:
         return []
     try:
         if find_spec("httpcore") is None:
             raise Misconfigured("MissingPackage", subject="SENDIT_ANONYMIZE_RESTFUL: sendit[dasher]")
-        SecretsFile(Path(settings.STANFORD_CLIENT_SECRETS)).read()
+        SecretsFile(Path(settings.SITE.stanford_client_secrets)).read()
     except Misconfigured as error:
         return [Error(str(error), hint="docs/identity.md says what it needs.", id="sendit.E001")]
     return []
@@ -54,12 +56,15 @@ def dasher(**_kwargs: Any) -> list[CheckMessage]:
 @register(BEFORE_EVERY_COMMAND)
 def google_cloud(**_kwargs: Any) -> list[CheckMessage]:
     """What delivering to Google Cloud needs."""
-    if not settings.GOOGLE_CLOUD_STORAGE:
+    project = default_project(settings.SITE)
+    in_use = [one for one in (project.store, project.warehouse) if isinstance(one, Bucket | BigQueryDataset)]
+    if not in_use:
         return []
     if not (_is_there("google.cloud.storage") and _is_there("google.cloud.bigquery")):
-        says = "SENDIT_GOOGLE_CLOUD_STORAGE needs Google's libraries."
+        says = f"{in_use[0].named_by} needs Google's libraries."
         return [Error(says, hint="pip install 'sendit[google]'", id="sendit.E003")]
-    if settings.GOOGLE_APPLICATION_CREDENTIALS and not os.access(settings.GOOGLE_APPLICATION_CREDENTIALS, os.R_OK):
+    credentials = settings.SITE.google_application_credentials
+    if credentials and not os.access(credentials, os.R_OK):
         says = "GOOGLE_APPLICATION_CREDENTIALS names no file that can be read."
         return [Error(says, hint="docs/google.md says what it is.", id="sendit.E005")]
     return []
@@ -69,7 +74,7 @@ def google_cloud(**_kwargs: Any) -> list[CheckMessage]:
 def recipe(**_kwargs: Any) -> list[CheckMessage]:
     """Whether the recipe can be understood."""
     try:
-        wiring.recipe()
+        composition.recipe(default_project(settings.SITE))
     except Misconfigured as error:
         return [Error(str(error), hint="SENDIT_STUDY_DEID names the recipe.", id="sendit.E006")]
     return []
@@ -78,10 +83,10 @@ def recipe(**_kwargs: Any) -> list[CheckMessage]:
 @register()
 def data_folders(**_kwargs: Any) -> list[CheckMessage]:
     """Whether the data folders are there; a watcher waits for one that is not mounted yet."""
-    from sendit.pipeline.intake.contenders import data_folders  # knows the models, which load after this module
+    from sendit.pipeline.intake.contenders import existing  # knows the models, which load after this module
 
     try:
-        data_folders()
+        existing(default_project(settings.SITE).data_folders)
     except Misconfigured as error:
         return [Warning(str(error), hint="A watcher waits for it.", id="sendit.W001")]
     return []
@@ -91,7 +96,7 @@ def data_folders(**_kwargs: Any) -> list[CheckMessage]:
 def true_times(**_kwargs: Any) -> list[CheckMessage]:
     """Whether rows that an earlier version delivered tell true times."""
     try:
-        rows = wiring.warehouse().count_times()
+        rows = Projects(settings.SITE).default.warehouse.count_times()
     except SenditError as error:
         says = f"The warehouse cannot say whether its rows tell true times. {error}"
         return [Warning(says, hint="Run `sendit check` again when it answers.", id="sendit.W003")]
@@ -105,12 +110,12 @@ def true_times(**_kwargs: Any) -> list[CheckMessage]:
 def site_keys(**_kwargs: Any) -> list[CheckMessage]:
     """Whether the keys are those that this VAR remembers, and nobody else's to read."""
     found: list[CheckMessage] = []
-    for file in keys.present(settings.SECRETS) | keys.Memory.read(settings.VAR).proofs.keys():
+    for file in keys.present(settings.SITE.secrets_folder) | keys.Memory.read(settings.SITE.var).proofs.keys():
         try:
-            keys.load_known(settings.SECRETS, file, settings.VAR)
+            keys.load_known(settings.SITE.secrets_folder, file, settings.SITE.var)
         except Misconfigured as error:
             found.append(Error(str(error), hint="docs/operations.md, “Keys”, says what to do.", id="sendit.E010"))
-    for name in keys.open_to_others(settings.SECRETS):
+    for name in keys.open_to_others(settings.SITE.secrets_folder):
         says = f"Others than its owner may read or change {'SECRETS' if name == '.' else name}."
         found.append(Warning(says, hint="chmod go= takes that from them.", id="sendit.W010"))
     return found

@@ -18,20 +18,21 @@ from functools import partial
 from pathlib import Path
 
 import google_crc32c
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from sendit.durable import sync
 from sendit.errors import DataFault, SenditError
-from sendit.pipeline import wiring
 from sendit.pipeline.intake.aftercare import mark_changed
 from sendit.pipeline.intake.folders import Entry, fingerprint, list_folder
 from sendit.pipeline.record import history
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event
 from sendit.pipeline.record.processes import is_known_dead
 from sendit.pipeline.record.states import TERMINAL, Job, State
+from sendit.ports import ObjectStore
+from sendit.projects.composition import Projects
+from sendit.projects.site import Site
 
 READ_BYTES = 8 << 20
 
@@ -56,15 +57,16 @@ class Kept:
     why: str
 
 
-def plan(older_than: timedelta, now: datetime | None = None) -> Iterator[Removal | Kept]:
+def plan(projects: Projects, older_than: timedelta, now: datetime | None = None) -> Iterator[Removal | Kept]:
     """Everything that may go; of a batch, what tells where its originals are goes last.
 
     Outbox folders go at any age; originals and identifiers of batches that were delivered longer ago than that.
     """
-    yield from _outboxes()
-    if settings.ORIGINALS == "delete" or settings.IDENTIFIERS == "purge":
-        for batch in _delivered_before((now or timezone.now()) - older_than):
-            yield from _of_batch(batch)
+    site = projects.site
+    yield from _outboxes(site.outbox_folder)
+    if site.originals == "delete" or site.identifiers == "purge":
+        for batch in _delivered_before((now or timezone.now()) - older_than, site):
+            yield from _of_batch(batch, projects)
 
 
 # ---------------------------------------------------------------------------------------------- outbox
@@ -72,12 +74,12 @@ def plan(older_than: timedelta, now: datetime | None = None) -> Iterator[Removal
 _DRAFT = re.compile(r"\.(\d+)\.[0-9a-f]+\.tmp")
 
 
-def _outboxes() -> Iterator[Removal]:
+def _outboxes(outbox: Path) -> Iterator[Removal]:
     """Outbox folders of batches that need none, and drafts that no living worker writes.
 
     A draft is listed before its batch is asked about: its worker either still holds the batch then, or is gone.
     """
-    for path in sorted(_listed(Path(settings.OUTBOX))):
+    for path in sorted(_listed(outbox)):
         draft = _DRAFT.fullmatch(path.name)
         key = draft[1] if draft else path.name
         if key.isascii() and key.isdigit():
@@ -133,25 +135,26 @@ CHECKED, DELETED = ".sendit-checked.", ".sendit-deleted."
 time, and so that a deletion that was cut short is told from a folder that was changed. Dot-folders are no studies."""
 
 
-def _delivered_before(moment: datetime) -> Iterator[Batch]:
+def _delivered_before(moment: datetime, site: Site) -> Iterator[Batch]:
     """Batches that nobody needs to look at any more, and of which something is left to remove."""
     done = Batch.objects.filter(state=State.DONE, has_error=False, delivered_at__lt=moment, identifiers__isnull=False)
-    if settings.IDENTIFIERS != "purge":
+    if site.identifiers != "purge":
         deleted = Event.objects.filter(batch=OuterRef("pk"), name="batch.originals_deleted")
         done = done.filter(~Exists(deleted))
     for key in list(done.order_by("pk").values_list("pk", flat=True)):
         yield from done.filter(pk=key).select_related("identifiers")
 
 
-def _of_batch(batch: Batch) -> Iterator[Removal | Kept]:
-    originals = _originals(batch) if settings.ORIGINALS == "delete" else None
+def _of_batch(batch: Batch, projects: Projects) -> Iterator[Removal | Kept]:
+    are_to_go = projects.site.originals == "delete"
+    originals = _originals(batch, projects) if are_to_go else None
     if originals:
         yield originals
-    if settings.IDENTIFIERS == "purge" and not isinstance(originals, Kept):
-        yield Removal("identifiers", batch.pk, 0, 0, partial(_purge, batch))
+    if projects.site.identifiers == "purge" and not isinstance(originals, Kept):
+        yield Removal("identifiers", batch.pk, 0, 0, partial(_purge, batch, are_to_go))
 
 
-def _originals(batch: Batch) -> Removal | Kept | None:
+def _originals(batch: Batch, projects: Projects) -> Removal | Kept | None:
     """What there is to do; nothing where a person was faster."""
     places = _Places.of(batch)
     if places.deleted.exists():
@@ -161,7 +164,7 @@ def _originals(batch: Batch) -> Removal | Kept | None:
         entries = list_folder(str(places.folder))
     except DataFault as fault:
         return None if fault.code == "FolderGone" else Kept("originals", batch.pk, str(fault))
-    doubt = _doubt(batch, fingerprint(entries))
+    doubt = _doubt(batch, fingerprint(entries), projects)
     if doubt:
         return Kept("originals", batch.pk, doubt)
     bytes_ = sum(entry.size_bytes for entry in entries)
@@ -192,20 +195,20 @@ class _Places:
             sync(self.folder.parent)
 
 
-def _doubt(batch: Batch, content: str) -> str:
+def _doubt(batch: Batch, content: str, projects: Projects) -> str:
     """Why the originals may still be needed."""
     if content != batch.fingerprint:
         return CHANGED
     try:
-        stored = _stored_crc32c(batch)
+        stored = _stored_crc32c(batch, projects.of(batch.project).object_store)
     except SenditError as error:
         return str(error)
     return "" if stored == batch.archive_crc32c else "the store's bytes are not the archive's"
 
 
-def _stored_crc32c(batch: Batch) -> str:
+def _stored_crc32c(batch: Batch, store: ObjectStore) -> str:
     """Of the object as the store gives it back, all of it."""
-    store, crc32c = wiring.object_store(), 0
+    crc32c = 0
     for offset in range(0, batch.archive_bytes, READ_BYTES):
         length = min(READ_BYTES, batch.archive_bytes - offset)
         crc32c = google_crc32c.extend(crc32c, store.read(batch.object_name, offset, length))
@@ -259,9 +262,9 @@ def _refusal(error: OSError | DataFault) -> str:
 # ---------------------------------------------------------------------------------------------- identifiers
 
 
-def _purge(batch: Batch) -> str:
+def _purge(batch: Batch, originals_are_to_go: bool) -> str:
     """What says where originals are is needed as long as these are to be deleted."""
-    if settings.ORIGINALS == "delete" and _Places.of(batch).exist():
+    if originals_are_to_go and _Places.of(batch).exist():
         return "its originals are still there"
     with transaction.atomic():
         BatchIdentifiers.objects.filter(batch=batch).delete()

@@ -42,7 +42,7 @@ def _code_of(check: Callable[[], object]) -> str:
 def _ensure_current() -> None:
     if not database.is_current():
         raise ServiceDown("DatabaseOutdated")
-    key_bindings.ensure_not_exchanged(settings.SECRETS)
+    key_bindings.ensure_not_exchanged(settings.SITE.secrets_folder)
 
 
 CHECKS: dict[str, Callable[[], object]] = {"database": _ensure_current, "broker": choice.messages}

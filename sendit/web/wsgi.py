@@ -14,4 +14,4 @@ from django.conf import settings  # noqa: E402 - after Django is set up
 from sendit.ground import logs  # noqa: E402
 from sendit.web import urls  # noqa: E402, F401 - not by the first request
 
-logs.speak(settings.LOG_FORMAT)
+logs.speak(settings.SITE.log_format)

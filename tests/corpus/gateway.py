@@ -14,8 +14,11 @@ from sendit.phi import Phi
 from sendit.pipeline.files.deid_files import Deidentification, Group
 from sendit.pipeline.stages.identity import request_for
 from sendit.ports import IdentityService
+from sendit.projects.project import default_project
+from sendit.projects.site import Site
 
 KEY = b"the key of the corpus of planted identifiers"
+NAMES = default_project(Site()).identity
 FILE = Path("/data/a study/image.dcm")
 
 
@@ -55,7 +58,7 @@ class Gateway:
         self._proven = proven
         own = keyed(KEY)
         self._identity = identity_service or own[1]
-        self._how = Deidentification(recipe, pseudonyms or own[0], self._identity, {})
+        self._how = Deidentification(recipe, pseudonyms or own[0], self._identity, NAMES, {})
 
     def study(self, files: Iterable[bytes]) -> Iterator[Output]:
         """One study's outputs, in order."""
@@ -74,7 +77,7 @@ class Gateway:
 
     def days_of(self, patient_id: str) -> int:
         """What a patient's dates are shifted by."""
-        asked = request_for(*map(Phi, (patient_id.replace("-", ""), "any", "", "")))
+        asked = request_for(NAMES, *map(Phi, (patient_id.replace("-", ""), "any", "", "")))
         return self._identity.identify(asked).entity.jitter
 
     def _group(self, files: list[bytes]) -> Group:

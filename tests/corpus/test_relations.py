@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from pydicom import Dataset
 
 from sendit.deid import Deidentifier, Pseudonyms, load_recipe
-from sendit.pipeline import wiring
 from tests.corpus.corpus import uids_of, under_research
 from tests.corpus.developed import DEVELOPED
 from tests.corpus.disguises import encode
@@ -119,7 +118,7 @@ def test_the_same_patient_in_two_batches_weeks_apart(site: Site, tmp_path: Path)
     first = study(1)
     second = study(2, day=DAY + timedelta(days=35), before=first)
     there = by_a_process(site, tmp_path, second)
-    here = Gateway(load_recipe("research"), wiring.pseudonyms(), wiring.identity_service())
+    here = Gateway(load_recipe("research"), site.ports.pseudonyms, site.ports.identity_service)
     one, two = outputs(first, here), [read(data) for data in there]
     assert only([ds.PatientID for ds in one + two])
     assert {day_of(b) - day_of(a) for a in one for b in two} == {timedelta(days=35)}

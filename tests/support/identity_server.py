@@ -11,10 +11,12 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.test import override_settings
 
@@ -72,7 +74,7 @@ class IdentityServer:
         """A new client's secrets, as its operator gets them."""
         path = folder / f"{name}.json"
         with (
-            override_settings(VAR=self.var, SECRETS=self.var / "secrets"),
+            override_settings(SITE=replace(settings.SITE, var=self.var, secrets="")),
             use_database(self._database),
         ):
             call_command("identity_client", "add", name, url=self.origin, out=str(path), stdout=io.StringIO())

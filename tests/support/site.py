@@ -9,18 +9,24 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import duckdb
 import pytest
+from django.conf import settings as djangos
 from django.core.management import call_command
 from django.db import connections
 from django.test import override_settings
 
 from sendit import keys, settings
 from sendit.pipeline.record.database import disconnect
+from sendit.projects import composition
+from sendit.projects.composition import Ports, Projects
+from sendit.projects.site import SETTINGS, variable
+from sendit.projects.site import Site as Settings
 from tests.support.phantoms import accession_number, leaks_in, make_study
 from topology.families import end
 
@@ -77,9 +83,7 @@ class Site:
         if self._url is None:
             shutil.copy(self._template, self.var / DATABASE)
         self._stack.enter_context(use_database(self._url or f"sqlite:///{self.var / DATABASE}"))
-        places = {"SECRETS": "secrets", "OUTBOX": "outbox", "STORE": "store", "WAREHOUSE": "warehouse", "LOGS": "logs"}
         self.set(VAR=self.var, DATA_BASE=self.data, SETTLE_SECONDS=0.0, WORKERS=2)
-        self._stack.enter_context(override_settings(**{name: self.var / place for name, place in places.items()}))
         keys.make(self.var / "secrets")
         if self._url:
             self._monkeypatch.setenv("SENDIT_DATABASE", self._url)
@@ -92,10 +96,39 @@ class Site:
 
     def set(self, **values: Any) -> None:
         """Change settings, here and for processes that are started from now on."""
-        self._stack.enter_context(override_settings(**values))
-        for name, value in values.items():
-            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            self._monkeypatch.setenv(settings.variable(name), text)
+        texts = {name: ",".join(map(str, one)) if isinstance(one, tuple) else str(one) for name, one in values.items()}
+        parsed = {name.lower(): SETTINGS[name].parse(text) for name, text in texts.items()}
+        self._stack.enter_context(override_settings(SITE=replace(self.settings, **parsed)))
+        for name, text in texts.items():
+            self._monkeypatch.setenv(variable(name), text)
+        if tasks := sys.modules.get("sendit.pipeline.workforce.tasks"):  # which made its own when it was imported
+            self._monkeypatch.setattr(tasks, "PROJECTS", self.projects)
+
+    @property
+    def settings(self) -> Settings:
+        """As they are now."""
+        return djangos.SITE
+
+    @property
+    def projects(self) -> Projects:
+        """What a process would be started with now."""
+        return Projects(self.settings)
+
+    @property
+    def ports(self) -> Ports:
+        """Those of the default project."""
+        return self.projects.default
+
+    def replace(self, **ports: Any) -> None:
+        """Put other objects in the place of ports (`object_store=…`), for whatever this process does from now on."""
+        for name, port in ports.items():
+            assert hasattr(Ports, name), name
+            self._monkeypatch.setattr(composition, name, lambda *_, port=port: port)
+
+    @property
+    def outbox(self) -> Path:
+        """Where a batch's archive and rows wait: `outbox/<primary key>`."""
+        return self.settings.outbox_folder
 
     def study(self, number: int = 1, **options: Any) -> Path:
         """A finished study folder of the phantom with that number."""
@@ -135,7 +168,8 @@ class Site:
         from sendit.pipeline.intake import contenders as intake
         from sendit.pipeline.record.models import Batch
 
-        intake.add_up_to(None, intake.data_folders())
+        project = self.ports.project
+        intake.add_up_to(None, intake.existing(project.data_folders), project.name, self.settings.settle_seconds)
         return list(Batch.objects.filter(state="QUEUE").order_by("pk").values_list("pk", flat=True))
 
     def process(self) -> list[Any]:
@@ -152,12 +186,23 @@ class Site:
         waiting = Batch.objects.filter(state="DONEPROCESSING").order_by("pk").values_list("pk", flat=True)
         return self._attempt(list(waiting), Job.DELIVER)
 
+    def attempt(self, key: int, job: Any, *observer: Any) -> Any:
+        """One attempt at a batch in this process, by whatever `runner.attempt` is now."""
+        from sendit.pipeline.workforce import runner
+
+        return runner.attempt(key, job, self.projects, *observer)
+
+    def claim(self, key: int, job: Any, *observer: Any) -> Any:
+        """A lease on a batch on the site's terms."""
+        from sendit.pipeline.record.leases import LeaseTerms, claim
+
+        return claim(key, job, LeaseTerms.of(self.settings), *observer)
+
     def _attempt(self, keys: list[int], job: Any) -> list[Any]:
         from sendit.pipeline.record.models import Batch
-        from sendit.pipeline.workforce.runner import attempt
 
         for key in keys:
-            attempt(key, job)
+            self.attempt(key, job)
         return list(Batch.objects.filter(pk__in=keys).order_by("pk"))
 
 

@@ -14,7 +14,8 @@ import yaml
 from cryptography.fernet import Fernet
 
 from sendit.celery import app
-from sendit.settings import SETTINGS, database, read_settings, variable
+from sendit.projects.site import SETTINGS, Site, variable
+from sendit.settings import database
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -59,13 +60,14 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return deploy / "secrets"
 
 
-def settings_of(service: dict[str, Any], secrets: Path) -> dict[str, Any]:
+def settings_of(service: dict[str, Any], secrets: Path) -> Site:
     assert None not in service["environment"].values(), "Compose would take it from whoever starts it"
     environment = {
         name: str(value).replace("/run/secrets", str(secrets)) for name, value in service["environment"].items()
     }
     known = {variable(name) for name in SETTINGS}
-    return read_settings({name: value for name, value in environment.items() if name in known or name[:7] == "SENDIT_"})
+    ours = {name: value for name, value in environment.items() if name in known or name[:7] == "SENDIT_"}
+    return Site.from_environment(ours)
 
 
 # ------------------------------------------------------------------------------------------ settings and secrets
@@ -74,13 +76,13 @@ def settings_of(service: dict[str, Any], secrets: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("name", OURS)
 def test_every_variable_is_a_setting_that_makes_sense(name: str, secrets: Path) -> None:
     settings = settings_of(SERVICES[name], secrets)
-    entry = database(settings["DATABASE"])
+    entry = database(settings.database)
     assert (entry["OPTIONS"]["host"], entry["OPTIONS"]["user"]) == ("postgres", "sendit")
     assert entry["NAME"] == ("identity" if name == "identity" else "sendit")
-    assert settings["LOG_FORMAT"] == "json"
+    assert settings.log_format == "json"
     if name != "identity":
-        assert (settings["RUNNER"], settings["BROKER"].rpartition("@")[2]) == ("celery", "broker:6379/0")
-        assert not settings["SENTRY_DSN"] and settings["DATA_BASE"] == "/data"
+        assert (settings.runner, settings.broker.rpartition("@")[2]) == ("celery", "broker:6379/0")
+        assert not settings.sentry_dsn and settings.data_base == Path("/data")
 
 
 def test_the_passwords_are_those_of_the_servers(secrets: Path) -> None:

@@ -9,13 +9,8 @@ import pytest
 from sendit import settings
 from sendit.errors import Misconfigured
 from sendit.keys import secret
-from sendit.settings import SETTINGS, read_settings
+from sendit.projects.site import SETTINGS, Site
 from tests.support.processes import at_once
-
-
-def test_the_type_checker_is_told_of_every_setting() -> None:
-    derived = {"VAR", "DATA_BASE", "SECRETS"}
-    assert set(settings.__annotations__) - {"SETTINGS"} == set(SETTINGS) - derived
 
 
 def test_every_default_is_what_its_own_text_means() -> None:
@@ -40,22 +35,22 @@ def test_every_default_is_what_its_own_text_means() -> None:
 )
 def test_nonsense_is_said_by_the_variables_name_and_not_by_its_value(variable: str, text: str) -> None:
     with pytest.raises(Misconfigured, match=f"BadSetting.*{variable}") as raised:
-        read_settings({variable: text})
+        Site.from_environment({variable: text})
     assert not text or f"{text!r}" not in str(raised.value)
 
 
 def test_a_setting_that_does_not_exist_is_no_setting() -> None:
     with pytest.raises(Misconfigured, match=r"UnknownSetting.*SENDIT_WORKER"):
-        read_settings({"SENDIT_WORKER": "2"})
+        Site.from_environment({"SENDIT_WORKER": "2"})
 
 
 def test_a_setting_that_may_hold_a_password_may_stand_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("redis://:secret@broker/0\n")
-    assert read_settings({"SENDIT_BROKER_FILE": str(tmp_path / "url")})["BROKER"] == "redis://:secret@broker/0"
+    assert Site.from_environment({"SENDIT_BROKER_FILE": str(tmp_path / "url")}).broker == "redis://:secret@broker/0"
     with pytest.raises(Misconfigured, match=r"BadSetting.*SENDIT_BROKER_FILE"):
-        read_settings({"SENDIT_BROKER_FILE": str(tmp_path / "gone")})
+        Site.from_environment({"SENDIT_BROKER_FILE": str(tmp_path / "gone")})
     with pytest.raises(Misconfigured, match=r"UnknownSetting.*SENDIT_WORKERS_FILE"):
-        read_settings({"SENDIT_WORKERS_FILE": str(tmp_path / "url")})
+        Site.from_environment({"SENDIT_WORKERS_FILE": str(tmp_path / "url")})
 
 
 def test_a_postgresql_url_keeps_its_parameters_and_gets_patience_and_a_pool() -> None:

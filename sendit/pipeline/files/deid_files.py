@@ -33,6 +33,7 @@ from sendit.pipeline.stages.identity import (
     variables,
 )
 from sendit.ports import IdentityService
+from sendit.projects.project import IdentityNames
 
 ENOUGH = frozenset({"entity_id", "item_id", "jitter"})
 """Who gives all of these variables needs no identity service."""
@@ -96,22 +97,28 @@ class Deidentification:
     pseudonyms : Pseudonyms
     identity_service : IdentityService
         Asked for what `given` does not say.
+    names : IdentityNames
     given : mapping of str to str
         Variables of the recipe by name.
     """
 
     def __init__(
-        self, recipe: Recipe, pseudonyms: Pseudonyms, identity_service: IdentityService, given: Mapping[str, str]
+        self,
+        recipe: Recipe,
+        pseudonyms: Pseudonyms,
+        identity_service: IdentityService,
+        names: IdentityNames,
+        given: Mapping[str, str],
     ) -> None:
         self.recipe, self._pseudonyms = recipe, pseudonyms
-        self._identity_service, self._given = identity_service, dict(given)
+        self._identity_service, self._names, self._given = identity_service, names, dict(given)
 
     def group_of(self, header: Header, path: Path) -> Group:
         """The patient-study of an image; a blank study id is the name of its folder, as in a batch."""
-        entity_id = entity_id_of(header)
+        entity_id = entity_id_of(header, self._names)
         if not entity_id and not self._given.keys() >= ENOUGH:
             raise DataFault("MissingPatientID")
-        return Group(entity_id, item_id_of(header) or path.absolute().parent.name)
+        return Group(entity_id, item_id_of(header, self._names) or path.absolute().parent.name)
 
     def deidentifier(self, group: Group) -> Deidentifier:
         """For the images of one patient-study. Raises what the identity service raises."""
@@ -120,8 +127,9 @@ class Deidentification:
     def _variables(self, group: Group) -> dict[str, Any]:
         if self._given.keys() >= ENOUGH:
             return dict(self._given)
-        request = request_for(*map(Phi, (group.entity_id, group.item_id, group.birth_date, group.study_date)))
-        return variables(self._identity_service.identify(request)) | self._given
+        known = map(Phi, (group.entity_id, group.item_id, group.birth_date, group.study_date))
+        response = self._identity_service.identify(request_for(self._names, *known))
+        return variables(response, self._names) | self._given
 
 
 def inputs_of(source: Path) -> list[Input]:

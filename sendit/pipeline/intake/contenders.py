@@ -1,14 +1,13 @@
-"""New folders become batches, each once. Where is looked is WIRE 2's choice; what a folder holds is not asked."""
+"""New folders become batches, each once; what a folder holds is not asked."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -19,6 +18,7 @@ from sendit.pipeline.record import history, statements
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Image
 from sendit.pipeline.record.phi_field import digest
 from sendit.pipeline.record.states import Job
+from sendit.projects.project import DataFolder
 
 CHUNK = 500
 """Folders looked up in one statement."""
@@ -26,10 +26,11 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A finished folder that may become a batch."""
+    """A finished folder that may become a batch of a project."""
 
     path: str
     modified_at: float
+    project: str
 
     @property
     def folder_digest(self) -> str:
@@ -37,24 +38,15 @@ class Contender:
         return digest(os.fsencode(self.path))
 
 
-def data_folders(subfolder: str | None = None) -> list[str]:
-    """Where study folders are looked for: `subfolder`, else DATA_INPUT_FOLDERS, else DATA_BASE/DATA_SUBFOLDER.
-
-    Relative ones are below DATA_BASE. Raises Misconfigured("NoSuchFolder") with the setting's name.
-    """
-    return [_existing(setting, path) for setting, path in places(subfolder)]
+def existing(folders: Sequence[DataFolder]) -> list[str]:
+    """The paths of data folders. Raises Misconfigured("NoSuchFolder") with the name of the setting of one that is not
+    there."""
+    return [_existing(folder.named_by, path) for folder, path in zip(folders, places(folders), strict=True)]
 
 
-def places(subfolder: str | None = None) -> list[tuple[str, str]]:
-    """The same, whether they are there or not: the setting's name and the path of each."""
-    if subfolder:
-        named = [("--subfolder", subfolder)]
-    elif settings.DATA_INPUT_FOLDERS:
-        named = [("SENDIT_DATA_INPUT_FOLDERS", folder) for folder in settings.DATA_INPUT_FOLDERS]
-    else:
-        name = "SENDIT_DATA_SUBFOLDER" if settings.DATA_SUBFOLDER else "SENDIT_DATA_BASE"
-        named = [(name, settings.DATA_SUBFOLDER)]
-    return [(setting, os.path.realpath(os.path.join(settings.DATA_BASE, folder))) for setting, folder in named]
+def places(folders: Iterable[DataFolder]) -> list[str]:
+    """The paths of data folders, whether they are there or not, with links resolved as they are now."""
+    return [os.path.realpath(folder.path) for folder in folders]
 
 
 def _existing(setting: str, path: str) -> str:
@@ -63,17 +55,17 @@ def _existing(setting: str, path: str) -> str:
     return path
 
 
-def contenders(folder: str) -> list[Contender]:
+def contenders(folder: str, project: str) -> list[Contender]:
     """The finished folders in a data folder, oldest first. A link to a folder is none."""
-    return sorted(_finished(folder), key=lambda found: (found.modified_at, os.fsencode(found.path)))
+    return sorted(_finished(folder, project), key=lambda found: (found.modified_at, os.fsencode(found.path)))
 
 
-def _finished(folder: str) -> Iterator[Contender]:
+def _finished(folder: str, project: str) -> Iterator[Contender]:
     with os.scandir(folder) as scan:
         for item in scan:
             try:
                 if is_finished(item.name) and item.is_dir(follow_symlinks=False):
-                    yield Contender(item.path, item.stat(follow_symlinks=False).st_mtime)
+                    yield Contender(item.path, item.stat(follow_symlinks=False).st_mtime, project)
             except OSError:  # gone, or not ours to see, between two looks
                 continue
 
@@ -82,14 +74,17 @@ def unknown(found: Iterable[Contender]) -> Iterator[Contender]:
     """Those that are no batch yet, in their order."""
     waiting = list(found)
     for start in range(0, len(waiting), CHUNK):
-        chunk = {contender.folder_digest: contender for contender in waiting[start : start + CHUNK]}
-        known = set(Batch.objects.filter(folder_digest__in=list(chunk)).values_list("folder_digest", flat=True))
+        chunk = {
+            (contender.project, contender.folder_digest): contender for contender in waiting[start : start + CHUNK]
+        }
+        found_before = Batch.objects.filter(folder_digest__in={digest for _, digest in chunk})
+        known = set(found_before.values_list("project", "folder_digest"))
         yield from (contender for key, contender in chunk.items() if key not in known)
 
 
-def add(contender: Contender) -> Batch | None:
+def add(contender: Contender, settle_seconds: float) -> Batch | None:
     """A queued batch for the folder, or None where there is one already or the folder is still being written to."""
-    return admit(contender) if has_settled(contender.path, settings.SETTLE_SECONDS) else None
+    return admit(contender) if has_settled(contender.path, settle_seconds) else None
 
 
 def admit(contender: Contender) -> Batch | None:
@@ -98,6 +93,7 @@ def admit(contender: Contender) -> Batch | None:
     try:
         with transaction.atomic():
             batch = Batch.objects.create(
+                project=contender.project,
                 folder_digest=contender.folder_digest,
                 uid_digest=digest(os.fsencode(uid)),
                 state=Job.PROCESS.waiting,  # the first state would be seen by nobody: it is one transaction
@@ -147,25 +143,25 @@ def retry(batch: Batch) -> bool:
     return True
 
 
-def add_up_to(limit: int | None, folders: Iterable[str]) -> int:
+def add_up_to(limit: int | None, folders: Iterable[str], project: str, settle_seconds: float) -> int:
     """Queue new folders, oldest first in each data folder in turn; returns how many.
 
-    One that was written to just now is asked again after SETTLE_SECONDS, once.
+    One that was written to just now is asked again after `settle_seconds`, once.
     """
-    waiting = [contender for folder in folders for contender in unknown(contenders(folder))]
-    added, unsettled = _add_all(waiting, limit)
+    waiting = [contender for folder in folders for contender in unknown(contenders(folder, project))]
+    added, unsettled = _add_all(waiting, limit, settle_seconds)
     if unsettled and added != limit:
-        time.sleep(settings.SETTLE_SECONDS)
-        added += _add_all(unsettled, None if limit is None else limit - added)[0]
+        time.sleep(settle_seconds)
+        added += _add_all(unsettled, None if limit is None else limit - added, settle_seconds)[0]
     return added
 
 
-def _add_all(waiting: Iterable[Contender], limit: int | None) -> tuple[int, list[Contender]]:
+def _add_all(waiting: Iterable[Contender], limit: int | None, settle_seconds: float) -> tuple[int, list[Contender]]:
     added, left = 0, []
     for contender in waiting:
         if added == limit:
             break
-        if add(contender):
+        if add(contender, settle_seconds):
             added += 1
         else:
             left.append(contender)

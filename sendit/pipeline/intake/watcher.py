@@ -13,8 +13,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from django.conf import settings
-
 from sendit.errors import BrokenPromise, DataFault, ServiceDown
 from sendit.ground import events
 from sendit.pipeline.intake.aftercare import Aftercare
@@ -24,6 +22,7 @@ from sendit.pipeline.intake.folders import fingerprint, is_finished, list_folder
 from sendit.pipeline.intake.settling import Content, FolderTracker, Sighting
 from sendit.pipeline.record import database
 from sendit.pipeline.workforce.choice import Workforce, workforce
+from sendit.projects.composition import Projects
 
 IDLE_SECONDS = 0.25
 """How long a round waits for a folder's event."""
@@ -43,16 +42,20 @@ class Watcher:
 
     Parameters
     ----------
+    projects : Projects
     must_stop : callable
         Asked every round.
     beat : callable
         Called every round: the watcher lives.
     """
 
-    def __init__(self, must_stop: Callable[[], bool], beat: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, projects: Projects, must_stop: Callable[[], bool], beat: Callable[[], None] = lambda: None
+    ) -> None:
+        self._site, self._project = projects.site, projects.default.project
         self._must_stop, self._beat = must_stop, beat
         self._woken = threading.Event()
-        self._tracker = FolderTracker(settings.SETTLE_SECONDS)
+        self._tracker = FolderTracker(self._site.settle_seconds)
         self._aftercare = Aftercare()
         self._arrivals: deque[Contender] = deque()
         self._chore: Iterator[None] = iter(())
@@ -65,11 +68,9 @@ class Watcher:
 
     def run(self) -> None:
         """Watch; returns when it must stop and every worker has put its batch back."""
-        folder_events = FolderEvents(
-            lambda: [path for _, path in places()], self.wake, lambda is_well: self._say("NoEvents", is_well)
-        )
+        folder_events = FolderEvents(self._places, self.wake, lambda is_well: self._say("NoEvents", is_well))
         folder_events.start()
-        events.log("watcher.started", pid=os.getpid(), folders=len(places()))
+        events.log("watcher.started", pid=os.getpid(), folders=len(self._project.data_folders))
         try:
             while not self._must_stop():
                 self._work()
@@ -137,7 +138,7 @@ class Watcher:
         now = time.monotonic()
         must_look = now >= self._rescan_at
         if must_look:
-            self._rescan_at = now + settings.RESCAN_SECONDS
+            self._rescan_at = now + self._site.rescan_seconds
             self._chore = self._aftercare.round()
         if self._woken.is_set():
             self._woken.clear()
@@ -155,16 +156,19 @@ class Watcher:
         while self._arrivals and time.monotonic() < began_at + SLICE_SECONDS:
             found += self._take(self._arrivals.popleft())
         if self._tracker.is_waiting:
-            self._look_at = min(self._look_at, began_at + max(IDLE_SECONDS, settings.SETTLE_SECONDS / 2))
+            self._look_at = min(self._look_at, began_at + max(IDLE_SECONDS, self._site.settle_seconds / 2))
         if found:
             self._wake_at = 0.0
             events.log("watcher.found", folders=found, seconds=round(time.monotonic() - began_at, 3))
+
+    def _places(self) -> list[str]:
+        return places(self._project.data_folders)
 
     def _sightings(self) -> dict[str, Sighting]:
         """Every folder in the data folders, as far as those can be listed."""
         seen: dict[str, Sighting] = {}
         is_well = True
-        for _, place in places():
+        for place in self._places():
             try:
                 seen |= _listed(place)
             except OSError:
@@ -174,7 +178,7 @@ class Watcher:
 
     def _unknown(self, paths: list[str]) -> list[Contender]:
         """Those that are no batch yet, oldest first; the others are not asked about again."""
-        contenders = sorted(_contenders(paths), key=lambda contender: contender.modified_at)
+        contenders = sorted(_contenders(paths, self._project.name), key=lambda contender: contender.modified_at)
         new = list(unknown(contenders))
         for known in {contender.path for contender in contenders} - {contender.path for contender in new}:
             self._tracker.take(known)
@@ -202,10 +206,10 @@ def _listed(place: str) -> dict[str, Sighting]:
         return {item.path: Sighting(item.inode(), is_finished(item.name)) for item in folders}
 
 
-def _contenders(paths: list[str]) -> Iterator[Contender]:
+def _contenders(paths: list[str], project: str) -> Iterator[Contender]:
     for path in paths:
         try:
-            yield Contender(path, os.stat(path).st_mtime)
+            yield Contender(path, os.stat(path).st_mtime, project)
         except OSError:  # gone between two looks
             continue
 

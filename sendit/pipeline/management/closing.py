@@ -25,7 +25,7 @@ def work_and_sum_up(supervisor: Supervisor, to_do: int, stream: TextIO, lines: C
     """Have local workers work until nothing is left or somebody asks them to stop; returns the exit code."""
     tally = Tally(supervisor.done)
     with Interrupts() as interrupts:
-        with shown(tally, to_do, stream, settings.LOG_FORMAT), supervisor:
+        with shown(tally, to_do, stream, settings.SITE.log_format), supervisor:
             supervisor.run(interrupts.must_stop)
             supervisor.stop(interrupts.must_hurry)
         tally.look()

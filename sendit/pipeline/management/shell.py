@@ -9,7 +9,6 @@ import math
 import sys
 from argparse import SUPPRESS
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from django.conf import settings
@@ -119,7 +118,7 @@ class DatabaseCommand(Command):
 
 def watcher_pid_file() -> PidFile:
     """Where the watcher says which process it is."""
-    return PidFile(Path(settings.VAR) / "watcher.pid")
+    return PidFile(settings.SITE.var / "watcher.pid")
 
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str] = (), indent: str = "") -> list[str]:

@@ -41,18 +41,21 @@ UPGRADE = 7_302_581
 """The number of our advisory lock on PostgreSQL; any would do."""
 
 
+# The database is Django's by its settings, so where the folder is in which it may be comes from there, too.
+
+
 def make_ready(files: frozenset[KeyFile] = keys.ALL) -> None:
     """Apply what migrations are missing, and bind the keys; of several processes one does it, the others wait.
 
     Raises Misconfigured("BadKey") where a key of `files`, those that the process needs, is not the one that was bound.
     """
-    settings.VAR.mkdir(parents=True, exist_ok=True)
+    settings.SITE.var.mkdir(parents=True, exist_ok=True)
     _expect_new_file()
     if not is_current():
         with _alone():
             if not is_current():
                 call_command("migrate", verbosity=0, interactive=False)
-    where = settings.SECRETS, settings.VAR, files
+    where = settings.SITE.secrets_folder, settings.SITE.var, files
     if not key_bindings.is_settled(*where):
         with _alone():
             key_bindings.settle(*where)
@@ -92,7 +95,7 @@ def _expect_new_file() -> None:
     if not path.exists():
         with _alone():
             if not path.exists():
-                key_bindings.forget_place(settings.VAR)
+                key_bindings.forget_place(settings.SITE.var)
 
 
 def is_current() -> bool:
@@ -131,5 +134,5 @@ def _alone() -> Iterator[None]:
             finally:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [UPGRADE])
         return
-    with locked(settings.VAR / ".migrate.lock"):
+    with locked(settings.SITE.var / ".migrate.lock"):
         yield

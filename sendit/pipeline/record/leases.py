@@ -11,11 +11,11 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -25,6 +25,7 @@ from sendit.pipeline.record.database import AWAY
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.processes import is_known_dead, new_token
 from sendit.pipeline.record.states import Job, State
+from sendit.projects.site import Site
 
 STALL_SECONDS = 1800
 """A worker that makes no progress for so long lets its lease lapse, though its process lives."""
@@ -70,6 +71,19 @@ def _is_abandoned(batch: Batch, now: datetime) -> bool:
     return batch.lease_expires_at is None or batch.lease_expires_at <= now or is_known_dead(batch.lease_token)
 
 
+@dataclass(frozen=True, slots=True)
+class LeaseTerms:
+    """How long a lease lasts without a renewal, and how often a batch is taken up before it is an ERROR."""
+
+    lease_seconds: int
+    max_attempts: int
+
+    @classmethod
+    def of(cls, site: Site) -> LeaseTerms:
+        """As the settings say."""
+        return cls(site.lease_seconds, site.max_attempts)
+
+
 class Observer:
     """Who hears of progress, and says when to stop; this one neither listens nor speaks."""
 
@@ -84,75 +98,77 @@ class Observer:
 NOBODY = Observer()
 
 
-def claim(pk: int, job: Job, observer: Observer = NOBODY) -> Lease | None:
+def claim(pk: int, job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Lease | None:
     """A lease on the batch, or None where another was faster or there is nothing to claim.
 
     The claim counts as an attempt: a batch that kills its workers must not do so for ever. `Lease.is_overtried` says
     when it is enough.
     """
     batch = Batch.objects.filter(pk=pk).first()
-    return claim_this(batch, job, observer) if batch else None
+    return claim_this(batch, job, terms, observer) if batch else None
 
 
-def claim_this(batch: Batch, job: Job, observer: Observer = NOBODY) -> Lease | None:
+def claim_this(batch: Batch, job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Lease | None:
     """The same, of a batch as it was read; None where it has changed since."""
     now = timezone.now()
     if batch.state == job.waiting and batch.not_before <= now:
-        return _take(batch, job, observer)
+        return _take(batch, job, terms, observer)
     if batch.state == job.working and _is_abandoned(batch, now):
-        return _take_over(batch, job, observer)
+        return _take_over(batch, job, terms, observer)
     return None
 
 
-def claim_oldest(job: Job, observer: Observer = NOBODY) -> Lease | None:
+def claim_oldest(job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Lease | None:
     """A lease on the batch that has waited longest of those that may be claimed."""
     now = timezone.now()
     with transaction.atomic():
-        batch = Batch.objects.take_oldest(job.waiting, state=job.working, changed_at=now, waits_for="", **_terms(job))
+        batch = Batch.objects.take_oldest(
+            job.waiting, state=job.working, changed_at=now, waits_for="", **_claim_of(job, terms)
+        )
         if batch is None:
             return None
         history.record("batch.claimed", batch.pk, state=job.working, attempt=batch.attempts)
-    return Lease(batch, job, observer)
+    return Lease(batch, job, terms, observer)
 
 
-def claim_abandoned(job: Job, observer: Observer = NOBODY) -> Lease | None:
+def claim_abandoned(job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Lease | None:
     """A lease on a batch whose worker is dead or has let its lease lapse."""
-    leases = (claim(pk, job, observer) for pk in _abandoned(job))
+    leases = (claim(pk, job, terms, observer) for pk in _abandoned(job))
     return next(filter(None, leases), None)
 
 
-def claim_one_of(keys: Sequence[int], job: Job, observer: Observer = NOBODY) -> Lease | None:
+def claim_one_of(keys: Sequence[int], job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Lease | None:
     """A lease on one of these batches, if any of them may be claimed."""
     for start in range(0, len(keys), CHUNK):
         some = Batch.objects.filter(pk__in=keys[start : start + CHUNK], state__in=(job.waiting, job.working))
         for batch in some:
-            if lease := claim_this(batch, job, observer):
+            if lease := claim_this(batch, job, terms, observer):
                 return lease
     return None
 
 
-def _terms(job: Job) -> dict[str, Any]:
+def _claim_of(job: Job, terms: LeaseTerms) -> dict[str, Any]:
     """What a claim of a waiting batch writes into the row."""
-    return _lease() | ({"started_at": timezone.now()} if job is Job.PROCESS else {})
+    return _lease(terms) | ({"started_at": timezone.now()} if job is Job.PROCESS else {})
 
 
-def _lease() -> dict[str, Any]:
+def _lease(terms: LeaseTerms) -> dict[str, Any]:
     """A lease of this process, from now on."""
     return {
         "lease_token": new_token(),
-        "lease_expires_at": timezone.now() + timedelta(seconds=settings.LEASE_SECONDS),
+        "lease_expires_at": timezone.now() + timedelta(seconds=terms.lease_seconds),
     }
 
 
-def _take(batch: Batch, job: Job, observer: Observer) -> Lease | None:
+def _take(batch: Batch, job: Job, terms: LeaseTerms, observer: Observer) -> Lease | None:
     with transaction.atomic():
-        if not batch.move(job.working, waits_for="", attempts=batch.attempts + 1, **_terms(job)):
+        if not batch.move(job.working, waits_for="", attempts=batch.attempts + 1, **_claim_of(job, terms)):
             return None
         history.record("batch.claimed", batch.pk, state=job.working, attempt=batch.attempts)
-    return Lease(batch, job, observer)
+    return Lease(batch, job, terms, observer)
 
 
-def _take_over(batch: Batch, job: Job, observer: Observer) -> Lease | None:
+def _take_over(batch: Batch, job: Job, terms: LeaseTerms, observer: Observer) -> Lease | None:
     """The old token and its moment still stand, or the holder has renewed it and lives."""
     unchanged = {
         "id": batch.pk,
@@ -160,18 +176,18 @@ def _take_over(batch: Batch, job: Job, observer: Observer) -> Lease | None:
         "lease_token": batch.lease_token,
         "lease_expires_at": batch.lease_expires_at,
     }
-    terms = {"attempts": batch.attempts + 1, **_lease()}
+    values = {"attempts": batch.attempts + 1, **_lease(terms)}
     with transaction.atomic():
-        if statements.update(Batch, terms, unchanged) != 1:
+        if statements.update(Batch, values, unchanged) != 1:
             return None
-        history.record("batch.taken_over", batch.pk, state=job.working, attempt=terms["attempts"])
-    for name, value in terms.items():
+        history.record("batch.taken_over", batch.pk, state=job.working, attempt=values["attempts"])
+    for name, value in values.items():
         setattr(batch, name, value)
-    return Lease(batch, job, observer)
+    return Lease(batch, job, terms, observer)
 
 
 class Keeper:
-    """The one thread of a process that renews its leases, each after a third of LEASE_SECONDS.
+    """The one thread of a process that renews its leases, each after a third of its time.
 
     The thread starts with the first lease and sleeps while there is nothing to renew: a batch that is done within a
     third of its lease costs it nothing.
@@ -186,10 +202,12 @@ class Keeper:
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         self._wakes_at = float("inf")
+        self._pause_seconds = 0.0
 
     def keep(self, lease: Lease) -> None:
         """Renew the lease in time, from now on."""
         self._leases.add(lease)
+        self._pause_seconds = lease.terms.lease_seconds / 3
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name="keeper of leases", daemon=True)
             self._thread.start()
@@ -202,7 +220,7 @@ class Keeper:
 
     def _run(self) -> None:
         while True:
-            self._wakes_at = time.monotonic() + settings.LEASE_SECONDS / 3
+            self._wakes_at = time.monotonic() + self._pause_seconds
             self._wakes_at = min([self._wakes_at, *map(_due_at, list(self._leases))])
             self._woken.wait(self._wakes_at - time.monotonic())
             self._woken.clear()
@@ -214,14 +232,14 @@ class Keeper:
 
 
 def _due_at(lease: Lease) -> float:
-    return lease.renewed_at + settings.LEASE_SECONDS / 3
+    return lease.renewed_at + lease.terms.lease_seconds / 3
 
 
 class Lease:
     """The right to work on a batch; a context manager, in which it is renewed as long as there is progress."""
 
-    def __init__(self, batch: Batch, job: Job, observer: Observer) -> None:
-        self.batch, self.job = batch, job
+    def __init__(self, batch: Batch, job: Job, terms: LeaseTerms, observer: Observer) -> None:
+        self.batch, self.job, self.terms = batch, job, terms
         self._taken = {name: getattr(batch, name) for name in ("state", "lease_token", "attempts", "postponements")}
         self._observer = observer
         self._lost = False
@@ -237,7 +255,7 @@ class Lease:
     @property
     def is_overtried(self) -> bool:
         """Whether the batch was taken up too often without an end."""
-        return self.batch.attempts > settings.MAX_ATTEMPTS
+        return self.batch.attempts > self.terms.max_attempts
 
     def check(self) -> None:
         """Go on? Raises LeaseLost or Stopped; called wherever work can end without harm."""
@@ -298,7 +316,7 @@ class Lease:
         self.renewed_at = time.monotonic()
         if self.renewed_at - self._progress_at >= STALL_SECONDS:
             return
-        expires_at = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
+        expires_at = timezone.now() + timedelta(seconds=self.terms.lease_seconds)
         try:
             renewed = self._mine().update(lease_expires_at=expires_at)
         except AWAY:  # or busy: the next time decides

@@ -18,6 +18,7 @@ from sendit.phi import Phi
 from sendit.pipeline.record import statements
 from sendit.pipeline.record.phi_field import PhiField, digest
 from sendit.pipeline.record.states import COUNTED, FIRST, LEGAL, WORKING, State
+from sendit.projects.project import DEFAULT
 
 # A migration keeps what it was made with: plain words, not members of an enum that may change.
 _COUNTED = [state.value for state in COUNTED]
@@ -66,7 +67,8 @@ class Batch(models.Model):
     delivered_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField(default=timezone.now)
 
-    folder_digest = models.CharField(max_length=64, unique=True)
+    project = models.CharField(max_length=64, default=DEFAULT, db_default=DEFAULT)
+    folder_digest = models.CharField(max_length=64)
     uid_digest = models.CharField(max_length=64, db_index=True)
     fingerprint = models.CharField(max_length=64, default="")
     input_bytes = models.BigIntegerField(default=0)
@@ -109,6 +111,7 @@ class Batch(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(name="batch_folder_of_project", fields=["folder_digest", "project"]),
             models.CheckConstraint(name="batch_state", condition=Q(state__in=[state.value for state in State])),
             models.CheckConstraint(
                 name="batch_accounting",
@@ -126,6 +129,7 @@ class Batch(models.Model):
             models.Index(name="batch_with_error", fields=["id"], condition=Q(has_error=True)),
             # Not partial by state: SQLite does not use such an index where the state is a bound parameter.
             models.Index(name="batch_waiting", fields=["state", "not_before", "id"]),
+            models.Index(name="batch_of_project", fields=["project", "state", "not_before", "id"]),
             models.Index(name="batch_leased", fields=["state", "lease_expires_at"]),
         ]
 

@@ -28,24 +28,28 @@ else:
     _TextField = models.TextField
 
 
+# Django makes a field's values when it reads or writes a row, and nobody can hand it a key then: so this module asks
+# for the site's settings.
+
+
 def cipher() -> MultiFernet:
     """The cipher that the identifiers' keys make."""
-    return _cipher(settings.SECRETS)
+    return _cipher(settings.SITE.secrets_folder)
 
 
 @cache
 def _cipher(folder: Path) -> MultiFernet:
-    return MultiFernet([Fernet(line) for line in load_known(folder, KeyFile.IDENTIFIERS, settings.VAR)])
+    return MultiFernet([Fernet(line) for line in load_known(folder, KeyFile.IDENTIFIERS, settings.SITE.var)])
 
 
 def digest(original: bytes) -> str:
     """A keyed digest to look an identifier up by; without the key it says nothing, not even to a list of all MRNs."""
-    return hmac.new(_digest_key(settings.SECRETS), original, hashlib.sha256).hexdigest()
+    return hmac.new(_digest_key(settings.SITE.secrets_folder), original, hashlib.sha256).hexdigest()
 
 
 @cache
 def _digest_key(folder: Path) -> bytes:
-    return load_known(folder, KeyFile.DIGEST, settings.VAR)[0]
+    return load_known(folder, KeyFile.DIGEST, settings.SITE.var)[0]
 
 
 class PhiField(_TextField):

@@ -9,15 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-
 from sendit.deid.description import Instance
 from sendit.deid.engine import DeidentifiedImage, Deidentifier, ImageStream
-from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.rewriting.account import Account
 from sendit.deid.rewriting.geometry import Withheld
 from sendit.errors import BrokenPromise, DataFault
-from sendit.pipeline import wiring
 from sendit.pipeline.record.leases import Lease
 from sendit.pipeline.record.member import Member
 from sendit.pipeline.stages.archive import ArchiveFacts, ArchiveWriter
@@ -27,6 +23,7 @@ from sendit.pipeline.stages.rows import write_parquet
 from sendit.pipeline.stages.summary import Summary
 from sendit.pipeline.stages.work import Work
 from sendit.ports import IdentityResponse
+from sendit.projects.composition import Ports
 
 UNDATED = "00000000"
 UNNUMBERED = "NA"
@@ -47,14 +44,15 @@ class Made:
     """Pseudonymous UIDs of series of which a rule of sendit's own withholds an image."""
 
 
-def deidentify_study(work: Work, study: Study, response: IdentityResponse, recipe: Recipe, outbox: Path) -> Made | None:
+def deidentify_study(work: Work, study: Study, response: IdentityResponse, ports: Ports, outbox: Path) -> Made | None:
     """Write the archive and its rows into `outbox`; None when no image was left to deliver.
 
     Every image that cannot be de-identified gets its error and is not in the archive; the others are not harmed.
     """
     work.stage = "de-identify"
-    deidentifier = Deidentifier(recipe, wiring.pseudonyms(), variables(response), study.identifiers)
-    press = Press(work, response, outbox)
+    known = variables(response, ports.project.identity)
+    deidentifier = Deidentifier(ports.recipe, ports.pseudonyms, known, study.identifiers)
+    press = Press(work, response, ports.project.collection, outbox)
     write_parquet("instance", press.rows(deidentifier, study), outbox / INSTANCES)
     return press.close()
 
@@ -62,8 +60,8 @@ def deidentify_study(work: Work, study: Study, response: IdentityResponse, recip
 class Press:
     """Makes one archive; rows come out as images go in."""
 
-    def __init__(self, work: Work, response: IdentityResponse, outbox: Path) -> None:
-        self._work, self._response, self._outbox = work, response, outbox
+    def __init__(self, work: Work, response: IdentityResponse, collection: str, outbox: Path) -> None:
+        self._work, self._response, self._collection, self._outbox = work, response, collection, outbox
         self._summary, self._account = Summary(), Account()
         self._alike: Counter[str] = Counter()
         self._withheld_series: set[str] = set()
@@ -120,8 +118,7 @@ class Press:
         """The archive is named when its first image is known: its date is the shifted Study Date."""
         entity, item = self._response.entity, self._response.items[0]
         name = f"{entity.suid}_{first.study_date or date_text(item) or UNDATED}_{item.suid}"
-        collection = settings.GOOGLE_STORAGE_COLLECTION
-        self._object_name = f"Collection/{collection}/Entity/{entity.suid}/{name}.tar.gz"
+        self._object_name = f"Collection/{self._collection}/Entity/{entity.suid}/{name}.tar.gz"
         return ArchiveWriter(self._outbox / f"{name}.tar.gz", name)
 
     def _name(self, instance: Instance, archive: ArchiveWriter) -> str:

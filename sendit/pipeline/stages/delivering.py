@@ -14,23 +14,22 @@ from django.db import transaction
 from django.utils import timezone
 
 from sendit.errors import SenditError, ServiceRefused
-from sendit.pipeline import wiring
 from sendit.pipeline.record import history
 from sendit.pipeline.record.ledger import tag_text
 from sendit.pipeline.record.models import Batch, Image, Outcome
 from sendit.pipeline.record.states import State
 from sendit.pipeline.stages.deidentifying import INSTANCES, load_id
-from sendit.pipeline.stages.outbox import outbox_of, remove_outbox
 from sendit.pipeline.stages.processing import STUDY
 from sendit.pipeline.stages.reporting import CONTENT_TYPES
 from sendit.pipeline.stages.rows import write_parquet
 from sendit.pipeline.stages.work import FolderChanged, Work
-from sendit.ports import StoredObject
+from sendit.ports import ObjectStore, StoredObject
+from sendit.projects.composition import Ports
 
 STUDIES = "dicom.parquet"
 
 
-def deliver(work: Work) -> None:
+def deliver(work: Work, ports: Ports) -> None:
     """Take the batch from UPLOADING to DONE.
 
     Raises
@@ -43,19 +42,19 @@ def deliver(work: Work) -> None:
         The batch stays at DONEPROCESSING.
     """
     work.stage = "deliver"
-    batch, outbox = work.batch, outbox_of(work.batch.pk)
+    batch, outbox = work.batch, work.outbox.of(work.batch.pk)
     archive = outbox / batch.object_name.rpartition("/")[2]
     _ensure_as_processed(work, archive)
-    stored = wiring.object_store().put(batch.object_name, archive, _about(batch), work.lease.check)
+    stored = ports.object_store.put(batch.object_name, archive, _about(batch), work.lease.check)
     work.lease.check()
-    _put_report(batch.object_name, outbox)
+    _put_report(ports.object_store, batch.object_name, outbox)
     work.lease.check()
     write_parquet("dicom", [_study_row(outbox / STUDY, stored)], outbox / STUDIES)
     for table, rows in (("instance", INSTANCES), ("dicom", STUDIES)):
-        wiring.warehouse().load(table, outbox / rows, load_id(batch.object_name), work.lease.check)
+        ports.warehouse.load(table, outbox / rows, load_id(batch.object_name), work.lease.check)
         work.lease.check()
     _finish(work, stored)
-    remove_outbox(batch.pk)
+    work.outbox.remove(batch.pk)
 
 
 def _about(batch: Batch) -> dict[str, str]:
@@ -78,12 +77,12 @@ def _ensure_as_processed(work: Work, archive: Path) -> None:
         raise FolderChanged
 
 
-def _put_report(object_name: str, outbox: Path) -> None:
+def _put_report(store: ObjectStore, object_name: str, outbox: Path) -> None:
     """The report beside its archive; one that an earlier attempt put there speaks of the same archive, and stays."""
     stem = object_name.removesuffix(".tar.gz")
     for name, content_type in CONTENT_TYPES.items():
         try:
-            wiring.object_store().put(f"{stem}.{name}", outbox / name, {"content_type": content_type})
+            store.put(f"{stem}.{name}", outbox / name, {"content_type": content_type})
         except ServiceRefused as refusal:
             if refusal.code != "ObjectConflict":
                 raise
@@ -139,4 +138,4 @@ def fail(work: Work, error: SenditError, **where: str) -> None:
             outcome=Outcome.ERROR, code=error.code, member="", offset=None, length=None, sha256=""
         )
         history.record("batch.failed", batch.pk, state=work.lease.job.working, code=error.code, **where)
-        remove_outbox(batch.pk)
+        work.outbox.remove(batch.pk)

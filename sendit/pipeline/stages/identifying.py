@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
-
-from sendit.pipeline import wiring
 from sendit.pipeline.stages.identity import request_for
 from sendit.pipeline.stages.importing import Study
 from sendit.pipeline.stages.work import Work
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse
+from sendit.projects.composition import Ports
 
 
-def identify(work: Work, study: Study) -> IdentityResponse:
+def identify(work: Work, study: Study, ports: Ports) -> IdentityResponse:
     """Ask for the study's pseudonyms. Raises ServiceDown, ServiceRefused, Misconfigured."""
     work.stage = "identify"
-    request = request_for(study.entity_id, study.item_id, study.birth_date, study.study_date)
+    names = ports.project.identity
+    request = request_for(names, study.entity_id, study.item_id, study.birth_date, study.study_date)
     work.identified["extracted"] = {
-        settings.ENTITY_ID: study.entity_id.reveal(),
-        settings.ITEM_ID: study.item_id.reveal(),
+        names.entity_keyword: study.entity_id.reveal(),
+        names.item_keyword: study.item_id.reveal(),
         "PatientBirthDate": study.birth_date.reveal(),
         "StudyDate": study.study_date.reveal(),
     }
     work.identified["request"] = request_record(request)
-    response = wiring.identity_service().identify(request)
+    response = ports.identity_service.identify(request)
     work.identified["response"] = response_record(response)
     work.lease.check()
     return response

@@ -6,11 +6,10 @@ import re
 from datetime import date as Date
 from typing import Any
 
-from django.conf import settings
-
 from sendit.deid.stream.header import Header
 from sendit.phi import Phi
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse, Pseudonym
+from sendit.projects.project import IdentityNames
 
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 """The SOP class of a DICOMDIR, which is of no study."""
@@ -19,37 +18,39 @@ DATE_KEYWORDS = ("StudyDate", "SeriesDate", "ContentDate", "AcquisitionDate")
 """Where a study's date is looked for; the first that is not blank counts."""
 
 
-def entity_id_of(header: Header) -> str:
+def entity_id_of(header: Header, names: IdentityNames) -> str:
     """The patient's id, as it is asked for."""
-    return header.text(settings.ENTITY_ID).replace("-", "").strip()
+    return header.text(names.entity_keyword).replace("-", "").strip()
 
 
-def item_id_of(header: Header) -> str:
+def item_id_of(header: Header, names: IdentityNames) -> str:
     """The study's id; blank where the folder's name serves for it."""
-    return header.text(settings.ITEM_ID).strip()
+    return header.text(names.item_keyword).strip()
 
 
-def request_for(entity_id: Phi[str], item_id: Phi[str], birth_date: Phi[str], study_date: Phi[str]) -> IdentityRequest:
+def request_for(
+    names: IdentityNames, entity_id: Phi[str], item_id: Phi[str], birth_date: Phi[str], study_date: Phi[str]
+) -> IdentityRequest:
     """The request for one study; both dates as DA, blank where there is none."""
-    item = IdentityItem(item_id, settings.ITEM_ID_SOURCE, instant(study_date))
+    item = IdentityItem(item_id, names.item_source, instant(study_date))
     return IdentityRequest(
-        study=settings.SOM_STUDY.lower(),
+        study=names.study,
         id=entity_id,
-        id_source=settings.ENTITY_ID_SOURCE,
+        id_source=names.entity_source,
         timestamp=instant(birth_date),
         items=(item,),
     )
 
 
-def variables(response: IdentityResponse) -> dict[str, Any]:
+def variables(response: IdentityResponse, names: IdentityNames) -> dict[str, Any]:
     """What a recipe's `var:` may name; timestamps are text that DA can hold."""
     entity, item = response.entity, response.items[0]
     return {
         "entity_id": entity.suid,
-        "entity_id_source": settings.ENTITY_ID_SOURCE,
+        "entity_id_source": names.entity_source,
         "entity_timestamp": date_text(entity),
         "item_id": item.suid,
-        "item_id_source": settings.ITEM_ID_SOURCE,
+        "item_id_source": names.item_source,
         "item_timestamp": date_text(item),
         "jitter": item.jitter,
     }

@@ -12,20 +12,20 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from django.conf import settings
 from pydicom.datadict import tag_for_keyword
 
 from sendit.deid.identifiers.identifiers import TAGS as IDENTIFIER_TAGS
 from sendit.deid.identifiers.identifiers import Collected, Identifier
+from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.screen import Screen, Verdict
 from sendit.deid.stream.header import Header, HeaderReader, known_tag
 from sendit.errors import DataFault
 from sendit.phi import Phi
-from sendit.pipeline import wiring
 from sendit.pipeline.intake.folders import REFUSED, WITHHELD_COPY, WITHHELD_DICOMDIR, WITHHELD_LINK, Kind
 from sendit.pipeline.stages.identity import DATE_KEYWORDS, MEDIA_STORAGE_DIRECTORY, entity_id_of, item_id_of
 from sendit.pipeline.stages.work import Work
+from sendit.projects.project import IdentityNames
 
 READ_BYTES = 1 << 20
 
@@ -71,11 +71,12 @@ class Reader:
         The patient's own, of all headers that were taken in.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, names: IdentityNames) -> None:
         self.identifiers = Collected()
         self._screen = Screen(recipe)
+        self._names = names
         self._known: dict[Hashable, SeriesFacts] = {}
-        self._series_tags = tuple(known_tag(name) for name in _series_names())
+        self._series_tags = tuple(known_tag(name) for name in _series_keywords(names))
         wanted = {SOP_CLASS_UID, SOP_INSTANCE_UID, INSTANCE_NUMBER, *IDENTIFIER_TAGS, *self._series_tags}
         self._headers = HeaderReader(wanted.union(self._screen.tags))
 
@@ -100,19 +101,19 @@ class Reader:
         key = header.encoded(self._series_tags)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = _series_facts(header)
+            known = self._known[key] = _series_facts(header, self._names)
         return known
 
 
-def _series_names() -> tuple[str, ...]:
-    names = ("StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "PatientBirthDate")
-    return (*names, *DATE_KEYWORDS, settings.ENTITY_ID, settings.ITEM_ID)
+def _series_keywords(names: IdentityNames) -> tuple[str, ...]:
+    keywords = ("StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "PatientBirthDate")
+    return (*keywords, *DATE_KEYWORDS, names.entity_keyword, names.item_keyword)
 
 
-def _series_facts(header: Header) -> SeriesFacts:
+def _series_facts(header: Header, names: IdentityNames) -> SeriesFacts:
     return SeriesFacts(
-        entity_id=entity_id_of(header),
-        item_id=item_id_of(header),
+        entity_id=entity_id_of(header, names),
+        item_id=item_id_of(header, names),
         study_instance_uid=header.text("StudyInstanceUID"),
         series_instance_uid=header.text("SeriesInstanceUID"),
         series_number=_whole(header.text("SeriesNumber")),
@@ -137,7 +138,7 @@ class Study:
     """Pseudonymous UIDs of series of which a filter withholds an image."""
 
 
-def import_study(work: Work, recipe: Recipe) -> Study:
+def import_study(work: Work, recipe: Recipe, pseudonyms: Pseudonyms, names: IdentityNames) -> Study:
     """Read and screen every file; what is not to be de-identified gets its outcome.
 
     Raises
@@ -145,10 +146,10 @@ def import_study(work: Work, recipe: Recipe) -> Study:
     DataFault
         The folder as a whole is not one study: MixedPatients, MixedStudies, MissingPatientID, NothingReadable.
     """
-    reader, pseudonym = Reader(recipe), cache(wiring.pseudonyms().uid)
+    reader, pseudonym = Reader(recipe, names), cache(pseudonyms.uid)
     found = list(_read_all(work, reader))
-    _ensure_one_study(found)
-    named = list(_with_patient(work, found))
+    _ensure_one_study(found, names)
+    named = list(_with_patient(work, found, names))
     passed = [facts for facts in named if facts.passed]
     left = sorted(_distinct(work, passed), key=lambda facts: facts.order)
     return Study(
@@ -202,13 +203,13 @@ def _first(texts: Iterable[str]) -> str:
     return next((text for text in texts if text.strip()), "")
 
 
-def _ensure_one_study(found: list[Facts]) -> None:
+def _ensure_one_study(found: list[Facts], names: IdentityNames) -> None:
     """The images that a filter withholds count too: they may be why the folder is not one study."""
     if not found:
         raise DataFault("NothingReadable")
     patients = {facts.series.entity_id for facts in found} - {""}
     if not patients:
-        raise DataFault("MissingPatientID", tag=tag_for_keyword(settings.ENTITY_ID))
+        raise DataFault("MissingPatientID", tag=tag_for_keyword(names.entity_keyword))
     if len(patients) > 1:
         raise DataFault("MixedPatients", count=len(patients))
     for several in ({facts.series.study_instance_uid for facts in found}, {facts.series.item_id for facts in found}):
@@ -216,12 +217,12 @@ def _ensure_one_study(found: list[Facts]) -> None:
             raise DataFault("MixedStudies", count=len(several - {""}))
 
 
-def _with_patient(work: Work, found: list[Facts]) -> Iterator[Facts]:
+def _with_patient(work: Work, found: list[Facts], names: IdentityNames) -> Iterator[Facts]:
     for facts in found:
         if facts.series.entity_id:
             yield facts
         elif work.ledger.is_open(facts.number):
-            fault = DataFault("MissingPatientID", tag=tag_for_keyword(settings.ENTITY_ID))
+            fault = DataFault("MissingPatientID", tag=tag_for_keyword(names.entity_keyword))
             work.ledger.fail(facts.number, fault, work.stage)
 
 

@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -22,7 +21,6 @@ from sendit.deid.recipe.recipe import Recipe
 from sendit.durable import disk
 from sendit.errors import DataFault, SenditError
 from sendit.phi import Phi
-from sendit.pipeline import wiring
 from sendit.pipeline.record import history, statements
 from sendit.pipeline.record.ledger import tag_text
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Image, Outcome
@@ -30,15 +28,15 @@ from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.stages.deidentifying import Made, deidentify_study, load_id
 from sendit.pipeline.stages.identifying import identify
 from sendit.pipeline.stages.importing import Study, import_study
-from sendit.pipeline.stages.outbox import draft_outbox, publish, remains, remove_outbox
 from sendit.pipeline.stages.reporting import write_report
 from sendit.pipeline.stages.work import Work
+from sendit.projects.composition import Ports
 
 STUDY = "dicom.json"
 ROWS_AT_ONCE = 1000
 
 
-def process(work: Work) -> None:
+def process(work: Work, ports: Ports) -> None:
     """Take the batch from PROCESSING to DONEPROCESSING, EMPTY or ERROR.
 
     Raises
@@ -48,27 +46,28 @@ def process(work: Work) -> None:
     ServiceDown, FolderChanged, LeaseLost, Stopped
         Nothing is written; the batch is taken up again.
     """
-    recipe = wiring.recipe()
-    if remains(work.batch.pk):
+    recipe = ports.recipe
+    if work.outbox.remains(work.batch.pk):
         with work.lease.held():
-            remove_outbox(work.batch.pk)  # what an earlier attempt left
-    with draft_outbox(work.batch.pk) as draft:
-        study = import_study(work, recipe)
-        made = _deidentify(work, study, recipe, draft) if study.numbers else None
+            work.outbox.remove(work.batch.pk)  # what an earlier attempt left
+    with work.outbox.draft(work.batch.pk) as draft:
+        study = import_study(work, recipe, ports.pseudonyms, ports.project.identity)
+        made = _deidentify(work, study, ports, draft) if study.numbers else None
         work.ensure_unchanged()
         if made:
-            _finish(work, study, made, recipe, draft)
+            _finish(work, study, made, ports, draft)
         elif work.ledger.count(Outcome.ERROR):
             raise DataFault("NothingDelivered")
         else:
             _finish_empty(work)
 
 
-def _deidentify(work: Work, study: Study, recipe: Recipe, draft: Path) -> Made | None:
-    return deidentify_study(work, study, identify(work, study), recipe, draft)
+def _deidentify(work: Work, study: Study, ports: Ports, draft: Path) -> Made | None:
+    return deidentify_study(work, study, identify(work, study, ports), ports, draft)
 
 
-def _finish(work: Work, study: Study, made: Made, recipe: Recipe, draft: Path) -> None:
+def _finish(work: Work, study: Study, made: Made, ports: Ports, draft: Path) -> None:
+    recipe = ports.recipe
     work.lease.check()
     _write_study_row(work, study, made, recipe, draft / STUDY)
     write_report(made, recipe, study.identifiers, work.ledger, draft)
@@ -84,10 +83,10 @@ def _finish(work: Work, study: Study, made: Made, recipe: Recipe, draft: Path) -
             archive_bytes=made.archive.size_bytes,
             archive_crc32c=made.archive.crc32c,
             archive_made_at=_made_at(work.batch, made),
-            not_before=_delivered_from(),
+            not_before=_delivered_from(ports.site.delivery_delay_hours),
         )
         history.record("batch.processed", work.batch.pk, **_numbers(work), **_stages(work))
-        publish(draft, work.batch.pk)
+        work.outbox.publish(draft, work.batch.pk)
 
 
 def _finish_empty(work: Work) -> None:
@@ -108,7 +107,7 @@ def fail(work: Work, error: SenditError, **where: str) -> None:
     with transaction.atomic():
         _finish_as(work, State.ERROR, errors=errors, has_error=True)
         history.record("batch.failed", work.batch.pk, state=work.lease.job.working, code=error.code, **where)
-        remove_outbox(work.batch.pk)
+        work.outbox.remove(work.batch.pk)
 
 
 def _finish_as(work: Work, state: State, **results: Any) -> None:
@@ -169,9 +168,9 @@ def _made_at(batch: Batch, made: Made) -> datetime:
     return batch.archive_made_at if is_same and batch.archive_made_at else timezone.now()
 
 
-def _delivered_from() -> datetime:
-    """A random time within DELIVERY_DELAY_HOURS: a store tells when an archive came, and so when a study was made."""
-    longest_ms = round(settings.DELIVERY_DELAY_HOURS * 3_600_000)
+def _delivered_from(delay_hours: float) -> datetime:
+    """A random time within the delay: a store tells when an archive came, and so when a study was made."""
+    longest_ms = round(delay_hours * 3_600_000)
     return timezone.now() + timedelta(milliseconds=secrets.randbelow(longest_ms + 1))
 
 

@@ -14,6 +14,7 @@ from sendit.pipeline.intake.folders import Entry, fingerprint, list_folder
 from sendit.pipeline.record.leases import Lease
 from sendit.pipeline.record.ledger import Ledger
 from sendit.pipeline.record.models import Batch, BatchIdentifiers
+from sendit.pipeline.stages.outbox import Outbox
 
 
 class FolderChanged(Exception):
@@ -23,8 +24,8 @@ class FolderChanged(Exception):
 class Work:
     """What the stages share; identified, and so without a voice."""
 
-    def __init__(self, lease: Lease) -> None:
-        self.lease = lease
+    def __init__(self, lease: Lease, outbox: Outbox) -> None:
+        self.lease, self.outbox = lease, outbox
         self._stage, self._since = "import", time.monotonic()
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self.identified: dict[str, object] = {}

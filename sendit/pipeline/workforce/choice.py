@@ -26,18 +26,18 @@ class Workforce(Protocol):
 
 def is_embedded() -> bool:
     """Whether local processes work, and a command waits for them."""
-    return bool(settings.RUNNER == "embedded")
+    return bool(settings.SITE.runner == "embedded")
 
 
 def jobs() -> tuple[Job, ...]:
     """What is done to batches without being asked for: they are delivered unless SEND_TO_GOOGLE says no."""
-    return (Job.DELIVER, Job.PROCESS) if settings.SEND_TO_GOOGLE else (Job.PROCESS,)
+    return (Job.DELIVER, Job.PROCESS) if settings.SITE.send_to_google else (Job.PROCESS,)
 
 
 def workforce() -> AbstractContextManager[Workforce]:
     """For as long as the context lasts."""
     if is_embedded():
-        return Supervisor(settings.WORKERS, jobs(), waits=True)
+        return Supervisor(settings.SITE.workers, jobs(), waits=True)
     doorbells: AbstractContextManager[Workforce] = _doorbell().Doorbells(jobs())
     return doorbells
 

@@ -49,7 +49,7 @@ def rings() -> dict[str, int]:
 def broker() -> Iterator[redis.Redis]:
     """A connection to the broker; whatever it says no with is ServiceDown."""
     try:
-        yield _client(settings.BROKER)
+        yield _client(settings.SITE.broker)
     except (redis.RedisError, TransportError):
         raise ServiceDown("BrokerDown") from None
 

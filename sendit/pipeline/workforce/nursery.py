@@ -14,12 +14,10 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType, TracebackType
-
-from django.conf import settings
 
 from sendit.errors import place_of
 from sendit.ground import events, logs
@@ -31,6 +29,7 @@ from sendit.pipeline.workforce.call import Call
 from sendit.pipeline.workforce.lifeline import Lifeline
 from sendit.pipeline.workforce.supervisor import WORKERS_DIE
 from sendit.pipeline.workforce.worker import Way, Worker, warm_up
+from sendit.projects.composition import Projects
 
 IDLE_SECONDS = 10.0
 """A worker that nobody rings for looks for work all the same, so often."""
@@ -40,6 +39,7 @@ IDLE_SECONDS = 10.0
 class Orders:
     """What a nursery is started with."""
 
+    projects: Projects
     workers: int
     jobs: tuple[Job, ...]
     call: Call
@@ -72,7 +72,7 @@ class Nursery:
             if self._supervisor.has_ended():
                 self._lifeline.let_go()
             self._reap()
-            if self._deaths > self._orders.workers * (settings.MAX_ATTEMPTS + 1):
+            if self._deaths > self._orders.workers * (self._orders.projects.site.max_attempts + 1):
                 return WORKERS_DIE
         return 0
 
@@ -129,7 +129,7 @@ class LocalWorker(Worker):
 
     def __init__(self, number: int, orders: Orders, has_to_stop: Callable[[], bool]) -> None:
         on_claim = orders.bell.ring if orders.bell else _nothing
-        super().__init__(orders.jobs, has_to_stop, on_claim, self._count)
+        super().__init__(orders.projects, orders.jobs, has_to_stop, on_claim, self._count)
         self._number, self._call, self._is_endless = number, orders.call, orders.bell is not None
         self._call.resume(number)
 
@@ -140,8 +140,14 @@ class LocalWorker(Worker):
     def claim(self, way: Way, job: Job) -> Lease | None:
         """As any worker; when the call has begun all that it may, only batches that it has begun before."""
         if self._is_endless:
-            return way(job, self)
-        return self._call.claim(lambda only: way(job, self) if only is None else claim_one_of(only, job, self))
+            return way(job, self._terms, self)
+        return self._call.claim(self._way_for(way, job))
+
+    def _way_for(self, way: Way, job: Job) -> Callable[[Sequence[int] | None], Lease | None]:
+        def claim(only: Sequence[int] | None) -> Lease | None:
+            return way(job, self._terms, self) if only is None else claim_one_of(only, job, self._terms, self)
+
+        return claim
 
     def _count(self, left: Batch) -> None:
         delivered = (left.delivered, left.archive_bytes) if left.state == State.DONE else (0, 0)
@@ -157,6 +163,7 @@ class Process:
 
     def __init__(self, number: int, orders: Orders, lifeline: Lifeline) -> None:
         self._number, self._bell, self._lifeline = number, orders.bell, lifeline
+        self._projects = orders.projects
         self._was_told = False
         self._worker = LocalWorker(number, orders, self._must_stop)
 
@@ -165,7 +172,7 @@ class Process:
         signal.signal(signal.SIGTERM, self._hear)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         events.log("worker.started", worker=self._number, pid=os.getpid())
-        warm_up()
+        warm_up(self._projects)
         self._worker.work()
         while self._bell is not None and not self._must_stop():
             self._bell.wait(self._lifeline, IDLE_SECONDS)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -18,20 +17,31 @@ from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown, pl
 from sendit.ground import events
 from sendit.pipeline.record import database, history
 from sendit.pipeline.record.database import AWAY
-from sendit.pipeline.record.leases import FIRST_DELAY_SECONDS, NOBODY, Lease, LeaseLost, Observer, Stopped, claim
+from sendit.pipeline.record.leases import (
+    FIRST_DELAY_SECONDS,
+    NOBODY,
+    Lease,
+    LeaseLost,
+    LeaseTerms,
+    Observer,
+    Stopped,
+    claim,
+)
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
 from sendit.pipeline.stages import delivering, processing
+from sendit.pipeline.stages.outbox import Outbox
 from sendit.pipeline.stages.work import FolderChanged, Work
+from sendit.projects.composition import Ports, Projects
 
 PAUSE_SECONDS = 0.5
 """How often a database that is away is asked whether it is back."""
 
-RUN: dict[Job, Callable[[Work], None]] = {Job.PROCESS: processing.process, Job.DELIVER: delivering.deliver}
+RUN: dict[Job, Callable[[Work, Ports], None]] = {Job.PROCESS: processing.process, Job.DELIVER: delivering.deliver}
 FAIL: dict[Job, Callable[..., None]] = {Job.PROCESS: processing.fail, Job.DELIVER: delivering.fail}
 
 
-def attempt(pk: int, job: Job, observer: Observer = NOBODY) -> Batch | None:
+def attempt(pk: int, job: Job, projects: Projects, observer: Observer = NOBODY) -> Batch | None:
     """Do the job for one batch, if it can be claimed; returns the batch as it is left, None where it was not ours.
 
     Raises
@@ -39,11 +49,11 @@ def attempt(pk: int, job: Job, observer: Observer = NOBODY) -> Batch | None:
     OperationalError
         The database itself was away or full for longer than the lease.
     """
-    lease = claim(pk, job, observer)
-    return run(lease) if lease else None
+    lease = claim(pk, job, LeaseTerms.of(projects.site), observer)
+    return run(lease, projects) if lease else None
 
 
-def run(lease: Lease) -> Batch | None:
+def run(lease: Lease, projects: Projects) -> Batch | None:
     """Do the lease's job for its batch; returns the batch as it is left, None where the lease was lost.
 
     Raises
@@ -53,25 +63,25 @@ def run(lease: Lease) -> Batch | None:
     """
     with lease:
         try:
-            _try_while_it_answers(Work(lease), lease.job)
+            _try_while_it_answers(Work(lease, Outbox(projects.site.outbox_folder)), lease.job, projects)
         except LeaseLost:
             events.log("batch.lease_lost", lease.batch.pk, state=lease.job.working)
             return None
     return lease.batch
 
 
-def _try_while_it_answers(work: Work, job: Job) -> None:
+def _try_while_it_answers(work: Work, job: Job, projects: Projects) -> None:
     try:
-        _try(work, job)
+        _try(work, job, projects)
     except AWAY:
         _give_back_when_it_answers(work, job)
 
 
-def _try(work: Work, job: Job) -> None:
+def _try(work: Work, job: Job, projects: Projects) -> None:
     try:
         if work.lease.is_overtried:
             raise DataFault("TooManyAttempts")
-        RUN[job](work)
+        RUN[job](work, projects.of(work.batch.project))
     except AWAY:
         raise
     except (LeaseLost, Stopped, FolderChanged, ServiceDown) as cause:
@@ -100,7 +110,7 @@ def _postpone(work: Work, job: Job, code: str) -> None:
 
 def _give_back_when_it_answers(work: Work, job: Job) -> None:
     """The database was away: whether what it did last stands, the row's token will tell, once it can be read."""
-    ends_at = time.monotonic() + settings.LEASE_SECONDS
+    ends_at = time.monotonic() + work.lease.terms.lease_seconds
     while True:
         try:
             database.reconnect()
@@ -122,7 +132,7 @@ def _record_release(work: Work, job: Job, reason: str, release: Callable[[], flo
 def _queue_again(work: Work, job: Job) -> None:
     """The folder was written to: what was made of it is void. Too often, and a person must look."""
     changes = work.batch.folder_changes + 1
-    if changes >= settings.MAX_ATTEMPTS:
+    if changes >= work.lease.terms.max_attempts:
         FAIL[job](work, DataFault("FolderKeepsChanging", count=changes))
         return
     delay = timedelta(seconds=FIRST_DELAY_SECONDS)

@@ -104,7 +104,7 @@ class Supervisor:
         code = self._nursery.poll() if self._nursery else 0
         if code:
             self._count_death()
-            if code == WORKERS_DIE or self._deaths > settings.MAX_ATTEMPTS:
+            if code == WORKERS_DIE or self._deaths > settings.SITE.max_attempts:
                 raise BrokenPromise("WorkersDie", count=self._deaths)
             self._start()
         return code != 0

@@ -23,6 +23,9 @@ from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce import choice, doorbell
 from sendit.pipeline.workforce.lifeline import Lifeline
 from sendit.pipeline.workforce.worker import Worker, warm_up
+from sendit.projects.composition import Projects
+
+PROJECTS = Projects(settings.SITE)
 
 LIFELINE = Lifeline()
 """Held by a worker's first process, heard by those that it forks."""
@@ -31,7 +34,7 @@ LIFELINE = Lifeline()
 @app.task(name="sendit.work")
 def work() -> None:
     """Claim and work until nothing is left."""
-    Worker(jobs(), LIFELINE.has_ended, _ring_again, _pass_on).work()
+    Worker(PROJECTS, jobs(), LIFELINE.has_ended, _ring_again, _pass_on).work()
 
 
 def jobs() -> tuple[Job, ...]:
@@ -66,7 +69,7 @@ def _set_up_logging(**_: Any) -> None:
 @cache
 def _speak() -> None:
     """Our events go to standard error; Celery's own messages, which may quote, nowhere."""
-    logs.speak(settings.LOG_FORMAT)
+    logs.speak(settings.SITE.log_format)
 
 
 @signals.worker_init.connect
@@ -87,7 +90,7 @@ def _hold_nothing(**_: Any) -> None:
 @signals.worker_process_init.connect
 def _be_ready(**_: Any) -> None:
     LIFELINE.let_go()
-    warm_up()
+    warm_up(PROJECTS)
     gc.collect()
     gc.freeze()  # what is there by now stays: it is not looked through again with every batch
 

@@ -14,12 +14,12 @@ from django.db import connections
 from sendit import parquet
 from sendit.errors import SenditError
 from sendit.ground import events
-from sendit.pipeline import wiring
 from sendit.pipeline.record import database
-from sendit.pipeline.record.leases import Lease, Observer, claim_abandoned, claim_oldest, claim_this
+from sendit.pipeline.record.leases import Lease, LeaseTerms, Observer, claim_abandoned, claim_oldest, claim_this
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.runner import run
+from sendit.projects.composition import Projects
 
 LOOK_SECONDS = 1.0
 """A look that found nothing is repeated after so long; before that, only when nothing else is found either."""
@@ -27,16 +27,17 @@ LOOK_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 """How often a database that is away is asked whether it is back."""
 
-Way = Callable[[Job, Observer], Lease | None]
+Way = Callable[[Job, LeaseTerms, Observer], Lease | None]
 """How a batch is claimed."""
 
 WAYS: tuple[Way, ...] = (claim_abandoned, claim_oldest)
 """A batch of a dead worker has waited longer than any other."""
 
 
-def warm_up() -> None:
+def warm_up(projects: Projects) -> None:
     """Load what a first batch would wait for, before its lease begins; what is wrong is said by that batch."""
-    for load in (wiring.recipe, wiring.identity_service):
+    ports = projects.default
+    for load in (lambda: ports.recipe, lambda: ports.identity_service):
         with suppress(SenditError, OSError):
             load()
     parquet.load()
@@ -47,6 +48,7 @@ class Worker(Observer):
 
     Parameters
     ----------
+    projects : Projects
     jobs : sequence of Job
         What it claims batches for, the first job first.
     has_to_stop : callable
@@ -57,11 +59,13 @@ class Worker(Observer):
 
     def __init__(
         self,
+        projects: Projects,
         jobs: Sequence[Job],
         has_to_stop: Callable[[], bool],
         on_claim: Callable[[], None] = lambda: None,
         on_left: Callable[[Batch], None] = lambda batch: None,
     ) -> None:
+        self._projects, self._terms = projects, LeaseTerms.of(projects.site)
         self._jobs, self._has_to_stop, self._on_claim, self._on_left = jobs, has_to_stop, on_claim, on_left
         self._look_at = dict.fromkeys([(way, job) for way in WAYS for job in jobs], 0.0)
         self._is_blind = False
@@ -92,7 +96,7 @@ class Worker(Observer):
             self._on_claim()
         while lease:
             self._see(True)
-            left = run(lease)
+            left = run(lease, self._projects)
             if left:
                 self._on_left(left)
             lease = None if self.must_stop() else self._delivery_of(left, lease.job) or self._next()
@@ -109,12 +113,12 @@ class Worker(Observer):
 
     def claim(self, way: Way, job: Job) -> Lease | None:
         """A lease on a batch, in one of the ways."""
-        return way(job, self)
+        return way(job, self._terms, self)
 
     def _delivery_of(self, left: Batch | None, done: Job) -> Lease | None:
         """A worker that delivers goes on with the batch that it has just processed."""
         if done is Job.PROCESS and left and left.state == Job.DELIVER.waiting and Job.DELIVER in self._jobs:
-            return claim_this(left, Job.DELIVER, self)
+            return claim_this(left, Job.DELIVER, self._terms, self)
         return None
 
     def _see(self, is_well: bool) -> None:

@@ -23,16 +23,16 @@ def test_batches_wait_for_a_service_that_was_killed_and_each_is_done_once_when_i
         site.set(ANONYMIZE_RESTFUL=True, IDENTITY_URL=server.url, STANFORD_CLIENT_SECRETS=secrets)
         site.set(IDENTITY_RETRY_SECONDS=0.2)
         first, *others = site.queue()
-        process(first)
+        process(site, first)
         server.kill()
         for key in (*others, *others):
-            process(key)
+            process(site, key)
         waiting = Batch.objects.filter(pk__in=others)
         assert set(waiting.values_list("state", "waits_for", "attempts")) == {("QUEUE", "IdentityDown", 0)}
         server.start()
         server.rows("UPDATE identity_service_tokenpair SET access_expires_at = '2000-01-01'")
         for key in others:
-            process(key)
+            process(site, key)
         site.deliver()
         everything_is_right(site, images=2)
         asked = server.rows("SELECT count(*) FROM identity_service_audit WHERE call = 'uid' AND code = ''")
@@ -40,12 +40,11 @@ def test_batches_wait_for_a_service_that_was_killed_and_each_is_done_once_when_i
         assert leaks_under(server.var) == {}
 
 
-def process(key: int) -> None:
+def process(site: Site, key: int) -> None:
     from sendit.pipeline.record.leases import Job
-    from sendit.pipeline.workforce.runner import attempt
 
     let_time_pass()
-    attempt(key, Job.PROCESS)
+    site.attempt(key, Job.PROCESS)
 
 
 def let_time_pass() -> None:

@@ -16,6 +16,7 @@ from pytest import MonkeyPatch
 from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch, Event
 from sendit.pipeline.stages import delivering, processing
+from sendit.pipeline.stages.outbox import Outbox
 from sendit.pipeline.workforce import runner
 from tests.support.aftermath import everything_is_right, leftovers
 from tests.support.disks import small_disk
@@ -37,13 +38,15 @@ def away_for(server: Postgres, seconds: float) -> None:
     threading.Thread(target=start_again).start()
 
 
-@pytest.mark.parametrize("name", ["import_study", "_write_study_row", "publish"])
+@pytest.mark.parametrize(
+    ("owner", "name"), [(processing, "import_study"), (processing, "_write_study_row"), (Outbox, "publish")]
+)
 def test_a_database_that_dies_in_the_middle_of_processing_costs_no_attempt(
-    site: Site, postgres: Postgres, monkeypatch: MonkeyPatch, name: str
+    site: Site, postgres: Postgres, monkeypatch: MonkeyPatch, owner: Any, name: str
 ) -> None:
     site.study(images=4)
     (pk,) = site.queue()
-    step = getattr(processing, name)
+    step = getattr(owner, name)
 
     def then_it_dies(*arguments: Any) -> Any:
         result = step(*arguments)
@@ -51,14 +54,14 @@ def test_a_database_that_dies_in_the_middle_of_processing_costs_no_attempt(
         return result
 
     with monkeypatch.context() as patch:
-        patch.setattr(processing, name, then_it_dies)
-        runner.attempt(pk, Job.PROCESS)
+        patch.setattr(owner, name, then_it_dies)
+        site.attempt(pk, Job.PROCESS)
     batch = Batch.objects.get()
     assert (batch.state, batch.attempts, batch.waits_for, batch.lease_token) == ("QUEUE", 0, "DatabaseDown", "")
     assert batch.events.latest("pk").fields["reason"] == "DatabaseDown"
     Batch.objects.update(not_before=batch.created_at)
-    runner.attempt(pk, Job.PROCESS)
-    runner.attempt(pk, Job.DELIVER)
+    site.attempt(pk, Job.PROCESS)
+    site.attempt(pk, Job.DELIVER)
     everything_is_right(site, images=4)
 
 
@@ -78,7 +81,7 @@ def test_an_answer_that_is_lost_after_the_commit_changes_nothing(
         raise OperationalError("server closed the connection unexpectedly")
 
     monkeypatch.setattr(stage, "_finish", lose_the_answer)
-    assert runner.attempt(pk, job) is None
+    assert site.attempt(pk, job) is None
     assert (Batch.objects.get().state, Batch.objects.get().attempts) == (left, 0)
     assert Event.objects.filter(name="batch.released").count() == 0
 
@@ -89,13 +92,13 @@ def test_a_database_that_stays_away_longer_than_the_lease_ends_the_attempt(
     site.set(LEASE_SECONDS=1)
     site.study(images=4)
     (pk,) = site.queue()
-    monkeypatch.setitem(runner.RUN, Job.PROCESS, lambda work: (postgres.end(), Batch.objects.count()))
+    monkeypatch.setitem(runner.RUN, Job.PROCESS, lambda work, ports: (postgres.end(), Batch.objects.count()))
     with pytest.raises(OperationalError):
-        runner.attempt(pk, Job.PROCESS)
+        site.attempt(pk, Job.PROCESS)
     postgres.start()
     monkeypatch.undo()
     assert Batch.objects.get().state == "PROCESSING"
-    runner.attempt(pk, Job.PROCESS)
+    site.attempt(pk, Job.PROCESS)
     assert Batch.objects.get().state == "DONEPROCESSING"
     assert leftovers(site) == [f"outbox/{pk}"]
 
@@ -165,12 +168,12 @@ def test_after_a_failover_the_work_goes_on_with_the_standby(
             (pk,) = site.queue()
             with monkeypatch.context() as patch:
                 patch.setattr(processing, "import_study", then_it_fails_over)
-                runner.attempt(pk, Job.PROCESS)
+                site.attempt(pk, Job.PROCESS)
             batch = Batch.objects.get()
             assert (batch.state, batch.waits_for, batch.attempts) == ("QUEUE", "DatabaseDown", 0)
             Batch.objects.update(not_before=batch.created_at)
-            runner.attempt(pk, Job.PROCESS)
-            runner.attempt(pk, Job.DELIVER)
+            site.attempt(pk, Job.PROCESS)
+            site.attempt(pk, Job.DELIVER)
             everything_is_right(site, images=4)
     finally:
         standby.remove()
@@ -190,13 +193,13 @@ def test_a_database_whose_disk_is_full_costs_no_attempt(site: Site) -> None:
             with use_database(url):
                 (pk,) = site.queue()
                 fill(folder / "filler")
-                runner.attempt(pk, Job.PROCESS)
+                site.attempt(pk, Job.PROCESS)
                 batch = Batch.objects.get()
                 assert (batch.state, batch.waits_for, batch.attempts) == ("QUEUE", "DatabaseDown", 0)
                 (folder / "filler").unlink()
                 Batch.objects.update(not_before=batch.created_at)
-                runner.attempt(pk, Job.PROCESS)
-                runner.attempt(pk, Job.DELIVER)
+                site.attempt(pk, Job.PROCESS)
+                site.attempt(pk, Job.DELIVER)
                 everything_is_right(site, images=4)
         finally:
             server.end()

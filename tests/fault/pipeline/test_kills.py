@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.conf import settings
 from pytest import MonkeyPatch
 
 from sendit.adapters.store_folder import FolderStore
@@ -21,7 +20,7 @@ from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.stages import deidentifying, delivering, processing
 from sendit.pipeline.stages.archive import ArchiveWriter
-from sendit.pipeline.workforce import runner
+from sendit.pipeline.stages.outbox import Outbox
 from tests.support.aftermath import everything_is_right, leftovers
 from tests.support.processes import FORK
 from tests.support.site import Site
@@ -40,8 +39,8 @@ PROCESSING = [
     (processing, "deidentify_study", AFTER, 1),
     (processing, "_write_study_row", AFTER, 1),
     (processing, "_finish_as", AFTER, 1),
-    (processing, "publish", BEFORE, 1),
-    (processing, "publish", AFTER, 1),
+    (Outbox, "publish", BEFORE, 1),
+    (Outbox, "publish", AFTER, 1),
     (processing, "_finish", AFTER, 1),
 ]
 DELIVERY = [
@@ -52,7 +51,7 @@ DELIVERY = [
     (ParquetWarehouse, "load", AFTER, 1),
     (ParquetWarehouse, "load", AFTER, 2),
     (delivering, "_finish", AFTER, 1),
-    (delivering, "remove_outbox", AFTER, 1),
+    (Outbox, "remove", AFTER, 1),
 ]
 
 
@@ -76,14 +75,14 @@ def killing(owner: Any, name: str, when: str, nth: int) -> Callable[..., Any]:
     return call
 
 
-def die_at(place: tuple[Any, str, str, int], pk: int, job: Job) -> None:
+def die_at(site: Site, place: tuple[Any, str, str, int], pk: int, job: Job) -> None:
     """A worker that is killed at that place."""
     owner, name, when, nth = place
 
     def work() -> None:
         with MonkeyPatch.context() as patch:
             patch.setattr(owner, name, killing(owner, name, when, nth))
-            runner.attempt(pk, job)
+            site.attempt(pk, job)
 
     disconnect()
     worker = FORK.Process(target=work)
@@ -96,11 +95,11 @@ def die_at(place: tuple[Any, str, str, int], pk: int, job: Job) -> None:
 def test_a_worker_killed_while_processing_leaves_a_batch_that_the_next_one_finishes(site: Site, place: Any) -> None:
     site.study(images=4)
     (pk,) = site.queue()
-    die_at(place, pk, Job.PROCESS)
+    die_at(site, place, pk, Job.PROCESS)
     if Batch.objects.get().state != "DONEPROCESSING":
         assert leases.claimable(Job.PROCESS, 1) == [pk], "a worker that is known to be dead is not waited for"
-        runner.attempt(pk, Job.PROCESS)
-    runner.attempt(pk, Job.DELIVER)
+        site.attempt(pk, Job.PROCESS)
+    site.attempt(pk, Job.DELIVER)
     everything_is_right(site, images=4)
 
 
@@ -108,10 +107,10 @@ def test_a_worker_killed_while_processing_leaves_a_batch_that_the_next_one_finis
 def test_a_worker_killed_while_delivering_leaves_a_batch_that_the_next_one_finishes(site: Site, place: Any) -> None:
     site.study(images=4)
     (batch,) = site.process()
-    die_at(place, batch.pk, Job.DELIVER)
-    runner.attempt(batch.pk, Job.DELIVER)
+    die_at(site, place, batch.pk, Job.DELIVER)
+    site.attempt(batch.pk, Job.DELIVER)
     if Batch.objects.get().state == "DONE":
-        processing.remove_outbox(batch.pk)  # as clean_up does
+        Outbox(site.outbox).remove(batch.pk)  # as clean_up does
     everything_is_right(site, images=4)
 
 
@@ -120,8 +119,8 @@ def test_a_batch_that_kills_its_worker_every_time_ends_as_an_error_with_every_fi
     site.study(images=4)
     (pk,) = site.queue()
     for _ in range(2):
-        die_at((processing, "identify", BEFORE, 1), pk, Job.PROCESS)
-    runner.attempt(pk, Job.PROCESS)
+        die_at(site, (processing, "identify", BEFORE, 1), pk, Job.PROCESS)
+    site.attempt(pk, Job.PROCESS)
     batch = Batch.objects.get()
     assert (batch.state, batch.found, batch.errored) == ("ERROR", 4, 4)
     assert batch.errors == [{"code": "TooManyAttempts", "tag": "", "count": 4, "stage": "import"}]
@@ -155,9 +154,9 @@ def test_workers_and_pools_killed_at_random_moments_of_thirty_batches_lose_nothi
     done = site.run("upload_finished")
     assert done.returncode == 0, (seed, done)
     for pk in Batch.objects.filter(state="DONE").values_list("pk", flat=True):
-        processing.remove_outbox(pk)  # as clean_up does
+        Outbox(site.outbox).remove(pk)  # as clean_up does
     everything_is_right(site, images=8)
-    assert len(list(settings.STORE.rglob("*.tar.gz"))) == 30
+    assert len(list(site.settings.store_folder.rglob("*.tar.gz"))) == 30
 
 
 def _is_working() -> bool:

@@ -15,7 +15,6 @@ from sendit.pipeline.intake import contenders as intake
 from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.stages import processing
-from sendit.pipeline.workforce.runner import attempt
 from tests.support.processes import FORK
 from tests.support.site import Site
 
@@ -46,7 +45,7 @@ def process_while(site: Site, meanwhile: Callable[[], object]) -> Batch:
         become_ordinary()
         with MonkeyPatch.context() as patch:
             patch.setattr(processing, "identify", identify_then)
-            attempt(pk, Job.PROCESS)
+            site.attempt(pk, Job.PROCESS)
 
     connections.close_all()
     worker = FORK.Process(target=work)

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from django.conf import settings
-
 from sendit.pipeline.record.models import Batch, Event, Image
 from tests.support.aftermath import everything_is_right, leftovers
 from tests.support.site import DATABASE, Site
@@ -49,7 +47,7 @@ def test_ctrl_c_finishes_nothing_halfway(site: Site) -> None:
     site.study(1, images=60, pixels=LARGE)
     site.queue()
     pool = site.start("start_queue", "--number", "all")
-    wait_for(lambda: list(Path(settings.OUTBOX).glob(".*/.*.tar.gz.*")))
+    wait_for(lambda: list(site.outbox.glob(".*/.*.tar.gz.*")))
     pool.send_signal(signal.SIGINT)
     out, _ = pool.communicate(timeout=30)
     assert pool.returncode == 128 + signal.SIGINT
@@ -105,14 +103,14 @@ def test_a_worker_that_slept_past_its_lease_changes_nothing(site: Site) -> None:
     taker = site.run("start_queue", "--number", "all")
     assert "batch.taken_over batch=1" in taker.stdout or Event.objects.filter(name="batch.taken_over").exists()
     wait_for(lambda: Batch.objects.filter(pk=1, state="DONEPROCESSING").exists())
-    before = {path: path.read_bytes() for path in Path(settings.OUTBOX, "1").iterdir()}
+    before = {path: path.read_bytes() for path in (site.outbox / "1").iterdir()}
     kill(holder, signal.SIGCONT)
     out, _ = pool.communicate(timeout=30)
     assert "batch.lease_lost batch=1" in out
-    assert {path: path.read_bytes() for path in Path(settings.OUTBOX, "1").iterdir()} == before
+    assert {path: path.read_bytes() for path in (site.outbox / "1").iterdir()} == before
     assert Batch.objects.get(pk=1).state == "DONEPROCESSING"
     assert Event.objects.filter(name="batch.processed", batch=1).count() == 1
-    assert [path.name for path in sorted(Path(settings.OUTBOX).iterdir())] == ["1", "2"]
+    assert [path.name for path in sorted(site.outbox.iterdir())] == ["1", "2"]
 
 
 def _freeze(pid: int, site: Site) -> None:

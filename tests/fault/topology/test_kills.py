@@ -13,11 +13,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from django.conf import settings
 
 from sendit.pipeline.record import database
 from sendit.pipeline.record.models import Batch, Event
-from sendit.pipeline.stages.outbox import remove_outbox
+from sendit.pipeline.stages.outbox import Outbox
 from tests.support.aftermath import everything_is_right
 from tests.support.servers import Cluster, Postgres, Valkey
 from tests.support.site import Site
@@ -107,7 +106,7 @@ def test_whatever_is_killed_and_whenever_nothing_is_lost_or_done_twice(
         topology.keep_alive()
     assert done() == Batch.objects.count() == batches, (seed, Batch.objects.counts(), cluster.said()[-3000:])
     for pk in Batch.objects.values_list("pk", flat=True):
-        remove_outbox(pk)  # as clean_up does
+        Outbox(site.outbox).remove(pk)  # as clean_up does
     everything_is_right(site, images=1)
-    assert len(list(settings.STORE.rglob("*.tar.gz"))) == batches
+    assert len(list(site.settings.store_folder.rglob("*.tar.gz"))) == batches
     assert Event.objects.filter(name="batch.delivered").count() == batches

@@ -10,14 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.conf import settings
+from django.conf import settings as djangos
 from django.utils import timezone
 
 from sendit.pipeline import cleaning
 from sendit.pipeline.record import leases
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event
 from sendit.pipeline.record.processes import new_token
-from sendit.pipeline.stages.outbox import outbox_of
+from sendit.projects.composition import Projects
 from tests.support.processes import FORK
 from tests.support.shell import Ran, run
 from tests.support.site import Site
@@ -38,7 +38,7 @@ def things(ran: Ran) -> list[str]:
 
 
 def outbox(name: str) -> Path:
-    path = settings.OUTBOX / name
+    path: Path = djangos.SITE.outbox_folder / name
     path.mkdir(parents=True)
     (path / "file").write_text("x")
     return path
@@ -68,7 +68,7 @@ def test_an_outbox_that_its_batch_does_not_need_goes(site: Site, state: str) -> 
     Batch.objects.update(state=state)
     (line,) = things(run("clean_up"))
     assert re.fullmatch(r"batch 1: outbox \(5 files, 0\.\d MB\): gone\.", line)
-    assert not outbox_of(1).exists()
+    assert not (site.outbox / "1").exists()
     assert Event.objects.get(name="batch.outbox_cleaned").fields["files"] == 5
 
 
@@ -79,7 +79,7 @@ def test_an_outbox_that_may_be_needed_stays(site: Site, state: str) -> None:
     leased = {"lease_token": new_token(), "lease_expires_at": timezone.now() + timedelta(minutes=1)}
     Batch.objects.update(state=state, **(leased if state in ("PROCESSING", "UPLOADING") else {}))
     assert things(run("clean_up")) == []
-    assert outbox_of(1).is_dir()
+    assert (site.outbox / "1").is_dir()
 
 
 def test_an_outbox_of_no_batch_goes(site: Site) -> None:
@@ -98,7 +98,7 @@ def test_a_draft_of_a_dead_worker_goes_and_of_a_living_one_stays(site: Site) -> 
     site.study(1)
     (key,) = site.queue()
     draft = outbox(f".{key}.0123456789abcdef.tmp")
-    lease = leases.claim(key, leases.Job.PROCESS)
+    lease = site.claim(key, leases.Job.PROCESS)
     assert lease is not None
     assert things(run("clean_up")) == []
     child = FORK.Process(target=lambda: None)
@@ -196,12 +196,12 @@ def rewrite(folder: Path) -> None:
 
 
 def lose_the_object(folder: Path) -> None:
-    for path in settings.STORE.rglob("*.tar.gz"):
+    for path in djangos.SITE.store_folder.rglob("*.tar.gz"):
         path.unlink()
 
 
 def spoil_the_object(folder: Path) -> None:
-    for path in settings.STORE.rglob("*.tar.gz"):
+    for path in djangos.SITE.store_folder.rglob("*.tar.gz"):
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.chmod(0o600)
@@ -232,7 +232,7 @@ def test_originals_stay_where_there_is_a_doubt(folder: Path, deed: Callable[[Pat
 
 
 def test_who_writes_to_the_folder_at_the_last_moment_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = cleaning.plan(timedelta())
+    plan = cleaning.plan(Projects(djangos.SITE), timedelta())
     originals = next(plan)
     assert isinstance(originals, cleaning.Removal)
     (folder / "late").write_text("x")
@@ -244,7 +244,7 @@ def test_who_writes_to_the_folder_at_the_last_moment_is_seen(folder: Path, monke
 
 
 def test_a_batch_that_is_no_longer_fine_at_the_last_moment_keeps_its_originals(folder: Path) -> None:
-    originals = next(cleaning.plan(timedelta()))
+    originals = next(cleaning.plan(Projects(djangos.SITE), timedelta()))
     Batch.objects.update(has_error=True)
     assert isinstance(originals, cleaning.Removal)
     assert originals.apply() == "the batch is not DONE without an error any more"
@@ -292,7 +292,7 @@ def test_cut_short_anywhere_it_finishes_the_next_time(folder: Path, nth: int, mo
         monkeypatch.setattr(module, name, counting(getattr(module, name)))
     cut = False
     try:
-        for item in cleaning.plan(timedelta()):
+        for item in cleaning.plan(Projects(djangos.SITE), timedelta()):
             assert isinstance(item, cleaning.Removal)
             item.apply()
     except Cut:
@@ -326,8 +326,8 @@ def test_an_outbox_of_a_batch_that_was_taken_up_meanwhile_stays(site: Site) -> N
     site.study(1)
     site.process()
     Batch.objects.update(state="ERROR")
-    removal = next(cleaning.plan(timedelta()))
+    removal = next(cleaning.plan(Projects(djangos.SITE), timedelta()))
     Batch.objects.update(state="DONEPROCESSING")
     assert isinstance(removal, cleaning.Removal)
     assert removal.apply() == "the batch is taken up again"
-    assert outbox_of(1).is_dir()
+    assert (site.outbox / "1").is_dir()

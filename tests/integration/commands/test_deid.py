@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from sendit.pipeline import wiring
 from sendit.pipeline.files import deid_files
+from sendit.projects.composition import pseudonym_key
 from tests.support.phantoms import leaks_in, make_study
 from tests.support.shell import Ran, run
 from tests.support.site import Site
@@ -202,7 +202,7 @@ def test_a_file_is_there_as_a_whole_or_not(
     def fail(draft: Path, path: Path) -> None:
         raise OSError(28, "No space left on device", str(path))
 
-    wiring.pseudonym_key()
+    pseudonym_key(site.settings)
     monkeypatch.setattr(deid_files.os, "link", fail)
     ran = deid(source, out)
     assert (ran.code, ran.err.split(":")[0]) == (1, "NoSpace (OUT)")
@@ -227,7 +227,7 @@ def test_a_file_system_without_links_will_do(
     def refuse(draft: Path, path: Path) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    wiring.pseudonym_key()
+    pseudonym_key(site.settings)
     monkeypatch.setattr(deid_files.os, "link", refuse)
     assert deid(source, out).code == 0
     assert deid(source, out).out.startswith("3 files: 0 written, 3 already there")

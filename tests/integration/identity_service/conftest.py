@@ -14,6 +14,7 @@ from sendit.client_secrets import Tokens
 from sendit.ground.logs import silence_libraries
 from sendit.identity_service import tokens
 from sendit.identity_service.models import Client
+from sendit.projects.composition import pseudonym_key
 from tests.support.phantoms import leaks_in
 from tests.support.site import Site
 
@@ -64,5 +65,9 @@ class Api:
 @pytest.fixture
 def api(site: Site) -> Iterator[Api]:
     with override_settings(ROOT_URLCONF="sendit.identity_service.urls", MIDDLEWARE=[]):
-        client = Client.objects.create(name="gateway", answered_by=tokens.answered_by())
+        answered_by = tokens.answered_by(pseudonym_key(site.settings), site.settings.max_date_shift_days)
+        client = Client.objects.create(
+            name="gateway",
+            answered_by=answered_by,
+        )
         yield Api(client, tokens.issue(client))

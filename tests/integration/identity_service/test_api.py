@@ -11,8 +11,8 @@ from sendit.errors import CODES
 from sendit.identity_service import audit, views
 from sendit.identity_service.models import Audit, Client, TokenPair
 from sendit.phi import Phi
-from sendit.pipeline import wiring
 from sendit.ports import IdentityItem, IdentityRequest
+from sendit.projects import composition
 from tests.support.phantoms import DIGITS
 from tests.support.site import Site
 
@@ -30,11 +30,13 @@ def question(*patients: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.on_both_databases
-def test_it_answers_in_dashers_form_what_the_local_service_would(api: Any) -> None:
+def test_it_answers_in_dashers_form_what_the_local_service_would(api: Any, site: Site) -> None:
     response = api.ask(question(patient(f"{DIGITS}-1", f"{DIGITS}7")))
     assert response.status_code == 200
     item = IdentityItem(Phi(f"{DIGITS}7"), ACCESSION, Phi(DONE))
-    local = wiring.identity_service().identify(IdentityRequest("irb12345", Phi(f"{DIGITS}1"), MRN, Phi(BORN), (item,)))
+    local = site.ports.identity_service.identify(
+        IdentityRequest("irb12345", Phi(f"{DIGITS}1"), MRN, Phi(BORN), (item,))
+    )
     assert response.json() == {
         "results": [
             {
@@ -209,7 +211,7 @@ def test_what_nobody_expected_is_logged_by_its_place_and_not_told(
     def fail(*arguments: object) -> None:
         raise ZeroDivisionError(f"Zqcanary {DIGITS}")
 
-    monkeypatch.setattr(wiring, "local_identity_service", fail)
+    monkeypatch.setattr(composition, "local_identity_service", fail)
     caplog.set_level("INFO", "sendit")
     response = api.ask(question(patient()))
     assert (response.status_code, response.json()["error"]) == (500, "UnexpectedFailure")

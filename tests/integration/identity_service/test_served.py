@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 
 from sendit.adapters.identity_dasher import DasherIdentityService
 from sendit.adapters.identity_local import LocalIdentityService
@@ -56,15 +55,15 @@ def test_a_site_may_move_from_embedded_to_shared_without_one_byte_changing(
     site: Site, identity_server: IdentityServer, tmp_path: Path
 ) -> None:
     site.study(7, images=3)
-    (settings.SECRETS).mkdir(exist_ok=True)
-    shutil.copy(identity_server.var / "secrets" / "pseudonym.key", settings.SECRETS)
+    site.settings.secrets_folder.mkdir(exist_ok=True)
+    shutil.copy(identity_server.var / "secrets" / "pseudonym.key", site.settings.secrets_folder)
     (batch,) = site.process()
-    embedded = {path.name: path.read_bytes() for path in (settings.OUTBOX / str(batch.pk)).glob("*.tar.gz")}
+    embedded = {path.name: path.read_bytes() for path in (site.outbox / str(batch.pk)).glob("*.tar.gz")}
     type(batch).objects.update(state="QUEUE")
     secrets = str(identity_server.client("mover", tmp_path))
     site.set(ANONYMIZE_RESTFUL=True, IDENTITY_URL=identity_server.url, STANFORD_CLIENT_SECRETS=secrets)
     (again,) = site.process()
-    shared = {path.name: path.read_bytes() for path in (settings.OUTBOX / str(again.pk)).glob("*.tar.gz")}
+    shared = {path.name: path.read_bytes() for path in (site.outbox / str(again.pk)).glob("*.tar.gz")}
     assert len(embedded) == 1 and shared == embedded
     asked = (
         "SELECT study, patients, studies FROM identity_service_audit JOIN identity_service_client c ON c.id = client_id"

@@ -96,7 +96,7 @@ def test_a_clients_new_tokens_make_all_of_its_old_ones_nobodys(api: Any) -> None
 
 
 def test_one_client_has_nothing_to_do_with_another(api: Any) -> None:
-    other = Client.objects.create(name="other", answered_by=tokens.answered_by())
+    other = Client.objects.create(name="other", answered_by=api.client.answered_by)
     theirs = tokens.issue(other)
     tokens.revoke(api.client, tokens.OPERATOR)
     assert [status(api, access) for access in (theirs.access, api.tokens.access)] == [200, 401]

@@ -15,7 +15,7 @@ import pytest
 from sendit.errors import Misconfigured
 from sendit.ground import alarms, events
 from sendit.pipeline.stages import processing
-from sendit.settings import read_settings
+from sendit.projects.site import Site as Settings
 from tests.support.phantoms import WORD, leaks_in
 from tests.support.site import Site
 
@@ -130,4 +130,4 @@ def test_every_alarm_is_an_event_and_carries_fields_that_events_have() -> None:
 @pytest.mark.parametrize("dsn", ["sentry.example", "https://sentry.example/1", "https://key@sentry.example/"])
 def test_a_dsn_that_is_none_is_said_at_once(dsn: str) -> None:
     with pytest.raises(Misconfigured, match=r"BadSetting.*SENDIT_SENTRY_DSN"):
-        read_settings({"SENDIT_SENTRY_DSN": dsn})
+        Settings.from_environment({"SENDIT_SENTRY_DSN": dsn})

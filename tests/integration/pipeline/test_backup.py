@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from sendit.pipeline.record.models import Batch
@@ -27,7 +26,7 @@ def test_what_was_delivered_after_the_dump_ends_as_the_same_object_and_rows(
     site.study(3, images=2)
     site.process()
     site.deliver()
-    objects = {path: path.read_bytes() for path in settings.STORE.rglob("*.tar.gz")}
+    objects = {path: path.read_bytes() for path in site.settings.store_folder.rglob("*.tar.gz")}
     restored = postgres.create("template1")
     postgres.run("pg_restore", "-d", restored, given=dump)
     with use_database(postgres.url(restored)):
@@ -36,4 +35,4 @@ def test_what_was_delivered_after_the_dump_ends_as_the_same_object_and_rows(
         site.deliver()
         everything_is_right(site, images=2)
         assert Batch.objects.count() == 3
-    assert {path: path.read_bytes() for path in settings.STORE.rglob("*.tar.gz")} == objects
+    assert {path: path.read_bytes() for path in site.settings.store_folder.rglob("*.tar.gz")} == objects

@@ -85,7 +85,7 @@ def test_the_promises_of_the_configuration() -> None:
     assert (conf.task_acks_late, conf.worker_prefetch_multiplier, conf.accept_content) == (True, 1, ["json"])
     assert (conf.task_ignore_result, conf.result_backend, conf.task_serializer) == (True, None, "json")
     assert {queue.name for queue in app.amqp.queues.values()} == {"process", "deliver"}
-    assert conf.broker_transport_options["visibility_timeout"] == REDELIVERY_SECONDS >= 10 * settings.LEASE_SECONDS
+    assert conf.broker_transport_options["visibility_timeout"] == REDELIVERY_SECONDS >= 10 * settings.SITE.lease_seconds
     assert conf.broker_connection_max_retries is None
 
 
@@ -273,7 +273,7 @@ def test_batches_go_all_the_way_through_a_real_worker_which_puts_back_what_it_ha
 
     site.study(9, images=40, pixels=LARGE)
     run("start_queue")
-    wait_until(lambda: list(settings.OUTBOX.glob(".*/.*.tar.gz.*")), why="it does not begin")
+    wait_until(lambda: list(site.outbox.glob(".*/.*.tar.gz.*")), why="it does not begin")
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(20) == 0
     batch = Batch.objects.latest("pk")

@@ -18,13 +18,14 @@ from tests.support.site import Site
 
 pytestmark = pytest.mark.on_postgres
 
+TERMS = leases.LeaseTerms(lease_seconds=60, max_attempts=3)
 WORKERS, BATCHES = 16, 1000
 
 
 def work() -> int:
     """Claim and finish whatever can be claimed, as workers do, without the images; how many were won."""
     won = 0
-    while lease := leases.claim_oldest(Job.PROCESS):
+    while lease := leases.claim_oldest(Job.PROCESS, TERMS):
         lease.finish(State.EMPTY)
         won += 1
     return won
@@ -35,7 +36,7 @@ def race() -> int:
     won = 0
     while keys := leases.claimable(Job.PROCESS, 2 * WORKERS):
         for pk in random.sample(keys, len(keys)):
-            lease = leases.claim(pk, Job.PROCESS)
+            lease = leases.claim(pk, Job.PROCESS, TERMS)
             if lease is None:
                 break  # another was faster: look again
             lease.finish(State.EMPTY)

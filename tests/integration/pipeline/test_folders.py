@@ -12,6 +12,7 @@ from pydicom import dcmread
 from pydicom.fileset import FileSet
 
 from sendit.pipeline.record.models import Batch
+from sendit.projects.project import DEFAULT
 from tests.support.phantoms import accession_number, bundled, leaks_in, make_study, patient_id, plant, uid
 from tests.support.site import Site
 
@@ -192,11 +193,11 @@ def test_a_folder_that_was_just_written_to_waits(site: Site) -> None:
     site.set(SETTLE_SECONDS=3600.0)
     from sendit.pipeline.intake import contenders as intake
 
-    (found,) = intake.contenders(str(site.data))
-    assert intake.add(found) is None
+    (found,) = intake.contenders(str(site.data), DEFAULT)
+    assert intake.add(found, site.settings.settle_seconds) is None
     site.set(SETTLE_SECONDS=0.0)
-    assert intake.add(found) is not None
-    assert intake.add(found) is None
+    assert intake.add(found, site.settings.settle_seconds) is not None
+    assert intake.add(found, site.settings.settle_seconds) is None
 
 
 def test_messages_of_odd_folders_name_no_identifier(site: Site) -> None:

@@ -16,11 +16,10 @@ from django.core.management.base import SystemCheckError
 from django.db import connections
 
 from sendit.adapters import store_gcs
-from sendit.pipeline import checks, wiring
+from sendit.pipeline import checks
 from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.stages.reporting import CONTENT_TYPES
-from sendit.pipeline.workforce.runner import attempt
 from sendit.ports import StoredObject
 from tests.support.aftermath import everything_is_right
 from tests.support.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud, sign_in
@@ -103,10 +102,10 @@ def test_a_service_account_is_all_that_a_site_needs(
     google_cloud.bigquery.demand("token-1")
     studies(on_google, 2)
     first, second = on_google.process()
-    attempt(first.pk, Job.DELIVER)
+    on_google.attempt(first.pk, Job.DELIVER)
     google_cloud.storage.demand("token-2")
     google_cloud.bigquery.demand("token-2")
-    attempt(second.pk, Job.DELIVER)
+    on_google.attempt(second.pk, Job.DELIVER)
     arrived_once(on_google, google_cloud)
 
 
@@ -155,7 +154,7 @@ def test_a_service_that_is_away_lets_batches_wait(
 ) -> None:
     studies(on_google, 2)
     on_google.process()
-    monkeypatch.setattr(wiring, "warehouse", lambda: google_cloud.warehouse(patience=replace(QUICK, retry_seconds=0.2)))
+    on_google.replace(warehouse=google_cloud.warehouse(patience=replace(QUICK, retry_seconds=0.2)))
     google_cloud.bigquery.fail("", status=503, times=FOR_EVER)
     on_google.deliver()
     assert set(Batch.objects.values_list("state", "waits_for")) == {("DONEPROCESSING", "WarehouseDown")}
@@ -216,9 +215,9 @@ def test_an_upload_does_not_outlive_its_lease(
     (batch,) = on_google.process()
     store = Meddling(google_cloud.store())
     monkeypatch.setattr(store_gcs, "CHUNK_BYTES", 256 << 10)
-    monkeypatch.setattr(wiring, "object_store", lambda: store)
+    on_google.replace(object_store=store)
     on_google.set(LEASE_SECONDS=1)
-    assert attempt(batch.pk, Job.DELIVER) is None
+    assert on_google.attempt(batch.pk, Job.DELIVER) is None
     assert store.checks == 2
     assert google_cloud.objects() == {} and google_cloud.bigquery.requests() == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,7 @@ def start(folder: Path) -> object:
     """What a process does that starts on the host with these keys; the proofs that it then relies on."""
     database.disconnect()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(settings, "SECRETS", folder)
-        patch.setattr(settings, "VAR", folder.parent)
+        patch.setattr(settings, "SITE", replace(settings.SITE, var=folder.parent, secrets=str(folder)))
         database.make_ready()
     return tuple(keys.proofs(file, keys.load(folder, file)) for file in KeyFile)
 
@@ -44,9 +44,11 @@ def bound() -> tuple[object, ...]:
 
 
 def test_hosts_with_equal_keys_start_together(site: Site) -> None:
-    hosts = [host(site, f"host {number}", like=settings.SECRETS) for number in range(5)]
+    hosts = [host(site, f"host {number}", like=site.settings.secrets_folder) for number in range(5)]
     database.disconnect()
-    assert set(at_once(*(lambda folder=folder: start(folder) for folder in hosts))) == {start(settings.SECRETS)}
+    assert set(at_once(*(lambda folder=folder: start(folder) for folder in hosts))) == {
+        start(site.settings.secrets_folder)
+    }
 
 
 def test_of_hosts_with_different_keys_one_binds_and_the_others_stop(site: Site) -> None:
@@ -69,8 +71,8 @@ def test_a_host_without_keys_makes_none_where_others_have_bound_theirs(site: Sit
 
 def test_a_line_that_one_host_has_added_is_asked_of_the_others(site: Site) -> None:
     database.make_ready()
-    behind = host(site, "behind", like=settings.SECRETS)
-    ahead = host(site, "ahead", like=settings.SECRETS)
+    behind = host(site, "behind", like=site.settings.secrets_folder)
+    ahead = host(site, "ahead", like=site.settings.secrets_folder)
     old = (ahead / KeyFile.IDENTIFIERS).read_bytes()
     (ahead / KeyFile.IDENTIFIERS).unlink()
     keys.make(ahead, {KeyFile.IDENTIFIERS})
@@ -107,16 +109,16 @@ def test_a_place_does_not_depend_on_what_is_in_the_database(site: Site) -> None:
 
 def test_keys_that_only_the_pipeline_needs_are_not_asked_of_the_identity_service(site: Site) -> None:
     for file in (KeyFile.IDENTIFIERS, KeyFile.DIGEST):
-        (settings.SECRETS / file).unlink()
+        (site.settings.secrets_folder / file).unlink()
     database.make_ready(frozenset({KeyFile.PSEUDONYM}))
     assert [bool(proofs) for proofs in bound()] == [True, False, False]
-    assert keys.present(settings.SECRETS) == {KeyFile.PSEUDONYM}
+    assert keys.present(site.settings.secrets_folder) == {KeyFile.PSEUDONYM}
 
 
 def test_an_identity_service_of_the_last_release_that_has_clients_makes_no_key(site: Site) -> None:
     Client.objects.create(name="ward-7", answered_by="x")
     for file in KeyFile:
-        (settings.SECRETS / file).unlink()
+        (site.settings.secrets_folder / file).unlink()
     with pytest.raises(Misconfigured, match=r"pseudonym.key: missing"):
         database.make_ready(frozenset({KeyFile.PSEUDONYM}))
-    assert keys.present(settings.SECRETS) == frozenset()
+    assert keys.present(site.settings.secrets_folder) == frozenset()

@@ -6,11 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from pydicom import dcmread
 
 from sendit.deid.rewriting.geometry import RULE
-from sendit.pipeline import wiring
 from tests.support.mosaics import Mosaic
 from tests.support.shell import run
 from tests.support.site import Site
@@ -32,9 +30,9 @@ def test_a_mosaic_that_cannot_be_placed_is_filtered_and_its_series_named(site: S
     (batch,) = site.process()
     assert (batch.state, batch.delivered, batch.filtered, batch.errored) == ("DONEPROCESSING", 1, 1, 0)
     assert batch.images.get(outcome="filtered").rule == RULE
-    row = json.loads((settings.OUTBOX / str(batch.pk) / "dicom.json").read_text())
+    row = json.loads((site.outbox / str(batch.pk) / "dicom.json").read_text())
     removed = json.loads(row["DicomHeader"])["RemovedSeries"]
-    assert removed == [wiring.pseudonyms().uid("1.2.3.2.5")]
+    assert removed == [site.ports.pseudonyms.uid("1.2.3.2.5")]
 
 
 def test_a_study_of_mosaics_is_empty_where_the_recipe_removes_private_elements(site: Site) -> None:

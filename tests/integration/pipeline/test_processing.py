@@ -9,25 +9,23 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from pydicom import dcmread
 from pydicom.filebase import DicomBytesIO
 
 from sendit.errors import DataFault, ServiceDown, ServiceRefused
-from sendit.pipeline import wiring
 from sendit.pipeline.intake import contenders as intake
-from sendit.pipeline.record.leases import Job, LeaseLost, claim
+from sendit.pipeline.record.leases import Job, LeaseLost
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event, Image
 from sendit.pipeline.stages import processing
 from sendit.pipeline.stages.archive import read_member
+from sendit.pipeline.stages.outbox import Outbox
 from sendit.pipeline.stages.work import Work
-from sendit.pipeline.workforce.runner import attempt
 from tests.support.phantoms import accession_number, leaks_in, patient_id, uid
 from tests.support.site import Site
 
 
-def archive_of(batch: Batch) -> Path:
-    (path,) = (settings.OUTBOX / str(batch.pk)).glob("*.tar.gz")
+def archive_of(site: Site, batch: Batch) -> Path:
+    (path,) = (site.outbox / str(batch.pk)).glob("*.tar.gz")
     return path
 
 
@@ -40,7 +38,7 @@ def test_a_study_becomes_one_archive_and_its_rows(site: Site) -> None:
     (batch,) = site.process()
     assert (batch.state, batch.errors, batch.has_error) == ("DONEPROCESSING", [], False)
     assert (batch.found, batch.delivered, batch.filtered, batch.errored) == (5, 5, 0, 0)
-    archive = archive_of(batch)
+    archive = archive_of(site, batch)
     stem = archive.name.removesuffix(".tar.gz")
     assert batch.object_name == f"Collection/IRB00000/Entity/{batch.entity_suid}/{archive.name}"
     assert stem.startswith(batch.entity_suid) and stem.endswith(batch.item_suid)
@@ -53,7 +51,7 @@ def test_a_study_becomes_one_archive_and_its_rows(site: Site) -> None:
 def test_every_image_row_leads_to_its_bytes_by_one_ranged_read(site: Site) -> None:
     site.study(images=3)
     (batch,) = site.process()
-    content = archive_of(batch).read_bytes()
+    content = archive_of(site, batch).read_bytes()
     rows = list(batch.images.order_by("number"))
     assert [row.number for row in rows] == [1, 2, 3]
     for row in rows:
@@ -67,10 +65,10 @@ def test_what_leaves_is_de_identified(site: Site) -> None:
     folder = site.study(images=2)
     original = dcmread(next(folder.iterdir()))
     (batch,) = site.process()
-    content = gzip.decompress(archive_of(batch).read_bytes())
+    content = gzip.decompress(archive_of(site, batch).read_bytes())
     assert leaks_in(content) == []
     row = batch.images.get(number=1)
-    _, image = read_member(lambda o, n: archive_of(batch).read_bytes()[o : o + n], row.offset, row.length)
+    _, image = read_member(lambda o, n: archive_of(site, batch).read_bytes()[o : o + n], row.offset, row.length)
     ds = dcmread(DicomBytesIO(image))
     assert (ds.PatientID, ds.AccessionNumber) == (batch.entity_suid, batch.item_suid)
     assert ds.StudyInstanceUID.startswith("2.25.") and ds.PixelData == original.PixelData
@@ -88,15 +86,15 @@ def test_originals_are_not_touched(site: Site) -> None:
 def test_delivery_stores_the_archive_and_loads_both_tables(site: Site) -> None:
     site.study(images=3)
     (batch,) = site.process()
-    content = archive_of(batch).read_bytes()
+    content = archive_of(site, batch).read_bytes()
     (batch,) = site.deliver()
-    assert batch.state == "DONE" and batch.delivered_at and not (settings.OUTBOX / str(batch.pk)).exists()
-    assert wiring.object_store().read(batch.object_name, 0, len(content)) == content
-    instances = wiring.warehouse().query('SELECT member, "offset", length, sha256 FROM instance ORDER BY member').rows
+    assert batch.state == "DONE" and batch.delivered_at and not (site.outbox / str(batch.pk)).exists()
+    assert site.ports.object_store.read(batch.object_name, 0, len(content)) == content
+    instances = site.ports.warehouse.query('SELECT member, "offset", length, sha256 FROM instance ORDER BY member').rows
     assert [tuple(row) for row in instances] == list(
         batch.images.order_by("member").values_list("member", "offset", "length", "sha256")
     )
-    ((header, count, uri),) = wiring.warehouse().query("SELECT DicomHeader, image_count, storage_uri FROM dicom").rows
+    ((header, count, uri),) = site.ports.warehouse.query("SELECT DicomHeader, image_count, storage_uri FROM dicom").rows
     assert (count, uri) == (3, batch.storage_uri)
     shared = json.loads(str(header))
     assert (shared["Modality"], shared["IMAGE_COUNT"], shared["NumberOfSeries"]) == ("CT", 3, 1)
@@ -106,10 +104,10 @@ def test_delivery_stores_the_archive_and_loads_both_tables(site: Site) -> None:
 def test_the_same_folder_makes_the_same_bytes_again(site: Site) -> None:
     site.study(images=4)
     (batch,) = site.process()
-    first = {path.name: path.read_bytes() for path in (settings.OUTBOX / str(batch.pk)).iterdir()}
+    first = {path.name: path.read_bytes() for path in (site.outbox / str(batch.pk)).iterdir()}
     _set_state(batch, "QUEUE")
     (again,) = site.process()
-    assert {path.name: path.read_bytes() for path in (settings.OUTBOX / str(again.pk)).iterdir()} == first
+    assert {path.name: path.read_bytes() for path in (site.outbox / str(again.pk)).iterdir()} == first
 
 
 def test_a_batch_that_was_delivered_but_not_marked_is_delivered_again_without_a_second_row(site: Site) -> None:
@@ -120,8 +118,8 @@ def test_a_batch_that_was_delivered_but_not_marked_is_delivered_again_without_a_
     site.process()
     (batch,) = site.deliver()
     assert batch.state == "DONE"
-    assert wiring.warehouse().query("SELECT count(*) FROM dicom").rows[0][0] == 1
-    assert wiring.warehouse().query("SELECT count(*) FROM instance").rows[0][0] == 2
+    assert site.ports.warehouse.query("SELECT count(*) FROM dicom").rows[0][0] == 1
+    assert site.ports.warehouse.query("SELECT count(*) FROM instance").rows[0][0] == 2
 
 
 def _set_state(batch: Batch, state: str) -> None:
@@ -177,7 +175,7 @@ def test_a_study_that_is_withheld_altogether_is_empty(site: Site) -> None:
     site.study(images=3, BurnedInAnnotation="YES")
     (batch,) = site.process()
     assert (batch.state, batch.found, batch.filtered, batch.has_error) == ("EMPTY", 3, 3, False)
-    assert not (settings.OUTBOX / str(batch.pk)).exists()
+    assert not (site.outbox / str(batch.pk)).exists()
 
 
 def test_one_bad_file_among_good_ones_does_not_stop_them(site: Site) -> None:
@@ -195,7 +193,7 @@ def test_a_batch_whose_images_all_fail_is_an_error_and_makes_nothing(site: Site)
     (batch,) = site.process()
     assert (batch.state, batch.found, batch.errored) == ("ERROR", 2, 2)
     assert {error["code"] for error in batch.errors} == {"ResidualIdentifier", "NothingDelivered"}
-    assert not (settings.OUTBOX / str(batch.pk)).exists()
+    assert not (site.outbox / str(batch.pk)).exists()
 
 
 def _keeping(site: Site, keyword: str) -> Path:
@@ -229,7 +227,7 @@ def test_a_service_that_is_down_postpones_the_batch_longer_each_time(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.study(images=2)
-    monkeypatch.setattr(wiring, "identity_service", lambda: Unanswering(ServiceDown("NoSpace")))
+    site.replace(identity_service=Unanswering(ServiceDown("NoSpace")))
     delays = []
     for _ in range(5):
         (batch,) = site.process()
@@ -245,7 +243,7 @@ def test_a_service_that_refuses_makes_the_batch_an_error_with_every_file_account
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.study(images=2)
-    monkeypatch.setattr(wiring, "identity_service", lambda: Unanswering(ServiceRefused("BadIdentityRequest")))
+    site.replace(identity_service=Unanswering(ServiceRefused("BadIdentityRequest")))
     (batch,) = site.process()
     assert (batch.state, batch.found, batch.errored) == ("ERROR", 2, 2)
     assert batch.errors == [{"code": "BadIdentityRequest", "tag": "", "count": 2, "stage": "identify"}]
@@ -255,7 +253,7 @@ def test_a_failure_that_nobody_expected_says_its_type_and_place_and_no_message(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.study(images=2)
-    monkeypatch.setattr(wiring, "identity_service", lambda: Unanswering(ZeroDivisionError("Zqcanary")))
+    site.replace(identity_service=Unanswering(ZeroDivisionError("Zqcanary")))
     (batch,) = site.process()
     assert (batch.state, batch.errored, batch.errors[0]["code"]) == ("ERROR", 2, "UnexpectedFailure")
     fields = Event.objects.get(name="batch.failed").fields
@@ -283,23 +281,23 @@ def test_a_folder_that_grows_while_it_is_processed_is_processed_again(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.study(1, images=2)
-    service, grown = wiring.identity_service(), []
+    service, grown = site.ports.identity_service, []
 
     class Meanwhile:
         def identify(self, request: object) -> object:
             grown.append(_one_more(site, 1, InstanceNumber=50 + len(grown)))
             return service.identify(request)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(wiring, "identity_service", Meanwhile)
+    site.replace(identity_service=Meanwhile())
     (batch,) = site.process()
     assert (batch.state, batch.folder_changes, batch.delivered) == ("QUEUE", 1, 0)
-    assert list(settings.OUTBOX.iterdir()) == []
+    assert list(site.outbox.iterdir()) == []
     monkeypatch.undo()
 
 
 def test_a_folder_that_never_rests_becomes_an_error(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = site.study(1, images=2)
-    service = wiring.identity_service()
+    service = site.ports.identity_service
 
     class Meanwhile:
         def identify(self, request: object) -> object:
@@ -307,8 +305,8 @@ def test_a_folder_that_never_rests_becomes_an_error(site: Site, monkeypatch: pyt
                 file.write("more")
             return service.identify(request)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(wiring, "identity_service", Meanwhile)
-    for _ in range(settings.MAX_ATTEMPTS):
+    site.replace(identity_service=Meanwhile())
+    for _ in range(site.settings.max_attempts):
         (batch,) = site.process()
         Batch.objects.update(not_before=batch.created_at)
     assert (batch.state, batch.found, batch.errored) == ("ERROR", 3, 3)
@@ -340,7 +338,7 @@ def test_a_folder_that_is_gone_before_its_delivery_is_delivered_as_it_was(site: 
 def test_an_outbox_that_is_gone_before_delivery_is_made_again(site: Site) -> None:
     site.study(1, images=2)
     (batch,) = site.process()
-    archive_of(batch).unlink()
+    archive_of(site, batch).unlink()
     (batch,) = site.deliver()
     assert batch.state == "QUEUE"
 
@@ -355,7 +353,7 @@ def test_a_store_that_refuses_makes_the_batch_an_error_and_delivers_nothing(
         def put(self, *args: object) -> object:
             raise ServiceRefused("ObjectConflict")
 
-    monkeypatch.setattr(wiring, "object_store", Refusing)
+    site.replace(object_store=Refusing())
     (batch,) = site.deliver()
     assert (batch.state, batch.found, batch.delivered, batch.errored) == ("ERROR", 2, 0, 2)
     assert batch.errors == [{"code": "ObjectConflict", "tag": "", "count": 2, "stage": "deliver"}]
@@ -379,14 +377,18 @@ def test_the_history_of_a_batch_is_told_in_order(site: Site) -> None:
 def test_a_worker_that_lost_its_lease_harms_nothing_of_the_next_ones(site: Site) -> None:
     site.study(images=2)
     (pk,) = site.queue()
-    zombie = claim(pk, Job.PROCESS)
+    zombie = site.claim(pk, Job.PROCESS)
     assert zombie
     Batch.objects.update(lease_expires_at=zombie.batch.created_at)
-    heir = attempt(pk, Job.PROCESS)
+    heir = site.attempt(pk, Job.PROCESS)
     assert heir
-    before = {path: path.read_bytes() for path in (settings.OUTBOX / str(pk)).iterdir()}
-    for steps in (processing.process, lambda work: processing.fail(work, DataFault("MixedPatients"))):
+    before = {path: path.read_bytes() for path in (site.outbox / str(pk)).iterdir()}
+    work = Work(zombie, Outbox(site.outbox))
+    for steps in (
+        lambda: processing.process(work, site.ports),
+        lambda: processing.fail(work, DataFault("MixedPatients")),
+    ):
         with pytest.raises(LeaseLost):
-            steps(Work(zombie))
-    assert {path: path.read_bytes() for path in (settings.OUTBOX / str(pk)).iterdir()} == before
+            steps()
+    assert {path: path.read_bytes() for path in (site.outbox / str(pk)).iterdir()} == before
     assert Batch.objects.get().state == "DONEPROCESSING" and Image.objects.filter(outcome="delivered").count() == 2

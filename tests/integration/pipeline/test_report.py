@@ -11,7 +11,6 @@ import pytest
 
 import sendit
 from sendit.deid.identifiers.identifiers import VERIFIED
-from sendit.pipeline import wiring
 from sendit.pipeline.stages import reporting
 from tests.support.phantoms import leaks_in
 from tests.support.site import Site
@@ -24,18 +23,18 @@ def delivered(site: Site) -> Any:
     return batch
 
 
-def beside(batch: Any, name: str) -> Path:
-    return Path(wiring.settings.STORE) / batch.object_name.replace(".tar.gz", f".{name}")
+def beside(site: Site, batch: Any, name: str) -> Path:
+    return site.settings.store_folder / batch.object_name.replace(".tar.gz", f".{name}")
 
 
-def report_of(batch: Any) -> dict[str, Any]:
-    return json.loads(beside(batch, reporting.JSON).read_text())
+def report_of(site: Site, batch: Any) -> dict[str, Any]:
+    return json.loads(beside(site, batch, reporting.JSON).read_text())
 
 
 def test_it_says_what_the_batch_is_and_by_which_rules(site: Site) -> None:
     site.study(1, images=3)
     batch = delivered(site)
-    report, recipe = report_of(batch), wiring.recipe()
+    report, recipe = report_of(site, batch), site.ports.recipe
     assert report["archive"] == {
         "object_name": batch.object_name,
         "size_bytes": batch.archive_bytes,
@@ -49,17 +48,17 @@ def test_it_says_what_the_batch_is_and_by_which_rules(site: Site) -> None:
 
 
 def test_a_profile_from_which_the_recipe_departs_is_not_claimed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring.settings, "STUDY_DEID", "research,descriptions")
+    site.set(STUDY_DEID="research,descriptions")
     site.study(1, images=1)
     batch = delivered(site)
-    profile = report_of(batch)["profile"]
+    profile = report_of(site, batch)["profile"]
     assert (profile["methods"], profile["exceptions"][0]) == ([], "KEEP StudyDescription")
-    assert "KEEP StudyDescription" in beside(batch, reporting.PAGE).read_text()
+    assert "KEEP StudyDescription" in beside(site, batch, reporting.PAGE).read_text()
 
 
 def test_it_counts_what_was_done_to_which_attribute(site: Site) -> None:
     site.study(1, images=3)
-    report = report_of(delivered(site))
+    report = report_of(site, delivered(site))
     counts = {(one["keyword"], one["action"]): one["count"] for one in report["attributes"] if len(one["place"]) == 11}
     assert counts["SOPInstanceUID", "REPLACE"] == counts["StudyDate", "JITTER"] == 3
     assert sum(report["actions"].values()) == sum(one["count"] for one in report["attributes"])
@@ -72,7 +71,7 @@ def test_it_counts_what_was_done_to_which_attribute(site: Site) -> None:
 def test_the_page_says_the_same_and_fetches_nothing(site: Site) -> None:
     site.study(1, images=2)
     batch = delivered(site)
-    text = beside(batch, reporting.PAGE).read_text()
+    text = beside(site, batch, reporting.PAGE).read_text()
 
     class Words(HTMLParser):
         words: list[str] = []
@@ -86,7 +85,7 @@ def test_the_page_says_the_same_and_fetches_nothing(site: Site) -> None:
 
     page = Words()
     page.feed(text)
-    report = report_of(batch)
+    report = report_of(site, batch)
     assert page.links == []
     for told in (batch.object_name, report["recipe"]["sha256"], "StudyDate", "113100 DCM"):
         assert told in page.words
@@ -96,13 +95,13 @@ def test_neither_form_identifies_anybody(site: Site) -> None:
     site.study(1, images=2)
     batch = delivered(site)
     for name in (reporting.JSON, reporting.PAGE):
-        assert leaks_in(beside(batch, name).read_bytes()) == []
+        assert leaks_in(beside(site, batch, name).read_bytes()) == []
 
 
 def test_a_second_run_makes_the_same_report(site: Site) -> None:
     site.study(1, images=2)
     [batch] = site.process()
-    outbox = wiring.settings.OUTBOX / str(batch.pk)
+    outbox = site.outbox / str(batch.pk)
     first = [(outbox / name).read_bytes() for name in (reporting.JSON, reporting.PAGE)]
     type(batch).objects.filter(pk=batch.pk).update(state="QUEUE")
     site.process()
@@ -113,7 +112,7 @@ def test_a_report_that_is_there_already_stays(site: Site, monkeypatch: pytest.Mo
     """An attempt that died after its puts, by an older version: the archive is the same, its report is not."""
     site.study(1, images=1)
     [batch] = site.process()
-    path = beside(batch, reporting.JSON)
+    path = beside(site, batch, reporting.JSON)
     path.parent.mkdir(parents=True)
     path.write_text("{}")
     [batch] = site.deliver()

@@ -15,8 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from sendit.errors import Misconfigured
 from sendit.pipeline.intake import contenders as intake
 from sendit.pipeline.intake.contenders import Contender, admit
+from sendit.pipeline.management.commands.start_queue import folders_to_look_in
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.reports.progress import Tally
+from sendit.projects.project import DEFAULT
 from tests.support.phantoms import accession_number, leaks_in, make_study
 from tests.support.site import Site
 
@@ -77,17 +79,21 @@ def test_a_number_that_is_none_is_wrong_use(site: Site, number: str) -> None:
     assert raised.value.returncode == 2
 
 
+def looked_in(site: Site, subfolder: str | None = None) -> list[str]:
+    return intake.existing(folders_to_look_in(site.ports, subfolder))
+
+
 def test_a_subfolder_is_over_input_folders_and_those_are_over_the_data_subfolder(site: Site) -> None:
     for name in ("a", "b", "c", "d"):
         make_study(site.data / name / f"ST-{name}", images=1)
-    assert intake.data_folders() == [str(site.data)]
+    assert looked_in(site) == [str(site.data)]
     site.set(DATA_SUBFOLDER="a")
-    assert intake.data_folders() == [str(site.data / "a")]
+    assert looked_in(site) == [str(site.data / "a")]
     site.set(DATA_INPUT_FOLDERS=("b", str(site.data / "c")))
-    assert intake.data_folders() == [str(site.data / "b"), str(site.data / "c")]
-    assert intake.data_folders("d") == [str(site.data / "d")]
-    assert intake.data_folders(str(site.data)) == [str(site.data)]
-    assert intake.add_up_to(None, intake.data_folders()) == 2
+    assert looked_in(site) == [str(site.data / "b"), str(site.data / "c")]
+    assert looked_in(site, "d") == [str(site.data / "d")]
+    assert looked_in(site, str(site.data)) == [str(site.data)]
+    assert intake.add_up_to(None, looked_in(site), DEFAULT, settle_seconds=0) == 2
     assert {batch.uid.reveal() for batch in Batch.objects.all()} == {"ST-b", "ST-c"}
 
 
@@ -96,7 +102,7 @@ def test_a_folder_that_is_not_there_is_said_by_its_settings_name(site: Site, set
     if setting != "--subfolder":
         site.set(**{setting.removeprefix("SENDIT_"): ("no",) if setting.endswith("FOLDERS") else "no"})
     with pytest.raises(Misconfigured, match=f"NoSuchFolder.*{setting}"):
-        intake.data_folders("no" if setting == "--subfolder" else None)
+        looked_in(site, "no" if setting == "--subfolder" else None)
 
 
 def test_a_recipe_that_is_wrong_stops_the_command_and_no_batch(site: Site) -> None:
@@ -190,6 +196,6 @@ def test_two_folders_of_one_name_are_two_batches(site: Site) -> None:
 @pytest.mark.on_both_databases
 def test_a_folder_costs_three_statements_in_one_transaction_without_a_savepoint(site: Site) -> None:
     with CaptureQueriesContext(connection) as asked:
-        assert admit(Contender("/nowhere", 0))
+        assert admit(Contender("/nowhere", 0, DEFAULT))
     statements = [re.sub(r"^\d+ times: ", "", asked["sql"]).split()[0] for asked in asked.captured_queries]
     assert statements == ["BEGIN", "INSERT", "INSERT", "INSERT", "COMMIT"]

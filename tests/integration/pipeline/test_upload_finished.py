@@ -11,9 +11,10 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from sendit.errors import ServiceDown
-from sendit.pipeline import checks, wiring
+from sendit.pipeline import checks
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.stages.rows import write_parquet
+from sendit.projects import composition
 from tests.support.aftermath import everything_is_right
 from tests.support.phantoms import make_study
 from tests.support.site import Site
@@ -45,7 +46,7 @@ def test_a_study_that_is_taken_back_is_delivered_anew(site: Site) -> None:
     site.process()
     (second,) = site.deliver()
     assert (second.state, second.errors[0]["code"]) == ("ERROR", "ObjectConflict")
-    (row,) = wiring.warehouse().query(f"SELECT load_id FROM dicom WHERE object_name = '{first.object_name}'").rows
+    (row,) = site.ports.warehouse.query(f"SELECT load_id FROM dicom WHERE object_name = '{first.object_name}'").rows
     for place in ("store", "warehouse"):
         for path in (site.var / place).rglob(f"{row[0]}.*"):
             path.unlink()
@@ -53,7 +54,9 @@ def test_a_study_that_is_taken_back_is_delivered_anew(site: Site) -> None:
     site.process()
     (second,) = site.deliver()
     assert (second.state, second.delivered) == ("DONE", 3)
-    rows = wiring.warehouse().query("SELECT object_name, image_count, (SELECT count(*) FROM instance) FROM dicom").rows
+    rows = site.ports.warehouse.query(
+        "SELECT object_name, image_count, (SELECT count(*) FROM instance) FROM dicom"
+    ).rows
     assert rows == [(second.object_name, 3, 3)]
 
 
@@ -118,7 +121,7 @@ def test_an_archive_that_the_last_release_made_is_delivered_without_its_times(si
     told = {"processed_at": "2026-11-22T00:05:23+00:00", "batch": batch.pk}
     row.write_text(json.dumps(json.loads(row.read_text()) | told))
     site.deliver()
-    assert wiring.warehouse().query("SELECT processed_at, batch FROM dicom").rows == [(None, None)]
+    assert site.ports.warehouse.query("SELECT processed_at, batch FROM dicom").rows == [(None, None)]
 
 
 def test_check_asks_for_what_removes_true_times(site: Site, tmp_path: Path) -> None:
@@ -128,7 +131,7 @@ def test_check_asks_for_what_removes_true_times(site: Site, tmp_path: Path) -> N
     assert "sendit.W002" not in site.call("check")
     values = {"load_id": "old", "processed_at": "2026-11-22T00:05:23+00:00", "batch": 7}
     write_parquet("dicom", [values], tmp_path / "old.parquet")
-    wiring.warehouse().load("dicom", tmp_path / "old.parquet", "old")
+    site.ports.warehouse.load("dicom", tmp_path / "old.parquet", "old")
     said = site.run("check").stderr
     assert "sendit.W002" in said and "sendit remove_times" in said and "the date shift: 1." in said
     assert "1 row told a true time" in site.call("remove_times")
@@ -137,8 +140,8 @@ def test_check_asks_for_what_removes_true_times(site: Site, tmp_path: Path) -> N
 
 
 def test_check_says_when_the_warehouse_cannot_be_asked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    def down() -> None:
+    def down(*_: object) -> None:
         raise ServiceDown("WarehouseDown")
 
-    monkeypatch.setattr(wiring, "warehouse", down)
+    monkeypatch.setattr(composition, "warehouse", down)
     assert [message.id for message in checks.true_times()] == ["sendit.W003"]

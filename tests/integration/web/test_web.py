@@ -18,7 +18,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from sendit.pipeline.record import history, totals
-from sendit.pipeline.record.leases import Job, claim
+from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch, Event, Totals
 from sendit.pipeline.reports import overview as reports
 from sendit.web import metrics
@@ -91,10 +91,10 @@ def test_a_site_without_a_batch_has_metrics_too(site: Site) -> None:
 
 def test_leases_of_dead_workers_and_what_waits_for_a_service_are_counted(site: Site) -> None:
     batch = Batch.objects.create(folder_digest="1", uid_digest="u", state="QUEUE")
-    claim(batch.pk, Job.PROCESS)
+    site.claim(batch.pk, Job.PROCESS)
     Batch.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
     assert scraped()["lapsed_leases",] == 1
-    lease = claim(batch.pk, Job.PROCESS)
+    lease = site.claim(batch.pk, Job.PROCESS)
     assert lease
     lease.postpone("NoSpace")
     history.record("batch.released", batch.pk, state="PROCESSING", reason="NoSpace", seconds=5)
@@ -212,7 +212,7 @@ def test_what_is_not_there_or_fails_quotes_nothing(
 @pytest.mark.parametrize("module", ["sendit.web.wsgi", "sendit.identity_service.wsgi"])
 def test_a_server_says_its_events(tmp_path: Path, module: str) -> None:
     event = "events.log('web.failed', failure='KeyError', place='a:1')"
-    program = f"import {module}; from sendit.pipeline import events; {event}"
+    program = f"import {module}; from sendit.ground import events; {event}"
     environment = {**os.environ, "SENDIT_VAR": str(tmp_path), "SENDIT_LOG_FORMAT": "json"}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     (line,) = done.stderr.splitlines()

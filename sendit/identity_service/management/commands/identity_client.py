@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -22,6 +23,7 @@ from sendit.identity_service.apps import KEY_FILES
 from sendit.identity_service.audit import Use, use_of
 from sendit.identity_service.models import Client
 from sendit.pipeline.management.shell import NEEDS_A_LOOK, DatabaseCommand, WrongUse, counted, table
+from sendit.projects.composition import pseudonym_key
 
 RECENT = timedelta(hours=24)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -90,7 +92,8 @@ def _added(name: str) -> Client:
         raise WrongUse("NAME is up to 64 letters, digits and any of . _ -")
     if Client.objects.filter(name=name).exists():
         raise WrongUse("There is a client of that NAME; `renew` gives it new secrets.")
-    return Client.objects.create(name=name, answered_by=tokens.answered_by())
+    answered_by = tokens.answered_by(pseudonym_key(settings.SITE), settings.SITE.max_date_shift_days)
+    return Client.objects.create(name=name, answered_by=answered_by)
 
 
 def _known(name: str) -> Client:

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from sendit.pipeline import cleaning
 from sendit.pipeline.management.shell import NEEDS_A_LOOK, DatabaseCommand, WrongUse, counted
+from sendit.projects.composition import Projects
 
 
 class Command(DatabaseCommand):
@@ -39,7 +40,7 @@ class Command(DatabaseCommand):
             raise WrongUse("--older-than is a number of days.")
         verb = "would go" if dry_run else "gone"
         gone = kept = 0
-        for item in cleaning.plan(timedelta(days=older_than)):
+        for item in cleaning.plan(Projects(settings.SITE), timedelta(days=older_than)):
             doubt = item.why if isinstance(item, cleaning.Kept) else "" if dry_run else item.apply()
             kept += bool(doubt)
             gone += not doubt
@@ -58,7 +59,7 @@ def _line(item: cleaning.Removal | cleaning.Kept) -> str:
 
 def _summary(gone: int, kept: int, verb: str) -> Iterator[str]:
     yield f"{counted(gone, 'thing')} {verb}, {kept:,} kept for a doubt."
-    if settings.ORIGINALS == "keep":
+    if settings.SITE.originals == "keep":
         yield "Originals stay: SENDIT_ORIGINALS is keep."
-    if settings.IDENTIFIERS == "keep":
+    if settings.SITE.identifiers == "keep":
         yield "Identifiers stay: SENDIT_IDENTIFIERS is keep."

@@ -11,13 +11,14 @@ from typing import Any
 
 from django.conf import settings
 
+from sendit import keys
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.recipe import load_recipe
 from sendit.ground import logs
-from sendit.pipeline import wiring
 from sendit.pipeline.files.deid_files import Deidentification, Fate, Target, deidentify_files, inputs_of
 from sendit.pipeline.management.shell import NEEDS_A_LOOK, WrongUse, counted
 from sendit.pipeline.management.shell import Command as ShellCommand
+from sendit.projects.composition import Projects, local_identity_service
 
 
 class Command(ShellCommand):
@@ -70,12 +71,23 @@ def add_how(parser: ArgumentParser) -> None:
 
 def how(*, recipe: str | None, var: list[str], key_file: str | None, **options: Any) -> Deidentification:
     """What those options ask for."""
-    chosen = load_recipe(recipe or settings.STUDY_DEID)
+    ports = Projects(settings.SITE).default
+    project = ports.project
+    chosen = load_recipe(recipe or project.recipe)
     if key_file is None:
-        wiring.make_keys_without_database()
-        return Deidentification(chosen, wiring.pseudonyms(), wiring.identity_service(), _variables(var))
+        _make_keys()
+        return Deidentification(chosen, ports.pseudonyms, ports.identity_service, project.identity, _variables(var))
     key = _key(Path(key_file))
-    return Deidentification(chosen, Pseudonyms(key), wiring.local_identity_service(key), _variables(var))
+    local = local_identity_service(key, project.max_date_shift_days)
+    return Deidentification(chosen, Pseudonyms(key), local, project.identity, _variables(var))
+
+
+def _make_keys() -> None:
+    """The keys of a new site; where there is a database, those that are missing are lost, and none is made."""
+    database = settings.DATABASES["default"]
+    is_local = database["ENGINE"] == "django.db.backends.sqlite3"
+    has_database = not is_local or Path(database["NAME"]).exists()
+    keys.make_without_database(settings.SITE.secrets_folder, has_database)
 
 
 def _key(path: Path) -> bytes:

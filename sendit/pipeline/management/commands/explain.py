@@ -41,7 +41,7 @@ class Command(ShellCommand):
 
     def handle(self, *args: Any, recipe: str | None, format: str, **options: Any) -> None:
         """Print it."""
-        self.stdout.write(FORMATS[format](explain(load_recipe(recipe or settings.STUDY_DEID))))
+        self.stdout.write(FORMATS[format](explain(load_recipe(recipe or settings.SITE.study_deid))))
 
 
 def _recipe(told: Explanation) -> str:

@@ -10,10 +10,12 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any
 
-from sendit.pipeline import wiring
+from django.conf import settings
+
 from sendit.pipeline.management.shell import Command as ShellCommand
 from sendit.pipeline.management.shell import WrongUse, counted, table
 from sendit.ports import QueryResult
+from sendit.projects.composition import Projects
 
 
 class Command(ShellCommand):
@@ -38,7 +40,7 @@ class Command(ShellCommand):
         statement = sys.stdin.read() if sql == "-" else sql
         if not statement.strip():
             raise WrongUse("There is no SQL.")
-        text = FORMATS[format](wiring.warehouse().query(statement))
+        text = FORMATS[format](Projects(settings.SITE).default.warehouse.query(statement))
         if format == "csv" and not self.stream.isatty():  # a program reads it, and CSV has no escapes
             self.stream.write(text)
         else:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sendit.pipeline import wiring
+from django.conf import settings
+
 from sendit.pipeline.management.shell import Command as ShellCommand
 from sendit.pipeline.management.shell import counted
+from sendit.projects.composition import Projects
 
 
 class Command(ShellCommand):
@@ -20,4 +22,5 @@ class Command(ShellCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Remove them, and say how many rows had any."""
-        self.stdout.write(f"{counted(wiring.warehouse().remove_times(), 'row')} told a true time; none does any more.")
+        removed = Projects(settings.SITE).default.warehouse.remove_times()
+        self.stdout.write(f"{counted(removed, 'row')} told a true time; none does any more.")

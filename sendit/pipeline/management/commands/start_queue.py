@@ -8,7 +8,6 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from sendit.pipeline import wiring
 from sendit.pipeline.intake import contenders as intake
 from sendit.pipeline.management.closing import work_and_sum_up
 from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
@@ -16,6 +15,9 @@ from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.choice import is_embedded, wake
 from sendit.pipeline.workforce.supervisor import Supervisor
+from sendit.projects import composition
+from sendit.projects.composition import Ports, Projects
+from sendit.projects.project import DataFolder
 
 
 def number_or_all(text: str) -> int | None:
@@ -25,6 +27,13 @@ def number_or_all(text: str) -> int | None:
     if text.isascii() and text.isdigit() and int(text) > 0:
         return int(text)
     raise WrongUse("--number takes a number from 1, or all.")
+
+
+def folders_to_look_in(ports: Ports, subfolder: str | None) -> tuple[DataFolder, ...]:
+    """The project's data folders, or a sub-folder in their place."""
+    if subfolder:
+        return (DataFolder("--subfolder", ports.site.data_base / subfolder),)
+    return ports.project.data_folders
 
 
 class Command(DatabaseCommand):
@@ -50,8 +59,9 @@ class Command(DatabaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Add, process, sum up."""
         limit = number_or_all(str(options["number"]))
-        wiring.recipe()
-        self._add(limit, options["subfolder"])
+        ports = Projects(settings.SITE).default
+        composition.recipe(ports.project)  # a bad one is refused now rather than by every batch
+        self._add(limit, options["subfolder"], ports)
         if is_embedded():
             self._work(limit)
         else:
@@ -62,14 +72,15 @@ class Command(DatabaseCommand):
 
     def _work(self, limit: int | None) -> None:
         to_do = self._waiting(limit)
-        supervisor = Supervisor(min(settings.WORKERS, max(to_do, 1)), (Job.PROCESS,), limit)
+        supervisor = Supervisor(min(settings.SITE.workers, max(to_do, 1)), (Job.PROCESS,), limit)
         if code := work_and_sum_up(supervisor, to_do, self.stream, self.lines):
             raise SystemExit(code)
 
-    def _add(self, limit: int | None, subfolder: str | None) -> None:
+    def _add(self, limit: int | None, subfolder: str | None, ports: Ports) -> None:
         """The cache is not made again until the current set is done."""
         if not Batch.objects.filter(state=Job.PROCESS.waiting).exists():
-            added = intake.add_up_to(limit, intake.data_folders(subfolder))
+            folders = intake.existing(folders_to_look_in(ports, subfolder))
+            added = intake.add_up_to(limit, folders, ports.project.name, ports.site.settle_seconds)
             self.stdout.write(f"{counted(added, 'new folder')} queued.")
 
     def _waiting(self, limit: int | None) -> int:

@@ -14,10 +14,11 @@ from django.conf import settings
 
 from sendit.errors import Misconfigured, SenditError, place_of
 from sendit.ground import daemon, events, logs
-from sendit.pipeline import wiring
 from sendit.pipeline.intake.watcher import Watcher
 from sendit.pipeline.management.shell import DatabaseCommand, watcher_pid_file
 from sendit.pipeline.record import database
+from sendit.projects import composition
+from sendit.projects.composition import Projects
 
 COMMAND = (sys.executable, "-m", "sendit", "start_watcher", "--foreground")
 
@@ -43,7 +44,7 @@ class Command(DatabaseCommand):
         """For a service manager, which may start it before the database: wait rather than end."""
         if options["foreground"] and options["ready_fd"] is None:
             logs.silence_libraries()
-            with logs.written_to(sys.stderr, settings.LOG_FORMAT):
+            with logs.written_to(sys.stderr, settings.SITE.log_format):
                 database.wait_until_ready("watcher.blind", "watcher.sees")
         return super().execute(*args, **options)
 
@@ -62,19 +63,21 @@ class Command(DatabaseCommand):
 
 def log_path() -> Path:
     """Where the watcher in the background logs."""
-    return Path(settings.LOGS) / "watcher.log"
+    folder: Path = settings.SITE.logs_folder
+    return folder / "watcher.log"
 
 
 def watch(pid_file: daemon.PidFile, ready_fd: int | None) -> None:
     """Be the watcher until SIGTERM or SIGINT, with the pid file held."""
-    wiring.recipe()
+    projects = Projects(settings.SITE)
+    composition.recipe(projects.default.project)  # a bad one is refused now rather than by every batch
     left_behind = pid_file.acquire()
     signals: list[int] = []
-    watcher = Watcher(lambda: bool(signals), pid_file.beat)
+    watcher = Watcher(projects, lambda: bool(signals), pid_file.beat)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda heard, frame: signals.append(heard))
     sys.excepthook = _say_failure
-    with logs.written_by(_log(in_file=ready_fd is not None), settings.LOG_FORMAT):
+    with logs.written_by(_log(in_file=ready_fd is not None), settings.SITE.log_format):
         if left_behind:
             events.log("watcher.died", pid=left_behind)
         if ready_fd is not None:

@@ -29,6 +29,7 @@ from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports.overview import Overview, Reason, Throughput
 from sendit.pipeline.workforce import choice
+from sendit.projects.project import default_project
 
 RULES = 10
 """So many rules are shown, those that withhold most."""
@@ -109,8 +110,8 @@ def broker_now() -> Broker | None:
 
 def folders_now() -> Folders:
     """Counted, never named."""
-    counts = Folders()
-    for _, place in places():
+    project, counts = default_project(settings.SITE), Folders()
+    for place in places(project.data_folders):
         try:
             names = [item.name for item in os.scandir(place) if item.is_dir(follow_symlinks=False)]
         except OSError:
@@ -118,7 +119,7 @@ def folders_now() -> Folders:
             continue
         marked = sum(name.lower().endswith(".err") for name in names)
         written = sum(os.path.splitext(name)[1].lower().startswith(".tmp") for name in names)
-        finished = [Contender(os.path.join(place, name), 0) for name in names if is_finished(name)]
+        finished = [Contender(os.path.join(place, name), 0, project.name) for name in names if is_finished(name)]
         counts = Folders(
             being_written=counts.being_written + written,
             marked_failed=counts.marked_failed + marked,
@@ -151,7 +152,7 @@ def _beside(overview: Overview, state: State) -> str:
     notes = [
         f"batch {oldest.batch} for {duration(oldest.seconds)}" for oldest in overview.oldest if oldest.state == state
     ]
-    if state is Job.DELIVER.waiting and overview.states[state] and not settings.SEND_TO_GOOGLE:
+    if state is Job.DELIVER.waiting and overview.states[state] and not settings.SITE.send_to_google:
         notes.append("resting: SENDIT_SEND_TO_GOOGLE is off")
     if state is State.ERROR and overview.states[state]:
         notes.append("see below, then `sendit retry --all-errors`")
@@ -170,7 +171,7 @@ def _facts(overview: Overview, watcher: Watcher, broker: Broker | None, folders:
     yield "watcher", _watcher(watcher)
     if broker:
         yield "broker", _broker(broker)
-    yield "delivery", "on" if settings.SEND_TO_GOOGLE else "off: batches rest at DONEPROCESSING"
+    yield "delivery", "on" if settings.SITE.send_to_google else "off: batches rest at DONEPROCESSING"
     yield "folders", _folders(folders)
 
 
@@ -239,7 +240,7 @@ def as_object(overview: Overview, watcher: Watcher, broker: Broker | None, folde
         "is_whole_history": overview.is_whole_history,
         "watcher": {"runs": watcher.pid is not None, "hangs": watcher.hangs, **dataclasses.asdict(watcher)},
         "broker": dataclasses.asdict(broker) if broker else None,
-        "delivery": settings.SEND_TO_GOOGLE,
+        "delivery": settings.SITE.send_to_google,
         "folders": dataclasses.asdict(folders),
     }
 

@@ -29,11 +29,11 @@ class Command(DatabaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Deliver, sum up."""
-        workers = settings.UPLOAD_WORKERS if options["workers"] is None else options["workers"]
+        workers = settings.SITE.upload_workers if options["workers"] is None else options["workers"]
         if workers < 1:
             raise WrongUse("--workers takes a number from 1.")
         to_do = Batch.objects.filter(state=Job.DELIVER.waiting).count()
-        if not settings.SEND_TO_GOOGLE:
+        if not settings.SITE.send_to_google:
             self.stdout.write(
                 f"SENDIT_SEND_TO_GOOGLE is off: {counted(to_do, 'batch', 'batches')} rest at DONEPROCESSING."
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from sendit.pipeline.record.states import Job
@@ -12,6 +13,7 @@ from sendit.pipeline.workforce import nursery
 from sendit.pipeline.workforce.bell import Bell
 from sendit.pipeline.workforce.call import Call
 from sendit.pipeline.workforce.lifeline import Lifeline
+from sendit.projects.composition import Projects
 
 
 class Command(BaseCommand):
@@ -37,7 +39,8 @@ class Command(BaseCommand):
         """Keep workers alive until they have nothing left to do, or the supervisor is gone."""
         lifeline, events, shared, *bell = files
         call = Call(open(shared, "r+b", buffering=0))  # noqa: SIM115 - as long as the process lives
-        orders = nursery.Orders(workers, tuple(Job[name] for name in jobs), call, Bell(bell) if bell else None)
+        ends = Bell(bell) if bell else None
+        orders = nursery.Orders(Projects(settings.SITE), workers, tuple(Job[name] for name in jobs), call, ends)
         nursery.speak_into(events)
         nursery.settle()
         sys.exit(nursery.Nursery(orders, Lifeline(lifeline)).run())

@@ -13,11 +13,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from sendit.pipeline.record import leases
-from sendit.pipeline.record.leases import Job, Lease, LeaseLost, Observer, Stopped, claim, claimable
+from sendit.pipeline.record.leases import Job, Lease, LeaseLost, LeaseTerms, Observer, Stopped, claim, claimable
 from sendit.pipeline.record.models import Batch, Event
 from sendit.pipeline.record.processes import is_known_dead, new_token
 from sendit.pipeline.record.states import State
 from tests.support.site import Site
+
+TERMS = LeaseTerms(lease_seconds=60, max_attempts=3)
+SHORT = LeaseTerms(lease_seconds=1, max_attempts=3)
 
 pytestmark = pytest.mark.on_both_databases
 
@@ -26,8 +29,8 @@ def queued(number: int = 1, **terms: object) -> Batch:
     return Batch.objects.create(folder_digest=f"{number}", uid_digest="u", state=State.QUEUE, **terms)
 
 
-def claimed(batch: Batch) -> Lease:
-    lease = claim(batch.pk, Job.PROCESS)
+def claimed(batch: Batch, terms: LeaseTerms = TERMS) -> Lease:
+    lease = claim(batch.pk, Job.PROCESS, terms)
     assert lease
     return lease
 
@@ -43,20 +46,20 @@ def test_the_oldest_is_claimed_first_and_one_that_waits_is_not(site: Site) -> No
     queued(3, not_before=now + timedelta(hours=1))
     assert claimable(Job.PROCESS, 5) == [early.pk, late.pk]
     assert claimable(Job.PROCESS, 1) == [early.pk]
-    assert claim(Batch.objects.get(folder_digest="3").pk, Job.PROCESS) is None
+    assert claim(Batch.objects.get(folder_digest="3").pk, Job.PROCESS, TERMS) is None
 
 
 def test_a_batch_is_claimed_once(site: Site) -> None:
     batch = queued()
     lease = claimed(batch)
-    assert claim(batch.pk, Job.PROCESS) is None
+    assert claim(batch.pk, Job.PROCESS, TERMS) is None
     assert claimable(Job.PROCESS, 5) == []
     assert lease.batch.attempts == 1 and Batch.objects.get().lease_token == lease.batch.lease_token
 
 
 def test_a_batch_is_not_claimed_for_the_other_job_nor_one_that_is_not_there(site: Site) -> None:
-    assert claim(queued().pk, Job.DELIVER) is None
-    assert claim(12345, Job.PROCESS) is None
+    assert claim(queued().pk, Job.DELIVER, TERMS) is None
+    assert claim(12345, Job.PROCESS, TERMS) is None
 
 
 def test_a_lapsed_lease_is_taken_over_and_its_old_holder_can_do_nothing(site: Site) -> None:
@@ -78,15 +81,14 @@ def test_a_holder_that_renews_in_time_keeps_its_lease_from_one_that_looked_befor
     let_lapse()
     late = Batch.objects.get()
     holder.renew()
-    assert leases._take_over(late, Job.PROCESS, Observer()) is None
+    assert leases._take_over(late, Job.PROCESS, TERMS, Observer()) is None
     holder.finish(State.EMPTY)
 
 
 def test_too_many_attempts_are_noticed(site: Site) -> None:
-    site.set(MAX_ATTEMPTS=2)
     batch = queued()
     for expected in (False, False, True):
-        lease = claimed(batch)
+        lease = claimed(batch, LeaseTerms(lease_seconds=60, max_attempts=2))
         assert lease.is_overtried is expected
         let_lapse()
 
@@ -99,8 +101,7 @@ def test_a_batch_that_is_released_was_not_attempted(site: Site) -> None:
 
 
 def test_a_lease_is_renewed_while_there_is_progress(site: Site) -> None:
-    site.set(LEASE_SECONDS=1)
-    with claimed(queued()) as lease:
+    with claimed(queued(), SHORT) as lease:
         for _ in range(15):
             time.sleep(0.1)
             lease.check()
@@ -109,16 +110,14 @@ def test_a_lease_is_renewed_while_there_is_progress(site: Site) -> None:
 
 
 def test_a_lease_without_progress_lapses(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    site.set(LEASE_SECONDS=1)
     monkeypatch.setattr(leases, "STALL_SECONDS", 0)
-    with claimed(queued()):
+    with claimed(queued(), SHORT):
         time.sleep(1.2)
         assert claimable(Job.PROCESS, 1) != []
 
 
 def test_a_worker_hears_at_the_next_step_that_its_lease_is_lost(site: Site) -> None:
-    site.set(LEASE_SECONDS=1)
-    with claimed(queued()) as lease, pytest.raises(LeaseLost):
+    with claimed(queued(), SHORT) as lease, pytest.raises(LeaseLost):
         Batch.objects.update(lease_token="somebody else's")
         for _ in range(30):
             time.sleep(0.05)
@@ -130,7 +129,7 @@ def test_a_worker_that_is_asked_stops_at_the_next_step(site: Site) -> None:
         def must_stop(self) -> bool:
             return True
 
-    lease = claim(queued().pk, Job.PROCESS, Asked())
+    lease = claim(queued().pk, Job.PROCESS, TERMS, Asked())
     assert lease
     with pytest.raises(Stopped):
         lease.check()
@@ -151,8 +150,8 @@ def test_the_lease_of_a_process_that_is_dead_is_free_at_once(site: Site) -> None
     batch = queued()
     script = (
         "import django; django.setup()\n"
-        "from sendit.pipeline.record.leases import Job, claim\n"
-        f"claim({batch.pk}, Job.PROCESS); import os; os.kill(os.getpid(), 9)"
+        "from sendit.pipeline.record.leases import Job, LeaseTerms, claim\n"
+        f"claim({batch.pk}, Job.PROCESS, LeaseTerms(60, 3)); import os; os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", script], env=os.environ, timeout=60)
     assert Batch.objects.get().state == State.PROCESSING

@@ -6,7 +6,6 @@ import json
 
 import pytest
 from cryptography.fernet import Fernet
-from django.conf import settings
 from django.core import serializers
 from django.db import IntegrityError, connection, transaction
 
@@ -51,7 +50,7 @@ def test_a_bare_value_does_not_get_in(site: Site) -> None:
 
 def test_a_key_can_be_rotated(site: Site) -> None:
     identifiers("before")
-    path = settings.SECRETS / "identifiers.key"
+    path = site.settings.secrets_folder / "identifiers.key"
     old = path.read_bytes()
     path.chmod(0o600)
     path.write_bytes(Fernet.generate_key() + b"\n" + old)
@@ -67,7 +66,7 @@ def test_a_key_can_be_rotated(site: Site) -> None:
 @pytest.mark.parametrize("key", [Fernet.generate_key(), b"", b"no key"], ids=["another", "empty", "nonsense"])
 def test_without_the_right_key_there_is_nothing_to_read(site: Site, key: bytes) -> None:
     identifiers("secret")
-    (settings.SECRETS / "identifiers.key").write_bytes(key)
+    (site.settings.secrets_folder / "identifiers.key").write_bytes(key)
     phi_field._cipher.cache_clear()
     with pytest.raises(Misconfigured, match="BadKey"):
         BatchIdentifiers.objects.get()
@@ -76,14 +75,14 @@ def test_without_the_right_key_there_is_nothing_to_read(site: Site, key: bytes) 
 def test_keys_are_for_their_owner_only(site: Site) -> None:
     identifiers("secret")
     phi_field.digest(b"x")
-    keys = list(settings.SECRETS.glob("*.key"))
+    keys = list(site.settings.secrets_folder.glob("*.key"))
     assert {path.name for path in keys} >= {"identifiers.key", "digest.key"}
     assert {path.stat().st_mode & 0o777 for path in keys} == {0o600}
 
 
 def test_a_digest_says_nothing_without_its_key(site: Site) -> None:
     before = phi_field.digest(b"1234567")
-    (settings.SECRETS / "digest.key").write_bytes(Fernet.generate_key())
+    (site.settings.secrets_folder / "digest.key").write_bytes(Fernet.generate_key())
     phi_field._digest_key.cache_clear()
     assert phi_field.digest(b"1234567") != before
 

@@ -7,6 +7,10 @@ import pytest
 from sendit.phi import Phi
 from sendit.pipeline.stages import identity
 from sendit.ports import IdentityResponse, Pseudonym
+from sendit.projects.project import default_project
+from sendit.projects.site import Site
+
+NAMES = default_project(Site()).identity
 
 
 @pytest.mark.parametrize(
@@ -41,7 +45,7 @@ def test_an_answered_instant_is_text_that_da_can_hold(timestamp: str | None, tex
 
 
 def test_the_request_is_that_of_the_wire() -> None:
-    request = identity.request_for(Phi("1111111"), Phi("2222222"), Phi("19610727"), Phi(""))
+    request = identity.request_for(NAMES, Phi("1111111"), Phi("2222222"), Phi("19610727"), Phi(""))
     assert (request.study, request.id_source, request.items[0].id_source) == ("test", "Stanford MRN", "DCM Accession #")
     assert request.timestamp == Phi("1961-07-27T00:00:00Z") and request.items[0].timestamp is None
     assert "1111111" not in repr(request) and "2222222" not in repr(request)
@@ -49,7 +53,7 @@ def test_the_request_is_that_of_the_wire() -> None:
 
 def test_the_variables_of_a_recipe() -> None:
     response = IdentityResponse(Pseudonym("12fa", 5, None), (Pseudonym("12fb", -7, "2010-02-09T00:00:00Z"),))
-    assert identity.variables(response) == {
+    assert identity.variables(response, NAMES) == {
         "entity_id": "12fa",
         "entity_id_source": "Stanford MRN",
         "entity_timestamp": "",

@@ -1,0 +1,152 @@
+"""What a project talks to, made of its settings: the one place that chooses adapters, so that no room imports another.
+
+An adapter is imported by the function that makes it, for a command that asks for rows should not load a store's client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sendit import keys
+from sendit.errors import Misconfigured
+from sendit.projects.project import DEFAULT, BigQueryDataset, Bucket, Project, StoreFolder, default_project
+from sendit.projects.site import Site
+
+if TYPE_CHECKING:
+    from sendit.deid.pseudonyms import Pseudonyms
+    from sendit.deid.recipe.recipe import Recipe
+    from sendit.ports import IdentityService, ObjectStore, Warehouse
+
+
+def pseudonym_key(site: Site) -> bytes:
+    """The site's secret: UIDs and the local identity service's answers are made with it."""
+    return keys.load_known(site.secrets_folder, keys.KeyFile.PSEUDONYM, site.var)[0]
+
+
+def pseudonyms(site: Site) -> Pseudonyms:
+    """The keyed UIDs."""
+    from sendit.deid.pseudonyms import Pseudonyms
+
+    return Pseudonyms(pseudonym_key(site))
+
+
+def recipe(project: Project) -> Recipe:
+    """The project's recipe; one that calls functions is refused, for a batch has none to give it."""
+    from sendit.deid.recipe.recipe import load_recipe
+
+    loaded = load_recipe(project.recipe)
+    if loaded.calls:
+        raise Misconfigured("UnknownFunction", subject="SENDIT_STUDY_DEID: func: is for programs")
+    return loaded
+
+
+def identity_service(site: Site, project: Project) -> IdentityService:
+    """The service that gives pseudonyms for patients and studies."""
+    if not site.anonymize_restful:
+        return local_identity_service(pseudonym_key(site), project.max_date_shift_days)
+    try:
+        from sendit.adapters.identity_dasher import DasherIdentityService
+    except ImportError:
+        raise Misconfigured("MissingPackage", subject="SENDIT_ANONYMIZE_RESTFUL: sendit[dasher]") from None
+    secrets_file = Path(site.stanford_client_secrets)
+    return DasherIdentityService(site.identity_url, secrets_file, site.identity_seconds, site.identity_retry_seconds)
+
+
+def local_identity_service(key: bytes, max_date_shift_days: int) -> IdentityService:
+    """The one that needs no server, with the key given."""
+    from sendit.adapters.identity_local import LocalIdentityService
+
+    return LocalIdentityService(key, max_date_shift_days)
+
+
+def object_store(site: Site, project: Project) -> ObjectStore:
+    """Where archives go."""
+    store = project.store
+    if isinstance(store, StoreFolder):
+        from sendit.adapters.store_folder import FolderStore
+
+        return FolderStore(store.path)
+    from sendit.adapters.store_gcs import GcsStore
+
+    endpoint = site.storage_emulator_host
+    return GcsStore(store.name, endpoint=endpoint, anonymous=_is_anonymous(site, project))
+
+
+def warehouse(site: Site, project: Project) -> Warehouse:
+    """Where rows go."""
+    rows = project.warehouse
+    if isinstance(rows, BigQueryDataset):
+        from sendit.adapters.warehouse_bigquery import BigQueryWarehouse
+
+        return BigQueryWarehouse(
+            rows.cloud_project,
+            project.collection,
+            rows.location,
+            endpoint=site.bigquery_emulator_host,
+            anonymous=_is_anonymous(site, project),
+        )
+    from sendit.adapters.warehouse_parquet import ParquetWarehouse
+
+    return ParquetWarehouse(rows.path, project.collection)
+
+
+def _is_anonymous(site: Site, project: Project) -> bool:
+    """Emulators want no credentials; one that is given some is shown them all the same."""
+    services = (
+        (site.storage_emulator_host, isinstance(project.store, Bucket)),
+        (site.bigquery_emulator_host, isinstance(project.warehouse, BigQueryDataset)),
+    )
+    is_emulated = all(host for host, is_in_use in services if is_in_use)
+    return is_emulated and not site.google_application_credentials
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What one project talks to, each made when it is first asked for: a delivery needs no recipe that can be read."""
+
+    site: Site
+    project: Project
+
+    @cached_property
+    def identity_service(self) -> IdentityService:
+        return identity_service(self.site, self.project)
+
+    @cached_property
+    def object_store(self) -> ObjectStore:
+        return object_store(self.site, self.project)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        return warehouse(self.site, self.project)
+
+    @cached_property
+    def pseudonyms(self) -> Pseudonyms:
+        return pseudonyms(self.site)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        return recipe(self.project)
+
+
+class Projects:
+    """All projects of a site, by name; made once in each process and handed to whoever works for a project."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._ports: Mapping[str, Ports] = {DEFAULT: Ports(site, default_project(site))}
+
+    @property
+    def default(self) -> Ports:
+        """The ports of the project that the settings make."""
+        return self._ports[DEFAULT]
+
+    def of(self, name: str) -> Ports:
+        """The ports of a project; Misconfigured("UnknownProject") where the site has no project of that name."""
+        try:
+            return self._ports[name]
+        except KeyError:
+            raise Misconfigured("UnknownProject", subject=name) from None

@@ -1,0 +1,54 @@
+"""How the text of a setting is read: each parser takes the text and returns the value, or raises ValueError."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+Number = TypeVar("Number", int, float)
+
+
+def flag(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    return words[text.strip().lower()]
+
+
+def at_least(minimum: Number, kind: Callable[[str], Number]) -> Callable[[str], Number]:
+    def parse(text: str) -> Number:
+        number = kind(text)
+        if number < minimum:
+            raise ValueError(text)
+        return number
+
+    return parse
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        return {word: word for word in words}[text.strip()]
+
+    return parse
+
+
+def folder(text: str) -> Path:
+    """An empty name would be the folder in which the command was started."""
+    if not text.strip():
+        raise ValueError(text)
+    return Path(text)
+
+
+def folders(text: str) -> tuple[str, ...]:
+    return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
+
+
+def matching(pattern: str) -> Callable[[str], str]:
+    """Empty, or text of that pattern."""
+
+    def parse(text: str) -> str:
+        if text and not re.fullmatch(pattern, text):
+            raise ValueError(text)
+        return text
+
+    return parse

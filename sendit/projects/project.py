@@ -1,0 +1,137 @@
+"""A project: which recipe its studies get, under which names the identity service is asked, and where they go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sendit.projects.site import Site, variable
+
+DEFAULT = "default"
+"""The project that a site has always: it is made of the site's settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityNames:
+    """How the identity service is asked: which attributes hold the ids, and what it calls them and the collection."""
+
+    study: str
+    entity_keyword: str
+    entity_source: str
+    item_keyword: str
+    item_source: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """A folder whose sub-folders are study folders; `named_by` is the setting or option that an error names."""
+
+    named_by: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFolder:
+    """Archives go into a folder."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Archives go into a bucket of Google Cloud Storage; `named_by` is the setting that an error names."""
+
+    name: str
+    named_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class WarehouseFolder:
+    """Rows go into Parquet files below a folder."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class BigQueryDataset:
+    """Rows go into BigQuery. An empty `cloud_project` is the one that the credentials name."""
+
+    cloud_project: str
+    location: str
+    named_by: str
+
+
+StoreChoice = StoreFolder | Bucket
+WarehouseChoice = WarehouseFolder | BigQueryDataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What is done to the studies of one project.
+
+    Attributes
+    ----------
+    name : str
+        What `Batch.project` holds.
+    recipe : str
+        A recipe's name or path.
+    collection : str
+        The prefix of its objects and the name of its data set.
+    max_date_shift_days : int
+        The local identity service shifts dates by 1 to this many days.
+    """
+
+    name: str
+    recipe: str
+    collection: str
+    identity: IdentityNames
+    max_date_shift_days: int
+    data_folders: tuple[DataFolder, ...]
+    store: StoreChoice
+    warehouse: WarehouseChoice
+
+
+def default_project(site: Site) -> Project:
+    """The project that the settings make."""
+    return Project(
+        name=DEFAULT,
+        recipe=site.study_deid,
+        collection=site.google_storage_collection,
+        identity=IdentityNames(
+            study=site.som_study.lower(),
+            entity_keyword=site.entity_id,
+            entity_source=site.entity_id_source,
+            item_keyword=site.item_id,
+            item_source=site.item_id_source,
+        ),
+        max_date_shift_days=site.max_date_shift_days,
+        data_folders=tuple(_data_folders(site)),
+        store=_store(site),
+        warehouse=_warehouse(site),
+    )
+
+
+def _data_folders(site: Site) -> list[DataFolder]:
+    """DATA_INPUT_FOLDERS, or else DATA_BASE/DATA_SUBFOLDER; relative ones are below DATA_BASE."""
+    if site.data_input_folders:
+        name = variable("DATA_INPUT_FOLDERS")
+        return [DataFolder(name, site.data_base / folder) for folder in site.data_input_folders]
+    name = variable("DATA_SUBFOLDER" if site.data_subfolder else "DATA_BASE")
+    return [DataFolder(name, site.data_base / site.data_subfolder)]
+
+
+def _store(site: Site) -> StoreChoice:
+    if site.store.startswith("gs://"):
+        return Bucket(site.store.removeprefix("gs://"), variable("STORE"))
+    if site.google_cloud_storage and not site.store:
+        return Bucket(site.google_cloud_storage, variable("GOOGLE_CLOUD_STORAGE"))
+    return StoreFolder(site.store_folder)
+
+
+def _warehouse(site: Site) -> WarehouseChoice:
+    if site.warehouse.startswith("bigquery://"):
+        cloud_project = site.warehouse.removeprefix("bigquery://") or site.google_project_name
+        return BigQueryDataset(cloud_project, site.google_location, variable("WAREHOUSE"))
+    if site.google_cloud_storage and not site.warehouse:
+        return BigQueryDataset(site.google_project_name, site.google_location, variable("GOOGLE_CLOUD_STORAGE"))
+    return WarehouseFolder(site.warehouse_folder)

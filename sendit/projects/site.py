@@ -1,0 +1,272 @@
+"""The site's settings, each said once as a field of `Site`: its name, its type, its default and what it is for.
+
+A field `x` is the setting `X`, which the environment has as `SENDIT_X`, or under the name that another system gave it.
+Nothing else in the repository reads a setting from the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sendit.client_secrets import endpoint
+from sendit.errors import Misconfigured
+from sendit.projects.parsing import at_least, flag, folder, folders, matching, one_of
+
+DSN = r"https?://[^@/\s]+@[^@/\s]+(/\S*)?/\d+"
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its default, how its text is read, what a legal text looks like, and what it is for."""
+
+    default: Any
+    parse: Callable[[str], Any]
+    form: str
+    about: str
+    own_variable: str = ""
+    """Its environment variable, where another system gave it a name that is kept."""
+    is_secret: bool = False
+    """May also stand in a file, of which `SENDIT_X_FILE` is the path: an environment is shown to more people."""
+
+
+def setting(
+    default: Value,
+    parse: Callable[[str], Value],
+    form: str,
+    about: str,
+    *,
+    own_variable: str = "",
+    is_secret: bool = False,
+) -> Value:
+    """A field of `Site`; one that may hold a password is not printed."""
+    about_it = Setting(default, parse, form, about, own_variable, is_secret)
+    return field(default=default, repr=not is_secret, metadata={"setting": about_it})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The settings of a deployment."""
+
+    # where things are
+    var: Path = setting(  # noqa: RUF009 - makes a field
+        Path("var"), folder, "a folder", "Where sendit keeps its database, keys, logs, outbox, store and warehouse."
+    )
+    data_base: Path = setting(  # noqa: RUF009 - makes a field
+        Path("data"), folder, "a folder", "The data folder: its sub-folders are the study folders."
+    )
+    data_subfolder: str = setting("", str, "a folder name", "A sub-folder of DATA_BASE to look in instead.")
+    data_input_folders: tuple[str, ...] = setting(
+        (), folders, "folders, comma-separated", "Folders whose sub-folders are study folders; over DATA_SUBFOLDER."
+    )
+    secrets: str = setting(
+        "", str, "a folder", "Where the site's keys are; empty is VAR/secrets. All hosts have the same."
+    )
+    database: str = setting(
+        "",
+        str,
+        "sqlite:///path or postgresql://user@host/name",
+        "The database; empty is SQLite in VAR. A PostgreSQL URL may have any parameter of libpq's.",
+        is_secret=True,
+    )
+    # what is done to an image
+    study_deid: str = setting("research", str, "a recipe's name or path", "The de-identification recipe.")
+    anonymize_restful: bool = setting(
+        False, flag, "true or false", "Ask the DASHER API for pseudonyms; false is the local keyed identity service."
+    )
+    identity_url: str = setting(
+        "https://api.rit.stanford.edu/identifiers/api",
+        endpoint,
+        "https://…, or http://localhost…",
+        "Where the DASHER API is, up to its `/v1`: Stanford's, or one that sendit serves.",
+    )
+    identity_seconds: float = setting(
+        10.0,
+        at_least(0.1, float),
+        "seconds",
+        "How long one question to the DASHER API may take before it is put again.",
+    )
+    identity_retry_seconds: float = setting(
+        15.0, at_least(0, float), "seconds", "For how long it is put again; then the batch waits instead."
+    )
+    stanford_client_secrets: str = setting(
+        "",
+        str,
+        "a file",
+        "The client-secrets file for the DASHER API. The variable is called so, without `SENDIT_`.",
+        own_variable="STANFORD_CLIENT_SECRETS",
+    )
+    anonymize_pixels: bool = setting(False, flag, "true or false", "Scrub pixels; not supported yet, must be false.")
+    entity_id: str = setting("PatientID", str, "a keyword", "The attribute that identifies the patient.")
+    item_id: str = setting("AccessionNumber", str, "a keyword", "The attribute that identifies the study.")
+    entity_id_source: str = setting("Stanford MRN", str, "text", "The identity service's name for the patient's id.")
+    item_id_source: str = setting("DCM Accession #", str, "text", "The identity service's name for the study's id.")
+    som_study: str = setting("test", str, "a name", "The collection that the identity service is asked for.")
+    max_date_shift_days: int = setting(
+        365, at_least(1, int), "a number of days", "The local identity service shifts dates by 1 to this many days."
+    )
+    # how it works
+    runner: str = setting(
+        "embedded", one_of("embedded", "celery"), "embedded or celery", "Who works: local processes, or Celery's."
+    )
+    broker: str = setting(
+        "redis://127.0.0.1:6379/0",
+        str,
+        "redis://host/number or rediss://",
+        "The broker, which wakes Celery's workers.",
+        is_secret=True,
+    )
+    workers: int = setting(os.cpu_count() or 1, at_least(1, int), "a number", "Local worker processes.")
+    upload_workers: int = setting(
+        10, at_least(1, int), "a number", "Processes that upload_finished spreads batches over."
+    )
+    lease_seconds: int = setting(
+        60, at_least(1, int), "seconds", "A worker that is silent for so long is taken for dead."
+    )
+    max_attempts: int = setting(3, at_least(1, int), "a number", "How often a batch is taken up before it is an ERROR.")
+    rescan_seconds: int = setting(30, at_least(1, int), "seconds", "How often the watcher looks at every folder anew.")
+    settle_seconds: float = setting(
+        0.5, at_least(0, float), "seconds", "A folder written to within so many seconds is still being written."
+    )
+    # delivery
+    send_to_google: bool = setting(True, flag, "true or false", "Deliver; false lets batches rest at DONEPROCESSING.")
+    delivery_delay_hours: float = setting(
+        0.0,
+        at_least(0, float),
+        "hours",
+        "Each batch rests at DONEPROCESSING for a random time up to so many hours; when it arrives then tells less.",
+    )
+    store: str = setting(
+        "",
+        matching(r"folder|gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"),
+        "folder or gs://bucket",
+        "Where archives go; empty is the bucket GOOGLE_CLOUD_STORAGE, or else a folder in VAR.",
+    )
+    warehouse: str = setting(
+        "",
+        matching(r"parquet|bigquery://[a-z0-9.:-]*"),
+        "parquet or bigquery://project",
+        "Where rows go; empty is BigQuery where GOOGLE_CLOUD_STORAGE names a bucket, or else Parquet files in VAR.",
+    )
+    google_cloud_storage: str = setting(
+        "", str, "a bucket", "Deliver to it and to BigQuery, unless STORE or WAREHOUSE says otherwise."
+    )
+    google_storage_collection: str = setting(
+        "IRB00000", str, "a name", "The collection: prefix of objects, dataset name."
+    )
+    google_project_name: str = setting("", str, "a project", "The Google Cloud project; empty is the credentials' own.")
+    google_location: str = setting("US", str, "a location", "Where the BigQuery data set is made if it is not there.")
+    google_application_credentials: str = setting(
+        "",
+        str,
+        "a file",
+        "Google's credentials; empty is what Application Default Credentials find. Called so, without `SENDIT_`.",
+        own_variable="GOOGLE_APPLICATION_CREDENTIALS",
+    )
+    storage_emulator_host: str = setting(
+        "",
+        str,
+        "a URL",
+        "An emulator in Cloud Storage's place, for tests. Called so, without `SENDIT_`.",
+        own_variable="STORAGE_EMULATOR_HOST",
+    )
+    bigquery_emulator_host: str = setting(
+        "",
+        str,
+        "a URL",
+        "An emulator in BigQuery's place, for tests. Called so, without `SENDIT_`.",
+        own_variable="BIGQUERY_EMULATOR_HOST",
+    )
+    # afterwards
+    originals: str = setting(
+        "keep", one_of("keep", "delete"), "keep or delete", "What clean_up does with a DONE batch's study folder."
+    )
+    identifiers: str = setting(
+        "keep", one_of("keep", "purge"), "keep or purge", "What clean_up does with a DONE batch's identifiers."
+    )
+    sentry_dsn: str = setting(
+        "", matching(DSN), "https://key@host/number", "Where alarms go; empty is nowhere.", is_secret=True
+    )
+    log_format: str = setting("text", one_of("text", "json"), "text or json", "The form of log lines.")
+
+    def __post_init__(self) -> None:
+        """Folders stay where they are when a process changes its own."""
+        object.__setattr__(self, "var", self.var.absolute())
+        object.__setattr__(self, "data_base", self.data_base.absolute())
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Site:
+        """The settings that an environment makes.
+
+        Raises
+        ------
+        Misconfigured
+            `UnknownSetting`, `BadSetting`: a variable is of no setting, or makes no sense.
+        """
+        _ensure_known(environ)
+        return cls(**{name.lower(): _value(name, entry, environ) for name, entry in SETTINGS.items()})
+
+    @property
+    def secrets_folder(self) -> Path:
+        """The keys of `sendit.keys`, and `django.key`; 0600."""
+        return Path(self.secrets or self.var / "secrets").absolute()
+
+    @property
+    def outbox_folder(self) -> Path:
+        """What batches have made and not yet delivered."""
+        return self.var / "outbox"
+
+    @property
+    def store_folder(self) -> Path:
+        """The folder object store."""
+        return self.var / "store"
+
+    @property
+    def warehouse_folder(self) -> Path:
+        """The Parquet warehouse."""
+        return self.var / "warehouse"
+
+    @property
+    def logs_folder(self) -> Path:
+        return self.var / "logs"
+
+
+SETTINGS: dict[str, Setting] = {one.name.upper(): one.metadata["setting"] for one in fields(Site)}
+"""Every setting by its name."""
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return SETTINGS[name].own_variable or f"SENDIT_{name}"
+
+
+def _ensure_known(environ: Mapping[str, str]) -> None:
+    names = {variable(name) for name in SETTINGS}
+    files = {f"{variable(name)}_FILE" for name, entry in SETTINGS.items() if entry.is_secret}
+    for name in environ:
+        if name.startswith("SENDIT_") and name not in names | files:
+            raise Misconfigured("UnknownSetting", subject=name)
+
+
+def _value(name: str, entry: Setting, environ: Mapping[str, str]) -> Any:
+    text = _text(variable(name), environ)
+    try:
+        return entry.default if text is None else entry.parse(text)
+    except (KeyError, ValueError):
+        raise Misconfigured("BadSetting", subject=f"{variable(name)}: {entry.form}") from None
+
+
+def _text(variable: str, environ: Mapping[str, str]) -> str | None:
+    """What the environment says of a setting, or the file that it names for it."""
+    file = environ.get(f"{variable}_FILE")
+    if file is None:
+        return environ.get(variable)
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        raise Misconfigured("BadSetting", subject=f"{variable}_FILE: a file that can be read") from None
