@@ -5,7 +5,7 @@ An adapter is imported by the function that makes it, for a command that asks fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -133,11 +133,18 @@ class Ports:
 
 
 class Projects:
-    """All projects of a site, by name; made once in each process and handed to whoever works for a project."""
+    """All projects of a site, by name; made once in each process and handed to whoever works for a project.
 
-    def __init__(self, site: Site) -> None:
+    Parameters
+    ----------
+    site : Site
+        Its settings make the project `default`.
+    others : iterable of Project
+    """
+
+    def __init__(self, site: Site, others: Iterable[Project] = ()) -> None:
         self.site = site
-        self._ports: Mapping[str, Ports] = {DEFAULT: Ports(site, default_project(site))}
+        self._ports = {project.name: Ports(site, project) for project in (default_project(site), *others)}
 
     @property
     def default(self) -> Ports:
