@@ -45,6 +45,27 @@ def on_google(site: Site, google_cloud: GoogleCloud) -> Site:
     return site
 
 
+def test_store_and_warehouse_may_be_google_each_by_itself(site: Site, google_cloud: GoogleCloud) -> None:
+    site.set(
+        GOOGLE_STORAGE_COLLECTION=google_cloud.collection,
+        STORAGE_EMULATOR_HOST=google_cloud.storage.url,
+        BIGQUERY_EMULATOR_HOST=google_cloud.bigquery.url,
+    )
+    for number, (store, warehouse) in enumerate(
+        [(f"gs://{google_cloud.bucket}", ""), ("", f"bigquery://{google_cloud.project}")]
+    ):
+        site.set(STORE=store, WAREHOUSE=warehouse)
+        site.study(number, images=1)
+        site.process()
+        (batch,) = site.deliver()
+        assert batch.state == "DONE", batch.errors
+        assert batch.storage_uri.startswith("gs://" if store else "file://")
+        assert (batch.object_name in google_cloud.objects()) is bool(store)
+    assert google_cloud.count("dicom") == 1
+    assert len(list(site.settings.warehouse_folder.rglob("*.parquet"))) == 2
+    assert len(list(site.settings.store_folder.rglob("*.tar.gz"))) == 1
+
+
 def studies(site: Site, count: int) -> None:
     for number in range(count):
         site.study(number, images=IMAGES)
