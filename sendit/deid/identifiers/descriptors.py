@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 
 from sendit.deid.identifiers.ages import cap_ages_in
+from sendit.deid.identifiers.announcements import Sure
 from sendit.deid.identifiers.calendar_words import CalendarWords
 from sendit.deid.identifiers.device_texts import is_part_of_version, speaks_of_somebody, sure_dates
 from sendit.deid.identifiers.identifiers import Identifier
 from sendit.deid.identifiers.identifying_forms import identifying_forms
 from sendit.deid.identifiers.known_identifiers import KnownIdentifiers
 from sendit.deid.identifiers.other_scripts import unknown_words
-from sendit.deid.identifiers.people import NAME_HOLE, names_of_people
+from sendit.deid.identifiers.people import names_of_people
 from sendit.deid.identifiers.residuals import Needles, needles, occurs, plain
+from sendit.deid.identifiers.text_words import NAME_HOLE
 from sendit.deid.identifiers.vocabulary import fold, is_known
 from sendit.deid.identifiers.written_dates import WrittenDate, written_dates
 
@@ -80,7 +82,7 @@ class Cleaner:
         aside: list[str] = []
         left = text
         for _ in range(MOST_ROUNDS):
-            cleaner = self._round(left, aside)
+            cleaner = self._round(left, aside, Sure.QUITE if left == text else Sure.LITTLE)
             if cleaner == left:
                 return text if left == text else self._restored(left, aside)
             left = tidied(cleaner)
@@ -124,7 +126,7 @@ class Cleaner:
         """The text, or nothing where one of the study's own identifiers stands in it: for a code, which is no text."""
         return "" if _NOT_TEXT.search(text) or self._known.stand_in(text) else text
 
-    def _round(self, text: str, aside: list[str]) -> str:
+    def _round(self, text: str, aside: list[str], sure: Sure) -> str:
         """The text with holes where it identified."""
         text = _replaced(text, ((start, end, HOLE) for start, end in self._known.numbers(text)))
         text = _replaced(text, ((start, end, NAME_HOLE) for start, end in self._known.names(text)))
@@ -134,7 +136,7 @@ class Cleaner:
         text = cap_ages_in(text)
         text = _replaced(text, ((start, end, HOLE) for start, end in identifying_forms(text)))
         text = _replaced(text, ((start, end, HOLE) for start, end in unknown_words(text)))
-        return _replaced(text, ((start, end, NAME_HOLE) for start, end in names_of_people(text)))
+        return _replaced(text, ((start, end, NAME_HOLE) for start, end in names_of_people(text, sure)))
 
     def _put_aside(self, one: WrittenDate, aside: list[str]) -> str:
         """A sign for the shifted date; a hole where it is a birth date, is not understood or may not stay."""

@@ -46,6 +46,12 @@ def starred(name: str) -> frozenset[str]:
     return frozenset(word[:-1] for word in listed(name) if word[-1] == "*")
 
 
+@cache
+def either(name: str) -> frozenset[str]:
+    """All, each without its *."""
+    return plain(name) | starred(name)
+
+
 # ---------------------------------------------------------------------------------------------- one word
 
 _CLINICAL = re.compile(
@@ -63,7 +69,7 @@ _SHORTEST_STEM = _SHORTEST_JOINED = 4
 @lru_cache(maxsize=65536)
 def is_known(word: str) -> bool:
     """Whether a folded word is of the clinic, of a protocol or plain English, and so no evidence of a name."""
-    if _is_listed(word):
+    if is_listed(word):
         return True
     if len(word) > LONGEST or is_name(word):
         return False
@@ -72,13 +78,14 @@ def is_known(word: str) -> bool:
     return _CLINICAL.fullmatch(word) is not None or _is_inflected(word) or _is_compound(word)
 
 
-def _is_listed(word: str) -> bool:
+def is_listed(word: str) -> bool:
+    """Whether a list has a folded word as it is: it is not merely formed like one that is known."""
     return word in listed("protocol") or word in listed("clinical") or word in plain("eponyms")
 
 
 def _is_inflected(word: str) -> bool:
     stems = (word[: -len(ending)] for ending in _ENDINGS if word.endswith(ending))
-    return any(len(stem) >= _SHORTEST_STEM and _is_listed(stem) for stem in stems)
+    return any(len(stem) >= _SHORTEST_STEM and is_listed(stem) for stem in stems)
 
 
 def _is_compound(word: str) -> bool:
@@ -104,3 +111,17 @@ def is_name(word: str) -> bool:
 def is_eponym(word: str) -> bool:
     """Whether a folded word is a surname that also names a disease or the like, where a word behind it says so."""
     return word in starred("eponyms")
+
+
+_SURNAME = re.compile(
+    ".{2,}(?:[sc]k[iy]|[sc]ka|wicz|czyk|czak|enko|chuk|evich|ovich|ovic|evic|poulos|akis|idis|oglu|shvili|dottir|sdotter"
+    "|ss?on|escu|eanu|inen|borg|qvist|quist|strom|gaard|huis|wijk|veld|sztejn|stein|feld|meier|meyer|maier|mayer|hofer"
+    "|bauer|huber|acchi|ucci|etti|elli|ellini|yan|anyan|enyan|ovsky|evsky|ovskaya|evskaya|awala|walla|singham|murthy|reddy"
+    "|swamy|dze|nejad|zadeh|pour)"
+)
+_SHORTEST_SURNAME = 7
+
+
+def is_formed_as_surname(word: str) -> bool:
+    """Whether a folded word ends as surnames of some country do, and is no known word."""
+    return len(word) >= _SHORTEST_SURNAME and _SURNAME.fullmatch(word) is not None and not is_known(word)

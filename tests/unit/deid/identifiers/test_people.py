@@ -64,3 +64,22 @@ def test_names_are_found(text: str, rest: str) -> None:
 )  # fmt: skip
 def test_words_of_the_clinic_are_no_names(text: str) -> None:
     assert left(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Degenerative changes lumbar spine", "Rezidivierende beschwerden", "No fracture. Degenerative changes"),
+        *("Unremarkable exam", "Suspicious lesion", "Shunted hydrocephalus", "Incidental finding: Nodular opacity"),
+    ],
+)
+def test_the_capital_at_the_head_of_a_sentence_is_no_evidence(text: str) -> None:
+    assert left(text) == text
+
+
+@pytest.mark.parametrize(
+    "name", ["Zyskowski", "KOWALCZYKOWSKA", "Wrzoskiewicz", "Papadimitropoulos", "Hergeirsdottir", "Zimenko"]
+)
+def test_what_ends_as_surnames_do_is_one_in_any_case(name: str) -> None:
+    assert left(f"CHEST {name}") == "CHEST"
+    assert left(f"{name} chest") == "chest"
