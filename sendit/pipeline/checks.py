@@ -6,6 +6,7 @@ What costs little runs before every command; `sendit check` runs everything.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 
 from sendit import keys
 from sendit.client_secrets import SecretsFile
+from sendit.deid import Recipe
 from sendit.errors import Misconfigured, SenditError
 from sendit.projects import composition
 from sendit.projects.composition import Projects
@@ -22,6 +24,12 @@ from sendit.projects.project import BigQueryDataset, Bucket, default_project
 
 BEFORE_EVERY_COMMAND = "sendit"
 """The tag of the checks that are."""
+
+DEVICE_FIELDS = frozenset({"StationName", "DeviceSerialNumber", "DeviceUID"})
+KEEP_DEVICES = (
+    "Station names and serial numbers go now, and Device UIDs become pseudonyms. To retain them, write a PROFILE line "
+    "of your own in place of INCLUDE research. A rule for StationName, DeviceSerialNumber or DeviceUID ends this."
+)
 
 NOT_BUILT = {
     "ANONYMIZE_PIXELS": ("sendit.E002", "scrubbing of pixels"),
@@ -74,10 +82,18 @@ def google_cloud(**_kwargs: Any) -> list[CheckMessage]:
 def recipe(**_kwargs: Any) -> list[CheckMessage]:
     """Whether the recipe can be understood."""
     try:
-        composition.recipe(default_project(settings.SITE))
+        chosen = composition.recipe(default_project(settings.SITE))
     except Misconfigured as error:
         return [Error(str(error), hint="SENDIT_STUDY_DEID names the recipe.", id="sendit.E006")]
-    return []
+    return list(_device_identity(chosen))
+
+
+def _device_identity(chosen: Recipe) -> Iterator[CheckMessage]:
+    """A recipe built on `research` that does not say itself what becomes of devices."""
+    builds_on_research = chosen.profile_of == "research" != chosen.name
+    if builds_on_research and not any(rule.field in DEVICE_FIELDS for rule in chosen.rules if not rule.of_profile):
+        says = "The recipe builds on research, which no longer chooses Retain Device Identity."
+        yield Warning(says, hint=KEEP_DEVICES, id="sendit.W004")
 
 
 @register()

@@ -68,6 +68,8 @@ class Recipe:
         What was read and does nothing, with file:line:column.
     profile : Profile, optional
         What its PROFILE line chooses.
+    profile_of : str
+        The recipe whose PROFILE line it is; empty where there is none.
     exceptions : tuple of Rule
         Its own rules that retain what that profile takes away; then no output claims the profile.
     """
@@ -82,6 +84,7 @@ class Recipe:
     labels: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     profile: Profile | None
+    profile_of: str
     exceptions: tuple[Rule, ...]
     ruleset: RuleSet = field(repr=False, compare=False)
 
@@ -214,6 +217,7 @@ def parse_recipes(texts: Iterable[RecipeText], name: str) -> Recipe:
         labels=tuple(draft.labels),
         warnings=tuple(draft.warnings),
         profile=draft.profile.profile if draft.profile else None,
+        profile_of=draft.profile.file if draft.profile else "",
         exceptions=tuple(one.rule for one in exceptions),
         ruleset=RuleSet(rules),
     )

@@ -96,7 +96,7 @@ def planted(number: int) -> dict[str, Any]:
     found = temporal(day) | {name: form.format(*[day] * 5) for name, form in TEXTS.items()}
     found |= {name: form.format(OF_THE_SITE) for name, form in OF_MANY.items()}
     found |= {
-        "DeviceSerialNumber": "4711",
+        "Manufacturer": "ACME",
         "TimezoneOffsetFromUTC": "+0200",
         "PatientAge": "034Y",
         "BurnedInAnnotation": "NO",
@@ -305,7 +305,7 @@ def test_nothing_in_a_delivery_tells_the_shift(studies: list[Study]) -> None:
     for one in studies:
         texts = dict(one.texts())
         assert 0 < abs(one.shift) <= 365
-        assert (texts["/StudyTime"], texts["/DeviceSerialNumber"]) == ("101010", "4711")
+        assert (texts["/StudyTime"], texts["/Manufacturer"]) == ("101010", "ACME")
         assert one.shifted.strftime("%d %b %Y") in texts["/StudyDescription"]
         assert texts["/SourceImageSequence/AcquisitionDateTime"] == f"{one.shifted:%Y%m%d}101010.5"
     assert {attack.__name__: found for attack in ATTACKS if (found := attack(studies))} == {}
