@@ -129,6 +129,10 @@ CODES: dict[str, ErrorCode] = {
         FunctionFailed=("A function of the recipe raised an error on it.", "Look at the file, or mend the function."),
         UnknownTransferSyntax=("The transfer syntax is not supported.", "Export the study in a supported one."),
         UnknownCharacterSet=("The Specific Character Set is not supported.", "Repair the file's (0008,0005)."),
+        MissingUID=(
+            "The image does not say which one it is, or of which study or series.",
+            "Export it again; a recipe must leave it its SOP, Study and Series Instance UID, or pseudonyms of them.",
+        ),
         NotEncodable=("A new value does not fit the file's character set or VR.", "Change the recipe's value."),
         ResidualIdentifier=("An identifier would have remained in the output.", "Extend the recipe for this tag."),
         GeometryLost=(

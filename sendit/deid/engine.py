@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,19 @@ from sendit.deid.description import Describer, Instance
 from sendit.deid.identifiers.identifiers import Identifier, extract
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.recipe import Recipe, load_recipe, parse_recipe
-from sendit.deid.rewriting.deeds import Deed
+from sendit.deid.rewriting.agreement import ensure_agreement
+from sendit.deid.rewriting.deeds import Deed, repair
 from sendit.deid.rewriting.geometry import ensure_geometry
 from sendit.deid.rewriting.plan import Plan
 from sendit.deid.rewriting.rewrite import Rewriter
 from sendit.deid.stream.datasets import read_dataset
 from sendit.deid.stream.encodings import EXPLICIT_LE
 from sendit.deid.stream.header import read_header
+from sendit.deid.stream.mending import REPAIRABLE, Repair, mended
 from sendit.deid.stream.part_ten import PartTen, open_part_ten
 from sendit.deid.stream.sources import CHUNK, HEADER_LIMIT, Bulk, FileSource, Source
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS
-from sendit.deid.verify import Verifier
+from sendit.deid.verify import Identity, Verifier
 from sendit.errors import DataFault
 
 IMPLEMENTATION_CLASS_UID = "2.25.182110035787192016398455469105522174389"
@@ -85,14 +87,33 @@ class Deidentifier:
             raise
 
     def _deidentify(self, part_ten: PartTen) -> DeidentifiedImage:
+        """The image; of one that cannot be read as it stands, or does not say which it is, after a repair."""
+        readable, repairs = part_ten, tuple[Repair, ...]()
+        try:
+            image = self._rewritten(part_ten, ())
+        except DataFault as fault:
+            repaired = mended(part_ten) if fault.code in REPAIRABLE else None
+            if repaired is None:
+                raise
+            readable, repairs = repaired
+            image = self._rewritten(readable, repairs)
+        if not image.identity.sop_instance_uid:
+            uid = readable.meta.get(0x00020003, b"").rstrip(b" \0")
+            named = mended(readable, _even(uid)) if uid else None
+            image = image if named is None else self._rewritten(named[0], (*repairs, *named[1]))
+        return image
+
+    def _rewritten(self, part_ten: PartTen, repairs: Sequence[Repair]) -> DeidentifiedImage:
         plan = self._plan(part_ten)
         rewriter = Rewriter(part_ten.source, HeaderJob(part_ten))
         pieces = rewriter.root(plan.root_of(part_ten), part_ten.start, part_ten.window)
         if any(deed.loses_places for deed in rewriter.done):
             ensure_geometry(rewriter.done, part_ten, self._recipe)
+        ensure_agreement(pieces, part_ten.syntax)
         identity = self._verifier.check(pieces, part_ten.encoding, part_ten.source)
+        rewriter.done.extend(repair(one.path, one.tag) for one in repairs)
         head = _PREAMBLE + file_meta(identity.sop_class_uid, identity.sop_instance_uid, part_ten.syntax.uid)
-        return DeidentifiedImage(part_ten, head, pieces, self._describer, rewriter.done)
+        return DeidentifiedImage(part_ten, head, pieces, self._describer, rewriter.done, identity)
 
     def _plan(self, part_ten: PartTen) -> Plan:
         """The plan for an image; another one for other terms in the recipe's %values lists."""
@@ -183,9 +204,11 @@ class DeidentifiedImage:
         Bytes that it will have as a file.
     done : list of Deed
         What was done to its elements; an `Account` counts them.
+    identity : Identity
+        The UIDs by which it is told from others.
     """
 
-    __slots__ = ("_describer", "_head", "_instance", "_part_ten", "_pieces", "_size", "done")
+    __slots__ = ("_describer", "_head", "_instance", "_part_ten", "_pieces", "_size", "done", "identity")
 
     def __init__(
         self,
@@ -194,9 +217,10 @@ class DeidentifiedImage:
         pieces: list[bytes | Bulk],
         describer: Describer,
         done: list[Deed],
+        identity: Identity,
     ) -> None:
         self._part_ten, self._head, self._pieces, self._describer = part_ten, head, pieces, describer
-        self.done = done
+        self.done, self.identity = done, identity
         self._size: int | None = None
         self._instance: Instance | None = None
 
@@ -217,6 +241,14 @@ class DeidentifiedImage:
             part_ten = self._part_ten
             self._instance = self._describer.instance(self._pieces, part_ten.encoding, part_ten.syntax.uid)
         return self._instance
+
+    def ensure_identified(self) -> None:
+        """MissingUID, and the source is closed, where it does not say which image it is, of which study and series."""
+        try:
+            self.identity.ensure_whole()
+        except DataFault:
+            self.close()
+            raise
 
     def stream(self) -> ImageStream:
         """The file's bytes, once; whoever reads them closes the image."""

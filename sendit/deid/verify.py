@@ -29,19 +29,38 @@ from sendit.deid.stream.tags import PIXEL_DATA_TAGS, SEQUENCE_END, effective_vr
 from sendit.errors import BrokenPromise, DataFault
 
 MEMO_ENTRIES, MEMO_PIECE_BYTES, MEMO_BYTES = 8192, 32 * 1024, 16 * 1024 * 1024
-SOP_CLASS_UID, SOP_INSTANCE_UID = 0x00080016, 0x00080018
+SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = (
+    0x00080016,
+    0x00080018,
+    0x0020000D,
+    0x0020000E,
+)
+_IDENTITY = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the File Meta repeats of a dataset: the encoded SOP Class and SOP Instance UID, empty where absent."""
+    """The encoded UIDs of what an output is and where it belongs; the File Meta repeats the first two."""
 
     sop_class_uid: bytes
     sop_instance_uid: bytes
+    study_instance_uid: bytes = b""
+    series_instance_uid: bytes = b""
+
+    def ensure_whole(self) -> None:
+        """MissingUID, with its tag, where an image does not say which one it is, or of which study and series."""
+        wanted = {
+            SOP_INSTANCE_UID: self.sop_instance_uid,
+            STUDY_INSTANCE_UID: self.study_instance_uid,
+            SERIES_INSTANCE_UID: self.series_instance_uid,
+        }
+        for tag, uid in wanted.items():
+            if not uid.strip(b" \0"):
+                raise DataFault("MissingUID", tag=tag)
 
 
-Proven = tuple[int, int, bytes | None, bytes | None]
-"""What was found in one run of elements: first and last tag, and the encoded SOP Class and SOP Instance UID."""
+Proven = tuple[int, int, Mapping[int, bytes]]
+"""What was found in one run of elements: first and last tag, and the encoded UIDs of an Identity, by tag."""
 
 
 class Verifier:
@@ -72,7 +91,7 @@ class Verifier:
         """
         known, last = self._proven.setdefault(encoding, {}), -1
         suspected: Sequence[Needle] | None = None
-        sop_class_uid = sop_instance_uid = b""
+        uids: dict[int, bytes] = {}
         for piece in pieces:
             if piece.__class__ is Bulk:
                 first = tag = piece.tag
@@ -85,15 +104,19 @@ class Verifier:
                         suspected = self._suspects(pieces, known)
                     proven = self._prove(piece, encoding, suspected)  # type: ignore[arg-type]
                     self._remember(known, piece, proven)  # type: ignore[arg-type]
-                first, tag, class_uid, instance_uid = proven
-                if class_uid is not None:
-                    sop_class_uid = class_uid
-                if instance_uid is not None:
-                    sop_instance_uid = instance_uid
+                first, tag, found = proven
+                if found:
+                    uids.update(found)
             if first <= last:
                 raise BrokenPromise("OutputUnreadable", tag=first)
             last = tag
-        return Identity(sop_class_uid, sop_instance_uid)
+        get = uids.get
+        return Identity(
+            get(SOP_CLASS_UID, b""),
+            get(SOP_INSTANCE_UID, b""),
+            get(STUDY_INSTANCE_UID, b""),
+            get(SERIES_INSTANCE_UID, b""),
+        )
 
     def _remember(self, known: dict[bytes, Proven], piece: bytes, proven: Proven) -> None:
         if len(piece) <= MEMO_PIECE_BYTES:
@@ -110,7 +133,7 @@ class Verifier:
 
     def _prove(self, piece: bytes, encoding: Encoding, suspected: Sequence[Needle]) -> Proven:
         first, last, depth = -1, -1, 0
-        class_uid = instance_uid = None
+        uids: dict[int, bytes] = {}
         try:
             for tag, vr, _, _, begin, end, _ in elements(piece, 0, len(piece), DEEP[encoding]):
                 if depth:
@@ -127,16 +150,14 @@ class Verifier:
                     depth = 1
                 elif suspected and tag not in PIXEL_DATA_TAGS:
                     search(piece[begin:end], tag, vr, suspected)
-                if tag == SOP_CLASS_UID:
-                    class_uid = piece[begin:end]
-                elif tag == SOP_INSTANCE_UID:
-                    instance_uid = piece[begin:end]
+                if tag in _IDENTITY:
+                    uids[tag] = piece[begin:end]
                 first, last = (tag if first < 0 else first), tag
         except DataFault as fault:
             if depth or fault.code == "ResidualIdentifier":
                 raise
             raise BrokenPromise("OutputUnreadable", tag=fault.tag) from None  # what is in a sequence may be the file's
-        return first, last, class_uid, instance_uid
+        return first, last, uids
 
     def _search_bulk(self, bulk: Bulk, encoding: Encoding, source: Source) -> None:
         """Look for identifiers in a value that is not held in memory, in overlapping windows."""

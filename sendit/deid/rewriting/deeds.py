@@ -13,6 +13,9 @@ DROP, VALUE, COPY, SEQUENCE, CALL, CHARSET, BULK, PRIVATE, CREATOR, END, STRETCH
 FORM = "FORM"
 """The `action` of a Deed that changes or takes away a value for what it is, and not because a rule says so."""
 
+REPAIR = "REPAIR"
+"""The `action` of a Deed for what could not be read as it stood."""
+
 MEMO_ENTRIES, MEMO_VALUE_BYTES = 4096, 512
 
 
@@ -89,3 +92,10 @@ class Deed:
             self._removal.path = self.path
             self._removal.action = FORM if self.action == FORM else "REMOVE"
         return self._removal
+
+
+def repair(path: tuple[int, ...], tag: int) -> Deed:
+    """The Deed of an element that was read otherwise than it stood there, emptied, or left out."""
+    deed = Deed(DROP, tag, "", long=False)
+    deed.path, deed.action, deed.loses_places = path, REPAIR, False
+    return deed

@@ -11,6 +11,7 @@ from sendit.deid.stream import values
 from sendit.deid.stream.elements import Element, elements, items
 from sendit.deid.stream.encodings import IMPLICIT_LE, Encoding, encoding_inside
 from sendit.deid.stream.heads import ORDINARY, heads
+from sendit.deid.stream.mending import REPAIRABLE, mended, mended_sequence
 from sendit.deid.stream.part_ten import PartTen, open_part_ten
 from sendit.deid.stream.sources import HEADER_LIMIT, WINDOW
 from sendit.deid.stream.tags import ITEM_END, PIXEL_DATA_TAGS
@@ -107,12 +108,18 @@ class Header:
     def items(self, name: int | str) -> list[Header]:
         """The items of a sequence; none when it is absent."""
         span = self._spans.get(known_tag(name), _ABSENT)
-        if span[1] != "SQ":
+        if span[1] != "SQ" or span[2] not in ("SQ", "UN", ""):
             return []
-        encoding = encoding_inside(span[2], self._encoding)
+        try:
+            return self._items(self._buf, span[4], span[5], encoding_inside(span[2], self._encoding))
+        except DataFault:
+            buf, encoding = mended_sequence(self._buf, span[4], span[5], span[2], self._encoding)
+            return self._items(buf, 0, len(buf), encoding)
+
+    def _items(self, buf: bytes, begin: int, end: int, encoding: Encoding) -> list[Header]:
         return [
-            Header(self._buf, _EVERYTHING.spans(self._buf, begin, end, encoding, 1), encoding, self._encodings)
-            for begin, end in items(self._buf, span[4], span[5], encoding, 1)
+            Header(buf, _EVERYTHING.spans(buf, start, stop, encoding, 1), encoding, self._encodings)
+            for start, stop in items(buf, begin, end, encoding, 1)
         ]
 
     @property
@@ -151,7 +158,14 @@ class HeaderReader:
 
     def of(self, part_ten: PartTen) -> Header:
         """The header of an opened file, which stays open."""
-        buf, spans = self._root(part_ten)
+        try:
+            buf, spans = self._root(part_ten)
+        except DataFault as fault:
+            repaired = mended(part_ten) if fault.code in REPAIRABLE else None
+            if repaired is None:
+                raise
+            part_ten, _ = repaired
+            buf, spans = self._root(part_ten)
         return Header(buf, spans, part_ten.encoding, DEFAULT_CHARSET, part_ten)
 
     def _root(self, part_ten: PartTen) -> tuple[bytes, Spans]:

@@ -23,6 +23,8 @@ from sendit.deid.stream.values import LONG_VRS, VRS
 from sendit.errors import DataFault
 
 _META_HEAD = struct.Struct("<2xH2sH").unpack_from
+MOST_META = 16 * 1024 * 1024
+"""Bytes that a File Meta Information may have, its private information included."""
 _VRS, _LONG_VRS = {vr.encode() for vr in VRS}, {vr.encode() for vr in LONG_VRS}
 
 
@@ -79,7 +81,14 @@ def _open(source: Source) -> PartTen:
         raise DataFault("EmptyFile")
     window = source.read(0, WINDOW)
     start = 132 if window[128:132] == b"DICM" else 0
-    declared, end = _declared_syntax(window, start, source)
+    while True:
+        try:
+            declared, end = _declared_syntax(window, start, source)
+            break
+        except DataFault as fault:
+            if fault.code != "TooLarge" or len(window) >= MOST_META:
+                raise
+            window = source.read(0, min(len(window) * 16, MOST_META))
     meta = window[start:end]
     if declared:
         syntax = transfer_syntax(declared)
@@ -96,7 +105,7 @@ def _declared_syntax(window: bytes, start: int, source: Source) -> tuple[bytes, 
     """The Transfer Syntax UID that the File Meta declares, b"" for none; and where the File Meta ends."""
     declared, after = b"", start
     for element, begin, after in _meta_elements(window, start, source.size):
-        if element == 0x10:
+        if element == 0x10 and not declared:
             declared = window[begin:after].rstrip(b" \0")
     return declared, after
 
@@ -104,7 +113,9 @@ def _declared_syntax(window: bytes, start: int, source: Source) -> tuple[bytes, 
 def _meta_elements(window: bytes, pos: int, file_size: int) -> Iterator[tuple[int, int, int]]:
     """The elements of group 2 from `pos`: number, and the value's begin and end.
 
-    They are always Explicit VR Little Endian (PS3.10 7.1); what their group length says is not asked.
+    They are always Explicit VR Little Endian (PS3.10 7.1); those of writers that take Implicit are understood. What the
+    group length says is not asked: some writers repeat the File Meta Information at the beginning of the dataset, which
+    is no part of it. The first value of an attribute counts.
     """
     limit = len(window)
     while window.startswith(b"\x02\0", pos):
@@ -116,6 +127,8 @@ def _meta_elements(window: bytes, pos: int, file_size: int) -> Iterator[tuple[in
         if vr in _LONG_VRS:
             begin += 4
             size = long_length(window, pos + 8, "<")
+        elif vr not in _VRS:
+            size = long_length(window, pos + 4, "<")
         pos = begin + size
         if pos > limit:
             raise DataFault("Truncated" if pos > file_size else "TooLarge", tag=0x00020000 | element)
@@ -127,7 +140,10 @@ def _at(source: Source, window: bytes, start: int) -> bytes:
 
 
 def _file_meta(meta: bytes) -> dict[int, bytes]:
-    return {0x00020000 | element: meta[begin:after] for element, begin, after in _meta_elements(meta, 0, len(meta))}
+    found: dict[int, bytes] = {}
+    for element, begin, after in _meta_elements(meta, 0, len(meta)):
+        found.setdefault(0x00020000 | element, meta[begin:after])
+    return found
 
 
 def _as_encoded(declared: TransferSyntax, window: bytes, start: int, source: Source) -> TransferSyntax:

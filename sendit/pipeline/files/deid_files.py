@@ -189,6 +189,7 @@ def _sort(one: Input, how: Deidentification, groups: dict[tuple[str, str], Group
 def _deidentify(one: Input, deidentifier: Deidentifier, target: Target) -> Outcome:
     try:
         image = deidentifier.deidentify(one.path)
+        image.ensure_identified()
         return target.write(image, one.number)
     except Withheld as withheld:
         return Outcome(one.number, Fate.FILTERED, withheld.rule)

@@ -73,6 +73,7 @@ class Press:
         for number, series in zip(study.numbers, study.series, strict=True):
             try:
                 image = deidentifier.deidentify(self._work.path(number))
+                image.ensure_identified()
                 instance = image.instance
                 member = self._add(image, instance)
             except Withheld as withheld:

@@ -15,6 +15,7 @@ WORDS = {
     "ADD": "set to a value of the recipe's",
     "KEEP": "kept",
     "FORM": "not what the attribute holds, such as a name in a number: taken away, emptied or repaired",
+    "REPAIR": "not readable as it stood: read as it is meant where that leaves no doubt, else emptied or taken away",
 }
 """What a recipe's actions mean to a reader of the page."""
 
