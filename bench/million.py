@@ -70,7 +70,7 @@ def _set_up(var: Path) -> None:
     import django
 
     django.setup()
-    from sendit.pipeline.record.database import make_ready
+    from sendit.ground.database import make_ready
 
     make_ready()
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sendit import __version__
 from sendit.errors import EXIT_CODES, BrokenPromise, SenditError, ServiceDown, place_of
-from sendit.printable import printable_lines
+from sendit.ground.terminal import printable_lines
 
 if TYPE_CHECKING:
     from django.core.management.base import BaseCommand

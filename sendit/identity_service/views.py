@@ -13,10 +13,10 @@ from django.http.request import UnreadablePostError
 
 from sendit.errors import BrokenPromise, Misconfigured, SenditError, ServiceDown, ServiceRefused, place_of
 from sendit.ground import events
+from sendit.ground.database import AWAY
 from sendit.identity_service import tokens, wire
 from sendit.identity_service.audit import TOKENS, UID, audited
 from sendit.identity_service.models import Client
-from sendit.pipeline.record.database import AWAY
 from sendit.ports import IdentityService
 from sendit.projects import composition
 

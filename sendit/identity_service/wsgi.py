@@ -11,10 +11,9 @@ application = get_wsgi_application()
 
 from django.conf import settings  # noqa: E402
 
-from sendit.ground import logs  # noqa: E402
+from sendit.ground import database, logs  # noqa: E402
 from sendit.identity_service import urls  # noqa: E402, F401 - after Django is set up; not by the first request
 from sendit.identity_service.apps import KEY_FILES  # noqa: E402
-from sendit.pipeline.record import database  # noqa: E402
 from sendit.projects.composition import local_identity_service, pseudonym_key  # noqa: E402
 
 logs.speak(settings.SITE.log_format)

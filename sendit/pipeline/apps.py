@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.conf import settings
 
+from sendit.ground.database import KeyBindings
 from sendit.keys import KeyFile
 
 
@@ -15,6 +16,13 @@ class PipelineConfig(AppConfig):
     label = "pipeline"
     written_with = dict.fromkeys(KeyFile, "Batch")
     """A row of which table shows that a key was used."""
+
+    @property
+    def key_bindings(self) -> KeyBindings:
+        """What `ground.database` asks about the keys; its table is loaded when Django's apps are."""
+        from sendit.pipeline.record import key_bindings
+
+        return key_bindings
 
     def ready(self) -> None:
         """Register the system checks, and send alarms where the settings say."""

@@ -18,12 +18,10 @@ from sendit import keys
 from sendit.client_secrets import SecretsFile
 from sendit.deid import Recipe
 from sendit.errors import Misconfigured, SenditError
+from sendit.ground.commands import BEFORE_EVERY_COMMAND
 from sendit.projects import composition
 from sendit.projects.composition import Projects
 from sendit.projects.project import BigQueryDataset, Bucket, default_project
-
-BEFORE_EVERY_COMMAND = "sendit"
-"""The tag of the checks that are."""
 
 DEVICE_FIELDS = frozenset({"StationName", "DeviceSerialNumber", "DeviceUID"})
 KEEP_DEVICES = (

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 
 from sendit.errors import SenditError, ServiceDown, place_of
-from sendit.ground import events
-from sendit.pipeline.record import database, key_bindings
+from sendit.ground import database, events
+from sendit.pipeline.record import key_bindings
 from sendit.pipeline.workforce import choice
 
 WELL = "ok"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -14,9 +15,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 import sendit
 from sendit.errors import ServiceDown
+from sendit.ground import database
 from sendit.ground.daemon import Holder
-from sendit.pipeline.management.shell import watcher_pid_file
-from sendit.pipeline.record import database
+from sendit.pipeline.intake.presence import watcher_pid_file
 from sendit.pipeline.record.totals import BUCKETS, Counts, totals
 from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports.overview import Overview
@@ -83,7 +84,7 @@ def _of_newest_files(overview: Overview) -> Iterator[Metric]:
 
 
 def _servers() -> Iterator[Metric]:
-    holder = watcher_pid_file().holder()
+    holder = watcher_pid_file(settings.SITE.var).holder()
     silent = {"": holder.silent_seconds} if isinstance(holder, Holder) else {}
     yield _gauge("watcher_up", "Whether the watcher runs that shares this VAR.", "", {"": int(holder is not None)})
     yield _gauge("watcher_silent_seconds", "Since the watcher last said that it lives.", "", silent)

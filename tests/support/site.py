@@ -22,7 +22,7 @@ from django.db import connections
 from django.test import override_settings
 
 from sendit import keys, settings
-from sendit.pipeline.record.database import disconnect
+from sendit.ground.database import disconnect
 from sendit.projects import composition
 from sendit.projects.composition import Ports, Projects
 from sendit.projects.site import SETTINGS, variable

@@ -23,9 +23,9 @@ from sendit.deid.rewriting.geometry import Withheld
 from sendit.deid.stream.header import read_header
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS, TRAILING_PADDING, effective_vr
 from sendit.errors import DataFault, SenditError
+from sendit.ground.terminal import counted
 from sendit.pipeline.files.deid_files import Deidentification
 from sendit.pipeline.intake.folders import WITHHELD_DICOMDIR
-from sendit.pipeline.management.shell import counted
 from sendit.pipeline.stages.identity import MEDIA_STORAGE_DIRECTORY
 
 LONG_BYTES, SHORT_BYTES = 4096, 16

@@ -12,16 +12,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 from sendit.errors import BrokenPromise, DataFault, ServiceDown
-from sendit.ground import events
+from sendit.ground import database, events
 from sendit.pipeline.intake.aftercare import Aftercare
 from sendit.pipeline.intake.contenders import Contender, admit, places, unknown
 from sendit.pipeline.intake.folder_events import FolderEvents
 from sendit.pipeline.intake.folders import fingerprint, is_finished, list_folder
 from sendit.pipeline.intake.settling import Content, FolderTracker, Sighting
-from sendit.pipeline.record import database
-from sendit.pipeline.workforce.choice import Workforce, workforce
 from sendit.projects.composition import Projects
 
 IDLE_SECONDS = 0.25
@@ -37,12 +37,24 @@ PAUSE_SECONDS = 30.0
 """How long a pool rests whose workers only die."""
 
 
+class Workforce(Protocol):
+    """Who works on what the watcher finds."""
+
+    def is_working(self) -> bool:
+        """Whether workers are there, as far as this process has to see to it."""
+
+    def wake(self) -> None:
+        """Say that there may be work."""
+
+
 class Watcher:
     """Looks and works until it must stop.
 
     Parameters
     ----------
     projects : Projects
+    workforce : callable
+        Makes a workforce for as long as a context lasts; another one when its workers only died.
     must_stop : callable
         Asked every round.
     beat : callable
@@ -50,10 +62,14 @@ class Watcher:
     """
 
     def __init__(
-        self, projects: Projects, must_stop: Callable[[], bool], beat: Callable[[], None] = lambda: None
+        self,
+        projects: Projects,
+        workforce: Callable[[], AbstractContextManager[Workforce]],
+        must_stop: Callable[[], bool],
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self._site, self._project = projects.site, projects.default.project
-        self._must_stop, self._beat = must_stop, beat
+        self._workforce, self._must_stop, self._beat = workforce, must_stop, beat
         self._woken = threading.Event()
         self._tracker = FolderTracker(self._site.settle_seconds)
         self._aftercare = Aftercare()
@@ -81,7 +97,7 @@ class Watcher:
     def _work(self) -> None:
         """With one workforce, until it must stop or its workers only die."""
         try:
-            with workforce() as workers:
+            with self._workforce() as workers:
                 while not self._must_stop():
                     self._round(workers)
         except BrokenPromise as error:

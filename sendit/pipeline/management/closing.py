@@ -11,7 +11,8 @@ from django.db.models import Count
 from django.utils import timezone
 
 from sendit.errors import CODES
-from sendit.pipeline.management.shell import NEEDS_A_LOOK, counted
+from sendit.ground.commands import NEEDS_A_LOOK
+from sendit.ground.terminal import counted
 from sendit.pipeline.record.models import Batch, BatchQuerySet
 from sendit.pipeline.record.states import WAITING, Job, State
 from sendit.pipeline.reports.progress import Tally, shown

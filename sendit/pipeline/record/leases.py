@@ -20,8 +20,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from sendit.pipeline.record import database, history, statements
-from sendit.pipeline.record.database import AWAY
+from sendit.ground import database
+from sendit.ground.database import AWAY
+from sendit.pipeline.record import history, statements
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.processes import is_known_dead, new_token
 from sendit.pipeline.record.states import Job, State

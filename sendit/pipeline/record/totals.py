@@ -15,7 +15,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from sendit.pipeline.record.database import AWAY
+from sendit.ground.database import AWAY
 from sendit.pipeline.record.models import Batch, Event, Totals
 
 SETTLED = timedelta(minutes=2)

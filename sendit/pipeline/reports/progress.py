@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from sendit.ground import logs
-from sendit.pipeline.management.shell import counted
+from sendit.ground.terminal import counted
 
 
 class Tally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from importlib import import_module
 from types import ModuleType
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
@@ -13,15 +13,8 @@ from sendit.errors import Misconfigured
 from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.supervisor import Supervisor
 
-
-class Workforce(Protocol):
-    """Who works on what the watcher finds."""
-
-    def is_working(self) -> bool:
-        """Whether workers are there, as far as this process has to see to it."""
-
-    def wake(self) -> None:
-        """Say that there may be work."""
+if TYPE_CHECKING:
+    from sendit.pipeline.intake.watcher import Workforce
 
 
 def is_embedded() -> bool:

@@ -14,9 +14,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown, place_of
-from sendit.ground import events
-from sendit.pipeline.record import database, history
-from sendit.pipeline.record.database import AWAY
+from sendit.ground import database, events
+from sendit.ground.database import AWAY
+from sendit.pipeline.record import history
 from sendit.pipeline.record.leases import (
     FIRST_DELAY_SECONDS,
     NOBODY,

@@ -16,8 +16,7 @@ from django.conf import settings
 
 from sendit.celery import app
 from sendit.errors import ServiceDown
-from sendit.ground import events, logs
-from sendit.pipeline.record import database
+from sendit.ground import database, events, logs
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce import choice, doorbell

@@ -13,8 +13,7 @@ from django.db import connections
 
 from sendit import parquet
 from sendit.errors import SenditError
-from sendit.ground import events
-from sendit.pipeline.record import database
+from sendit.ground import database, events
 from sendit.pipeline.record.leases import Lease, LeaseTerms, Observer, claim_abandoned, claim_oldest, claim_this
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job

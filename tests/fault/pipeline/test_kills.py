@@ -14,8 +14,8 @@ from pytest import MonkeyPatch
 
 from sendit.adapters.store_folder import FolderStore
 from sendit.adapters.warehouse_parquet import ParquetWarehouse
+from sendit.ground.database import disconnect
 from sendit.pipeline.record import leases, models
-from sendit.pipeline.record.database import disconnect
 from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.stages import deidentifying, delivering, processing

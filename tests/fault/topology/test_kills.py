@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import pytest
 
-from sendit.pipeline.record import database
+from sendit.ground import database
 from sendit.pipeline.record.models import Batch, Event
 from sendit.pipeline.stages.outbox import Outbox
 from tests.support.aftermath import everything_is_right

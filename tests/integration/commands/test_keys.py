@@ -16,8 +16,8 @@ from django.test import Client, override_settings
 
 from sendit import keys
 from sendit.errors import Misconfigured
+from sendit.ground.database import disconnect
 from sendit.keys import KeyFile
-from sendit.pipeline.record.database import disconnect
 from tests.support.phantoms import accession_number
 from tests.support.servers import Cluster, Valkey
 from tests.support.site import DATABASE, Site, use_database

@@ -14,7 +14,7 @@ from pydicom import dcmread
 
 import sendit
 from sendit.__main__ import NOT_FOR_PERSONS
-from sendit.pipeline.management.shell import Command
+from sendit.ground.commands import Command
 from tests.support.phantoms import make_study
 from tests.support.shell import run
 from tests.support.site import Site

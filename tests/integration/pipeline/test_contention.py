@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
+from sendit.ground.database import disconnect
 from sendit.pipeline.record import leases
-from sendit.pipeline.record.database import disconnect
 from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch, Event
 from sendit.pipeline.record.states import State

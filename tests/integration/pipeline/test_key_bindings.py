@@ -12,9 +12,10 @@ from django.db import connection
 
 from sendit import keys
 from sendit.errors import Misconfigured
+from sendit.ground import database
 from sendit.identity_service.models import Client
 from sendit.keys import KeyFile
-from sendit.pipeline.record import database, key_bindings
+from sendit.pipeline.record import key_bindings
 from sendit.pipeline.record.models import KeyBinding
 from tests.support.processes import at_once
 from tests.support.site import Site

@@ -70,7 +70,7 @@ def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
 def watch_until(fact: Callable[[], bool]) -> None:
     """Run the loop until it is so."""
     ends_at = time.monotonic() + SECONDS
-    Watcher(Projects(settings.SITE), lambda: fact() or time.monotonic() > ends_at).run()
+    Watcher(Projects(settings.SITE), choice.workforce, lambda: fact() or time.monotonic() > ends_at).run()
     assert fact()
 
 
@@ -182,7 +182,7 @@ def test_any_other_broken_promise_ends_it(site: Site, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Workers, "is_working", fail)
     with pytest.raises(BrokenPromise, match="IllegalMove"):
-        Watcher(site.projects, lambda: False).run()
+        Watcher(site.projects, choice.workforce, lambda: False).run()
 
 
 def test_where_delivery_is_off_nothing_is_delivered(site: Site, workforces: list[Workers]) -> None:
@@ -196,7 +196,7 @@ def test_where_delivery_is_off_nothing_is_delivered(site: Site, workforces: list
 def test_the_workers_are_woken_every_second_though_nothing_is_found(site: Site, workforces: list[Workers]) -> None:
     """A batch that waited for a service may be due again."""
     ends_at = time.monotonic() + 2.5
-    Watcher(site.projects, lambda: time.monotonic() > ends_at).run()
+    Watcher(site.projects, choice.workforce, lambda: time.monotonic() > ends_at).run()
     assert len(workforces[0].queued) - 1 in (3, 4)
 
 
@@ -215,5 +215,7 @@ def test_a_folder_that_cannot_be_listed_is_taken_for_its_batch_to_say_so(
 def test_it_says_that_it_lives(site: Site) -> None:
     beats: list[float] = []
     ends_at = time.monotonic() + 1
-    Watcher(site.projects, lambda: time.monotonic() > ends_at, lambda: beats.append(time.monotonic())).run()
+    Watcher(
+        site.projects, choice.workforce, lambda: time.monotonic() > ends_at, lambda: beats.append(time.monotonic())
+    ).run()
     assert len(beats) >= 3

@@ -18,11 +18,12 @@ from django.utils import timezone
 
 from sendit.client_secrets import ClientSecrets, SecretsFile, endpoint
 from sendit.durable import disk
+from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand, WrongUse
+from sendit.ground.terminal import counted, table
 from sendit.identity_service import tokens
 from sendit.identity_service.apps import KEY_FILES
 from sendit.identity_service.audit import Use, use_of
 from sendit.identity_service.models import Client
-from sendit.pipeline.management.shell import NEEDS_A_LOOK, DatabaseCommand, WrongUse, counted, table
 from sendit.projects.composition import pseudonym_key
 
 RECENT = timedelta(hours=24)

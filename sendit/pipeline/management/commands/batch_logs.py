@@ -10,11 +10,12 @@ from itertools import groupby
 from typing import Any
 
 from sendit.errors import CODES
+from sendit.ground.commands import DatabaseCommand, WrongUse
 from sendit.ground.events import in_order
 from sendit.ground.logs import text_line
-from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, named, table
+from sendit.ground.terminal import printable, table
+from sendit.pipeline.management.naming import named
 from sendit.pipeline.record.models import Batch, Event, Image, Outcome
-from sendit.printable import printable
 
 PURGED = "(purged)"
 NOTICE = "Files are told by their number in the folder's sorted listing; --reveal shows names, which identify."

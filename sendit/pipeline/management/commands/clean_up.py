@@ -10,8 +10,9 @@ from typing import Any
 
 from django.conf import settings
 
+from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand, WrongUse
+from sendit.ground.terminal import counted
 from sendit.pipeline import cleaning
-from sendit.pipeline.management.shell import NEEDS_A_LOOK, DatabaseCommand, WrongUse, counted
 from sendit.projects.composition import Projects
 
 

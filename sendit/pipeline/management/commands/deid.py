@@ -15,9 +15,10 @@ from sendit import keys
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.recipe import load_recipe
 from sendit.ground import logs
+from sendit.ground.commands import NEEDS_A_LOOK, WrongUse
+from sendit.ground.commands import Command as ShellCommand
+from sendit.ground.terminal import counted
 from sendit.pipeline.files.deid_files import Deidentification, Fate, Target, deidentify_files, inputs_of
-from sendit.pipeline.management.shell import NEEDS_A_LOOK, WrongUse, counted
-from sendit.pipeline.management.shell import Command as ShellCommand
 from sendit.projects.composition import Projects, local_identity_service
 
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from sendit.deid.recipe.explanation import Explanation, explain
 from sendit.deid.recipe.explanation_text import as_json, as_text
 from sendit.deid.recipe.recipe import load_recipe
-from sendit.pipeline.management.shell import Command as ShellCommand
+from sendit.ground.commands import Command as ShellCommand
 
 
 class Command(ShellCommand):

@@ -11,7 +11,8 @@ from typing import Any
 from django.utils import timezone
 
 from sendit.durable import draft_of, place, private
-from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
+from sendit.ground.commands import DatabaseCommand, WrongUse
+from sendit.ground.terminal import counted
 from sendit.pipeline.reports.process_times import COLUMNS, process_times
 
 

@@ -14,11 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from sendit.ground import logs
+from sendit.ground.commands import NEEDS_A_LOOK, WrongUse
+from sendit.ground.commands import Command as ShellCommand
+from sendit.ground.terminal import printable
 from sendit.pipeline.files.preview import Mark, Preview, Row, preview
 from sendit.pipeline.management.commands.deid import add_how, how
-from sendit.pipeline.management.shell import NEEDS_A_LOOK, WrongUse
-from sendit.pipeline.management.shell import Command as ShellCommand
-from sendit.printable import printable
 
 STYLES = {Mark.SAME: "", Mark.CHANGED: "yellow", Mark.REMOVED: "red", Mark.ADDED: "green"}
 LONGEST_VALUE = 200

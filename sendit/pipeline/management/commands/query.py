@@ -12,8 +12,9 @@ from typing import Any
 
 from django.conf import settings
 
-from sendit.pipeline.management.shell import Command as ShellCommand
-from sendit.pipeline.management.shell import WrongUse, counted, table
+from sendit.ground.commands import Command as ShellCommand
+from sendit.ground.commands import WrongUse
+from sendit.ground.terminal import counted, table
 from sendit.ports import QueryResult
 from sendit.projects.composition import Projects
 

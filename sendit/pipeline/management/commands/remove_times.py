@@ -6,8 +6,8 @@ from typing import Any
 
 from django.conf import settings
 
-from sendit.pipeline.management.shell import Command as ShellCommand
-from sendit.pipeline.management.shell import counted
+from sendit.ground.commands import Command as ShellCommand
+from sendit.ground.terminal import counted
 from sendit.projects.composition import Projects
 
 

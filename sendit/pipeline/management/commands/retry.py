@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from sendit.errors import CODES
+from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand, WrongUse
+from sendit.ground.terminal import counted
 from sendit.pipeline.intake.contenders import retry
-from sendit.pipeline.management.shell import NEEDS_A_LOOK, DatabaseCommand, WrongUse, counted, named
+from sendit.pipeline.management.naming import named
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import RETRYABLE, WAITING_FOR_PERSON, Job
 from sendit.pipeline.workforce.choice import wake

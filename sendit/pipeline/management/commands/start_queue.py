@@ -8,9 +8,10 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
+from sendit.ground.commands import DatabaseCommand, WrongUse
+from sendit.ground.terminal import counted
 from sendit.pipeline.intake import contenders as intake
 from sendit.pipeline.management.closing import work_and_sum_up
-from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.choice import is_embedded, wake

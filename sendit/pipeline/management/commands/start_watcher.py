@@ -13,10 +13,11 @@ from typing import Any
 from django.conf import settings
 
 from sendit.errors import Misconfigured, SenditError, place_of
-from sendit.ground import daemon, events, logs
+from sendit.ground import daemon, database, events, logs
+from sendit.ground.commands import DatabaseCommand
+from sendit.pipeline.intake.presence import watcher_pid_file
 from sendit.pipeline.intake.watcher import Watcher
-from sendit.pipeline.management.shell import DatabaseCommand, watcher_pid_file
-from sendit.pipeline.record import database
+from sendit.pipeline.workforce.choice import workforce
 from sendit.projects import composition
 from sendit.projects.composition import Projects
 
@@ -50,7 +51,7 @@ class Command(DatabaseCommand):
 
     def handle(self, *args: Any, foreground: bool, ready_fd: int | None, **options: Any) -> None:
         """Be the watcher, or start it in a process of its own and wait until it is up."""
-        pid_file = watcher_pid_file()
+        pid_file = watcher_pid_file(settings.SITE.var)
         if foreground:
             watch(pid_file, ready_fd)
             return
@@ -73,7 +74,7 @@ def watch(pid_file: daemon.PidFile, ready_fd: int | None) -> None:
     composition.recipe(projects.default.project)  # a bad one is refused now rather than by every batch
     left_behind = pid_file.acquire()
     signals: list[int] = []
-    watcher = Watcher(projects, lambda: bool(signals), pid_file.beat)
+    watcher = Watcher(projects, workforce, lambda: bool(signals), pid_file.beat)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda heard, frame: signals.append(heard))
     sys.excepthook = _say_failure

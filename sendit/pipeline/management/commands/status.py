@@ -14,17 +14,12 @@ from typing import Any
 from django.conf import settings
 
 from sendit.errors import ServiceDown
+from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand
 from sendit.ground.daemon import Holder
+from sendit.ground.terminal import counted, duration, table
 from sendit.pipeline.intake.contenders import Contender, places, unknown
 from sendit.pipeline.intake.folders import is_finished
-from sendit.pipeline.management.shell import (
-    NEEDS_A_LOOK,
-    DatabaseCommand,
-    counted,
-    duration,
-    table,
-    watcher_pid_file,
-)
+from sendit.pipeline.intake.presence import watcher_pid_file
 from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports.overview import Overview, Reason, Throughput
@@ -92,7 +87,7 @@ class Command(DatabaseCommand):
 
 def watcher_now() -> Watcher:
     """From its pid file."""
-    pid_file = watcher_pid_file()
+    pid_file = watcher_pid_file(settings.SITE.var)
     match pid_file.holder():
         case Holder(pid, silent_seconds):
             return Watcher(pid, silent_seconds)

@@ -6,9 +6,12 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
+
 from sendit.ground import daemon
-from sendit.pipeline.management.shell import NEEDS_A_LOOK, watcher_pid_file
-from sendit.pipeline.management.shell import Command as ShellCommand
+from sendit.ground.commands import NEEDS_A_LOOK
+from sendit.ground.commands import Command as ShellCommand
+from sendit.pipeline.intake.presence import watcher_pid_file
 
 PATIENCE_SECONDS = 45.0
 """More than the watcher gives its workers before it kills them."""
@@ -32,7 +35,7 @@ class Command(ShellCommand):
 
     def handle(self, *args: Any, timeout: float, **options: Any) -> None:
         """Stop it; exit code 1 when there was none."""
-        pid = daemon.stop(watcher_pid_file(), timeout)
+        pid = daemon.stop(watcher_pid_file(settings.SITE.var), timeout)
         if pid is None:
             self.stdout.write("No watcher runs.")
             sys.exit(NEEDS_A_LOOK)

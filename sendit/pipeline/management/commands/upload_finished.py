@@ -7,8 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
+from sendit.ground.commands import DatabaseCommand, WrongUse
+from sendit.ground.terminal import counted
 from sendit.pipeline.management.closing import work_and_sum_up
-from sendit.pipeline.management.shell import DatabaseCommand, WrongUse, counted
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.choice import is_embedded, wake

@@ -7,7 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol, cast
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.db import (
@@ -26,7 +28,6 @@ from sendit.durable import locked
 from sendit.errors import EXIT_CODES, SenditError
 from sendit.ground import events
 from sendit.keys import KeyFile
-from sendit.pipeline.record import key_bindings
 
 AWAY = (OperationalError, InterfaceError, InternalError)
 """Stopped, restarted, cut off, full, or, after a failover, not the one that writes any more."""
@@ -39,6 +40,24 @@ PAUSE_SECONDS = 2.0
 
 UPGRADE = 7_302_581
 """The number of our advisory lock on PostgreSQL; any would do."""
+
+
+class KeyBindings(Protocol):
+    """What the database knows of the keys that its rows were written with."""
+
+    def is_settled(self, folder: Path, var: Path, files: frozenset[KeyFile], /) -> bool:
+        """Whether the keys are bound as they are."""
+
+    def settle(self, folder: Path, var: Path, files: frozenset[KeyFile], /) -> None:
+        """Make the keys that may be made, and bind those that are not bound yet."""
+
+    def forget_place(self, var: Path, /) -> None:
+        """A new database is about to be made."""
+
+
+def _key_bindings() -> KeyBindings:
+    """They are kept by the app that has their table, which this room does not import."""
+    return next(cast(KeyBindings, app.key_bindings) for app in apps.get_app_configs() if hasattr(app, "key_bindings"))
 
 
 # The database is Django's by its settings, so where the folder is in which it may be comes from there, too.
@@ -56,9 +75,9 @@ def make_ready(files: frozenset[KeyFile] = keys.ALL) -> None:
             if not is_current():
                 call_command("migrate", verbosity=0, interactive=False)
     where = settings.SITE.secrets_folder, settings.SITE.var, files
-    if not key_bindings.is_settled(*where):
+    if not _key_bindings().is_settled(*where):
         with _alone():
-            key_bindings.settle(*where)
+            _key_bindings().settle(*where)
 
 
 def wait_until_ready(blind: str, sees: str, files: frozenset[KeyFile] = keys.ALL) -> None:
@@ -95,7 +114,7 @@ def _expect_new_file() -> None:
     if not path.exists():
         with _alone():
             if not path.exists():
-                key_bindings.forget_place(settings.SITE.var)
+                _key_bindings().forget_place(settings.SITE.var)
 
 
 def is_current() -> bool:

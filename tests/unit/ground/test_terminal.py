@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sendit.pipeline.management.shell import counted, duration, table
-from sendit.printable import printable
+from sendit.ground.terminal import counted, duration, printable, table
 
 
 def test_numbers_stand_right_and_words_left() -> None:

@@ -1,0 +1,82 @@
+"""What a terminal is given: columns, numbers with their nouns, durations, and text that cannot command it.
+
+Such text moves no cursor, ends no line, and does not change the order of letters.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+
+_LOOKED_AT = re.compile(r"[^ -~]")
+_LOOKED_AT_IN_LINES = re.compile(r"[^ -~\n\t]")
+
+
+def printable(text: str) -> str:
+    r"""One line, for a cell or a name: `\x1b`, and `\x80` for a byte of a name that is no text; otherwise as below."""
+    return _LOOKED_AT.sub(_in_short, text)
+
+
+def printable_lines(text: str) -> str:
+    r"""Lines, with tabs: `\u001b`, `\u202e`. What was JSON still is, and says the same."""
+    return _LOOKED_AT_IN_LINES.sub(_escaped, text)
+
+
+def _in_short(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    is_byte = code < 0xA0 or 0xDC80 <= code <= 0xDCFF
+    return f"\\x{code & 0xFF:02x}" if is_byte else _escaped(found)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Control and format characters, line separators, surrogates and what is not assigned; other spaces stay."""
+    char = found[0]
+    if char.isprintable() or unicodedata.category(char) == "Zs":
+        return char
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def table(rows: Sequence[Sequence[object]], header: Sequence[str] = (), indent: str = "") -> list[str]:
+    """Rows in columns two spaces apart: numbers to the right, words to the left."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    texts = [list(header), *cells] if header else cells
+    widths = [max(len(row[column]) for row in texts) for column in range(len(texts[0]))] if texts else []
+    right = [all(isinstance(row[column], int | float | None) for row in rows) for column in range(len(widths))]
+    return [indent + _aligned(row, widths, right) for row in texts]
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    places = zip(row, widths, right, strict=True)
+    return "  ".join(text.rjust(width) if to_right else text.ljust(width) for text, width, to_right in places).rstrip()
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.1f}"
+        case _:
+            return printable(str(value))
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min`, `5 h`, `9 days`."""
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f} s"
+    for unit, length, limit in (("s", 1, 120), ("min", 60, 120), ("h", 3600, 48)):
+        if seconds < length * limit:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{math.floor(seconds / 86400):,} days"
+
+
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """`1 batch`, `2 batches`."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
