@@ -13,10 +13,10 @@ from sendit.deid.description import Describer, Instance
 from sendit.deid.identifiers.identifiers import Identifier, extract
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.recipe import Recipe, load_recipe, parse_recipe
+from sendit.deid.rewriting.actions import ElementAction, repair
 from sendit.deid.rewriting.agreement import ensure_agreement
-from sendit.deid.rewriting.deeds import Deed, repair
 from sendit.deid.rewriting.geometry import ensure_geometry
-from sendit.deid.rewriting.plan import Plan
+from sendit.deid.rewriting.plan import StudyPlan
 from sendit.deid.rewriting.rewrite import Rewriter
 from sendit.deid.stream.datasets import read_dataset
 from sendit.deid.stream.encodings import EXPLICIT_LE
@@ -56,7 +56,7 @@ class Deidentifier:
     ) -> None:
         self._recipe, self._pseudonyms, self._variables = recipe, pseudonyms, dict(variables or {})
         self._residuals = tuple(residuals)
-        self._plans: dict[frozenset[tuple[str, frozenset[str]]], Plan] = {}
+        self._plans: dict[frozenset[tuple[str, frozenset[str]]], StudyPlan] = {}
         self._only_plan = None if recipe.uses_values else self._new_plan({})
         self._verifier, self._describer = Verifier(self._residuals), Describer()
 
@@ -105,9 +105,9 @@ class Deidentifier:
 
     def _rewritten(self, part_ten: PartTen, repairs: Sequence[Repair]) -> DeidentifiedImage:
         plan = self._plan(part_ten)
-        rewriter = Rewriter(part_ten.source, HeaderJob(part_ten))
+        rewriter = Rewriter(part_ten.source, HeaderAtHand(part_ten))
         pieces = rewriter.root(plan.root_of(part_ten), part_ten.start, part_ten.window)
-        if any(deed.loses_places for deed in rewriter.done):
+        if any(action.loses_places for action in rewriter.done):
             ensure_geometry(rewriter.done, part_ten, self._recipe)
         ensure_agreement(pieces, part_ten.syntax)
         identity = self._verifier.check(pieces, part_ten.encoding, part_ten.source)
@@ -115,7 +115,7 @@ class Deidentifier:
         head = _PREAMBLE + file_meta(identity.sop_class_uid, identity.sop_instance_uid, part_ten.syntax.uid)
         return DeidentifiedImage(part_ten, head, pieces, self._describer, rewriter.done, identity)
 
-    def _plan(self, part_ten: PartTen) -> Plan:
+    def _plan(self, part_ten: PartTen) -> StudyPlan:
         """The plan for an image; another one for other terms in the recipe's %values lists."""
         if self._only_plan is not None:
             return self._only_plan
@@ -128,13 +128,13 @@ class Deidentifier:
             plan = self._plans[key] = self._new_plan(lists)
         return plan
 
-    def _new_plan(self, lists: Mapping[str, frozenset[str]]) -> Plan:
-        return Plan(self._recipe, self._pseudonyms, self._variables, lists, self._residuals)
+    def _new_plan(self, lists: Mapping[str, frozenset[str]]) -> StudyPlan:
+        return StudyPlan(self._recipe, self._pseudonyms, self._variables, lists, self._residuals)
 
 
 def value_lists(recipe: Recipe, part_ten: PartTen) -> dict[str, frozenset[str]]:
     """The terms of the recipe's %values lists in one image."""
-    return recipe.extract_values(HeaderJob(part_ten).dataset())
+    return recipe.extract_values(HeaderAtHand(part_ten).dataset())
 
 
 @lru_cache(maxsize=256)
@@ -160,7 +160,7 @@ def _even(uid: bytes) -> bytes:
     return uid + b"\0" if len(uid) % 2 else uid
 
 
-class HeaderJob:
+class HeaderAtHand:
     """The image at hand, as a pydicom Dataset when a recipe's function first wants one."""
 
     __slots__ = ("_dataset", "_part_ten")
@@ -176,8 +176,8 @@ class HeaderJob:
         """
         if self._dataset is None:
             source, encoding = self._part_ten.source, self._part_ten.encoding
-            level = Plan(_NO_RULES, Pseudonyms(bytes(16)), {}, checks_values=False).root(encoding)
-            pieces = Rewriter(source, self).root(level, self._part_ten.start)
+            plan = StudyPlan(_NO_RULES, Pseudonyms(bytes(16)), {}, checks_values=False).root(encoding)
+            pieces = Rewriter(source, self).root(plan, self._part_ten.start)
             self._dataset = read_dataset(b"".join(_held(piece, source) for piece in pieces), encoding)
         return self._dataset
 
@@ -202,7 +202,7 @@ class DeidentifiedImage:
     ----------
     size : int
         Bytes that it will have as a file.
-    done : list of Deed
+    done : list of ElementAction
         What was done to its elements; an `Account` counts them.
     identity : Identity
         The UIDs by which it is told from others.
@@ -216,7 +216,7 @@ class DeidentifiedImage:
         head: bytes,
         pieces: list[bytes | Bulk],
         describer: Describer,
-        done: list[Deed],
+        done: list[ElementAction],
         identity: Identity,
     ) -> None:
         self._part_ten, self._head, self._pieces, self._describer = part_ten, head, pieces, describer

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from pydicom.datadict import keyword_for_tag
 
-from sendit.deid.rewriting.deeds import Deed
-from sendit.deid.rewriting.stretches import Stretch
+from sendit.deid.rewriting.actions import ElementAction
+from sendit.deid.rewriting.shared_runs import SharedRun
 
-MOST_DEEDS, MOST_PLACES = 2_000, 10_000
+MOST_ACTIONS, MOST_PLACES = 2_000, 10_000
 """What is held apart; beyond it, hostile files bring ever new places, and the rest is counted together."""
 PRIVATE, ELSEWHERE = "private elements", "elsewhere"
 
@@ -37,13 +37,13 @@ class Account:
     """Counts what was done to images, one after the other."""
 
     def __init__(self) -> None:
-        self._deeds: Counter[Deed] = Counter()
+        self._actions: Counter[ElementAction] = Counter()
         self._places: Counter[tuple[tuple[int, ...], str]] = Counter()
 
-    def add(self, deeds: Iterable[Deed]) -> None:
-        """Count the deeds of one image in."""
-        self._deeds.update(deeds)
-        if len(self._deeds) > MOST_DEEDS:
+    def add(self, actions: Iterable[ElementAction]) -> None:
+        """Count the actions of one image in."""
+        self._actions.update(actions)
+        if len(self._actions) > MOST_ACTIONS:
             self._settle()
 
     def rows(self) -> list[Done]:
@@ -55,19 +55,19 @@ class Account:
         return sorted(Done(place, keyword, action, count) for (place, keyword, action), count in named.items())
 
     def _settle(self) -> None:
-        """Deeds become places: a stretch stands for all that was done in it."""
-        for deed, count in self._deeds.items():
-            for each in _parts(deed):
+        """Turn the counted actions into places; a shared run stands for all that was done in it."""
+        for done, count in self._actions.items():
+            for each in _parts(done):
                 key = ((*each.path, each.tag), each.action)
                 if key not in self._places and len(self._places) >= MOST_PLACES:
                     key = ((), each.action)
                 self._places[key] += count
-        self._deeds.clear()
+        self._actions.clear()
 
 
-def _parts(deed: Deed) -> Iterator[Deed]:
-    """What a deed stands for; of group lengths and padding, which no rule removes, nothing is said."""
-    return (each for each in (deed.deeds if isinstance(deed, Stretch) else (deed,)) if each.action)
+def _parts(done: ElementAction) -> Iterator[ElementAction]:
+    """What an action stands for. Group lengths and padding are left out: no rule removes them."""
+    return (each for each in (done.actions if isinstance(done, SharedRun) else (done,)) if each.action)
 
 
 def _is_private(tags: tuple[int, ...]) -> bool:

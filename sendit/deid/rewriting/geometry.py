@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.rules import Field, Rule
 from sendit.deid.recipe.selectors import FieldError, PrivateTag, Tag, parse_field
-from sendit.deid.rewriting.deeds import Deed
-from sendit.deid.rewriting.stretches import Stretch
+from sendit.deid.rewriting.actions import ElementAction
+from sendit.deid.rewriting.shared_runs import SharedRun
 from sendit.deid.stream.elements import elements
 from sendit.deid.stream.header import HeaderReader
 from sendit.deid.stream.heads import FLAT
@@ -39,27 +39,27 @@ def _withheld(rule: str, tag: int) -> Withheld:
     return Withheld(rule, tag=tag)
 
 
-def ensure_geometry(done: Iterable[Deed], part_ten: PartTen, recipe: Recipe) -> None:
-    """Withhold a mosaic that the deeds have taken the places of its slices from.
+def ensure_geometry(done: Iterable[ElementAction], part_ten: PartTen, recipe: Recipe) -> None:
+    """Withhold a mosaic that the actions have taken the places of its slices from.
 
     Raises
     ------
     Withheld
         One of these elements goes, and no line of the recipe removes it by name.
     """
-    lost = [deed.tag for deed in _deeds(done) if deed.loses_places and not deed.path]
+    lost = [action.tag for action in _actions(done) if action.loses_places and not action.path]
     if lost and _is_mosaic(part_ten):
         for tag in lost:
             if not _is_removed_by_name(tag, recipe):
                 raise Withheld(RULE, tag=tag)
 
 
-def _deeds(done: Iterable[Deed]) -> Iterator[Deed]:
-    for deed in done:
-        if isinstance(deed, Stretch):
-            yield from deed.deeds
+def _actions(done: Iterable[ElementAction]) -> Iterator[ElementAction]:
+    for action in done:
+        if isinstance(action, SharedRun):
+            yield from action.actions
         else:
-            yield deed
+            yield action
 
 
 def _is_mosaic(part_ten: PartTen) -> bool:

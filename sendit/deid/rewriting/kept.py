@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydicom.datadict import dictionary_VM
 
 from sendit.deid.recipe.profile_rules import DUMMIES
-from sendit.deid.rewriting.deeds import Memo
+from sendit.deid.rewriting.actions import ValueCache
 from sendit.deid.standard.attribute_types import OPTIONAL
 from sendit.deid.standard.forms import Form
 
@@ -49,13 +49,13 @@ class KeptValue:
         return self.element(left + self.padding if len(left) % 2 else left)
 
 
-class FormMemo(Memo):
-    """A Memo of values that mostly have their form, and then are not remembered: they are ever new numbers."""
+class FormCache(ValueCache):
+    """A cache of values that mostly have their form. Those that do are not cached, for they are ever new numbers."""
 
     __slots__ = ("_fits",)
 
-    def __init__(self, fits: Callable[[bytes], object], work: Callable[[bytes], bytes | None]) -> None:
-        super().__init__(work)
+    def __init__(self, fits: Callable[[bytes], object], compute: Callable[[bytes], bytes | None]) -> None:
+        super().__init__(compute)
         self._fits = fits
 
     def __missing__(self, value: bytes) -> bytes | None:

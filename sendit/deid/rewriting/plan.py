@@ -1,6 +1,6 @@
 """A recipe bound to one patient-study: what becomes of each element, compiled once and looked up by its encoded key.
 
-A `Level` is one dataset's place in a file: the root, or the items of one sequence. Its `actions` map an element's
+A `DatasetPlan` is one dataset's place in a file: the root, or the items of one sequence. Its `actions` map an element's
 encoded key (tag and VR, as the bytes they are read in) to what is to be done. What a value becomes is remembered, so
 that the values which the images of a study share are worked out once.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
@@ -24,25 +24,16 @@ from sendit.deid.recipe.profile import FULL_DATES
 from sendit.deid.recipe.profile_rules import STRUCTURE
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.rules import PSEUDONYM, SPECIFIC_CHARACTER_SET, Action, Addition, Decision, Field, Step, Value
-from sendit.deid.rewriting.deeds import (
-    BULK,
-    CALL,
-    CHARSET,
-    COPY,
-    CREATOR,
-    DROP,
-    END,
+from sendit.deid.rewriting.actions import (
     FORM,
-    PRIVATE,
-    SEQUENCE,
-    VALUE,
-    Deed,
-    Job,
-    Latest,
-    Memo,
+    ActionKind,
+    ElementAction,
+    ImageAtHand,
+    LatestValue,
+    ValueCache,
 )
-from sendit.deid.rewriting.kept import FormMemo, KeptValue, dummy_of, may_be_absent, needs_value
-from sendit.deid.rewriting.stretches import Memory
+from sendit.deid.rewriting.kept import FormCache, KeptValue, dummy_of, may_be_absent, needs_value
+from sendit.deid.rewriting.shared_runs import RunMemory
 from sendit.deid.standard.attribute_types import types
 from sendit.deid.standard.codes import parse_codes, write_items
 from sendit.deid.standard.content import (
@@ -86,17 +77,17 @@ NO_TAG = 1 << 32
 """Above every tag."""
 
 
-class Actions(dict[bytes, "tuple[int, Deed | None]"]):
-    """Key in, (tag, deed) out; a deed of None is an element in short form that no rule touches: the commonest case."""
+class Actions(dict[bytes, "tuple[int, ElementAction | None]"]):
+    """Maps a key to its tag and action; the action is None for an element in short form that no rule touches."""
 
-    __slots__ = ("level",)
+    __slots__ = ("plan",)
 
-    def __init__(self, level: Level) -> None:
-        self.level = level
+    def __init__(self, plan: DatasetPlan) -> None:
+        self.plan = plan
 
-    def __missing__(self, key: bytes) -> tuple[int, Deed | None]:
-        result = self.level.compile(key)
-        if self.level.plan.remembers():
+    def __missing__(self, key: bytes) -> tuple[int, ElementAction | None]:
+        result = self.plan.compile(key)
+        if self.plan.study.remembers():
             self[key] = result
         return result
 
@@ -104,13 +95,13 @@ class Actions(dict[bytes, "tuple[int, Deed | None]"]):
 class AddedElement:
     """An element that a rule adds where it is absent; encoded when first wanted, for that is in a character set."""
 
-    __slots__ = ("_encode", "_encoded", "deed", "tag")
+    __slots__ = ("_encode", "_encoded", "action", "tag")
 
     def __init__(self, tag: int, encode: Callable[[], bytes | None]) -> None:
         self.tag, self._encode = tag, encode
         self._encoded: bytes | None = None
-        self.deed = Deed(VALUE, tag, "", long=False)
-        self.deed.action = str(Action.ADD)
+        self.action = ElementAction(ActionKind.VALUE, tag, "", long=False)
+        self.action.action = str(Action.ADD)
 
     @property
     def encoded(self) -> bytes:
@@ -120,7 +111,7 @@ class AddedElement:
         return self._encoded
 
 
-class Level:
+class DatasetPlan:
     """One dataset's place in a file, its encoding and its character set."""
 
     __slots__ = (
@@ -138,79 +129,81 @@ class Level:
         "indices",
         "memory",
         "path",
-        "plan",
         "sop_class_uid",
+        "study",
     )
 
     def __init__(
         self,
-        plan: Plan,
+        plan: StudyPlan,
         path: tuple[int, ...],
         indices: tuple[int, ...],
         encoding: Encoding,
         encodings: Charset,
         sop_class_uid: str = "",
     ) -> None:
-        self.plan, self.path, self.indices, self.sop_class_uid = plan, path, indices, sop_class_uid
+        self.study, self.path, self.indices, self.sop_class_uid = plan, path, indices, sop_class_uid
         self.encoding, self.encodings, self.head = encoding, encodings, encoding.head
         self.actions = Actions(self)
-        self._children: dict[tuple[int, int | None, Encoding], Level] = {}
-        self._charsets: dict[bytes, Level] = {}
-        self._private: dict[tuple[int, str, str | None], Deed | None] = {}
+        self._children: dict[tuple[int, int | None, Encoding], DatasetPlan] = {}
+        self._charsets: dict[bytes, DatasetPlan] = {}
+        self._private: dict[tuple[int, str, str | None], ElementAction | None] = {}
         self._additions: list[AddedElement] | None = None
-        self._concepts: dict[Concept | None, Level] = {}
-        self.memory: Memory | None = None
+        self._concepts: dict[Concept | None, DatasetPlan] = {}
+        self.memory: RunMemory[DatasetPlan] | None = None
         self.cleans = False
         """Whether the dataset is an item of a sequence that is cleaned."""
         self.concept: Concept | None = None
         """What it is as a content item."""
 
-    def child(self, tag: int, index: int | None, encoding: Encoding) -> Level:
-        """The level of the items of the sequence `tag` (of its item `index`, where the recipe tells items apart)."""
+    def child(self, tag: int, index: int | None, encoding: Encoding) -> DatasetPlan:
+        """The plan of the items of the sequence `tag` (of its item `index`, where the recipe tells items apart)."""
         key = (tag, index, encoding)
-        level = self._children.get(key)
-        if level is None:
+        plan = self._children.get(key)
+        if plan is None:
             indices = self.indices if index is None else (*self.indices, index)
-            level = self._at((*self.path, tag), indices, encoding, self.encodings)
-            level.cleans = self.plan.recipe.cleans and self._cleans(tag)
-            level.concept = self.concept if tag == MEASURED_VALUE else None
-            if self.plan.remembers():
-                self._children[key] = level
-        return level
+            plan = self._at((*self.path, tag), indices, encoding, self.encodings)
+            plan.cleans = self.study.recipe.cleans and self._cleans(tag)
+            plan.concept = self.concept if tag == MEASURED_VALUE else None
+            if self.study.remembers():
+                self._children[key] = plan
+        return plan
 
-    def _at(self, path: tuple[int, ...], indices: tuple[int, ...], encoding: Encoding, encodings: Charset) -> Level:
-        return Level(self.plan, path, indices, encoding, encodings, self.sop_class_uid)
+    def _at(
+        self, path: tuple[int, ...], indices: tuple[int, ...], encoding: Encoding, encodings: Charset
+    ) -> DatasetPlan:
+        return DatasetPlan(self.study, path, indices, encoding, encodings, self.sop_class_uid)
 
-    def with_charset(self, raw: bytes) -> Level:
-        """This level under another Specific Character Set."""
-        level = self._charsets.get(raw)
-        if level is None:
+    def with_charset(self, raw: bytes) -> DatasetPlan:
+        """This plan under another Specific Character Set."""
+        plan = self._charsets.get(raw)
+        if plan is None:
             encodings = values.charset(raw)
             same = encodings == self.encodings
-            level = self if same else self._at(self.path, self.indices, self.encoding, encodings)
-            level.memory, level.cleans, level.concept = self.memory, self.cleans, self.concept
-            if self.plan.remembers():
-                self._charsets[raw] = level
-        return level
+            plan = self if same else self._at(self.path, self.indices, self.encoding, encodings)
+            plan.memory, plan.cleans, plan.concept = self.memory, self.cleans, self.concept
+            if self.study.remembers():
+                self._charsets[raw] = plan
+        return plan
 
     def _cleans(self, tag: int) -> bool:
         """Whether the items of a sequence here are cleaned."""
         field = Field(self.path, tag, "SQ", None, self.indices, sop_class_uid=self.sop_class_uid)
-        decision = self.plan.recipe.decide(field)
+        decision = self.study.recipe.decide(field)
         return not decision.kept and decision.rule is not None and decision.rule.action is Action.CLEAN
 
-    def of_item(self, buf: bytes, begin: int, end: int) -> Level:
-        """This level for a content item whose elements begin at `begin`: what it is decides of its value."""
+    def of_item(self, buf: bytes, begin: int, end: int) -> DatasetPlan:
+        """This plan for a content item whose elements begin at `begin`: what it is decides of its value."""
         concept = self._concept_of(buf, begin, end)
         if concept is self.concept:
             return self
-        level = self._concepts.get(concept)
-        if level is None:
-            level = self._at(self.path, self.indices, self.encoding, self.encodings)
-            level.cleans, level.concept = True, concept
-            if self.plan.remembers():
-                self._concepts[concept] = level
-        return level
+        plan = self._concepts.get(concept)
+        if plan is None:
+            plan = self._at(self.path, self.indices, self.encoding, self.encodings)
+            plan.cleans, plan.concept = True, concept
+            if self.study.remembers():
+                self._concepts[concept] = plan
+        return plan
 
     def _concept_of(self, buf: bytes, begin: int, end: int) -> Concept | None:
         if self.path[-1] != MEASURED_VALUE:
@@ -220,48 +213,48 @@ class Level:
 
     # ------------------------------------------------------------------------------------------ compiling
 
-    def compile(self, key: bytes) -> tuple[int, Deed | None]:
+    def compile(self, key: bytes) -> tuple[int, ElementAction | None]:
         """What is done to the elements of `key`; DataFault when the key is none that a dataset may hold."""
         encoding = self.encoding
         tag = encoding.tag(key)
         if tag in (ITEM_END, SEQUENCE_END):
-            return tag, Deed(END, tag, "", long=False)
+            return tag, ElementAction(ActionKind.END, tag, "", long=False)
         vr = "" if encoding.implicit else key[4:6].decode("latin-1")
         group = tag >> 16
         if group in (0x0000, 0x0002, 0xFFFE) or (vr and vr not in values.VRS):
             raise DataFault("BadElement", tag=tag)
         long = vr in values.LONG_VRS
         if tag & 0xFFFF == 0 or tag == TRAILING_PADDING:
-            return tag, Deed(DROP, tag, vr or "UL", long)
+            return tag, ElementAction(ActionKind.DROP, tag, vr or "UL", long)
         if group & 1:
             return tag, self._private_key(tag, vr, long)
-        return tag, self.deed(tag, vr, long, None)
+        return tag, self.action(tag, vr, long, None)
 
-    def _private_key(self, tag: int, vr: str, long: bool) -> Deed:
-        if self.plan.removes_all_private:
-            return self._named(Deed(DROP, tag, vr or "UN", long), Action.REMOVE)
+    def _private_key(self, tag: int, vr: str, long: bool) -> ElementAction:
+        if self.study.removes_all_private:
+            return self._named(ElementAction(ActionKind.DROP, tag, vr or "UN", long), Action.REMOVE)
         if not 0x10 <= tag & 0xFFFF <= 0xFF:
-            return Deed(PRIVATE, tag, vr, long)
+            return ElementAction(ActionKind.PRIVATE, tag, vr, long)
         if vr not in ("", "UN", *values.TEXT_VRS):  # a Private Creator is passed on as it is
             raise DataFault("BadElement", tag=tag)
-        return Deed(CREATOR, tag, vr, long)
+        return ElementAction(ActionKind.CREATOR, tag, vr, long)
 
-    def private(self, tag: int, vr: str, long: bool, creator: str | None) -> Deed | None:
+    def private(self, tag: int, vr: str, long: bool, creator: str | None) -> ElementAction | None:
         """What is done to a private element, by its Private Creator."""
         key = (tag, vr, creator)
         if key in self._private:
             return self._private[key]
-        found = self.deed(tag, vr, long, creator)
-        if self.plan.remembers():
+        found = self.action(tag, vr, long, creator)
+        if self.study.remembers():
             self._private[key] = found
         return found
 
-    def deed(self, tag: int, written_vr: str, long: bool, creator: str | None) -> Deed | None:
+    def action(self, tag: int, written_vr: str, long: bool, creator: str | None) -> ElementAction | None:
         """What is done to the elements of one tag, VR and creator."""
         vr = effective_vr(tag, written_vr)
         if (written_vr == "SQ") != (vr == "SQ") and written_vr not in ("", "UN"):
             raise DataFault("BadElement", tag=tag)
-        decision = self.plan.recipe.decide(
+        decision = self.study.recipe.decide(
             Field(self.path, tag, vr, creator, self.indices, sop_class_uid=self.sop_class_uid)
         )
         if creator is not None and decision.kept and decision.rule is not None and decision.rule.of_profile:
@@ -269,38 +262,38 @@ class Level:
             if safe is not None:
                 return self._named(self._checked(safe, tag, vr, written_vr, long), Action.KEEP)
         if self.concept is not None and not decision.kept:
-            deed = self._by_concept(self.concept, tag, vr, long)
-            if deed is not None:
-                return self._named(deed, Action.CLEAN)
+            action = self._by_concept(self.concept, tag, vr, long)
+            if action is not None:
+                return self._named(action, Action.CLEAN)
         if decision.kept or not decision.steps:
-            memo = self.kept_memo(decision, tag, vr, written_vr)
-            if memo is not None:
-                return self._named(Deed(VALUE, tag, vr, long, memo=memo), FORM)
+            cache = self.kept_cache(decision, tag, vr, written_vr)
+            if cache is not None:
+                return self._named(ElementAction(ActionKind.VALUE, tag, vr, long, cache=cache), FORM)
             return self._untouched(decision, tag, vr, written_vr, long)
         return self._named(self._ruled(decision, tag, vr, written_vr, long), decision.steps[-1].action)
 
     def _judges_content(self, decision: Decision, tag: int) -> bool:
         """Whether a value must also speak of nobody: where a profile keeps it, and not a line of the recipe's own."""
-        if self.plan.recipe.profile is None or not self.plan.checks_values:
+        if self.study.recipe.profile is None or not self.study.checks_values:
             return False
         own = decision.rule is not None and not decision.rule.of_profile
         return not own and not tag >> 16 & 1 and tag != SPECIFIC_CHARACTER_SET
 
-    def kept_memo(self, decision: Decision, tag: int, vr: str, written_vr: str) -> Memo | None:
+    def kept_cache(self, decision: Decision, tag: int, vr: str, written_vr: str) -> ValueCache | None:
         """What becomes of the values of an attribute that no rule changes; None where they may be anything."""
         form = self.form_of(tag, vr, written_vr)
-        judge = self.plan.judge_of(tag, vr) if self._judges_content(decision, tag) else None
+        judge = self.study.judge_of(tag, vr) if self._judges_content(decision, tag) else None
         if form is None and judge is None:
             return None
 
         def work(raw: bytes) -> bytes | None:
             return self.kept_value(tag, vr, form, judge).changed(raw)
 
-        return Memo(work) if form is None or judge is not None else FormMemo(form.fits, work)
+        return ValueCache(work) if form is None or judge is not None else FormCache(form.fits, work)
 
     def form_of(self, tag: int, vr: str, written_vr: str) -> Form | None:
         """The form of an attribute's values, where they are looked at."""
-        return form_of(tag, vr, written_vr) if self.plan.checks_values and tag != SPECIFIC_CHARACTER_SET else None
+        return form_of(tag, vr, written_vr) if self.study.checks_values and tag != SPECIFIC_CHARACTER_SET else None
 
     def kept_value(self, tag: int, vr: str, form: Form | None, judge: Judge | None = None) -> KeptValue:
         """What an attribute's values must be to stay."""
@@ -327,7 +320,7 @@ class Level:
 
     def _pseudonym(self, raw: bytes) -> bytes:
         """For what stands in the place of a UID: the same text has the same one."""
-        return self.plan.pseudonyms.uid(raw.decode("latin-1").strip(" \0")).encode("ascii")
+        return self.study.pseudonyms.uid(raw.decode("latin-1").strip(" \0")).encode("ascii")
 
     def _stand_in(self, tag: int, vr: str) -> bytes:
         """The element of an attribute whose value goes, by its Type: none, an empty one, or a dummy."""
@@ -336,24 +329,30 @@ class Level:
             return b""
         return self._encoded(tag, vr, dummy_of(tag, vr) if needs_value(type_) else "")
 
-    def _named(self, deed: Deed, action: str) -> Deed:
-        deed.path, deed.action = self.path, str(action)
-        return deed
+    def _named(self, action: ElementAction, word: str) -> ElementAction:
+        action.path, action.action = self.path, str(word)
+        return action
 
-    def _checked(self, safe: SafePrivate, tag: int, vr: str, written_vr: str, long: bool) -> Deed:
+    def _checked(self, safe: SafePrivate, tag: int, vr: str, written_vr: str, long: bool) -> ElementAction:
         """A private element that is known to be safe stays if its value is what it should be, else it goes."""
         if safe.is_sequence:
-            return self._sequence(tag, "SQ", long) if written_vr in ("", "SQ") else Deed(DROP, tag, vr, long)
+            return (
+                self._sequence(tag, "SQ", long)
+                if written_vr in ("", "SQ")
+                else ElementAction(ActionKind.DROP, tag, vr, long)
+            )
         if safe.is_rewritten:
-            return Deed(VALUE, tag, vr, long, memo=Memo(Latest(self._numbers(safe, tag, vr, written_vr))))
+            return ElementAction(
+                ActionKind.VALUE, tag, vr, long, cache=ValueCache(LatestValue(self._numbers(safe, tag, vr, written_vr)))
+            )
 
         def stays(raw: bytes) -> bytes | None:
             if not safe.has_form(written_vr, raw):
                 return b""
             texts = raw.decode("ascii").strip(" \0").split("\\") if safe.is_text else ()
-            return None if all(self.plan.cleaner(None).clean(text) == text for text in texts) else b""
+            return None if all(self.study.cleaner(None).clean(text) == text for text in texts) else b""
 
-        return Deed(VALUE, tag, vr, long, memo=Memo(stays))
+        return ElementAction(ActionKind.VALUE, tag, vr, long, cache=ValueCache(stays))
 
     def _numbers(self, safe: SafePrivate, tag: int, vr: str, written_vr: str) -> Callable[[bytes], bytes | None]:
         """A private element of which a new one is made; it goes where no number is left."""
@@ -366,64 +365,68 @@ class Level:
 
         return rewritten
 
-    def _by_concept(self, concept: Concept, tag: int, vr: str, long: bool) -> Deed | None:
+    def _by_concept(self, concept: Concept, tag: int, vr: str, long: bool) -> ElementAction | None:
         """What a content item's concept alone decides of its value."""
         if tag in IDENTIFYING_VALUES.get(concept, ()):
             dummy = self._encoded(tag, vr, DUMMIES[tag])
-            return Deed(VALUE, tag, vr, long, memo=Memo(lambda raw: dummy if raw else None))
+            return ElementAction(ActionKind.VALUE, tag, vr, long, cache=ValueCache(lambda raw: dummy if raw else None))
         if concept is not Concept.AGE_IN_YEARS:
             return None
         if tag == NUMERIC:
             capped = self._encoded(tag, vr, str(OLDEST + 1))
-            return Deed(VALUE, tag, vr, long, memo=Memo(lambda raw: capped if _is_old(raw) else None))
-        return Deed(DROP, tag, vr, long) if tag in OTHER_NUMBERS else None
+            return ElementAction(
+                ActionKind.VALUE, tag, vr, long, cache=ValueCache(lambda raw: capped if _is_old(raw) else None)
+            )
+        return ElementAction(ActionKind.DROP, tag, vr, long) if tag in OTHER_NUMBERS else None
 
     def _encoded(self, tag: int, vr: str, text: str) -> bytes:
         encoding = self.encoding
         return encoding.write(tag, vr, values.encode(text, vr, encoding.order, self.encodings, tag))
 
-    def _ruled(self, decision: Decision, tag: int, vr: str, written_vr: str, long: bool) -> Deed:
+    def _ruled(self, decision: Decision, tag: int, vr: str, written_vr: str, long: bool) -> ElementAction:
         if _leave_nothing(decision.steps):
-            return Deed(DROP, tag, vr, long)
-        fold = Fold(self, tag, vr, decision.steps, written_vr)
+            return ElementAction(ActionKind.DROP, tag, vr, long)
+        fold = ActionChain(self, tag, vr, decision.steps, written_vr)
         if vr == "SQ":
             if fold.codes:
-                return Deed(VALUE, tag, vr, long, memo=Memo(fold.element))
+                return ElementAction(ActionKind.VALUE, tag, vr, long, cache=ValueCache(fold.element))
             return self._emptied(tag, long) if fold.blanks else self._sequence(tag, written_vr, long)
         if vr == "UI" and fold.is_pseudonym:
-            return Deed(VALUE, tag, vr, long, memo=Memo(fold.pseudonymous))
+            return ElementAction(ActionKind.VALUE, tag, vr, long, cache=ValueCache(fold.pseudonymous))
         if fold.calls:
-            return Deed(CALL, tag, vr, long, call=fold.element)
-        return Deed(VALUE, tag, vr, long, memo=Memo(fold.element))
+            return ElementAction(ActionKind.CALL, tag, vr, long, call=fold.element)
+        return ElementAction(ActionKind.VALUE, tag, vr, long, cache=ValueCache(fold.element))
 
-    def _untouched(self, decision: Decision, tag: int, vr: str, written_vr: str, long: bool) -> Deed | None:
+    def _untouched(self, decision: Decision, tag: int, vr: str, written_vr: str, long: bool) -> ElementAction | None:
         if tag == 0x00080005:
             if written_vr not in ("", "CS", "UN"):  # others would read it as numbers, and then nothing of the file
                 raise DataFault("BadElement", tag=tag)
-            return Deed(CHARSET, tag, vr, long)
+            return ElementAction(ActionKind.CHARSET, tag, vr, long)
         if vr == "SQ":
             return self._sequence(tag, written_vr, long)
         if tag in PIXEL_DATA_TAGS and not self.path:
-            return Deed(BULK, tag, vr, long)
+            return ElementAction(ActionKind.BULK, tag, vr, long)
         if vr == "UN":
             return self._sequence(tag, "UN", long)
         if long or vr == "SQ" or (self.encoding.implicit and vr in ("OB", "OW", "UN")):
-            return Deed(COPY, tag, vr, long)
+            return ElementAction(ActionKind.COPY, tag, vr, long)
         return None
 
-    def _sequence(self, tag: int, written_vr: str, long: bool) -> Deed:
-        return Deed(SEQUENCE, tag, written_vr or "SQ", long)
+    def _sequence(self, tag: int, written_vr: str, long: bool) -> ElementAction:
+        return ElementAction(ActionKind.SEQUENCE, tag, written_vr or "SQ", long)
 
-    def _emptied(self, tag: int, long: bool) -> Deed:
+    def _emptied(self, tag: int, long: bool) -> ElementAction:
         empty = self.encoding.write(tag, "SQ", b"")
-        return Deed(VALUE, tag, "SQ", long, memo=Memo(lambda value: empty if value else None))
+        return ElementAction(
+            ActionKind.VALUE, tag, "SQ", long, cache=ValueCache(lambda value: empty if value else None)
+        )
 
     # ------------------------------------------------------------------------------------------ additions
 
     def additions(self) -> list[AddedElement]:
         """The elements that rules add to this dataset where absent, ascending by tag, and one of NO_TAG behind them."""
         if self._additions is None:
-            wanted = [addition for addition in self.plan.additions if self._is_here(addition)]
+            wanted = [addition for addition in self.study.additions if self._is_here(addition)]
             added = sorted((self._add(addition) for addition in wanted), key=lambda added: added.tag)
             self._additions = [*added, AddedElement(NO_TAG, bytes)]
         return self._additions
@@ -439,21 +442,21 @@ class Level:
         )
 
     def _add(self, addition: Addition) -> AddedElement:
-        added = AddedElement(addition.tag, Fold(self, addition.tag, addition.vr, addition.steps).absent)
-        added.deed.path = self.path
+        added = AddedElement(addition.tag, ActionChain(self, addition.tag, addition.vr, addition.steps).absent)
+        added.action.path = self.path
         return added
 
 
 # ---------------------------------------------------------------------------------------------- folding
 
 
-class Fold:
+class ActionChain:
     """The steps that befall one attribute, folded over its value."""
 
-    __slots__ = ("_level", "_steps", "_tag", "_vr", "_written_vr", "blanks", "calls", "codes", "is_pseudonym")
+    __slots__ = ("_plan", "_steps", "_tag", "_vr", "_written_vr", "blanks", "calls", "codes", "is_pseudonym")
 
-    def __init__(self, level: Level, tag: int, vr: str, steps: tuple[Step, ...], written_vr: str = "") -> None:
-        self._level, self._tag, self._vr = level, tag, vr
+    def __init__(self, plan: DatasetPlan, tag: int, vr: str, steps: tuple[Step, ...], written_vr: str = "") -> None:
+        self._plan, self._tag, self._vr = plan, tag, vr
         self._written_vr = written_vr
         self._steps = _after_removal(steps)
         self.blanks = bool(steps) and steps[-1].action is Action.BLANK and not steps[-1].values_list
@@ -466,82 +469,82 @@ class Fold:
         original = raw.strip(b" \0")
         if not original.isascii() or b"\\" in original:
             return self.element(raw)
-        uid = self._level.plan.pseudonyms.uid(original.decode("ascii")).encode("ascii")
+        uid = self._plan.study.pseudonyms.uid(original.decode("ascii")).encode("ascii")
         if uid == original:
             return None
-        return self._level.encoding.write(self._tag, "UI", uid + b"\0" if len(uid) & 1 else uid)
+        return self._plan.encoding.write(self._tag, "UI", uid + b"\0" if len(uid) & 1 else uid)
 
-    def element(self, raw: bytes, job: Job | None = None) -> bytes | None:
+    def element(self, raw: bytes, image: ImageAtHand | None = None) -> bytes | None:
         """The encoded element for an encoded value: None if unchanged, b"" if it goes."""
-        new = self._fold(raw, job)
+        new = self._fold(raw, image)
         if new is None:
             return b""
         if new == raw:
-            form = self._level.form_of(self._tag, self._vr, self._written_vr)
-            return None if form is None else self._level.kept_value(self._tag, self._vr, form).changed(raw)
-        return self._level.encoding.write(self._tag, self._vr, new)
+            form = self._plan.form_of(self._tag, self._vr, self._written_vr)
+            return None if form is None else self._plan.kept_value(self._tag, self._vr, form).changed(raw)
+        return self._plan.encoding.write(self._tag, self._vr, new)
 
     def absent(self) -> bytes | None:
         """The encoded element where the file has none; None if none is to be."""
         new = self._fold(None, None)
-        return None if new is None else self._level.encoding.write(self._tag, self._vr, new)
+        return None if new is None else self._plan.encoding.write(self._tag, self._vr, new)
 
-    def _fold(self, raw: bytes | None, job: Job | None) -> bytes | None:
+    def _fold(self, raw: bytes | None, image: ImageAtHand | None) -> bytes | None:
         for step in self._steps:
             if raw is None and step.action is not Action.ADD:
                 continue
             if step.values_list is not None and not self._holds(raw or b"", step.values_list):
                 continue
-            raw = self._step(step, raw, job)
+            raw = self._step(step, raw, image)
         return raw
 
-    def _step(self, step: Step, raw: bytes | None, job: Job | None) -> bytes | None:
+    def _step(self, step: Step, raw: bytes | None, image: ImageAtHand | None) -> bytes | None:
         match step.action:
             case Action.REMOVE:
-                return None if step.value is None or self._value(step.value, raw, job) else raw
+                return None if step.value is None or self._value(step.value, raw, image) else raw
             case Action.BLANK:
                 return b""
             case Action.CLEAN:
                 return self._clean(raw or b"", step)
             case Action.JITTER:
-                return self._jitter(raw or b"", step.value, job)
+                return self._jitter(raw or b"", step.value, image)
             case Action.ADD | Action.REPLACE:
                 assert step.value is not None
-                return self._encode(self._value(step.value, raw, job))
+                return self._encode(self._value(step.value, raw, image))
             case _:
                 return raw
 
     def _encode(self, value: Any) -> bytes:
-        level = self._level
+        plan = self._plan
         if self._vr == "SQ":
             return bytes(value)
         try:
-            return values.encode(value, self._vr, level.encoding.order, level.encodings, self._tag)
+            return values.encode(value, self._vr, plan.encoding.order, plan.encodings, self._tag)
         except DataFault:
             if self._vr in values.NUMBERS or self._vr in ("DS", "IS"):
                 return b""  # as deid does with a value that is no number
             raise
 
     def _holds(self, raw: bytes, values_list: str) -> bool:
-        pattern = self._level.plan.values.get(values_list)
+        pattern = self._plan.study.values.get(values_list)
         return pattern is not None and any(pattern.search(str(value)) for value in self._read(raw))
 
     def _read(self, raw: bytes) -> tuple[object, ...]:
-        return values.read_values(raw, self._vr, self._level.encoding.order, self._level.encodings)
+        return values.read_values(raw, self._vr, self._plan.encoding.order, self._plan.encodings)
 
     # ------------------------------------------------------------------------------------------ values
 
-    def _value(self, value: Value, raw: bytes | None, job: Job | None) -> Any:
-        plan = self._level.plan
+    def _value(self, value: Value, raw: bytes | None, image: ImageAtHand | None) -> Any:
+        plan = self._plan.study
         match value.kind:
             case "var":
                 return plan.variable(value.text)
             case "func":
-                return plan.call(value, FunctionField(self._level, self._tag, self._vr, raw or b""), job)
+                return plan.call(value, FunctionField(self._plan, self._tag, self._vr, raw or b""), image)
             case "deid_func":
                 return self._deid_func(value, raw or b"")
             case "code":
-                return write_items(parse_codes(value.text), self._level.encoding)
+                return write_items(parse_codes(value.text), self._plan.encoding)
             case _:
                 return value.text
 
@@ -555,17 +558,17 @@ class Fold:
         original = [str(part) for part in self._read(raw)]
         if self._tag in CLASS_UID_TAGS:
             return "\\".join(part for part in original if values.is_well_formed(part, "UI"))
-        return "\\".join(function(self._level.plan.pseudonyms, self._tag, part, options) for part in original)
+        return "\\".join(function(self._plan.study.pseudonyms, self._tag, part, options) for part in original)
 
-    def _jitter(self, raw: bytes, value: Value | None, job: Job | None) -> bytes:
+    def _jitter(self, raw: bytes, value: Value | None, image: ImageAtHand | None) -> bytes:
         if not raw.strip(b" \0"):
             return raw
         assert value is not None
-        return self._encode(self._shift(raw, self._days(value, raw, job)))
+        return self._encode(self._shift(raw, self._days(value, raw, image)))
 
-    def _days(self, value: Value, raw: bytes, job: Job | None) -> int:
+    def _days(self, value: Value, raw: bytes, image: ImageAtHand | None) -> int:
         try:
-            return int(self._value(value, raw, job))
+            return int(self._value(value, raw, image))
         except (TypeError, ValueError):
             raise Misconfigured("UnknownVariable", subject=value.text) from None
 
@@ -602,8 +605,8 @@ class Fold:
                 return raw
 
     def _cleaned_text(self, raw: bytes, days: int | None) -> bytes:
-        found = values.split(values.decode(raw, self._vr, self._level.encodings), self._vr)
-        cleaner = self._level.plan.cleaner(days)
+        found = values.split(values.decode(raw, self._vr, self._plan.encodings), self._vr)
+        cleaner = self._plan.study.cleaner(days)
         clean = cleaner.without_identifiers if self._tag in CODES else cleaner.clean
         if self._vr in ("AE", "CS"):
             clean = cleaner.clean_term
@@ -706,28 +709,35 @@ class FunctionField:
     """What a `func:` callable is told of its element, under deid's names: `element`, `name` (the keywords from the
     outermost sequence inwards, joined by "__") and `uid` (the tags likewise)."""
 
-    def __init__(self, level: Level, tag: int, vr: str, raw: bytes) -> None:
-        self._level, self.tag, self._vr, self._raw = level, tag, vr, raw
+    def __init__(self, plan: DatasetPlan, tag: int, vr: str, raw: bytes) -> None:
+        self._plan, self.tag, self._vr, self._raw = plan, tag, vr, raw
 
     @property
     def name(self) -> str:
-        return "__".join(keyword_for_tag(tag) for tag in (*self._level.path, self.tag))
+        return "__".join(keyword_for_tag(tag) for tag in (*self._plan.path, self.tag))
 
     @property
     def uid(self) -> str:
-        return "__".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in (*self._level.path, self.tag))
+        return "__".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in (*self._plan.path, self.tag))
 
     @property
     def element(self) -> DataElement:
         """The element as pydicom has it."""
-        found = values.read_values(self._raw, self._vr, self._level.encoding.order, self._level.encodings)
+        found = values.read_values(self._raw, self._vr, self._plan.encoding.order, self._plan.encodings)
         return DataElement(self.tag, self._vr, found[0] if len(found) == 1 else list(found) or None)
 
 
 # ---------------------------------------------------------------------------------------------- the plan
 
 
-class Plan:
+@lru_cache(maxsize=256)
+def _known_class(encoded_uid: bytes) -> str:
+    """The SOP Class UID if the Types of its attributes are known, else an empty string."""
+    uid = encoded_uid.rstrip(b" \0").decode("ascii", "replace")
+    return uid if uid in types().roots else ""
+
+
+class StudyPlan:
     """A recipe with its variables, pseudonyms and functions.
 
     Parameters
@@ -763,29 +773,28 @@ class Plan:
         self.additions = recipe.additions
         self.values = {name: _any_of(terms) for name, terms in (value_lists or {}).items() if terms}
         self.removes_all_private, self.uses_indices = recipe.removes_all_private, recipe.uses_indices
-        self._classes = types().roots if recipe.uses_types or checks_values else {}
-        self._roots: dict[tuple[Encoding, str], Level] = {}
+        self._uses_classes = recipe.uses_types or checks_values
+        self._roots: dict[tuple[Encoding, str], DatasetPlan] = {}
         self._remembered = 0
 
-    def root_of(self, part_ten: PartTen) -> Level:
-        """The level of an opened file's dataset."""
-        sop_class_uid = part_ten.sop_class_uid if self._classes else ""
-        return self.root(part_ten.encoding, sop_class_uid if sop_class_uid in self._classes else "")
+    def root_of(self, part_ten: PartTen) -> DatasetPlan:
+        """The plan of an opened file's dataset."""
+        return self.root(part_ten.encoding, _known_class(part_ten.encoded_sop_class_uid) if self._uses_classes else "")
 
-    def root(self, encoding: Encoding, sop_class_uid: str = "") -> Level:
-        """The level of a file's dataset; of a SOP class whose attributes' Types are known, one of its own."""
+    def root(self, encoding: Encoding, sop_class_uid: str = "") -> DatasetPlan:
+        """The plan of a file's dataset; of a SOP class whose attributes' Types are known, one of its own."""
         if self._remembered >= self.MOST:
             self._roots.clear()
             self._remembered = 0
-        level = self._roots.get((encoding, sop_class_uid))
-        if level is None:
-            level = Level(self, (), (), encoding, values.DEFAULT_CHARSET, sop_class_uid)
-            self._roots[encoding, sop_class_uid] = level
-            level.memory = None if self.recipe.calls else Memory()
-        return level
+        plan = self._roots.get((encoding, sop_class_uid))
+        if plan is None:
+            plan = DatasetPlan(self, (), (), encoding, values.DEFAULT_CHARSET, sop_class_uid)
+            self._roots[encoding, sop_class_uid] = plan
+            plan.memory = None if self.recipe.calls else RunMemory()
+        return plan
 
     def remembers(self) -> bool:
-        """Whether one more key or level may be remembered; it counts as one."""
+        """Whether one more key or plan may be remembered; it counts as one."""
         self._remembered += 1
         return self._remembered < self.MOST
 
@@ -825,12 +834,12 @@ class Plan:
             raise Misconfigured("UnknownVariable", subject=name)
         return value
 
-    def call(self, value: Value, field: FunctionField, job: Job | None) -> Any:
+    def call(self, value: Value, field: FunctionField, image: ImageAtHand | None) -> Any:
         """What the registered callable of `func:` returns; its errors are told without their words."""
         function = self.variables.get(value.text)
         if not callable(function):
             raise Misconfigured("UnknownFunction", subject=value.text)
-        dataset = job.dataset() if job is not None else None
+        dataset = image.dataset() if image is not None else None
         try:
             with quiet():
                 return function(dicom=dataset, value=f"func:{value.text}", field=field, item=self.variables)

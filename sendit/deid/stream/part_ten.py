@@ -46,12 +46,17 @@ class PartTen:
     @property
     def sop_class_uid(self) -> str:
         """The Media Storage SOP Class UID, "" where the File Meta has none."""
+        return self.encoded_sop_class_uid.rstrip(b" \0").decode("ascii", "replace")
+
+    @property
+    def encoded_sop_class_uid(self) -> bytes:
+        """The bytes of its value, padding included."""
         head = self.meta_bytes.find(b"\2\0\2\0UI")
         if head < 0:
-            return ""
+            return b""
         begin = head + 8
         end = begin + int.from_bytes(self.meta_bytes[head + 6 : begin], "little")
-        return self.meta_bytes[begin:end].rstrip(b" \0").decode("ascii", "replace")
+        return self.meta_bytes[begin:end]
 
     @property
     def encoding(self) -> Encoding:

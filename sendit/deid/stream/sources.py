@@ -6,8 +6,7 @@ import os
 import stat
 import struct
 import zlib
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sendit.deid.stream.encodings import UNDEFINED, Encoding
 from sendit.errors import DataFault
@@ -148,8 +147,7 @@ class InflatedSource:
 # ---------------------------------------------------------------------------------------------- bulk data
 
 
-@dataclass(frozen=True, slots=True)
-class Bulk:
+class Bulk(NamedTuple):
     """An element whose value, a range of the source, is passed on as it is; `head` is what stands before the value."""
 
     tag: int

@@ -108,7 +108,7 @@ ADD StudyDate 20200101
 
 
 def test_hostile_files_with_ever_new_places_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account, "MOST_DEEDS", 4)
+    monkeypatch.setattr(account, "MOST_ACTIONS", 4)
     monkeypatch.setattr(account, "MOST_PLACES", 10)
     images = []
     for group in range(0x1012, 0x1050, 2):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydicom import Dataset
 
-from sendit.deid.rewriting.plan import CLASS_UID_TAGS, Level, Plan
+from sendit.deid.rewriting.plan import CLASS_UID_TAGS, DatasetPlan, StudyPlan
 from sendit.errors import BrokenPromise, Misconfigured
 from tests.support.phantoms import DIGITS, FILES, WORD, bundled, leaks_in, plant
 from tests.support.streams import (
@@ -293,7 +293,7 @@ def test_a_header_that_pydicom_would_choke_on_is_refused_before_it_reads_it(size
 def test_what_is_beyond_the_plans_memory_is_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
     rules = "REPLACE PatientName X\nREMOVE contains:Physician\nREPLACE select:VR:UI deid_func:pydicom_uuid\n"
     expected = deidentified(phantom(), rules)
-    monkeypatch.setattr(Plan, "MOST", 3)
+    monkeypatch.setattr(StudyPlan, "MOST", 3)
     deid = deidentifier(rules)
     assert [deid.deidentify(phantom()).tobytes() == expected for _ in range(3)] == [True] * 3
 
@@ -303,13 +303,13 @@ def test_ever_new_sequences_do_not_grow_the_plan(monkeypatch: pytest.MonkeyPatch
         items = [EXPLICIT.element(NAME, "PN", b"x ")]
         return part10(b"".join(EXPLICIT.sequence(group << 16 | element, items) for element in range(1, 400)))
 
-    monkeypatch.setattr(Plan, "MOST", 1000)
+    monkeypatch.setattr(StudyPlan, "MOST", 1000)
     deid = deidentifier("REPLACE PatientName X")
     for group in range(0x0800, 0x0810, 2):
         assert b"x " not in deid.deidentify(hostile(group)).tobytes()[300:]
     gc.collect()
-    levels = [one for one in gc.get_objects() if type(one) is Level and one.plan.recipe is deid._recipe]
-    assert 0 < len(levels) < 1000
+    plans = [one for one in gc.get_objects() if type(one) is DatasetPlan and one.study.recipe is deid._recipe]
+    assert 0 < len(plans) < 1000
 
 
 def test_no_error_of_a_recipe_is_called_a_bug_of_ours() -> None:

@@ -16,7 +16,7 @@ from pydicom.sequence import Sequence
 from sendit.deid import Deidentifier, Pseudonyms, load_recipe
 from sendit.deid.recipe.recipe import parse_recipe
 from sendit.deid.rewriting.account import Account
-from sendit.deid.rewriting.stretches import EVERY, FIRST_IMAGES, Stretch
+from sendit.deid.rewriting.shared_runs import EVERY, FIRST_IMAGES, SharedRun
 
 KEY = b"a key of tests, 16+"
 RECIPE = parse_recipe("""FORMAT dicom
@@ -127,8 +127,8 @@ def test_private_blocks_come_out_as_they_do_one_by_one(seed: int, name: str) -> 
         together.add(one.done)
         alone.add(two.done)
     assert together.rows() == alone.rows()
-    assert name != "research" or any(stretch.blocks for stretch in stretches(series))
-    assert name != "research" or any(stretch.pieces for stretch in stretches(series))
+    assert name != "research" or any(run.blocks for run in shared_runs(series))
+    assert name != "research" or any(run.pieces for run in shared_runs(series))
 
 
 def test_a_creator_stays_only_in_the_images_where_an_element_of_its_block_does() -> None:
@@ -143,14 +143,14 @@ def test_a_creator_stays_only_in_the_images_where_an_element_of_its_block_does()
         out = pydicom.dcmread(io.BytesIO(series.deidentify(encoded(image)).tobytes()))
         assert (0x00190010 in out) == (0x00191002 in out) == bool(number % 2)
         image.pop(0x00191002, None)
-    assert any(stretch.pieces for stretch in stretches(series))
+    assert any(run.pieces for run in shared_runs(series))
 
 
-def stretches(together: Deidentifier) -> list[Stretch]:
+def shared_runs(together: Deidentifier) -> list[SharedRun]:
     assert together._only_plan is not None
     roots = together._only_plan._roots.values()
-    levels = [level for root in roots for level in (root, *root._charsets.values())]
-    return [deed for level in levels for _, deed in level.actions.values() if isinstance(deed, Stretch)]
+    plans = [plan for root in roots for plan in (root, *root._charsets.values())]
+    return [action for plan in plans for _, action in plan.actions.values() if isinstance(action, SharedRun)]
 
 
 def test_most_of_a_series_is_recognized() -> None:
@@ -162,7 +162,7 @@ def test_most_of_a_series_is_recognized() -> None:
         image.InstanceNumber, image.SOPInstanceUID = number, f"1.2.3.{number}"
         header = encoded(image)
         together.deidentify(header).close()
-    shared = sum(len(stretch.source) for stretch in stretches(together))
+    shared = sum(len(run.source) for run in shared_runs(together))
     assert shared > 0.8 * (len(header) - len(image.PixelData))
 
 
@@ -173,4 +173,4 @@ def test_a_recipe_with_functions_recognizes_nothing_for_they_see_the_whole_image
     for image in series(0):
         out = pydicom.dcmread(io.BytesIO(together.deidentify(image).tobytes()))
         assert out.get("PatientID", str(out.InstanceNumber)) == str(out.InstanceNumber)
-    assert not stretches(together)
+    assert not shared_runs(together)
