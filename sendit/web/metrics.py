@@ -14,14 +14,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 import sendit
-from sendit.errors import ServiceDown
 from sendit.ground import database
-from sendit.ground.daemon import Holder
-from sendit.pipeline.intake.presence import watcher_pid_file
 from sendit.pipeline.record.totals import BUCKETS, Counts, totals
 from sendit.pipeline.reports import overview as reports
+from sendit.pipeline.reports import surroundings
 from sendit.pipeline.reports.overview import Overview
-from sendit.pipeline.workforce import choice
 
 STAGES = ("import", "identify", "deidentify", "deliver")
 
@@ -84,18 +81,13 @@ def _of_newest_files(overview: Overview) -> Iterator[Metric]:
 
 
 def _servers() -> Iterator[Metric]:
-    holder = watcher_pid_file(settings.SITE.var).holder()
-    silent = {"": holder.silent_seconds} if isinstance(holder, Holder) else {}
-    yield _gauge("watcher_up", "Whether the watcher runs that shares this VAR.", "", {"": int(holder is not None)})
+    watcher, broker = surroundings.watcher(settings.SITE.var), surroundings.broker()
+    silent = {"": watcher.silent_seconds} if watcher.runs else {}
+    yield _gauge("watcher_up", "Whether the watcher runs that shares this VAR.", "", {"": int(watcher.runs)})
     yield _gauge("watcher_silent_seconds", "Since the watcher last said that it lives.", "", silent)
-    if choice.is_embedded():
-        return
-    try:
-        messages, up = choice.messages() or {}, 1
-    except ServiceDown:
-        messages, up = {}, 0
-    yield _gauge("broker_up", "Whether the broker answers.", "", {"": up})
-    yield _gauge("broker_messages", "Messages that wait in the broker.", "queue", messages)
+    if broker:
+        yield _gauge("broker_up", "Whether the broker answers.", "", {"": int(broker.answers)})
+        yield _gauge("broker_messages", "Messages that wait in the broker.", "queue", broker.messages)
 
 
 def _gauge(name: str, about: str, label: str, values: Mapping[str, float]) -> Metric:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import Any
 
-from sendit.errors import CODES
 from sendit.ground.commands import DatabaseCommand, WrongUse
 from sendit.ground.events import in_order
 from sendit.ground.logs import text_line
 from sendit.ground.terminal import printable, table
 from sendit.pipeline.management.naming import named
-from sendit.pipeline.record.models import Batch, Event, Image, Outcome
+from sendit.pipeline.reports import batches
+from sendit.pipeline.reports.batches import BatchError, BatchFilter, BatchReport, Identified
 
+NUMBERS = ("found", "delivered", "filtered", "errored")
 PURGED = "(purged)"
 NOTICE = "Files are told by their number in the folder's sorted listing; --reveal shows names, which identify."
 
@@ -46,112 +47,86 @@ class Command(DatabaseCommand):
             raise WrongUse("--number and --errors are for when no ID is given.")
         if number is not None and number < 1:
             raise WrongUse("--number is at least 1.")
-        batches = named(ids) if ids else _newest(number or 10, errors)
-        for batch in batches:
-            self.stdout.write(as_json(batch, reveal) if options["json"] else "\n".join(as_text(batch, reveal)))
-        if not batches and not options["json"]:
+        keys = named(ids) if ids else _newest(number or 10, errors)
+        for key in keys:
+            self._show(key, reveal, options["json"])
+        if not keys and not options["json"]:
             self.stdout.write("No batch has an error." if errors else "No batch yet.")
-        if batches and not reveal and sys.stderr.isatty():
+        if keys and not reveal and sys.stderr.isatty():
             self.stderr.write(NOTICE)
 
+    def _show(self, key: int, reveal: bool, as_object: bool) -> None:
+        report, shown = batches.report(key), batches.identified(key) if reveal else None
+        if report:
+            self.stdout.write(as_json(report, shown) if as_object else "\n".join(as_text(report, shown)))
 
-def _newest(number: int, only_errors: bool) -> list[Batch]:
-    batches = Batch.objects.order_by("-pk")
-    return list((batches.filter(has_error=True) if only_errors else batches)[: min(number, sys.maxsize)])
+
+def _newest(number: int, only_errors: bool) -> list[int]:
+    page = batches.page(BatchFilter(has_error=only_errors), size=min(number, sys.maxsize - 1))
+    return [summary.batch for summary in page.batches]
 
 
-def as_text(batch: Batch, reveal: bool) -> Iterator[str]:
+def as_text(report: BatchReport, shown: Identified | None) -> Iterator[str]:
     """Its state and numbers, its errors, its events, and its files that were not delivered."""
-    yield f"batch {batch.pk}  {batch.state}{'  has_error' if batch.has_error else ''}"
-    if reveal:
-        yield f"  folder  {printable(_folder(batch))}"
-    numbers = ("found", "delivered", "filtered", "errored")
-    yield "  files   " + "  ".join(f"{name} {getattr(batch, name):,}" for name in numbers)
-    if batch.waits_for:
-        yield f"  waits   until {batch.not_before:%Y-%m-%d %H:%M:%S}, {batch.waits_for}: {_sentences(batch.waits_for)}"
-    for error in batch.errors:
+    about = report.summary
+    yield f"batch {about.batch}  {about.state}{'  has_error' if about.has_error else ''}"
+    if shown:
+        yield f"  folder  {printable(_folder(shown))}"
+    yield "  files   " + "  ".join(f"{name} {getattr(about, name):,}" for name in NUMBERS)
+    if about.waits_for:
+        moment = f"{about.not_before:%Y-%m-%d %H:%M:%S}"
+        yield f"  waits   until {moment}, {about.waits_for}: {batches.sentences(about.waits_for)}"
+    for error in about.errors:
         yield f"  error   {_error_line(error)}"
-    for event in _events(batch):
+    for event in report.events:
         yield f"  {event.at:%Y-%m-%d %H:%M:%S}  {text_line(event.name, in_order(event.name, event.fields))}"
-    yield from table(list(_files(batch, reveal)), indent="  ")
+    yield from table(list(_files(report, shown)), indent="  ")
     yield ""
 
 
-def as_json(batch: Batch, reveal: bool) -> str:
+def as_json(report: BatchReport, shown: Identified | None) -> str:
     """The same as one object."""
-    about: dict[str, Any] = {
-        "batch": batch.pk,
-        "state": batch.state,
-        "has_error": batch.has_error,
-        "found": batch.found,
-        "delivered": batch.delivered,
-        "filtered": batch.filtered,
-        "errored": batch.errored,
-        "waits_for": batch.waits_for,
-        "errors": batch.errors,
-        "events": [{"at": event.at.isoformat(), "event": event.name, **event.fields} for event in _events(batch)],
-        "files": [
-            {"outcome": outcome, "reason": reason, "tag": tag, "numbers": [image.number for image in images]}
-            for (outcome, reason, tag), images in _alike(batch)
-        ],
+    about = report.summary
+    said: dict[str, Any] = {
+        "batch": about.batch,
+        "state": about.state,
+        "has_error": about.has_error,
+        **{name: getattr(about, name) for name in NUMBERS},
+        "waits_for": about.waits_for,
+        "errors": [dataclasses.asdict(error) for error in about.errors],
+        "events": [{"at": event.at.isoformat(), "event": event.name, **event.fields} for event in report.events],
+        "files": [dataclasses.asdict(group) for group in report.withheld],
     }
-    if reveal:
-        about["folder"] = _folder(batch)
-        names = _names(batch)
-        for group in about["files"]:
-            group["names"] = [_name(names, number) for number in group["numbers"]]
-    return json.dumps(about)
+    if shown:
+        said["folder"] = _folder(shown)
+        for group in said["files"]:
+            group["names"] = [_name(shown, number) for number in group["numbers"]]
+    return json.dumps(said)
 
 
-def _events(batch: Batch) -> Iterator[Event]:
-    yield from Event.objects.filter(batch=batch).order_by("pk")
+def _error_line(error: BatchError) -> str:
+    where = f" at ({error.tag})" if error.tag else ""
+    many = f" [{error.count}]" if error.count else ""
+    return f"{error.code}{where}{many} in {error.stage or '?'}: {error.sentences}"
 
 
-def _error_line(error: dict[str, Any]) -> str:
-    where = f" at ({error['tag']})" if error.get("tag") else ""
-    many = f" [{error['count']}]" if error.get("count") else ""
-    return f"{error['code']}{where}{many} in {error.get('stage') or '?'}: {_sentences(error['code'])}"
-
-
-def _sentences(code: str) -> str:
-    entry = CODES.get(code)
-    return f"{entry.what} {entry.then}" if entry else "A code of another version of sendit."
-
-
-def _files(batch: Batch, reveal: bool) -> Iterator[tuple[str, str, str]]:
+def _files(report: BatchReport, shown: Identified | None) -> Iterator[tuple[str, str, str]]:
     """What was withheld and why: a line for each reason, or, revealed, for each file."""
-    names = _names(batch) if reveal else []
-    for (outcome, reason, tag), images in _alike(batch):
-        why = f"{reason} at ({tag})" if tag else reason
-        if reveal:
-            yield from ((outcome, why, f"{image.number}  {_name(names, image.number)}") for image in images)
+    for group in report.withheld:
+        why = f"{group.reason} at ({group.tag})" if group.tag else group.reason
+        if shown:
+            yield from ((group.outcome, why, f"{number}  {_name(shown, number)}") for number in group.numbers)
         else:
-            yield (
-                outcome,
-                why,
-                f"{'file' if len(images) == 1 else 'files'} {ranges([image.number for image in images])}",
-            )
+            yield group.outcome, why, f"{'file' if len(group.numbers) == 1 else 'files'} {ranges(group.numbers)}"
 
 
-def _alike(batch: Batch) -> Iterator[tuple[tuple[str, str, str], list[Image]]]:
-    """Files that were not delivered, those of one reason together."""
-    withheld = Image.objects.filter(batch=batch).exclude(outcome=Outcome.DELIVERED)
-    ordered = withheld.order_by("outcome", "code", "rule", "tag", "number")
-    for key, images in groupby(ordered, key=lambda image: (image.outcome, image.code or image.rule, image.tag)):
-        yield key, list(images)
+def _folder(shown: Identified) -> str:
+    return shown.folder.reveal() if shown.folder else PURGED
 
 
-def _folder(batch: Batch) -> str:
-    return batch.folder.reveal() if hasattr(batch, "identifiers") else PURGED
-
-
-def _names(batch: Batch) -> list[str]:
-    files = batch.identifiers.files if hasattr(batch, "identifiers") else None
-    return files.reveal() if files else []
-
-
-def _name(names: Sequence[str], number: int) -> str:
+def _name(shown: Identified, number: int) -> str:
     """A purged batch has no names."""
+    names = shown.names.reveal()
     return printable(names[number - 1]) if number <= len(names) else PURGED
 
 

@@ -37,7 +37,7 @@ class Command(DatabaseCommand):
         if code and code not in CODES:
             raise WrongUse("--code is not an error code; docs/errors.md lists them.")
         refused = 0
-        for batch in named(ids):
+        for batch in Batch.objects.filter(pk__in=named(ids)):
             refused += not self._retry(batch)
         queued = sum(self._retry(batch) for batch in _stopped(code) if all_errors or code)
         wake(Job.PROCESS)

@@ -4,65 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 
-from sendit.errors import ServiceDown
 from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand
-from sendit.ground.daemon import Holder
 from sendit.ground.terminal import counted, duration, table
-from sendit.pipeline.intake.contenders import Contender, places, unknown
-from sendit.pipeline.intake.folders import is_finished
-from sendit.pipeline.intake.presence import watcher_pid_file
 from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.reports import overview as reports
+from sendit.pipeline.reports import surroundings
 from sendit.pipeline.reports.overview import Overview, Reason, Throughput
-from sendit.pipeline.workforce import choice
+from sendit.pipeline.reports.surroundings import Broker, Folders, Watcher
 from sendit.projects.project import default_project
 
 RULES = 10
 """So many rules are shown, those that withhold most."""
-
-SILENT_SECONDS = 120
-"""A watcher that has not been heard from for so long hangs, on a network share as a rule."""
-
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """What waits in the data folders that is no batch: still being written, marked `.err`, finished but not taken."""
-
-    being_written: int = 0
-    marked_failed: int = 0
-    not_taken: int = 0
-    missing: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """Whether it runs."""
-
-    pid: int | None
-    silent_seconds: float = 0.0
-    died: bool = False
-
-    @property
-    def hangs(self) -> bool:
-        """Whether it has not been heard from for too long."""
-        return self.pid is not None and self.silent_seconds > SILENT_SECONDS
-
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """Whether it answers, and how many messages wait in it, by queue."""
-
-    answers: bool
-    messages: dict[str, int]
 
 
 class Command(DatabaseCommand):
@@ -76,52 +35,18 @@ class Command(DatabaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print it; exit code 1 when a batch is in ERROR, the watcher died or hangs, or broker or folder is missing."""
-        overview, watcher, broker, folders = reports.overview(), watcher_now(), broker_now(), folders_now()
+        overview, watcher, broker, folders = (
+            reports.overview(),
+            surroundings.watcher(settings.SITE.var),
+            surroundings.broker(),
+            surroundings.folders(default_project(settings.SITE)),
+        )
         if options["json"]:
             self.stdout.write(json.dumps(as_object(overview, watcher, broker, folders), default=str, indent=1))
         else:
             self.lines(as_text(overview, watcher, broker, folders))
         if overview.needs_a_look or watcher.hangs or watcher.died or folders.missing or (broker and not broker.answers):
             sys.exit(NEEDS_A_LOOK)
-
-
-def watcher_now() -> Watcher:
-    """From its pid file."""
-    pid_file = watcher_pid_file(settings.SITE.var)
-    match pid_file.holder():
-        case Holder(pid, silent_seconds):
-            return Watcher(pid, silent_seconds)
-    return Watcher(None, died=pid_file.left_behind() is not None)
-
-
-def broker_now() -> Broker | None:
-    """None where none is used."""
-    try:
-        messages = choice.messages()
-    except ServiceDown:
-        return Broker(False, {})
-    return None if messages is None else Broker(True, messages)
-
-
-def folders_now() -> Folders:
-    """Counted, never named."""
-    project, counts = default_project(settings.SITE), Folders()
-    for place in places(project.data_folders):
-        try:
-            names = [item.name for item in os.scandir(place) if item.is_dir(follow_symlinks=False)]
-        except OSError:
-            counts = dataclasses.replace(counts, missing=counts.missing + 1)
-            continue
-        marked = sum(name.lower().endswith(".err") for name in names)
-        written = sum(os.path.splitext(name)[1].lower().startswith(".tmp") for name in names)
-        finished = [Contender(os.path.join(place, name), 0, project.name) for name in names if is_finished(name)]
-        counts = Folders(
-            being_written=counts.being_written + written,
-            marked_failed=counts.marked_failed + marked,
-            not_taken=counts.not_taken + sum(1 for _ in unknown(finished)),
-            missing=counts.missing,
-        )
-    return counts
 
 
 # ---------------------------------------------------------------------------------------------- for a person
@@ -180,7 +105,7 @@ def _speed(throughput: Throughput) -> str:
 
 
 def _watcher(watcher: Watcher) -> str:
-    if watcher.pid is None:
+    if not watcher.runs:
         return "died without stopping; `sendit start_watcher` goes on" if watcher.died else "not running"
     if watcher.hangs:
         return f"hangs (pid {watcher.pid}): silent for {duration(watcher.silent_seconds)}"
@@ -233,7 +158,7 @@ def as_object(overview: Overview, watcher: Watcher, broker: Broker | None, folde
             for reason in overview.reasons
         },
         "is_whole_history": overview.is_whole_history,
-        "watcher": {"runs": watcher.pid is not None, "hangs": watcher.hangs, **dataclasses.asdict(watcher)},
+        "watcher": {"runs": watcher.runs, "hangs": watcher.hangs, **dataclasses.asdict(watcher)},
         "broker": dataclasses.asdict(broker) if broker else None,
         "delivery": settings.SITE.send_to_google,
         "folders": dataclasses.asdict(folders),

@@ -1,0 +1,246 @@
+"""Lists of batches, and all about one, as records: what a page, an API or a command shows.
+
+Nothing here identifies, except what `identified` returns, which is wrapped. A list is read page by page, each from
+where the last one ended; a page takes as long with a million batches as with a hundred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby, islice
+from typing import Any
+
+from django.db.models import QuerySet
+
+from sendit.errors import CODES
+from sendit.phi import Phi
+from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event, Image, Outcome
+from sendit.pipeline.record.states import State
+
+CHUNK = 500
+"""Batches whose codes or rules are looked up in one statement."""
+
+LOOKED_THROUGH = 4 * CHUNK
+"""A page by code or by rule ends after so many batches, full or not; the next one goes on from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFilter:
+    """Which batches are asked for; all of what is given must hold."""
+
+    state: State | None = None
+    has_error: bool = False
+    code: str = ""
+    """An error's code that the batch or one of its files has."""
+    rule: str = ""
+    """A rule that withholds one of its files."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchError:
+    """An error of a batch: so many of its files have it, or the batch itself."""
+
+    code: str
+    tag: str
+    count: int
+    stage: str
+
+    @property
+    def sentences(self) -> str:
+        """What happened, and what to do next."""
+        return sentences(self.code)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSummary:
+    """One batch in a list."""
+
+    batch: int
+    project: str
+    state: State
+    has_error: bool
+    found: int
+    delivered: int
+    filtered: int
+    errored: int
+    input_bytes: int
+    created_at: datetime
+    changed_at: datetime
+    delivered_at: datetime | None
+    waits_for: str
+    not_before: datetime
+    attempts: int
+    errors: tuple[BatchError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Batches, the newest first, and where the next page begins."""
+
+    batches: tuple[BatchSummary, ...]
+    before: int | None
+    """The next page has batches of lower keys than this; None where this page is the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """One line of a batch's history."""
+
+    at: datetime
+    name: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Files of a batch that were not delivered for one reason, by their numbers."""
+
+    outcome: Outcome
+    reason: str
+    """The rule or the error's code."""
+    tag: str
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """Everything about a batch that does not identify."""
+
+    summary: BatchSummary
+    events: tuple[EventLine, ...]
+    withheld: tuple[Withheld, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """What identifies in a report: the folder's path, and the files' names in the order of their numbers."""
+
+    folder: Phi[str] | None
+    """None after a purge."""
+    names: Phi[list[str]]
+
+
+def sentences(code: str) -> str:
+    """What a code means, and what to do next."""
+    entry = CODES.get(code)
+    return f"{entry.what} {entry.then}" if entry else "A code of another version of sendit."
+
+
+# ---------------------------------------------------------------------------------------------- lists
+
+
+def page(which: BatchFilter = BatchFilter(), before: int | None = None, size: int = 50) -> Page:
+    """The newest batches that a filter lets through, from the key `before` downwards."""
+    batches = _candidates(which, before)
+    if not (which.code or which.rule):
+        found = [*batches[: size + 1]]
+        return Page(_summaries(found[:size]), found[size - 1].pk if len(found) > size else None)
+    matching: list[Batch] = []
+    looked, last = 0, None
+    while looked < LOOKED_THROUGH:
+        chunk = [*(batches if last is None else batches.filter(pk__lt=last))[:CHUNK]]
+        matching += islice(_matching(chunk, which), size - len(matching))
+        if len(matching) == size:
+            return Page(_summaries(matching), matching[-1].pk)
+        if len(chunk) < CHUNK:
+            return Page(_summaries(matching), None)
+        looked, last = looked + CHUNK, chunk[-1].pk
+    return Page(_summaries(matching), last)
+
+
+def _candidates(which: BatchFilter, before: int | None) -> QuerySet[Batch]:
+    """What an index finds; whoever has a code has an error."""
+    batches = Batch.objects.order_by("-pk")
+    if before is not None:
+        batches = batches.filter(pk__lt=before)
+    if which.state:
+        batches = batches.filter(state=which.state)
+    return batches.filter(has_error=True) if which.has_error or which.code else batches
+
+
+def _matching(chunk: list[Batch], which: BatchFilter) -> Iterator[Batch]:
+    if which.code:
+        chunk = [batch for batch in chunk if any(error["code"] == which.code for error in batch.errors)]
+    if which.rule:
+        # The outcome is not asked for: by the index of all files of the rule the answer would take longer each day.
+        withheld = Image.objects.filter(batch__in=[batch.pk for batch in chunk if batch.filtered], rule=which.rule)
+        keys = set(withheld.order_by().values_list("batch", flat=True).distinct())
+        chunk = [batch for batch in chunk if batch.pk in keys]
+    yield from chunk
+
+
+def _summaries(batches: Iterable[Batch]) -> tuple[BatchSummary, ...]:
+    return tuple(map(_summary, batches))
+
+
+def _summary(batch: Batch) -> BatchSummary:
+    return BatchSummary(
+        batch=batch.pk,
+        project=batch.project,
+        state=State(batch.state),
+        has_error=batch.has_error,
+        found=batch.found,
+        delivered=batch.delivered,
+        filtered=batch.filtered,
+        errored=batch.errored,
+        input_bytes=batch.input_bytes,
+        created_at=batch.created_at,
+        changed_at=batch.changed_at,
+        delivered_at=batch.delivered_at,
+        waits_for=batch.waits_for,
+        not_before=batch.not_before,
+        attempts=batch.attempts,
+        errors=tuple(
+            BatchError(error["code"], error.get("tag", ""), error.get("count", 0), error.get("stage", ""))
+            for error in batch.errors
+        ),
+    )
+
+
+# ---------------------------------------------------------------------------------------------- one batch
+
+
+def report(batch: int) -> BatchReport | None:
+    """All about one batch; None where there is none of that key."""
+    found = Batch.objects.filter(pk=batch).first()
+    return BatchReport(_summary(found), tuple(_events(batch)), tuple(_withheld(batch))) if found else None
+
+
+def _events(batch: int) -> Iterator[EventLine]:
+    for event in Event.objects.filter(batch=batch).order_by("pk"):
+        yield EventLine(event.at, event.name, event.fields)
+
+
+def _withheld(batch: int) -> Iterator[Withheld]:
+    """Files that were not delivered, those of one reason together."""
+    withheld = Image.objects.filter(batch=batch).exclude(outcome=Outcome.DELIVERED)
+    ordered = withheld.order_by("outcome", "code", "rule", "tag", "number")
+    for (outcome, reason, tag), images in groupby(
+        ordered, key=lambda image: (image.outcome, image.code or image.rule, image.tag)
+    ):
+        yield Withheld(Outcome(outcome), reason, tag, tuple(image.number for image in images))
+
+
+def identified(batch: int) -> Identified:
+    """The folder and the names of a batch's files; nothing of one that was purged."""
+    row = BatchIdentifiers.objects.filter(batch=batch).first()
+    if row is None:
+        return Identified(None, Phi([]))
+    return Identified(row.path, Phi(row.files.reveal() or []))
+
+
+def meant_by(identity: str) -> list[int]:
+    """The keys of the batches that somebody may mean, by key, by the folder's name, or by the study's pseudonym.
+
+    `pk:` or `uid:` before it says which, for an accession number may look like a primary key.
+    """
+    kind, colon, rest = identity.partition(":")
+    if not colon or kind not in ("pk", "uid"):
+        kind, rest = "", identity
+    is_key = kind != "uid" and rest.isascii() and rest.isdigit() and len(rest) < 19
+    by_key = Batch.objects.filter(pk=int(rest)) if is_key else Batch.objects.none()
+    by_uid = Batch.objects.for_uid(rest) if kind != "pk" else Batch.objects.none()
+    by_study = Batch.objects.filter(item_suid=identity).exclude(item_suid="")
+    return [batch.pk for batch in (*by_key, *by_uid)] or [batch.pk for batch in by_study]

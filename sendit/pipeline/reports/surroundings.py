@@ -1,0 +1,95 @@
+"""What a deployment has around its batches, as records: the watcher, the broker, the folders that are no batch yet."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sendit.errors import ServiceDown
+from sendit.ground.daemon import Holder
+from sendit.pipeline.intake.contenders import Contender, places, unknown
+from sendit.pipeline.intake.folders import is_finished
+from sendit.pipeline.intake.presence import watcher_pid_file
+from sendit.pipeline.workforce import choice
+from sendit.projects.project import Project
+
+SILENT_SECONDS = 120
+"""A watcher that has not been heard from for so long hangs, on a network share as a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Whether it runs."""
+
+    pid: int | None
+    silent_seconds: float = 0.0
+    died: bool = False
+
+    @property
+    def runs(self) -> bool:
+        """Whether its process lives."""
+        return self.pid is not None
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it has not been heard from for too long."""
+        return self.runs and self.silent_seconds > SILENT_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Whether it answers, and how many messages wait in it, by queue."""
+
+    answers: bool
+    messages: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """What waits in the data folders that is no batch: still being written, marked `.err`, finished but not taken."""
+
+    being_written: int = 0
+    marked_failed: int = 0
+    not_taken: int = 0
+    missing: int = 0
+
+
+def watcher(var: Path) -> Watcher:
+    """The watcher of this VAR, by its pid file."""
+    pid_file = watcher_pid_file(var)
+    match pid_file.holder():
+        case Holder(pid, silent_seconds):
+            return Watcher(pid, silent_seconds)
+    return Watcher(None, died=pid_file.left_behind() is not None)
+
+
+def broker() -> Broker | None:
+    """The broker; None where local processes work and there is none."""
+    try:
+        messages = choice.messages()
+    except ServiceDown:
+        return Broker(False, {})
+    return None if messages is None else Broker(True, messages)
+
+
+def folders(project: Project) -> Folders:
+    """The folders of a project, counted and not named."""
+    counts = Folders()
+    for place in places(project.data_folders):
+        try:
+            names = [item.name for item in os.scandir(place) if item.is_dir(follow_symlinks=False)]
+        except OSError:
+            counts = dataclasses.replace(counts, missing=counts.missing + 1)
+            continue
+        marked = sum(name.lower().endswith(".err") for name in names)
+        written = sum(os.path.splitext(name)[1].lower().startswith(".tmp") for name in names)
+        finished = [Contender(os.path.join(place, name), 0, project.name) for name in names if is_finished(name)]
+        counts = Folders(
+            being_written=counts.being_written + written,
+            marked_failed=counts.marked_failed + marked,
+            not_taken=counts.not_taken + sum(1 for _ in unknown(finished)),
+            missing=counts.missing,
+        )
+    return counts
