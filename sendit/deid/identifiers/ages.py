@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _AGE = re.compile(r"(\d{3})([DWMY])")
 _A_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
@@ -21,12 +22,48 @@ def cap_age(text: str, limit: int = OLDEST) -> str:
     return text.strip() if years < limit + 1 else f"{limit + 1:03d}Y"
 
 
+_YEARS = r"(?:9\d|1[0-4]\d)"
+_UNITS = (
+    r"y\.?[/ ]?o\.?|yrs?|years?|jahren?|jähr(?:ige?[nrs]?)?|j(?:ährig)?\.|ans|años|anos|ani|anni|jaar|jarige?"
+    r"|år(?:ig)?|lat|let"
+    r"|vuotta|éves|yaş(?:ında)?|godina|лет|года?|років|ετών|y"
+)
 _OLD = re.compile(
-    r"(?<![\w.,/-])0?(?:9\d|1[0-4]\d)(?=[ -]?(?:y\.?/?o\.?|yrs?|years?|jahre|jährig|ans|años|anni|jaar|y)(?![^\W_]))",
+    rf"(?<![\w.,/-])0?{_YEARS}(?=[ -]?(?:{_UNITS})(?![^\W_]))"  # 95 yo, 92Y
+    rf"|(?<![\w.,/-]){_YEARS}(?= ?[歳岁歲才세])"
+    r"|(?<![\w.,/-])(?:9\d|10[1-9])(?=(?<!99)(?-i:M)(?![\w/.-])|(?-i:F)(?![\w/.-])"  # 94F; 99M is technetium's
+    r"| ?/ ?[MF](?!\w)| (?:male|female|man|woman)(?!\w))"  # 94/F
+    rf"|(?<![\w.])(?<=[MF]/){_YEARS}(?![\w.,/+-])",  # F/94
     re.IGNORECASE,
 )
+_ANNOUNCED = re.compile(
+    rf"(?<![^\W\d_])(?P<word>(?:aged?|alter|edad|âge|età|idade|leeftijd|ålder|alder|wiek|věk|возраст)[ :=]{{1,3}})"
+    rf"{_YEARS}(?![\w/+]|[.,]\d)",
+    re.IGNORECASE,
+)
+_IN_WORDS = re.compile(
+    r"\b(?:ninety|hundred)(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?(?=[- ]years?\b)|\bcentenarian",
+    re.IGNORECASE,
+)
+_OF_BIRTH = re.compile(
+    r"(?<!\w)(?:b\.|born(?: in)?|y\.?o\.?b\.?|d\.?o\.?b\.?|geb(?:oren)?\.?|jg\.?|jahrgang|née?(?: en)?"
+    r"|nacid[oa](?: en)?|nat[oa](?: nel)?"
+    r"|nascid[oa](?: em)?|rocznik|ur\.|född|født|født|г\.р\.|\*) ?:? ?(?:1[89]|20)\d\d(?!\d)"
+    r"|(?<!\d)(?:1[89]|20)\d\d ?(?:г\.? ?р\.|生まれ|年生|生)",
+    re.IGNORECASE,
+)
+"""b. 1925, geb. 1925, *1925."""
 
 
 def cap_ages_in(text: str) -> str:
-    """A text in which ages of 90 years and more are 90+: `95 yo`, `101-year-old`, `092Y`."""
-    return _OLD.sub("90+", text)
+    """A text in which ages of 90 years and more are 90+: `95 yo`, `101-year-old`, `092Y`, `94/F`."""
+    capped = _ANNOUNCED.sub(r"\g<word>90+", _OLD.sub("90+", text))
+    return _IN_WORDS.sub("90+", capped) if len(capped) > _SHORTEST else capped
+
+
+_SHORTEST = len("ninety year")
+
+
+def years_of_birth(text: str) -> Iterator[tuple[int, int]]:
+    """Where a text announces a year of birth, which says the age of the very old."""
+    yield from (match.span() for match in _OF_BIRTH.finditer(text))

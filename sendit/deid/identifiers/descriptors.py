@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 
-from sendit.deid.identifiers.ages import cap_ages_in
+from sendit.deid.identifiers.ages import cap_ages_in, years_of_birth
 from sendit.deid.identifiers.announcements import Sure
 from sendit.deid.identifiers.calendar_words import CalendarWords
 from sendit.deid.identifiers.device_texts import is_part_of_version, speaks_of_somebody, sure_dates
@@ -133,7 +133,7 @@ class Cleaner:
         text = _replaced(text, ((one.start, one.end, self._put_aside(one, aside)) for one in written_dates(text)))
         if self._days != 0:
             text = _replaced(text, ((start, end, HOLE) for start, end in _CALENDAR_WORDS.find(text)))
-        text = cap_ages_in(text)
+        text = cap_ages_in(_replaced(text, ((start, end, HOLE) for start, end in years_of_birth(text))))
         text = _replaced(text, ((start, end, HOLE) for start, end in identifying_forms(text)))
         text = _replaced(text, ((start, end, HOLE) for start, end in unknown_words(text)))
         return _replaced(text, ((start, end, NAME_HOLE) for start, end in names_of_people(text, sure)))

@@ -22,6 +22,7 @@ _PRODUCTS = re.compile(
 """Makers, models and filters that are called as people are, and where programs come from."""
 SHORTEST_ALONE = 4
 """Letters of a name that counts where it stands alone: LIN is a relationship of pixels to X-rays."""
+_VERSION = re.compile(r"[A-Za-z]\d")
 _NO_VERSION = re.compile(r"[^\W\d_]|/")
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -38,7 +39,12 @@ def speaks_of_somebody(text: str) -> bool:
 @lru_cache(maxsize=8192)
 def sure_dates(text: str) -> tuple[WrittenDate, ...]:
     """The dates in a text that are no versions: 10.11.12 may be one."""
-    return tuple(one for one in written_dates(text) if one.day or _NO_VERSION.search(text, one.start, one.end))
+    return tuple(one for one in written_dates(text) if one.day or _is_no_version(text[one.start : one.end]))
+
+
+def _is_no_version(date: str) -> bool:
+    """Whether an incomplete date has letters or a slash; R2.1.31 is rather a version than a day of an era."""
+    return _NO_VERSION.search(date) is not None and not _VERSION.match(date)
 
 
 def is_part_of_version(one: WrittenDate, text: str) -> bool:

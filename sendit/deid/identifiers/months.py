@@ -59,7 +59,7 @@ OTHER_WORDS = frozenset(
 )  # fmt: skip
 """Names that before a number may be other words: MAR 10 is a reduction of artifacts."""
 
-_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
+ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 
 
 def month_number(word: str) -> int:
@@ -68,4 +68,4 @@ def month_number(word: str) -> int:
     names = MONTHS.get(key)
     if names is not None:
         return names.index(key) + 1
-    return _ROMAN.index(key) + 1 if key in _ROMAN else 0
+    return ROMAN.index(word.upper()) + 1 if word.upper() in ROMAN else 0

@@ -10,57 +10,43 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sendit.deid.identifiers.months import MONTHS, NAME, OTHER_WORDS
+from sendit.deid.identifiers.months import MONTHS, NAME, OTHER_WORDS, ROMAN
+from sendit.deid.identifiers.partial_dates import YEAR, partial_dates, whole_range
 from sendit.deid.identifiers.vocabulary import fold
 
-_YEAR = "(?:1[89]|20)[0-9]{2}"
-
 _SORTED = re.compile(
-    rf"(?<![\d.])(?P<y>{_YEAR})(?P<s>[-./_ ]?)(?P<m>0[1-9]|1[0-2])(?P=s)(?P<d>0[1-9]|[12]\d|3[01])"
+    rf"(?<![\d.])(?P<y>{YEAR})(?P<s>[-./_ ]?)(?P<m>0[1-9]|1[0-2])(?P=s)(?P<d>0[1-9]|[12]\d|3[01])"
     r"(?P<t>T?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d{1,6})?)?)?(?!\d)"
 )
 """20200131, 2020-01-31, 2020.01.31; a time of day may follow without a gap."""
-_YEAR_AND_NUMBERS = re.compile(
-    rf"(?<![\d.])(?P<y>{_YEAR})(?P<s>[-./])(?P<a>\d{{1,2}})(?P=s)(?P<b>\d{{1,2}})(?!\d|\.\d)"
-)
+_YEAR_AND_NUMBERS = re.compile(rf"(?<![\d.])(?P<y>{YEAR})(?P<s>[-./])(?P<a>\d{{1,2}})(?P=s)(?P<b>\d{{1,2}})(?!\d|\.\d)")
 """2020/1/31, 2020-1-31."""
 _NUMBERS = re.compile(
-    rf"(?<![\d.])(?P<a>\d{{1,2}})(?P<s>[-./])(?P<b>\d{{1,2}})(?P=s)(?P<y>{_YEAR}|\d\d)(?![\d])(?!\.\d)"
+    rf"(?<![\d.])(?P<a>\d{{1,2}})(?P<s>[-./])(?P<b>\d{{1,2}})(?P=s)(?P<y>{YEAR}|\d\d)(?![\d])(?!\.\d)"
 )
 """31.01.2020, 1/31/2020, 31/1/20."""
 _DAY_FIRST = re.compile(
     rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?(?P<s>[-./ ]{{0,2}}(?:of |de )?)(?P<n>{NAME})\.?"
-    rf"[-./, ]{{0,2}}(?:de )?(?P<y>{_YEAR}|(?<=[-./])\d\d)?(?!\d)",
+    rf"[-./, ]{{0,2}}(?:de )?(?P<y>{YEAR}|(?<=[-./])\d\d)?(?!\d)",
     re.IGNORECASE,
 )
 """31 January 2020, 31-JAN-2020, 31. Januar 2020, 31 de enero de 2020, 31JAN2020, 31 January."""
 _MONTH_FIRST = re.compile(
     rf"(?<![^\W\d_])(?P<n>{NAME})\.?[-./ ]{{0,2}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:,? {{1,2}}|[-./])"
-    rf"(?P<y>{_YEAR})(?!\d)",
+    rf"(?P<y>{YEAR})(?!\d)",
     re.IGNORECASE,
 )
 """January 31, 2020; Jan 31 2020; Jan-31-2020."""
 _YEAR_FIRST = re.compile(
-    rf"(?<!\d)(?P<y>{_YEAR})(?P<s>[-./, ]{{0,2}})(?P<n>{NAME})\.?[-./ ]{{0,2}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?"
+    rf"(?<!\d)(?P<y>{YEAR})(?P<s>[-./, ]{{0,2}})(?P<n>{NAME})\.?[-./ ]{{0,2}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?"
     r"(?!\d|\.\d)"
 )
 """2020 Jan 31, 2020-JAN-31, 2020Jan31."""
-_WITHOUT_YEAR = re.compile(
-    rf"(?<![^\W\d_])(?P<n>{NAME})\.? {{1,2}}(?P<d>\d{{1,2}})(?P<o>st|nd|rd|th)?(?!\d|\.\d)", re.IGNORECASE
+_ROMAN_MONTH = re.compile(
+    rf"(?<![\w.])(?P<d>\d{{1,2}})(?P<s>[./-]|\.? )(?P<n>[IVX]{{1,4}})(?P<t>[./-]|\.? )"
+    rf"(?P<y>{YEAR}|(?<=[./-])\d\d)(?!\d)"
 )
-"""January 31, Jan 31st."""
-_PART = re.compile(
-    rf"(?<![\d./-])(?:(?:0?[1-9]|1[0-2])[/.-]{_YEAR}|(?:19|20)\d\d[-/](?:0[1-9]|1[0-2]))(?![\d./-])"
-    rf"|(?<![^\W\d_])(?P<n>{NAME})\.?[-./' ]{{0,2}}{_YEAR}(?!\d)",
-    re.IGNORECASE,
-)
-"""01/2020, 2020-01, Jan 2020: a month, which cannot be shifted by days."""
-_WEEK_OR_QUARTER = re.compile(
-    rf"(?<![A-Za-z0-9])(?:(?:week|wk|kw|cw|q)[-./ ]{{0,2}}\d{{1,2}}[-./ ,]{{1,3}}{_YEAR}"
-    rf"|{_YEAR}[-./ ]{{0,2}}(?:w|kw|cw|q)[-./ ]{{0,2}}\d{{1,2}}(?:-[1-7])?)(?![A-Za-z0-9])",
-    re.IGNORECASE,
-)
-"""week 24/2011, KW 24 2011, 2011-W24-5, Q2 2011."""
+"""31.I.2020, 31 XII 2019, 31-VII-20."""
 
 
 Piece = str | Callable[[date], str]
@@ -94,7 +80,17 @@ def written_dates(text: str) -> Iterator[WrittenDate]:
     """The dates in a text, the surest forms first; they may overlap, and then the first one counts."""
     if _DIGIT.search(text):
         for find, pattern in _FINDERS:
-            yield from filter(None, map(find, pattern.finditer(text)))
+            yield from (_whole(text, one) for one in map(find, pattern.finditer(text)) if one)
+        for start, end in partial_dates(text):
+            yield WrittenDate(*whole_range(text, start, end), None)
+
+
+def _whole(text: str, one: WrittenDate) -> WrittenDate:
+    """The date, or with it the days before and behind that lack what it says; they cannot be shifted then."""
+    span = whole_range(text, one.start, one.end)
+    if span == (one.start, one.end):
+        return one
+    return WrittenDate(*span, None, readings=one.readings or tuple(filter(None, (one.day,))))
 
 
 _DIGIT = re.compile("[0-9]")
@@ -111,6 +107,8 @@ def _number_date(match: re.Match[str]) -> WrittenDate | None:
     first, second, mark, year = int(match["a"]), int(match["b"]), match["s"], match["y"]
     if not 1 <= min(first, second) <= 12 or not max(first, second) <= 31 or _may_be_version(match):
         return None
+    if len(year) == 2 and _PARAMETER.search(match.string, 0, match.start()):
+        return None
     by_day = mark == "." or first > 12
     understood = len(year) == 4 and (by_day or second > 12 or first == second)
     day = _date(year, *((second, first) if by_day else (first, second))) if understood else None
@@ -118,6 +116,10 @@ def _number_date(match: re.Match[str]) -> WrittenDate | None:
     like = min(match["a"], match["b"], key=len)
     readings = () if day else (*_readings(year, second, first), *_readings(year, first, second))
     return WrittenDate(match.start(), match.end(), day, (one(like), mark, other(like), mark, _year), readings)
+
+
+_PARAMETER = re.compile(r"(?<![^\W\d_])(?:TEs?|TRs?|TIs?|FAs?|[Bb]|ms)[ =:]{0,2}$")
+"""What numbers with slashes between them may be instead: TE 10/20/30."""
 
 
 def _year_and_numbers(match: re.Match[str]) -> WrittenDate | None:
@@ -157,6 +159,19 @@ def _month_first(match: re.Match[str]) -> WrittenDate | None:
     return _named(match, names, form)
 
 
+def _roman_month(match: re.Match[str]) -> WrittenDate | None:
+    if match["n"] not in ROMAN or not 1 <= int(match["d"]) <= 31:
+        return None
+    year, month, number = match["y"], ROMAN.index(match["n"]) + 1, int(match["d"])
+    day = _date(year, month, number) if len(year) == 4 else None
+    form = (_day(match["d"]), match["s"], _in_roman, match["t"], _year)
+    return WrittenDate(match.start(), match.end(), day, form, () if day else _readings(year, month, number))
+
+
+def _in_roman(day: date) -> str:
+    return ROMAN[day.month - 1]
+
+
 def _year_first(match: re.Match[str]) -> WrittenDate | None:
     names = MONTHS.get(fold(match["n"]))
     if names is None or not 1 <= int(match["d"]) <= 31:
@@ -166,27 +181,11 @@ def _year_first(match: re.Match[str]) -> WrittenDate | None:
     return WrittenDate(match.start(), match.end(), day, form)
 
 
-def _without_year(match: re.Match[str]) -> WrittenDate | None:
-    name = fold(match["n"])
-    is_month = name in MONTHS and (name not in OTHER_WORDS or match["o"])
-    return WrittenDate(match.start(), match.end(), None) if is_month and 1 <= int(match["d"]) <= 31 else None
-
-
 def _named(match: re.Match[str], names: list[str], form: tuple[Piece, ...]) -> WrittenDate:
     year, number = match["y"], names.index(fold(match["n"])) + 1
     day = _date(year, number, int(match["d"])) if year and len(year) == 4 else None
     end = match.end() if year else max(match.end("d"), match.end("n"))
     return WrittenDate(match.start(), end, day, form, () if day else _readings(year or "", number, int(match["d"])))
-
-
-def _month_only(match: re.Match[str]) -> WrittenDate | None:
-    if match["n"] is not None and fold(match["n"]) not in MONTHS:
-        return None
-    return WrittenDate(match.start(), match.end(), None)
-
-
-def _week_or_quarter(match: re.Match[str]) -> WrittenDate:
-    return WrittenDate(match.start(), match.end(), None)
 
 
 _FINDERS: tuple[tuple[Callable[[re.Match[str]], WrittenDate | None], re.Pattern[str]], ...] = (
@@ -196,9 +195,7 @@ _FINDERS: tuple[tuple[Callable[[re.Match[str]], WrittenDate | None], re.Pattern[
     (_year_first, _YEAR_FIRST),
     (_day_first, _DAY_FIRST),
     (_month_first, _MONTH_FIRST),
-    (_month_only, _PART),
-    (_week_or_quarter, _WEEK_OR_QUARTER),
-    (_without_year, _WITHOUT_YEAR),
+    (_roman_month, _ROMAN_MONTH),
 )
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from sendit.deid.identifiers.descriptors import Cleaner
 from sendit.deid.identifiers.written_dates import written_dates
 
 
@@ -54,6 +55,8 @@ def shifted(text: str, days: int = 1) -> str | None:
         ("31 ocak 2020", "01 subat 2020"),
         ("31 января 2020", "01 февраля 2020"),
         ("31 Ιανουαρίου 2020", "01 Φεβρουαριου 2020"),
+        ("31.I.2020", "01.II.2020"),
+        ("31 XII 2019", "01 I 2020"),
         ("2020 Jan 31", "2020 Feb 01"),
         ("2020-JAN-31", "2020-FEB-01"),
         ("2020Jan31", "2020Feb01"),
@@ -85,6 +88,20 @@ def test_a_date_is_shifted_the_way_it_is_written(text: str, next_day: str) -> No
         "01/2020",
         "2020-01",
         "January 2020",
+        *("31.01.", "on 3/14", "01/31", "vom 3.4.", "99/06/15", "31-VII-20"),
+        *("Jun '11", "June ’11", "Jun-11", "Mar-10", "Jun11", "3/2011-5/2011"),
+        *("2011-W24-5", "2011W245", "week 24 of 2011", "KW24/11", "24. KW 2011", "2011-165", "day 165 of 2011", "2Q11"),
+        *(
+            "令和2年1月31日",
+            "昭和30年",
+            "2020年1月31日",
+            "1月31日",
+            "2020년 1월 31일",
+            "R2.1.31",
+            "S30.02.03",
+            "Reiwa 2",
+        ),
+        *("31/01/2563", "2563-01-31", "พ.ศ. 2563", "31 ม.ค. 2563", "31 Jan 2563", "B.E. 2563"),
         "31.02.2020",
         "2020.1.31",
         "2020/31/1",
@@ -98,6 +115,36 @@ def test_a_date_that_is_not_understood_is_found_and_not_shifted(text: str) -> No
 @pytest.mark.parametrize(
     "text",
     [
+        *("12-15 March 2011", "12.-15.03.2011", "12/03-15/03/2011", "12.03.-15.03.2011", "March 12-15, 2011"),
+        *("12 to 15 March 2011", "12. bis 15. März 2011", "12 au 15 mars 2011", "2011-03-12/15", "Jan-Mar 2011"),
+        *("January to March 2011", "Feb 28-Mar 3, 2011", "13 and 15 March 2011"),
+    ],
+)
+def test_of_several_days_with_one_year_nothing_stays(text: str) -> None:
+    assert Cleaner((), 1).clean(f"chest {text} again") == "chest again"
+
+
+def test_both_ends_of_a_range_of_whole_dates_are_shifted() -> None:
+    assert Cleaner((), 1).clean("20110312-20110315") == "20110313-20110316"
+    assert Cleaner((), 1).clean("31 Jan 2011 - 28 Feb 2011") == "01 Feb 2011 - 01 Mar 2011"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("TE 30/60/90", "TE 10/20/30", "b0-1000", "2000-300", "MAR-10", "AX T1 3/4", "visit 2/4", "10/20", "TE 12/24"),
+        *(
+            "31/32",
+            "1.5.",
+            "am 3.4 mm",
+            "series 12 and 15",
+            "week 24",
+            "OCT 10",
+            "lip 7 mm",
+            "T12.1",
+            "R2.1",
+            "5.10.12",
+        ),
         "",
         "no digits",
         "3.0T",
