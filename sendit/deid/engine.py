@@ -60,13 +60,14 @@ class Deidentifier:
         self._only_plan = None if recipe.uses_values else self._new_plan({})
         self._verifier, self._describer = Verifier(self._residuals), Describer()
 
-    def deidentify(self, source: Path | str | bytes) -> DeidentifiedImage:
+    def deidentify(self, source: Path | str | bytes | PartTen) -> DeidentifiedImage:
         """The de-identified, verified image.
 
         Parameters
         ----------
-        source : Path, str or bytes
-            A file's path, or its bytes. A path stays open until the image is written, read or closed.
+        source : Path, str, bytes or PartTen
+            A file's path, its bytes, or a file that was opened already. A file stays open until the image is written,
+            read or closed.
 
         Raises
         ------
@@ -79,7 +80,7 @@ class Deidentifier:
         OSError
             The file cannot be read.
         """
-        part_ten = open_part_ten(source)
+        part_ten = source if isinstance(source, PartTen) else open_part_ten(source)
         try:
             return self._deidentify(part_ten)
         except BaseException:

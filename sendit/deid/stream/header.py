@@ -128,6 +128,12 @@ class Header:
         return self.text(0x00080016) or (self._meta_value(0x00020002) or b"").rstrip(b" \0").decode("latin-1")
 
     @property
+    def is_in_window(self) -> bool:
+        """Whether all of it is in the window that was read when the file was opened."""
+        window = self._part_ten.window if self._part_ten else b""
+        return bool(window) and self._buf is window
+
+    @property
     def encodings(self) -> Charset:
         """The dataset's character set, as Python's encodings."""
         return self._encodings

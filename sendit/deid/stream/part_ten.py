@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -63,8 +64,10 @@ class PartTen:
         return self.syntax.encoding
 
 
-def open_part_ten(source: Path | str | bytes) -> PartTen:
+def open_part_ten(source: Path | str | bytes | Source) -> PartTen:
     """Open a Part 10 file, or a bare dataset, whose encoding is then worked out from its first element.
+
+    A Source is closed with what is returned, or at once where the file is refused.
 
     Raises
     ------
@@ -73,12 +76,18 @@ def open_part_ten(source: Path | str | bytes) -> PartTen:
     OSError
         The file cannot be opened or read.
     """
-    opened: Source = BytesSource(source) if isinstance(source, bytes) else FileSource(source)
+    opened = _source(source)
     try:
         return _open(opened)
     except BaseException:
         opened.close()
         raise
+
+
+def _source(source: Path | str | bytes | Source) -> Source:
+    if isinstance(source, bytes):
+        return BytesSource(source)
+    return FileSource(source) if isinstance(source, str | os.PathLike) else source
 
 
 def _open(source: Source) -> PartTen:

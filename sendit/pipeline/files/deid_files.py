@@ -136,7 +136,7 @@ def inputs_of(source: Path) -> list[Input]:
     """The files: one, or everything in a folder and its sub-folders, numbered in order of the names' bytes."""
     if not source.is_dir():
         return [Input(1, source)]
-    entries: list[Entry] = list_folder(str(source))
+    entries: list[Entry] = list_folder(os.path.realpath(source))  # a link that is named is meant
     return [Input(number, source / entry.name, entry.kind) for number, entry in enumerate(entries, 1)]
 
 

@@ -1,4 +1,7 @@
-"""What a study folder holds, file by file, and whether it has changed. Reads names, never contents; knows no DICOM.
+"""A study folder: what it holds, file by file, whether it has changed, and the one door to its files. Knows no DICOM.
+
+Everything is opened relative to the folder's own descriptor and no link is followed, so that nothing outside is read,
+whatever happens to the folder between its listing and the opening of a file.
 
 Names are text with surrogate escapes, so that any bytes will do; order is that of the bytes. A listing never fails:
 what cannot be listed is itself an entry. docs/folders.md says what becomes of each kind.
@@ -6,15 +9,33 @@ what cannot be listed is itself an entry. docs/folders.md says what becomes of e
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
+from sendit.deid.stream.sources import FileSource
 from sendit.errors import DataFault
+
+PATH_MAX = 4096
+"""Bytes of a path on Linux, its closing NUL included; what is below a longer one counts as unreadable."""
+LONGEST_NAME = 1024
+"""More bytes than any file system's names have."""
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe does not make the reader wait
+
+REPLACED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EISDIR})
+"""What opening a file answers where its name has gone or leads to something that is no file any more."""
+
+
+class FolderChanged(Exception):
+    """The folder is not what it was when its batch was taken up; the batch is queued again."""
 
 
 class Kind(StrEnum):
@@ -28,6 +49,11 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"
 
 
+Stamp = tuple[int, int, int, int]
+"""Device, inode, time of change in nanoseconds and size of a file: another one says that it is not the same, or that
+somebody wrote to it. Nobody can set the time of change, as anybody can the modification time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One entry of a study folder; `name` is relative to it and identifies."""
@@ -36,6 +62,8 @@ class Entry:
     kind: Kind
     size_bytes: int
     modified_ns: int
+    stamp: Stamp = (0, 0, 0, 0)
+    """For as long as a batch is worked on. It is no part of a fingerprint: a restored file has another one."""
 
 
 WITHHELD_DICOMDIR = "sendit: DICOMDIR"
@@ -58,21 +86,9 @@ def is_finished(name: str) -> bool:
 
 
 def list_folder(folder: str) -> list[Entry]:
-    """Everything in the folder and its sub-folders but the sub-folders themselves, in order of the names' bytes.
-
-    Raises
-    ------
-    DataFault
-        `FolderGone`: there is no such folder. `Unreadable`: it may not be listed.
-    """
-    try:
-        entries = list(_walk(folder))
-    except FileNotFoundError:
-        raise DataFault("FolderGone") from None
-    except OSError:
-        raise DataFault("Unreadable") from None
-    entries.sort(key=lambda entry: os.fsencode(entry.name))
-    return entries
+    """As `StudyFolder.entries`, of a folder that is opened for this alone."""
+    with closing(StudyFolder(folder)) as opened:
+        return opened.entries()
 
 
 def fingerprint(entries: Sequence[Entry]) -> str:
@@ -96,44 +112,189 @@ def has_settled(folder: str, settle_seconds: float) -> bool:
 
 
 def _times_of_change(folder: str) -> Iterator[float]:
-    yield os.stat(folder).st_mtime
-    with suppress(PermissionError), os.scandir(folder) as scan:
-        for item in scan:
-            if item.is_dir(follow_symlinks=False):
-                yield from _times_of_change(item.path)
-            else:
-                yield item.stat(follow_symlinks=False).st_mtime
+    """Raises FileNotFoundError where something goes away; what cannot be looked at for another reason has no time."""
+    yield modified_at(lambda: os.stat(folder))
+    try:
+        with os.scandir(folder) as scan:
+            for item in scan:
+                if item.is_dir(follow_symlinks=False):
+                    yield from _times_of_change(item.path)
+                else:
+                    yield modified_at(partial(item.stat, follow_symlinks=False))
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return
 
 
-def _walk(folder: str) -> Iterator[Entry]:
-    """A folder that may not be listed is an entry, but for the study folder itself."""
-    root = os.path.realpath(folder)
-    waiting = [folder]
-    while waiting:
-        path = waiting.pop()
+def modified_at(look: Callable[[], os.stat_result]) -> float:
+    """A modification time; 0 where a disk or a share says an error instead, which the batch will say too.
+
+    Raises FileNotFoundError.
+    """
+    try:
+        return look().st_mtime
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return 0.0
+
+
+class StudyFolder:
+    """A study folder that is open: lists what it holds, and opens its files.
+
+    Parameters
+    ----------
+    path : str
+        The folder. A link is not followed in its place.
+
+    Raises
+    ------
+    DataFault
+        `FolderGone`: there is no folder of that name. `Unreadable`: it may not be listed.
+    """
+
+    _handle = -1
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._inside, self._sub_folder = "", -1
         try:
-            with os.scandir(path) as scan:
+            self._handle = os.open(path, FOLDER)
+        except OSError as error:
+            raise DataFault("FolderGone" if error.errno in REPLACED else "Unreadable") from None
+
+    def close(self) -> None:
+        """Let go of the folder; files that are open stay so."""
+        handles, self._handle = (self._handle, self._sub_folder), -1
+        self._inside, self._sub_folder = "", -1
+        for handle in handles:
+            if handle >= 0:
+                os.close(handle)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def entries(self) -> list[Entry]:
+        """Everything in the folder and its sub-folders but the sub-folders themselves, in order of the names' bytes.
+
+        Raises
+        ------
+        DataFault
+            `FolderGone`, `Unreadable`: as for opening it.
+        """
+        try:
+            entries = list(self._walk())
+        except FileNotFoundError:
+            raise DataFault("FolderGone") from None
+        except OSError:
+            raise DataFault("Unreadable") from None
+        entries.sort(key=lambda entry: os.fsencode(entry.name))
+        return entries
+
+    def open(self, entry: Entry) -> StudyFile:
+        """The file of an entry that was listed as one.
+
+        Raises
+        ------
+        FolderChanged
+            It is not the file that was listed, or somebody has written to it since.
+        OSError
+            It may not be or cannot be opened.
+        """
+        inside, _, name = entry.name.rpartition("/")
+        try:
+            return StudyFile(os.open(name, FILE, dir_fd=self._folder_inside(inside)), entry)
+        except OSError as error:
+            if error.errno in REPLACED:
+                raise FolderChanged from None
+            raise
+
+    def _folder_inside(self, inside: str) -> int:
+        """The descriptor of a sub-folder; the last one stays open, for its files come one after another."""
+        if not inside:
+            return self._handle
+        if inside != self._inside or self._sub_folder < 0:
+            before, self._sub_folder = self._sub_folder, self._opened(inside)
+            self._inside = inside
+            if before >= 0:
+                os.close(before)
+        return self._sub_folder
+
+    def _opened(self, inside: str) -> int:
+        """A new descriptor of a sub-folder, or of the folder itself; step by step, so that no link is followed."""
+        handle = os.open(".", FOLDER, dir_fd=self._handle)
+        for part in filter(None, inside.split("/")):
+            above = handle
+            try:
+                handle = os.open(part, FOLDER, dir_fd=above)
+            finally:
+                os.close(above)
+        return handle
+
+    def _walk(self) -> Iterator[Entry]:
+        """A sub-folder that may not be listed is an entry; the study folder itself is not."""
+        root = os.path.realpath(self._path)
+        waiting = [""]
+        while waiting:
+            inside = waiting.pop()
+            try:
+                yield from self._listed(inside, root, waiting)
+            except OSError:
+                if not inside:
+                    raise
+                yield Entry(inside, Kind.UNREADABLE, 0, 0)
+
+    def _listed(self, inside: str, root: str, waiting: list[str]) -> Iterator[Entry]:
+        """The entries of one folder; its sub-folders wait."""
+        before = f"{inside}/" if inside else ""
+        room = PATH_MAX - 1 - len(os.fsencode(os.path.join(self._path, before)))
+        if room < -1:
+            raise OSError(errno.ENAMETOOLONG, "")
+        handle = self._opened(inside)
+        try:
+            with os.scandir(handle) as scan:
                 for item in scan:
                     if item.is_dir(follow_symlinks=False):
-                        waiting.append(item.path)
+                        waiting.append(before + item.name)
+                    elif room < LONGEST_NAME and len(os.fsencode(item.name)) > room:
+                        yield Entry(before + item.name, Kind.UNREADABLE, 0, 0)
                     else:
-                        yield _entry(item, os.path.relpath(item.path, folder), root)
+                        yield self._entry(item, before + item.name, root)
+        finally:
+            os.close(handle)
+
+    def _entry(self, item: os.DirEntry[str], name: str, root: str) -> Entry:
+        try:
+            status = item.stat(follow_symlinks=False)
         except OSError:
-            if path == folder:
-                raise
-            yield Entry(os.path.relpath(path, folder), Kind.UNREADABLE, 0, 0)
+            return Entry(name, Kind.UNREADABLE, 0, 0)
+        size, modified_ns, stamp = 0, status.st_mtime_ns, _stamp(status)
+        if stat.S_ISREG(status.st_mode):
+            size = status.st_size
+            kind = Kind.FILE if size else Kind.EMPTY
+        elif stat.S_ISLNK(status.st_mode):
+            kind = _kind_of_link(os.path.join(self._path, name), root)
+        else:
+            kind = Kind.SPECIAL
+        return Entry(name, kind, size, modified_ns, stamp)
 
 
-def _entry(item: os.DirEntry[str], name: str, root: str) -> Entry:
-    try:
-        status = item.stat(follow_symlinks=False)
-    except OSError:
-        return Entry(name, Kind.UNREADABLE, 0, 0)
-    if stat.S_ISLNK(status.st_mode):
-        return Entry(name, _kind_of_link(item.path, root), 0, status.st_mtime_ns)
-    if not stat.S_ISREG(status.st_mode):
-        return Entry(name, Kind.SPECIAL, 0, status.st_mtime_ns)
-    return Entry(name, Kind.FILE if status.st_size else Kind.EMPTY, status.st_size, status.st_mtime_ns)
+class StudyFile(FileSource):
+    """An open file of a study folder, as it was listed."""
+
+    def __init__(self, handle: int, entry: Entry) -> None:
+        self.handle, self.size, self._stamp = handle, entry.size_bytes, entry.stamp
+        self.ensure_unchanged()
+
+    def ensure_unchanged(self) -> None:
+        """Raise FolderChanged if it is another file than was listed, or was written to since."""
+        if _stamp(os.fstat(self.handle)) != self._stamp:
+            raise FolderChanged
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_dev, status.st_ino, status.st_ctime_ns, status.st_size
 
 
 def _kind_of_link(path: str, root: str) -> Kind:

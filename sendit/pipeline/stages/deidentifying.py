@@ -13,7 +13,9 @@ from sendit.deid.description import Instance
 from sendit.deid.engine import DeidentifiedImage, Deidentifier, ImageStream
 from sendit.deid.rewriting.account import Account
 from sendit.deid.rewriting.geometry import Withheld
+from sendit.deid.stream.part_ten import open_part_ten
 from sendit.errors import BrokenPromise, DataFault
+from sendit.pipeline.intake.folders import StudyFile
 from sendit.pipeline.record.leases import Lease
 from sendit.pipeline.record.member import Member
 from sendit.pipeline.stages.archive import ArchiveFacts, ArchiveWriter
@@ -70,12 +72,15 @@ class Press:
 
     def rows(self, deidentifier: Deidentifier, study: Study) -> Iterator[dict[str, Any]]:
         """De-identify the study's files into the archive; yields a row for each that is in it."""
-        for number, series in zip(study.numbers, study.series, strict=True):
+        for number, seen, series in zip(study.numbers, study.seen, study.series, strict=True):
             try:
-                image = deidentifier.deidentify(self._work.path(number))
+                file = self._work.open(number)
+                part_ten = open_part_ten(file)
+                seen.ensure_in(part_ten, study.names)
+                image = deidentifier.deidentify(part_ten)
                 image.ensure_identified()
                 instance = image.instance
-                member = self._add(image, instance)
+                member = self._add(image, instance, file)
             except Withheld as withheld:
                 self._work.ledger.filter(number, withheld.rule)
                 self._withheld_series.add(series)
@@ -108,12 +113,15 @@ class Press:
             frozenset(self._withheld_series),
         )
 
-    def _add(self, image: DeidentifiedImage, instance: Instance) -> Member:
+    def _add(self, image: DeidentifiedImage, instance: Instance, file: StudyFile) -> Member:
+        """Raises FolderChanged, which voids the archive, where somebody wrote to the file while it was read."""
         if self._archive is None:
             self._archive = self._begin(instance)
         with closing(image):
             name = self._name(instance, self._archive)
-            return self._archive.add(name, image.size, Watched(image.stream(), self._work.lease))
+            member = self._archive.add(name, image.size, Watched(image.stream(), self._work.lease))
+            file.ensure_unchanged()
+        return member
 
     def _begin(self, first: Instance) -> ArchiveWriter:
         """The archive is named when its first image is known: its date is the shifted Study Date."""

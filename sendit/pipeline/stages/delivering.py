@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from sendit.errors import SenditError, ServiceRefused
+from sendit.pipeline.intake.folders import FolderChanged
 from sendit.pipeline.record import history
 from sendit.pipeline.record.ledger import tag_text
 from sendit.pipeline.record.models import Batch, Image, Outcome
@@ -22,7 +23,7 @@ from sendit.pipeline.stages.deidentifying import INSTANCES, load_id
 from sendit.pipeline.stages.processing import STUDY
 from sendit.pipeline.stages.reporting import CONTENT_TYPES
 from sendit.pipeline.stages.rows import write_parquet
-from sendit.pipeline.stages.work import FolderChanged, Work
+from sendit.pipeline.stages.work import Work
 from sendit.ports import ObjectStore, StoredObject
 from sendit.projects.composition import Ports
 

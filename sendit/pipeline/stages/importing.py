@@ -9,9 +9,11 @@ import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 
+import google_crc32c
 from pydicom.datadict import tag_for_keyword
 
 from sendit.deid.identifiers.identifiers import TAGS as IDENTIFIER_TAGS
@@ -20,9 +22,17 @@ from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.screen import Screen, Verdict
 from sendit.deid.stream.header import Header, HeaderReader, known_tag
+from sendit.deid.stream.part_ten import PartTen, open_part_ten
 from sendit.errors import DataFault
 from sendit.phi import Phi
-from sendit.pipeline.intake.folders import REFUSED, WITHHELD_COPY, WITHHELD_DICOMDIR, WITHHELD_LINK, Kind
+from sendit.pipeline.intake.folders import (
+    REFUSED,
+    WITHHELD_COPY,
+    WITHHELD_DICOMDIR,
+    WITHHELD_LINK,
+    FolderChanged,
+    Kind,
+)
 from sendit.pipeline.stages.identity import DATE_KEYWORDS, MEDIA_STORAGE_DIRECTORY, entity_id_of, item_id_of
 from sendit.pipeline.stages.work import Work
 from sendit.projects.project import IdentityNames
@@ -55,6 +65,8 @@ class Facts:
     sop_instance_uid: str
     instance_number: int
     series: SeriesFacts
+    window_crc32c: int | None
+    """Of the bytes in which all of the header stands; None where it is longer than a window."""
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -80,12 +92,12 @@ class Reader:
         wanted = {SOP_CLASS_UID, SOP_INSTANCE_UID, INSTANCE_NUMBER, *IDENTIFIER_TAGS, *self._series_tags}
         self._headers = HeaderReader(wanted.union(self._screen.tags))
 
-    def read(self, path: str) -> Header:
-        """As `read_header`, with what this reader asks for."""
-        return self._headers.read(path)
+    def of(self, part_ten: PartTen) -> Header:
+        """The header of an opened file, with what this reader asks for."""
+        return self._headers.of(part_ten)
 
-    def judge(self, number: int, header: Header) -> tuple[Facts, Verdict]:
-        """What the image says, and whether it may go on."""
+    def judge(self, number: int, header: Header, window: bytes) -> tuple[Facts, Verdict]:
+        """What the image says, and whether it may go on; `window` is what was read when its file was opened."""
         verdict = self._screen.verdict(header)
         facts = Facts(
             number=number,
@@ -93,6 +105,7 @@ class Reader:
             sop_instance_uid=header.text(SOP_INSTANCE_UID),
             instance_number=_whole(header.text(INSTANCE_NUMBER)),
             series=self._series(header),
+            window_crc32c=google_crc32c.value(window) if header.is_in_window else None,
         )
         self.identifiers.add(header)
         return facts, verdict
@@ -103,6 +116,33 @@ class Reader:
         if known is None:
             known = self._known[key] = _series_facts(header, self._names)
         return known
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Seen:
+    """What must not have changed in a file when it is opened again: its header, or at least whose and of what it is."""
+
+    window_crc32c: int | None
+    series: SeriesFacts
+
+    @classmethod
+    def of(cls, facts: Facts) -> Seen:
+        """What import saw."""
+        return cls(facts.window_crc32c, facts.series)
+
+    def ensure_in(self, part_ten: PartTen, names: IdentityNames) -> None:
+        """Raise FolderChanged where the opened file says another patient or another study than import saw."""
+        if self.window_crc32c is not None and google_crc32c.value(part_ten.window) == self.window_crc32c:
+            return
+        header, series = _identity_reader(names.entity_keyword, names.item_keyword).of(part_ten), self.series
+        found = (entity_id_of(header, names), item_id_of(header, names), header.text("StudyInstanceUID"))
+        if found != (series.entity_id, series.item_id, series.study_instance_uid):
+            raise FolderChanged
+
+
+@cache
+def _identity_reader(entity_id: str, item_id: str) -> HeaderReader:
+    return HeaderReader(map(known_tag, (entity_id, item_id, "StudyInstanceUID")))
 
 
 def _series_keywords(names: IdentityNames) -> tuple[str, ...]:
@@ -131,7 +171,10 @@ class Study:
     birth_date: Phi[str]
     study_date: Phi[str]
     identifiers: tuple[Identifier, ...]
+    names: IdentityNames
     numbers: tuple[int, ...]
+    seen: tuple[Seen, ...]
+    """What import saw in each of these."""
     series: tuple[str, ...]
     """Pseudonymous UIDs of the series of each of these."""
     withheld_series: frozenset[str]
@@ -158,7 +201,9 @@ def import_study(work: Work, recipe: Recipe, pseudonyms: Pseudonyms, names: Iden
         birth_date=Phi(_first(facts.series.birth_date for facts in named)),
         study_date=Phi(_first(date for kind in zip(*(f.series.dates for f in found), strict=True) for date in kind)),
         identifiers=reader.identifiers.all(),
+        names=names,
         numbers=tuple(facts.number for facts in left),
+        seen=tuple(Seen.of(facts) for facts in left),
         series=tuple(pseudonym(facts.series.series_instance_uid) for facts in left),
         withheld_series=frozenset(pseudonym(facts.series.series_instance_uid) for facts in found if not facts.passed),
     )
@@ -177,11 +222,13 @@ def _read_all(work: Work, reader: Reader) -> Iterator[Facts]:
 
 def _read(work: Work, number: int, reader: Reader) -> Iterator[Facts]:
     try:
-        header = reader.read(work.path(number))
+        with closing(work.open(number)) as file:
+            part_ten = open_part_ten(file)
+            header = reader.of(part_ten)
         if header.sop_class_uid == MEDIA_STORAGE_DIRECTORY:
             work.ledger.filter(number, WITHHELD_DICOMDIR)
             return
-        facts, verdict = reader.judge(number, header)
+        facts, verdict = reader.judge(number, header, part_ten.window)
     except DataFault as fault:
         work.ledger.fail(number, fault, work.stage)
     except OSError:
@@ -247,9 +294,9 @@ def _sha256(work: Work, number: int) -> bytes:
     """Of the file; one that cannot be read any more is like no other."""
     digest = hashlib.sha256()
     try:
-        with open(work.path(number), "rb") as file:
-            while piece := file.read(READ_BYTES):
-                digest.update(piece)
+        with closing(work.open(number)) as file:
+            for offset in range(0, file.size, READ_BYTES):
+                digest.update(file.read(offset, READ_BYTES))
                 work.lease.check()
     except OSError:
         return number.to_bytes(8, "big")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import defaultdict
 from functools import cached_property
@@ -10,15 +9,11 @@ from typing import cast
 
 from sendit.errors import DataFault
 from sendit.phi import Phi
-from sendit.pipeline.intake.folders import Entry, fingerprint, list_folder
+from sendit.pipeline.intake.folders import Entry, FolderChanged, StudyFile, StudyFolder, fingerprint, list_folder
 from sendit.pipeline.record.leases import Lease
 from sendit.pipeline.record.ledger import Ledger
 from sendit.pipeline.record.models import Batch, BatchIdentifiers
 from sendit.pipeline.stages.outbox import Outbox
-
-
-class FolderChanged(Exception):
-    """The folder is not what it was when its batch was taken up; the batch is queued again."""
 
 
 class Work:
@@ -65,9 +60,13 @@ class Work:
         return self.batch.known_folder.reveal()
 
     @cached_property
+    def _opened(self) -> StudyFolder:
+        return StudyFolder(self.folder)
+
+    @cached_property
     def entries(self) -> list[Entry]:
         """The folder's listing when the work began."""
-        return list_folder(self.folder)
+        return self._opened.entries()
 
     @cached_property
     def known_entries(self) -> list[Entry]:
@@ -87,9 +86,14 @@ class Work:
         """That of the listing when the work began."""
         return fingerprint(self.known_entries)
 
-    def path(self, number: int) -> str:
-        """Where the numbered file is."""
-        return os.path.join(self.folder, self.entries[number - 1].name)
+    def open(self, number: int) -> StudyFile:
+        """The numbered file. Raises FolderChanged, OSError."""
+        return self._opened.open(self.entries[number - 1])
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if "_opened" in self.__dict__:
+            self._opened.close()
 
     def ensure_unchanged(self) -> None:
         """Raise FolderChanged if anybody wrote to the folder since."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
 from django.db import transaction
@@ -16,6 +17,7 @@ from django.utils import timezone
 from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown, place_of
 from sendit.ground import database, events
 from sendit.ground.database import AWAY
+from sendit.pipeline.intake.folders import FolderChanged
 from sendit.pipeline.record import history
 from sendit.pipeline.record.leases import (
     FIRST_DELAY_SECONDS,
@@ -31,7 +33,7 @@ from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
 from sendit.pipeline.stages import delivering, processing
 from sendit.pipeline.stages.outbox import Outbox
-from sendit.pipeline.stages.work import FolderChanged, Work
+from sendit.pipeline.stages.work import Work
 from sendit.projects.composition import Ports, Projects
 
 PAUSE_SECONDS = 0.5
@@ -61,9 +63,9 @@ def run(lease: Lease, projects: Projects) -> Batch | None:
     OperationalError
         As `attempt`.
     """
-    with lease:
+    with lease, closing(Work(lease, Outbox(projects.site.outbox_folder))) as work:
         try:
-            _try_while_it_answers(Work(lease, Outbox(projects.site.outbox_folder)), lease.job, projects)
+            _try_while_it_answers(work, lease.job, projects)
         except LeaseLost:
             events.log("batch.lease_lost", lease.batch.pk, state=lease.job.working)
             return None

@@ -15,6 +15,7 @@ from sendit.pipeline.intake import contenders as intake
 from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.stages import processing
+from sendit.projects.project import DEFAULT
 from tests.support.processes import FORK
 from tests.support.site import Site
 
@@ -109,7 +110,7 @@ def test_a_folder_that_may_not_be_listed_is_queued_for_its_batch_to_say_so(site:
 
     def queue() -> None:
         become_ordinary()
-        assert intake.add_up_to(None, [str(site.data)]) == 1
+        assert intake.add_up_to(None, [str(site.data)], DEFAULT, settle_seconds=0) == 1
 
     connections.close_all()
     worker = FORK.Process(target=queue)
