@@ -1,4 +1,4 @@
-"""Jobs of BigQuery: begun once under an id that is taken for ever, waited for, and told apart by how they ended."""
+"""BigQuery jobs: each is started once, under an id that BigQuery accepts only once, and awaited; errors are mapped."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from google.cloud.bigquery import Client
 
 Job: TypeAlias = Any
-"""A job of the library; its kinds have no type in common."""
+"""A job of Google's library, whose job classes have no common type."""
 
 SERVICE = Service("warehouse", "WarehouseDown")
 FIRST_POLL_SECONDS, LAST_POLL_SECONDS = 0.05, 2.0
 IN_THE_WAY = ("could not serialize access", "due to concurrent update", "too many dml statements outstanding")
-"""What BigQuery says, under reasons that mean other things too, when other statements on a table are in the way."""
+"""Phrases in BigQuery's messages that mean a conflict with other statements; their reasons are ambiguous."""
 
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """Begins jobs at a location and waits for them; `check` says meanwhile whether to go on."""
+    """Starts jobs at a location and waits for them; while it waits, it calls `check`, which raises to stop it."""
 
     client: Callable[[], Client]
     location: str
@@ -34,12 +34,12 @@ class Jobs:
     check: Callable[[], None]
 
     def run(self, job_id: str, begin: Callable[[], Job]) -> None:
-        """One job to its good end, whether or not its first answer was lost.
+        """Run one job to success, even when the answer to the request that started it was lost.
 
         Raises
         ------
         ServiceDown, ServiceRefused
-            It ended badly, or has not ended yet.
+            The job failed, or is still running.
         """
         job = self._begun(begin) or self._known(job_id)
         self._wait(job)
@@ -47,15 +47,16 @@ class Jobs:
             raise _why(job)
 
     def run_in_turn(self, name: str, begin: Callable[[str], Job]) -> None:
-        """A job to its good end that ran alone: of all jobs under the name, one is begun when the one before has ended.
+        """Run a job to success while no other job of the same name runs, in any process.
 
-        Jobs are `name-0`, `name-1` and so on. A number that is taken is another's, or our own whose answer was lost; it
-        is waited for, and the next number tried.
+        Jobs are called `name-0`, `name-1` and so on, and the next one starts only after the one before has ended. When
+        a number is taken, the job belongs to another process, or it is ours and the answer was lost. Either way this
+        call waits for that job to end and tries the next number.
 
         Raises
         ------
         ServiceDown, ServiceRefused
-            Our job ended badly, or one of them has not ended yet.
+            Our job failed, or one of the jobs is still running.
         """
         number, ends_at, wait_seconds = 0, time.monotonic() + self.patience.job_seconds, 0.0
         while True:
@@ -73,7 +74,7 @@ class Jobs:
             number += 1
 
     def _begun(self, begin: Callable[[], Job]) -> Job | None:
-        """The job, or None where its id is taken."""
+        """Start the job and return it, or return None if its id is taken."""
         self.check()
         try:
             return self.patience.retry()(begin)()
@@ -83,7 +84,7 @@ class Jobs:
             raise
 
     def _known(self, job_id: str) -> Job:
-        """The job of that id. Right after it was begun it may not be found yet."""
+        """Return the job with that id. BigQuery may not find a job for a moment after it was started."""
         retry = self.patience.retry().with_predicate(_may_pass_or_appear)
         return self.client().get_job(
             job_id, location=self.location or None, retry=retry, timeout=self.patience.answer_seconds
@@ -106,7 +107,7 @@ def _may_pass_or_appear(error: Exception) -> bool:
 
 
 def _why(job: Job) -> SenditError:
-    """A job's bad end as an error, without the words that it ended with: they may quote a row."""
+    """Map a failed job to an error, without BigQuery's message, which may quote a row."""
     if _may_do_better(job):
         return ServiceDown(SERVICE.down)
     reason = job.error_result.get("reason")

@@ -1,4 +1,4 @@
-"""The tables of a BigQuery data set: made when they are missing, widened when they lack a column, never narrowed."""
+"""The tables of a BigQuery data set: created when missing, given the columns that they lack, never narrowed."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 STAGING = "sendit_staging_"
 STAGING_LIFE = timedelta(days=1)
-"""When BigQuery removes a staging table that nobody did; a MERGE may wait for its turn for six hours."""
+"""BigQuery removes a staging table after this time if no worker has; a MERGE may wait six hours for its turn."""
 _SAME_TYPES = {"INTEGER": "INT64"}
-"""Names of one type in BigQuery's two dialects."""
+"""BigQuery's legacy name of a type, and its name in GoogleSQL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How BigQuery keeps a table: by month of a DATE column or not at all, and sorted by columns."""
+    """How BigQuery stores a table: partitioned by month of a DATE column or not at all, and clustered by columns."""
 
     month_of: str | None
     sorted_by: tuple[str, ...]
@@ -37,21 +37,20 @@ LAYOUTS = {
     "dicom": Layout("study_date", ("Modality", "CodedPatientID", "load_id")),
     "instance": Layout(None, ("load_id", "SeriesInstanceUID", "SOPClassUID")),
 }
-"""A load id begins with the patient's pseudonym and the study's date. A MERGE reads `instance` at its own load's place
-only."""
+"""A load id begins with the patient's pseudonym and the study's date, so a MERGE reads one small part of `instance`."""
 
 
-class Tables:
+class BigQueryTables:
     """The tables of one data set.
 
     Parameters
     ----------
     client : callable
-        Gives the client.
+        Returns the client.
     dataset : str
         The data set's id, in the client's project.
     location : str
-        Where the data set is made if it is not there.
+        Where the data set is created if it does not exist.
     patience : Patience
     """
 
@@ -61,12 +60,12 @@ class Tables:
         self._locations: dict[str, str] = {}
 
     def make_ready(self, table: str) -> str:
-        """Make sure that the table is there with every column, once until `forget`. Returns its location.
+        """Create or widen the table if needed, and return its location. Later calls look again only after `forget`.
 
         Raises
         ------
         Misconfigured
-            `TableSchema`: a table that was there cannot take our rows.
+            `TableSchema`: an existing table cannot take our rows.
         """
         if table not in self._locations:
             found = self._found(table) or self._made(table)
@@ -75,21 +74,20 @@ class Tables:
         return self._locations[table]
 
     def is_there(self, table: str) -> bool:
-        """Whether somebody made it."""
         return table in self._locations or self._found(table) is not None
 
     def forget(self, table: str) -> None:
-        """Look again the next time: somebody may have removed it."""
+        """Make the next call look again, because the table may have been removed."""
         self._locations.pop(table, None)
 
     def make_staging(self, table: str, token: str) -> Table:
-        """An empty table in which the table's rows may stand as Parquet has them; it has an end of life."""
+        """Create an empty table for rows as Parquet holds them; BigQuery removes it after `STAGING_LIFE`."""
         staging = self._new(f"{STAGING}{table}_{token}", TABLES[table], json_as="STRING")
         staging.expires = datetime.now(UTC) + STAGING_LIFE
         return self._client().create_table(staging, exists_ok=True, **self._patience.terms)
 
     def remove(self, table: Table) -> None:
-        """Remove it, if it is there."""
+        """Remove the table; it is no error if it does not exist."""
         self._client().delete_table(table, not_found_ok=True, **self._patience.terms)
 
     def _found(self, table: str) -> Table | None:
@@ -101,7 +99,10 @@ class Tables:
             raise
 
     def _made(self, table: str) -> Table:
-        """The data set is made only when it is not there: who may not make one can be given one."""
+        """Create the table, and the data set only if BigQuery says that it is missing.
+
+        So an account without the right to create data sets works, if its administrator has created one.
+        """
         from google.cloud.bigquery import TimePartitioning
 
         wanted, layout = self._new(table, TABLES[table]), LAYOUTS[table]
@@ -124,7 +125,7 @@ class Tables:
         self._client().create_dataset(dataset, exists_ok=True, **self._patience.terms)
 
     def _widen(self, table: Table, columns: Sequence[Column]) -> None:
-        """Add the columns that it lacks, in one statement that another process may run too."""
+        """Add the missing columns in one statement, which is safe if another process runs the same one."""
         if missing := _missing(table, columns):
             added = ", ".join(map(_addition, missing))
             sql = f"ALTER TABLE `{self._dataset}`.`{table.table_id}` {added}"
@@ -153,7 +154,7 @@ def _fields(columns: Sequence[Column], json_as: str = "JSON") -> list[SchemaFiel
 
 
 def _missing(table: Table, columns: Sequence[Column]) -> list[Column]:
-    """The columns that the table lacks. What it has beside ours is nobody's business, if it may be null."""
+    """Return the columns that the table lacks. Columns that sendit does not know may stay unless they are REQUIRED."""
     there = {field.name.lower(): field for field in table.schema}
     missing = []
     for column in columns:
@@ -169,6 +170,6 @@ def _missing(table: Table, columns: Sequence[Column]) -> list[Column]:
 
 
 def _addition(column: Column) -> str:
-    """JSON's text is BigQuery's too."""
+    """Return the clause that adds a column; a JSON string is also a valid string literal in BigQuery."""
     options = f"OPTIONS (description = {json.dumps(column.description)})"
     return f"ADD COLUMN IF NOT EXISTS `{column.name}` {column.type} {options}"

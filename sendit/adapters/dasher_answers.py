@@ -1,5 +1,5 @@
-"""What a DASHER identity service answered, held against what it was asked. Anything that is not as it must be is an
-error of the service, never data; the error names the key on the wire, never a value.
+"""Checks a DASHER identity service's answer against the request. Whatever does not fit is an error of the service and
+never used as data; the error names the JSON key, never a value.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from sendit.phi import Phi
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse, Pseudonym
 
 MOST_DAYS = 36_525
-"""A shift of more than a century is none."""
+"""A shift of more than a century is refused as implausible."""
 
 MOST_CHARACTERS = 64
-"""What Patient ID (VR LO, PS3.5 6.2) can hold."""
+"""The longest value that Patient ID (VR LO, PS3.5 6.2) can hold."""
 
 INSTANT = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII
@@ -25,7 +25,7 @@ INSTANT = re.compile(
 
 
 def response(untrusted: object, asked: IdentityRequest) -> IdentityResponse:
-    """The pseudonyms, items in the order of the question. Raises ServiceRefused("BadIdentityAnswer")."""
+    """Return the pseudonyms, with items in the order of the request. Raises ServiceRefused("BadIdentityAnswer")."""
     results = _list(untrusted, "results")
     if len(results) != 1:
         _bad("results")
@@ -38,7 +38,7 @@ def response(untrusted: object, asked: IdentityRequest) -> IdentityResponse:
 
 
 def joined(asked: IdentityRequest, parts: Sequence[IdentityResponse]) -> IdentityResponse:
-    """The answers to one question that was asked in parts: one patient, and no two studies of one pseudonym."""
+    """Join the answers to a request that was sent in parts: they must agree on the patient and tell studies apart."""
     entities = {part.entity for part in parts}
     items = tuple(item for part in parts for item in part.items)
     names = [_name(item) for item in asked.items]
@@ -70,7 +70,7 @@ def _pseudonym(untrusted: Any, asked: IdentityRequest | IdentityItem) -> Pseudon
 
 
 def _suid(untrusted: Any, asked: Phi[str]) -> str:
-    """Opaque, and not the identifier itself."""
+    """Return the pseudonym, which must be opaque and must not be the identifier itself."""
     suid = _text(untrusted, "suid")
     if not re.fullmatch(rf"[A-Za-z0-9_-]{{1,{MOST_CHARACTERS}}}", suid) or suid.lower() == asked.reveal().lower():
         _bad("suid")
@@ -78,7 +78,7 @@ def _suid(untrusted: Any, asked: Phi[str]) -> str:
 
 
 def _days(untrusted: Any) -> int:
-    """A shift by no day would leave the dates as they are."""
+    """Return the date shift; 0 is refused, because it would leave the dates as they are."""
     jitter = _value(untrusted, "jitter")
     if type(jitter) is not int or not 0 < abs(jitter) <= MOST_DAYS:
         _bad("jitter")
@@ -86,7 +86,7 @@ def _days(untrusted: Any) -> int:
 
 
 def _timestamp(untrusted: Any, asked: Phi[str] | None, jitter: int) -> str | None:
-    """The instant moved by the days that are said; null where the calendar ends before it."""
+    """Return the shifted instant, which must be moved by exactly the shift; None where it leaves the calendar."""
     if asked is None or _value(untrusted, "jittered_timestamp") is None:
         return None
     text = _text(untrusted, "jittered_timestamp")

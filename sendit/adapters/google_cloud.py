@@ -1,6 +1,6 @@
-"""What Google's services have in common: credentials, patience, and errors that are told apart and lose their words.
+"""What Google's services share: credentials, time limits, and the mapping of their errors to ours, without messages.
 
-Google's libraries come with the extra `google`; they are imported when a service is first spoken to.
+Google's libraries come with the extra `google`; they are imported when a service is first used.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ PASSING_REASONS = frozenset(
         "timeout",
     }
 )
-"""Google's words for what may pass by itself, whatever the status is that they come with."""
+"""Google's reasons for errors that may pass by themselves, whatever the HTTP status."""
 PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a service is waited for before the batch is put back and waits.
+    """How long a worker waits for a service before it puts the batch back.
 
-    Together they stay far below `leases.STALL_SECONDS`: a lease never lapses under a worker that only waits.
+    The sum stays far below `leases.STALL_SECONDS`, so the lease of a worker that only waits does not lapse.
     """
 
     connect_seconds: float = 10
@@ -57,16 +57,16 @@ class Patience:
 
     @property
     def timeout(self) -> tuple[float, float]:
-        """For one request: to connect, and between two bytes of the answer."""
+        """Return the limits for one request: for the connection, and between two bytes of the answer."""
         return (self.connect_seconds, self.answer_seconds)
 
     @property
     def terms(self) -> dict[str, Any]:
-        """What a call of Google's libraries takes."""
+        """Return the keyword arguments that a call of Google's libraries takes."""
         return {"retry": self.retry(), "timeout": self.timeout}
 
     def retry(self) -> Retry:
-        """Repeats what may pass, waiting twice as long each time, at random up to that."""
+        """Return a policy that repeats requests which may succeed later, with randomised exponential backoff."""
         from google.api_core.retry import Retry
 
         return Retry(
@@ -78,26 +78,26 @@ class Patience:
 
 
 class PerProcess(Generic[Client]):
-    """A client of this process's own: connections do not survive a fork."""
+    """A client that each process makes for itself, because connections do not survive a fork."""
 
     def __init__(self, make: Callable[[], Client]) -> None:
         self._make = make
         self._made: tuple[int, Client] | None = None
 
     def get(self) -> Client:
-        """The client, made when it is first needed. Two threads may make one each; the later one stays."""
+        """Return the client, made on first use. If two threads make one each, the later one is kept."""
         if self._made is None or self._made[0] != os.getpid():
             self._made = (os.getpid(), self._make())
         return self._made[1]
 
 
 def credentials(scope: str, anonymous: bool) -> tuple[Credentials, str]:
-    """Application Default Credentials with just this scope, and the project that they name, if any.
+    """Return Application Default Credentials with only this scope, and the project that they name, if any.
 
     Raises
     ------
     Misconfigured
-        `NoCredentials`: there are none, or what holds them cannot be read.
+        `NoCredentials`: there are none, or their file cannot be read.
     """
     import google.auth
     from google.auth.credentials import AnonymousCredentials
@@ -117,7 +117,7 @@ def credentials(scope: str, anonymous: bool) -> tuple[Credentials, str]:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service as its errors name it: the port's word, and the code for a service that does not answer."""
+    """One service as its errors name it: the port's name, and the code for a service that does not answer."""
 
     name: str
     down: str
@@ -125,14 +125,14 @@ class Service:
 
 @contextmanager
 def speaking_to(service: Service) -> Iterator[None]:
-    """Turns what Google's libraries raise into errors of ours; their messages, which quote URLs and rows, are lost.
+    """Turn exceptions of Google's libraries into our errors, without their messages, which quote URLs and rows.
 
     Raises
     ------
     Misconfigured
         `MissingExtra`: the libraries are not installed.
     ServiceDown
-        The service's own code: it may pass.
+        The service's own code: the request may succeed later.
     ServiceRefused
         `AccessDenied`, `CredentialsRefused`, `RequestRefused`.
     """
@@ -147,7 +147,7 @@ def speaking_to(service: Service) -> Iterator[None]:
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """All that Google's libraries raise of a service: that it said no, or that the line broke."""
+    """Return every exception class by which Google's libraries report a refusal or a broken connection."""
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
     from google.resumable_media import InvalidResponse
@@ -156,7 +156,6 @@ def failures() -> tuple[type[Exception], ...]:
 
 
 def meaning(error: Exception, service: Service) -> SenditError:
-    """Which of our errors it is."""
     from google.auth.exceptions import GoogleAuthError
 
     if may_pass(error):
@@ -169,7 +168,7 @@ def meaning(error: Exception, service: Service) -> SenditError:
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether the same request may do better later."""
+    """Return whether the same request may succeed later."""
     from google.api_core.exceptions import RetryError
     from google.auth.exceptions import RefreshError, TransportError
     from google.resumable_media import InvalidResponse
@@ -188,7 +187,7 @@ def _broken_lines() -> tuple[type[Exception], ...]:
 
 
 def status_of(error: Exception) -> int:
-    """The HTTP status that it came with, 0 where there was no answer."""
+    """Return the HTTP status of the error, or 0 if there was no answer."""
     code = getattr(error, "code", None)
     if isinstance(code, int):
         return int(code)
@@ -196,13 +195,13 @@ def status_of(error: Exception) -> int:
 
 
 def method_of(error: Exception) -> str:
-    """The HTTP method of the request that was refused, where that is known."""
+    """Return the HTTP method of the refused request, or "" if it is unknown."""
     request = getattr(getattr(error, "response", None), "request", None)
     return str(getattr(request, "method", ""))
 
 
 def reason_of(error: Exception) -> str:
-    """Google's one-word reason, such as `rateLimitExceeded`; nothing that is not one word."""
+    """Return Google's one-word reason, such as `rateLimitExceeded`, or "": longer text might quote a value."""
     details = getattr(error, "errors", None) or _answered(error)
     first = details[0] if isinstance(details, list | tuple) and details else {}
     reason = first.get("reason") if isinstance(first, dict) else None
@@ -210,7 +209,7 @@ def reason_of(error: Exception) -> str:
 
 
 def _answered(error: Exception) -> Any:
-    """`error.errors` of the answer's JSON."""
+    """Return `error.errors` of the answer's JSON, if it has it."""
     try:
         return error.response.json()["error"]["errors"]  # type: ignore[attr-defined]
     except (AttributeError, KeyError, TypeError, ValueError):

@@ -1,7 +1,7 @@
-"""One HTTP exchange that ends in time: one deadline over connection, headers and body, whatever drips slowly.
+"""One HTTP exchange with one deadline for connection, headers and body together, however slowly the bytes arrive.
 
-It follows no redirect, reads no environment (proxies, .netrc), keeps no cookie, unpacks nothing. What goes wrong comes
-back as a word: the library's exceptions carry the request, and so the identifiers in it.
+It follows no redirect, reads no environment (proxies, .netrc), keeps no cookie and decompresses nothing. Failures are
+returned as members of `NoAnswer`, because the library's exceptions hold the request and so the identifiers in it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import httpcore
 from sendit.phi import Phi
 
 MOST_BYTES = 4_000_000
-"""So much of an answer is read; a thousand items take less than a tenth of it."""
+"""The most bytes of an answer that are read; a thousand items take less than a tenth of it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer:
-    """What somebody answered; headers by their names in lower case."""
+    """An HTTP answer; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -33,14 +33,14 @@ class Answer:
 
 
 class NoAnswer(Enum):
-    """Why there is none."""
+    """Why there is no answer."""
 
     DOWN = "refused, unreachable, reset, too slow, or not HTTP"
     UNTRUSTED = "its certificate is not trusted"
 
 
 def post_json(url: str, body: Phi[bytes], headers: Mapping[str, str], seconds: float) -> Answer | NoAnswer:
-    """POST a JSON body; whatever happens, it is over after so many seconds (and what the resolver takes)."""
+    """POST a JSON body. The call ends after `seconds` at the latest, not counting the time of the name resolver."""
     try:
         return _exchanged(url, body, {"Content-Type": "application/json", **headers}, _Deadline(seconds))
     except ssl.SSLCertVerificationError:
@@ -66,7 +66,7 @@ def _exchanged(url: str, body: Phi[bytes], headers: Mapping[str, str], deadline:
 
 @cache
 def _trust() -> ssl.SSLContext:
-    """The authorities that this machine trusts, the hospital's own among them."""
+    """Trust the certificate authorities that this machine trusts, which may include the hospital's own."""
     return ssl.create_default_context()
 
 
@@ -74,13 +74,13 @@ def _trust() -> ssl.SSLContext:
 
 
 class _Deadline:
-    """A moment at which all is over."""
+    """The moment at which the whole exchange must have ended."""
 
     def __init__(self, seconds: float) -> None:
         self._ends_at = time.monotonic() + seconds
 
     def hold(self, connection: socket.socket) -> socket.socket:
-        """The socket, whose next call ends in time. Raises TimeoutError when there is none left."""
+        """Return the socket with a timeout for its next call. Raises TimeoutError if no time is left."""
         left_seconds = self._ends_at - time.monotonic()
         if left_seconds <= 0:
             raise TimeoutError
@@ -89,7 +89,7 @@ class _Deadline:
 
 
 class _Network(httpcore.NetworkBackend):
-    """Connections that end in time; the time-outs that httpcore hands on, for one read or write each, are not used."""
+    """Connections under one deadline. httpcore's own timeouts are ignored: each covers only one read or write."""
 
     def __init__(self, deadline: _Deadline) -> None:
         self._deadline = deadline

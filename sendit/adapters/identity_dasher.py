@@ -1,6 +1,6 @@
-"""The DASHER identity service, Stanford's or one that sendit serves: a client that asks again only where that may help.
+"""A client of the DASHER identity service, Stanford's or one that sendit serves; it repeats only what may help.
 
-Identifiers travel in the body of a POST alone: never in an address, a log line or an error.
+Identifiers travel only in the body of a POST: never in a URL, a log line or an error.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CHUNK_ITEMS = 950
 
 FIRST_DELAY_SECONDS = 0.5
 MOST_PATIENCE_SECONDS = 600.0
-"""A service that asks to be left alone for longer is asked again after so long."""
+"""The longest wait; a service that sends a longer Retry-After is asked again after this time."""
 
 MAY_PASS = {408, 425, 429, *range(500, 600)}
 REFUSED_TOKENS = {400, 401, 403}
@@ -36,13 +36,13 @@ REFUSED_TOKENS = {400, 401, 403}
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Ask again: after so long, where the service said."""
+    """The request should be repeated, after `seconds` if the service said how long to wait."""
 
     seconds: float | None = None
 
 
 class DasherIdentityService:
-    """Asks the service at `{url}/v1/uid/{study}`; tokens are renewed when one is refused, for all workers at once.
+    """Asks the service at `{url}/v1/uid/{study}`; when a token is refused, it is renewed for all workers at once.
 
     Parameters
     ----------
@@ -51,10 +51,10 @@ class DasherIdentityService:
     client_secrets : Path
         The client-secrets file; rewritten whenever the tokens are renewed.
     call_seconds : float
-        How long one question may take, from the connection to the last byte.
+        How long one request may take, from the connection to the last byte.
     retry_seconds, first_delay_seconds : float
-        For how long it is asked again, and how soon for the first time. With `call_seconds`, it had better be less
-        than a worker has to end its work when it is told to stop (`supervisor.STOP_SECONDS`).
+        For how long a request is repeated, and the wait before the first repetition. `retry_seconds + call_seconds`
+        should be less than the time that a worker has to end when it is asked to stop (`supervisor.STOP_SECONDS`).
     """
 
     def __init__(
@@ -71,17 +71,17 @@ class DasherIdentityService:
         self._not_before = 0.0
 
     def identify(self, request: IdentityRequest) -> IdentityResponse:
-        """Pseudonyms for one patient and their studies.
+        """Return pseudonyms for one patient and their studies.
 
         Raises
         ------
         ServiceDown
-            `IdentityDown`, `IdentityElsewhere`, `IdentityUntrusted`: asked again later, it may answer.
+            `IdentityDown`, `IdentityElsewhere`, `IdentityUntrusted`: the service may answer later.
         ServiceRefused
-            `BadIdentityRequest`: a blank study or id, or a timestamp that is none; nothing was asked.
-            `IdentityRefused`, `BadIdentityAnswer`: the service said no, or what cannot be believed.
+            `BadIdentityRequest`: a blank study or id, or an invalid timestamp; nothing was sent.
+            `IdentityRefused`, `BadIdentityAnswer`: the service refused, or its answer does not fit the request.
         Misconfigured
-            `ClientSecrets`, `IdentityCredentials`: there are no tokens, or none that are good.
+            `ClientSecrets`, `IdentityCredentials`: there are no tokens, or the service refuses them.
         """
         asked = _normal(request)
         return dasher_answers.joined(asked, [self._answer(part) for part in _parts(asked)])
@@ -92,7 +92,7 @@ class DasherIdentityService:
         return dasher_answers.response(self._answered(lambda: self._authorized(url, body, ends_at), ends_at), asked)
 
     def _authorized(self, url: str, body: Phi[bytes], ends_at: float) -> Answer | NoAnswer:
-        """With the access token; where that is refused, with a new one, once."""
+        """Send the request with the access token; if the token is refused, renew it and send once more."""
         tokens = self._secrets.read().tokens
         answer = self._post(url, body, ends_at, tokens)
         if isinstance(answer, Answer) and answer.status == 401:
@@ -102,7 +102,7 @@ class DasherIdentityService:
         return answer
 
     def _renew(self, secrets: ClientSecrets, ends_at: float) -> Tokens:
-        """Has its full time whatever is left: with its answer the only good tokens would be lost."""
+        """Renew the tokens. The call always gets its full time: the only valid tokens would be lost with its answer."""
         ends_at = max(ends_at, time.monotonic() + self._call_seconds)
         body = Phi(json.dumps({"refreshToken": secrets.tokens.refresh}).encode())
         return _tokens(self._answered(lambda: _for_tokens(self._post(secrets.token_uri, body, ends_at)), ends_at))
@@ -112,7 +112,7 @@ class DasherIdentityService:
         return post_json(url, body, headers, min(self._call_seconds, ends_at - time.monotonic()))
 
     def _answered(self, ask: Callable[[], Answer | NoAnswer | SenditError], ends_at: float) -> Any:
-        """What was answered, once it is; asked again as long as that may help and there is time for a call."""
+        """Return the service's answer. The call is repeated as long as that may help and there is time for it."""
         for delay_seconds in self._delays():
             if time.monotonic() < self._not_before:
                 break
@@ -130,7 +130,7 @@ class DasherIdentityService:
         raise ServiceDown("IdentityDown")
 
     def _delays(self) -> Iterator[float]:
-        """Twice as long each time, and no two workers alike."""
+        """Yield exponentially growing delays, randomised so that workers do not retry in step."""
         delay_seconds = self._first_delay_seconds
         while True:
             yield delay_seconds * random.uniform(0.5, 1)
@@ -138,7 +138,7 @@ class DasherIdentityService:
 
 
 def judged(answer: Answer | NoAnswer | SenditError) -> Any:
-    """What an answer is: the JSON that it holds, a reason to ask again, or an error."""
+    """Return the JSON that the answer holds, a `Wait` if the call should be repeated, or an error."""
     match answer:
         case SenditError():
             return answer
@@ -161,7 +161,7 @@ def judged(answer: Answer | NoAnswer | SenditError) -> Any:
 
 
 def _content(answer: Answer) -> Any:
-    """Its JSON. A page that is none comes from somebody else: a proxy, a login, a network without its VPN."""
+    """Return the answer's JSON. Other content comes from something else: a proxy, a login page, a missing VPN."""
     try:
         return json.loads(answer.untrusted_body)
     except (ValueError, RecursionError):
@@ -185,7 +185,7 @@ def _tokens(untrusted: Any) -> Tokens:
 
 
 def _retry_after_seconds(text: str) -> float | None:
-    """RFC 9110, 10.2.3: seconds, or a date; None where it is neither."""
+    """Parse Retry-After (RFC 9110, 10.2.3): a number of seconds or a date. Returns None where it is neither."""
     try:
         seconds = float(text) if text.isascii() and text.isdigit() else _seconds_until(parsedate_to_datetime(text))
     except (ValueError, OverflowError):
@@ -197,11 +197,11 @@ def _seconds_until(moment: datetime) -> float:
     return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
 
 
-# ------------------------------------------------------------------------------------------------- the question
+# ------------------------------------------------------------------------------------------------- the request
 
 
 def _normal(request: IdentityRequest) -> IdentityRequest:
-    """As it goes on the wire. Raises ServiceRefused("BadIdentityRequest") before anything is asked."""
+    """Normalise the request for the wire. Raises ServiceRefused("BadIdentityRequest") before anything is sent."""
     study = request.study.strip().lower()
     entity_id = request.id.reveal().replace("-", "").strip()
     items = tuple(replace(item, id=Phi(item.id.reveal().strip())) for item in request.items)

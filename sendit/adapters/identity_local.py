@@ -12,22 +12,23 @@ from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse, Pseudo
 
 ALGORITHM = "sendit-identity-1"
 SUID_CHARACTERS = 16
-"""All that an Accession Number (VR SH, PS3.5 6.2) can hold: 80 bits."""
+"""The longest value that Accession Number (VR SH, PS3.5 6.2) can hold; it carries 80 bits."""
 LEAST_KEY_BYTES = 16
 
 
 class LocalIdentityService:
-    """Answers as a served identity service would by the same algorithm: a site may move from one to the other.
+    """Gives the same answers as the identity service that sendit serves, so a site can move from one to the other.
 
-    The algorithm `sendit-identity-1`. Text is UTF-8, surrogate escapes give back their bytes. For a purpose and parts,
+    The algorithm is `sendit-identity-1`. Text is encoded as UTF-8; surrogate escapes become the bytes that they stand
+    for. For a purpose and parts,
 
         keyed(purpose, part, ...) = HMAC-SHA256(key, field(ALGORITHM) + field(purpose) + field(part) + ...)
         field(text) = length of the text's bytes as 4 bytes, big-endian + the bytes
 
-    where the parts are always study, id source and id, in this order and normalised:
+    where the parts are always study, id source and id, in this order, normalised as follows:
 
     - study: without surrounding white space, in lower case;
-    - id source: as it is;
+    - id source: unchanged;
     - a patient's id: without any `-`, then without surrounding white space;
     - a study's id: without surrounding white space.
 
@@ -37,17 +38,17 @@ class LocalIdentityService:
     −max_shift_days to max_shift_days, never 0. A study has its patient's shift, so that intervals are kept. A timestamp
     (ISO 8601) is moved by so many days; clock time and offset stay.
 
-    Among 10^8 ids the odds that any two share a suid are 4 in 10^9 (n² / 2^81).
+    Among 10^8 ids the probability that any two share a suid is 4 in 10^9 (n² / 2^81).
 
-    The answers hold for ever: another key, another `max_shift_days` or another algorithm is another set of pseudonyms.
-    A later algorithm gets another name and is chosen by whoever makes the service; it never takes this one's place.
+    The answers are permanent: another key, another `max_shift_days` or another algorithm gives other pseudonyms. A
+    later algorithm would get another name and be chosen explicitly; it would never replace this one.
 
     Parameters
     ----------
     key : bytes
         At least 16 secret bytes; one key per site.
     max_shift_days : int
-        Dates are shifted by 1 to so many days, either way.
+        Dates are shifted by 1 to this many days, in either direction.
     """
 
     def __init__(self, key: bytes, max_shift_days: int) -> None:
@@ -61,12 +62,12 @@ class LocalIdentityService:
         return "LocalIdentityService(…)"
 
     def identify(self, request: IdentityRequest) -> IdentityResponse:
-        """Pseudonyms for one patient and their studies.
+        """Return pseudonyms for one patient and their studies.
 
         Raises
         ------
         ServiceRefused
-            `BadIdentityRequest`: a blank study or id, or a timestamp that is none.
+            `BadIdentityRequest`: a blank study or id, or an invalid timestamp.
         """
         entity_id = request.id.reveal().replace("-", "")
         shift_days = self._shift_days(request.study, request.id_source, entity_id)
@@ -101,7 +102,7 @@ def _field(text: str) -> bytes:
 
 
 def _shifted(timestamp: Phi[str] | None, days: int) -> str | None:
-    """The instant moved; None where there is none, or where the calendar ends before it (year 1 as a placeholder)."""
+    """Shift the instant. Returns None without one, or where the result leaves the calendar (as year 1 may)."""
     if timestamp is None:
         return None
     try:

@@ -1,10 +1,15 @@
-"""The files of one warehouse table: one a load, and compacted ones of many loads, so that every row is there once.
+"""The files of one warehouse table: one file per load, and compacted files of many loads. Every row is there once.
 
 <load id>.parquet            the rows of one load
 compacted/<name>.parquet     the rows of many loads
-compacted/<name>.loads       whose they are: a line a load, its id and its file's SHA-256
-compacted/<name>.merging     the same list while the loads' own files are still there
-.incoming/, .merged.*        files on their way
+compacted/<name>.loads       the ids of these loads, one per line
+compacted/<name>.merging     the same list, while the loads' own files still exist
+.incoming/, .merged.*        files being written
+
+A reader trusts the names alone, so each change of state is one rename. Compaction writes the list as `.merging` first
+and then renames the merged file to `.parquet`: from this moment its rows count, and readers pass over the own files of
+the loads in the list. Only then are these files removed and the list renamed to `.loads`. A process that is killed in
+between leaves a state that readers understand and the next compaction finishes.
 """
 
 from __future__ import annotations
@@ -19,22 +24,22 @@ from pathlib import Path
 from sendit.durable import forget_time, locked, make_folder, place, read_only, sync
 
 Merge = Callable[[Sequence[Path], Path], None]
-"""Writes the rows of some files into one."""
+"""Writes the rows of some files into one file."""
 
 Change = Callable[[Path, Path], int]
-"""Writes one file's rows, changed, into another. Returns how many changed; where that is 0 it need not write."""
+"""Writes one file's rows, changed, into another, and returns how many changed. If none did, it need not write."""
 
 
 class LoadFiles:
     """One table's folder.
 
-    Who gives a file its name holds `.lock`; who takes files away holds `.compacting` and, as soon as nobody reads,
-    `.reading`.
+    A process holds `.lock` while it gives a file its name. A process that removes files holds `.compacting` throughout,
+    and `.reading` exclusively, which it gets once no reader shares it, while it removes them.
 
     Parameters
     ----------
     folder : Path
-        Made when first needed.
+        Created when first needed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +48,7 @@ class LoadFiles:
 
     @contextmanager
     def reading(self) -> Iterator[list[Path]]:
-        """The files that hold every row once; none of them goes away meanwhile."""
+        """Give the files that together hold every row once; none of them is removed inside the block."""
         if not self._folder.exists():
             yield []
             return
@@ -56,18 +61,18 @@ class LoadFiles:
             yield [*compacted, *(own[load_id] for load_id in sorted(own))]
 
     def uncompacted(self) -> int:
-        """How many loads have a file of their own."""
+        """Return how many loads still have a file of their own."""
         return sum(1 for _ in self._folder.glob("*.parquet"))
 
     def take_in(self, rows: Path, load_id: str) -> None:
-        """Keep a copy of the file as the load's, unless one is kept already."""
+        """Copy the file as the load's rows, unless the load is known already."""
         with self._lock(".lock"):
             if not self._knows(load_id):
                 self._copy(rows, self._own(load_id))
                 forget_time(self._own(load_id), self._folder)
 
     def compact(self, most: int, merge: Merge) -> int:
-        """Merge up to `most` loads' own files into one; returns how many. What was begun before is finished first."""
+        """Merge up to `most` loads' own files into one, after finishing any earlier merge. Returns how many."""
         if not self._folder.exists():
             return 0
         with self._lock(".compacting"):
@@ -80,7 +85,7 @@ class LoadFiles:
         return len(own)
 
     def rewrite(self, change: Change) -> int:
-        """Have each file's rows changed; returns how many were. A file is replaced at once, while nobody reads."""
+        """Apply a change to every file, and return how many rows changed. A file is replaced while nobody reads."""
         if not self._folder.exists():
             return 0
         with self._lock(".compacting"):
@@ -103,7 +108,7 @@ class LoadFiles:
         return changed
 
     def _merge(self, own: Sequence[Path], merge: Merge) -> None:
-        """The merged file's new name is the moment from which it counts; its list has its name before."""
+        """Merge files. The list is in place before the rename that makes the merged file count."""
         target = self._compacted / f"{secrets.token_hex(8)}.parquet"
         merged, listed = self._folder / ".merged.rows", self._folder / ".merged.loads"
         merged.unlink(missing_ok=True)
@@ -115,7 +120,7 @@ class LoadFiles:
         forget_time(target, self._compacted)
 
     def _finish(self) -> None:
-        """Remove own files whose rows are in a compacted one, and lists whose file never came to be."""
+        """Remove own files whose rows are in a compacted file, and lists whose compacted file was never finished."""
         for merging in self._compacted.glob("*.merging"):
             if not merging.with_suffix(".parquet").exists():
                 merging.unlink()
@@ -128,14 +133,14 @@ class LoadFiles:
                 sync(self._compacted)
 
     def _knows(self, load_id: str) -> bool:
-        """Whether anything was loaded under the id."""
+        """Return whether anything was loaded under the id."""
         lists = [*self._compacted.glob("*.loads")]
         lists += [path for path in self._compacted.glob("*.merging") if path.with_suffix(".parquet").exists()]
         return self._own(load_id).exists() or any(load_id in _listed(path) for path in lists)
 
     def _copy(self, rows: Path, target: Path) -> None:
         for left in self._incoming.iterdir():
-            left.unlink()  # under the lock, so it is a killed process's
+            left.unlink()  # we hold the lock, so only a killed process can have left it
         draft = self._incoming / secrets.token_hex(8)
         with rows.open("rb") as source, open(draft, "xb", opener=read_only) as stream:
             shutil.copyfileobj(source, stream)

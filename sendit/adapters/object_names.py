@@ -1,4 +1,4 @@
-"""Names that every object store can keep: relative, of plain parts, and leading nowhere else."""
+"""Names that every object store can keep: relative paths of plain parts, which cannot leave the root."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ LONGEST_PART_BYTES = 200
 
 
 def plain(name: str) -> str:
-    """The name, when it is one.
+    """Return the name if it is valid.
 
     Raises
     ------
     BrokenPromise
-        `ObjectName`: it is not a relative path of plain parts.
+        `ObjectName`: the name is not a relative path of plain parts.
     """
     parts = name.split("/")
     if not all(map(_is_plain, parts)) or len(name.encode("utf-8", "replace")) > LONGEST_NAME_BYTES:

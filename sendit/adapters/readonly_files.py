@@ -1,4 +1,4 @@
-"""A file system for DuckDB that holds some files under names of its own, and cannot write."""
+"""A read-only file system for DuckDB that offers a fixed set of files under names of its own."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from fsspec import AbstractFileSystem
 
 
 class SharedFile:
-    """A file that several threads read through one object, each from the place that it sought.
+    """A file that several threads read through one object, each at a position of its own.
 
-    DuckDB reads at a place by `seek` and then `read`, from threads that share the object. With one position for all, a
-    thread that seeks between these two calls would let the other read its bytes.
+    DuckDB calls `seek` and then `read` from threads that share the object. With one shared position, a thread that
+    seeks between another's two calls would make it read the wrong bytes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,16 +25,16 @@ class SharedFile:
         self._positions: dict[int, int] = {}
 
     def seek(self, offset: int) -> int:
-        """Set this thread's position."""
-        self._positions[get_ident()] = offset  # a threading.local is lost: Python knows DuckDB's threads for one call
+        """Set this thread's position and return it."""
+        self._positions[get_ident()] = offset  # not threading.local: Python forgets DuckDB's threads after a call
         return offset
 
     def tell(self) -> int:
-        """This thread's position."""
+        """Return this thread's position."""
         return self._positions.get(get_ident(), 0)
 
     def read(self, size: int) -> bytes:
-        """So many bytes. Fewer are an error: DuckDB would take what its buffer held before for the file's."""
+        """Read exactly `size` bytes. Fewer are an error, because DuckDB would use what its buffer held before."""
         blocks = []
         while size > 0:
             block = os.pread(self._file.fileno(), size, self.tell())
@@ -46,17 +46,16 @@ class SharedFile:
         return blocks[0] if len(blocks) == 1 else b"".join(blocks)
 
     def close(self) -> None:
-        """Give the file back."""
         self._file.close()
 
 
 class ReadOnlyFiles(AbstractFileSystem):  # type: ignore[misc]
-    """Holds the n-th path as `warehouse://n.parquet`; DuckDB finds this class by the protocol in the name.
+    """Offers the n-th path as `warehouse://n.parquet`; DuckDB finds this class by the protocol in the name.
 
     Parameters
     ----------
     paths : Sequence of Path
-        All the files that can be read.
+        The files that can be read; there are no others.
     """
 
     protocol = "warehouse"
@@ -68,25 +67,25 @@ class ReadOnlyFiles(AbstractFileSystem):  # type: ignore[misc]
 
     @property
     def names(self) -> list[str]:
-        """The names, in the order of the paths."""
+        """Return the names, in the order of the paths."""
         return list(self._paths)
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> SharedFile:
-        """Open a file for reading; any other mode is refused."""
+        """Open a file for reading; other modes are refused."""
         if mode != "rb":
             raise OSError(errno.EROFS, "read-only")
         return SharedFile(self._path(path))
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
-        """Size and kind, as fsspec has them."""
+        """Return a file's size and type in fsspec's form."""
         return {"name": path, "type": "file", "size": self._path(path).stat().st_size}
 
     def modified(self, path: str) -> datetime:
-        """The time of the file's last change."""
+        """Return the time of the file's last change."""
         return datetime.fromtimestamp(self._path(path).stat().st_mtime, UTC)
 
     def glob(self, path: str, **_: Any) -> list[str]:
-        """The name itself: `*` stands for nothing."""
+        """Return the name itself if it exists; `*` has no special meaning."""
         return [path] if path in self._paths else []
 
     def _path(self, name: str) -> Path:

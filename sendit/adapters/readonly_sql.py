@@ -1,7 +1,7 @@
-"""SQL that can only read: a DuckDB whose one file system holds the tables' files and cannot write.
+"""SQL that can only read: a DuckDB whose only file system offers the tables' files and cannot write.
 
-No statement is searched for what it must not do. DuckDB has no local file system, no network and no extensions, its
-configuration is locked, and what the environment told it about this machine is overwritten.
+Safety does not rest on inspecting the statement. DuckDB has no local file system, no network and no extensions, its
+configuration is locked, and the settings that it took from the environment are overwritten.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "temp_directory": "",
 }
 _FORGOTTEN = ("home_directory", "http_proxy", "http_proxy_password", "http_proxy_username", "secret_directory")
-"""Settings that DuckDB takes from the environment where they are empty, and that SQL can read."""
+"""Settings that SQL can read and that DuckDB, where they are empty, takes from the environment."""
 
 
-class Tables:
-    """A DuckDB that knows some tables, each the rows of Parquet files, and reaches nothing else.
+class ReadOnlyTables:
+    """A DuckDB with some tables, each made of the rows of Parquet files, that can reach nothing else.
 
     Parameters
     ----------
     schema : str
-        The tables may be named with it or without: `IRB00000.dicom` is `dicom`.
+        Tables can be named with or without it: `IRB00000.dicom` is `dicom`.
     files : Mapping
-        For each table its columns and its files; no file is an empty table.
+        The columns and the files of each table; a table without files is empty.
     """
 
     def __init__(self, schema: str, files: Mapping[str, tuple[Sequence[Column], Sequence[Path]]]) -> None:
@@ -60,7 +60,7 @@ class Tables:
             undo.pop_all()
 
     def _close_in(self, names: Sequence[str]) -> None:
-        """From here on nothing but the named files can be reached, and nothing of this can be undone."""
+        """Lock DuckDB: from here on it can reach only the named files, and SQL cannot undo it."""
         for setting in _FORGOTTEN:
             self._connection.execute(f"SET {setting} = 'none'")
         self._connection.execute(f"SET allowed_paths = {_list(names)}")
@@ -68,7 +68,7 @@ class Tables:
         self._connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
         self._connection.execute("SET lock_configuration = true")
 
-    def __enter__(self) -> Tables:
+    def __enter__(self) -> ReadOnlyTables:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -80,7 +80,7 @@ class Tables:
         Raises
         ------
         Misconfigured
-            `BadQuery`: it is no single statement that only reads, or DuckDB cannot run it.
+            `BadQuery`: it is not a single statement that only reads, or DuckDB cannot run it.
         """
         with _bad_query():
             statements = self._connection.extract_statements(untrusted_sql)
@@ -102,7 +102,7 @@ def _bad_query() -> Iterator[None]:
 
 
 def _is_one_select(statements: Sequence[duckdb.Statement]) -> bool:
-    """Not what keeps the files safe: other statements would only be without use here."""
+    """Return whether there is one SELECT. This is for clear errors only; the locked DuckDB keeps the files safe."""
     import duckdb
 
     try:
@@ -112,14 +112,14 @@ def _is_one_select(statements: Sequence[duckdb.Statement]) -> bool:
 
 
 def merge(columns: Sequence[Column], paths: Sequence[Path], target: Path) -> None:
-    """Write the rows of many files into one, in their order.
+    """Write the rows of many files into one, keeping their order.
 
     Raises
     ------
     BrokenPromise
-        `RowsFile`: one of them cannot be read, or the file has not as many rows as they have.
+        `RowsFile`: a source cannot be read, or the new file has another number of rows than the sources.
     OSError
-        The disk said no.
+        The disk refused.
     """
     with _connect() as connection:
         _write(connection, _all_rows(columns, paths), paths, target)
@@ -128,9 +128,9 @@ def merge(columns: Sequence[Column], paths: Sequence[Path], target: Path) -> Non
 def replace_values(
     columns: Sequence[Column], values: Mapping[str, str], condition: str, path: Path, target: Path
 ) -> int:
-    """Write a file's rows into another, with `values` in some columns. Returns in how many rows `condition` held.
+    """Write a file's rows into another, with `values` in some columns. Returns how many rows meet `condition`.
 
-    Where it held in none, nothing is written. Raises as `merge` does.
+    If no row meets it, nothing is written. Raises as `merge` does.
     """
     types = {column.name: TYPES[column.type] for column in columns}
     replaced = ", ".join(f"CAST({value} AS {types[name]}) AS {_quoted(name)}" for name, value in values.items())
@@ -143,7 +143,7 @@ def replace_values(
 
 
 def _write(connection: duckdb.DuckDBPyConnection, rows: str, sources: Sequence[Path], target: Path) -> None:
-    """The rows of a SELECT over the sources as a Parquet file, which has as many as they."""
+    """Write the rows of a SELECT over the sources as a Parquet file, and check that it has as many rows as they."""
     to_target = f"TO {_literal(str(target))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
     connection.execute("SET threads = 1")  # memory grows with threads
     _safely(connection, f"COPY ({rows}) {to_target}")
@@ -165,7 +165,7 @@ def _safely(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, 
 
 
 def _connect() -> duckdb.DuckDBPyConnection:
-    import duckdb  # only who asks a question pays for it
+    import duckdb  # slow to import, and needed for questions only
 
     connection = duckdb.connect(":memory:", config=_CLOSED)
     connection.execute("SET TimeZone = 'UTC'")
@@ -174,13 +174,13 @@ def _connect() -> duckdb.DuckDBPyConnection:
 
 
 def _all_rows(columns: Sequence[Column], paths: Sequence[Path]) -> str:
-    """A SELECT of the files' rows with every column that a file has; a column that it lacks is null."""
+    """Return a SELECT of the files' rows with all columns of all files; a column that a file lacks is null."""
     read = f"read_parquet({_list(map(str, paths))}, union_by_name = true)"
     return f"{_no_rows(columns)} UNION ALL BY NAME SELECT * FROM {read}"
 
 
 def _typed_rows(columns: Sequence[Column], names: Sequence[str]) -> str:
-    """The same with just these columns. DuckDB is told the schema, and so opens no file before it reads its rows."""
+    """Return a SELECT of the files' rows with just these columns. The schema is given, so no file is opened for it."""
     if not names:
         return _no_rows(columns)
     fields = (
@@ -196,7 +196,7 @@ def _no_rows(columns: Sequence[Column]) -> str:
 
 
 def _shown(columns: Sequence[Column], rows: str) -> str:
-    """The rows as a person asks for them: JSON as JSON, instants in UTC."""
+    """Return a SELECT of the rows as they are shown: JSON as JSON, instants in UTC."""
     outputs = ", ".join(_SHOWN.get(column.type, '"{0}"').format(column.name) for column in columns)
     return f"SELECT {outputs} FROM ({rows})"
 
@@ -206,17 +206,17 @@ def _list(texts: Iterable[str]) -> str:
 
 
 def _quoted(name: str) -> str:
-    """An SQL identifier."""
+    """Return the name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def _literal(text: str) -> str:
-    """An SQL string."""
+    """Return the text as an SQL string."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def _about(error: duckdb.Error) -> str:
-    """What DuckDB says about a statement; what it says about a value stays unsaid."""
+    """Return DuckDB's message if it is about the statement, or else only the error's name: it may quote a value."""
     import duckdb
 
     about_a_statement = isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException)

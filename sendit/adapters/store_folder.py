@@ -1,4 +1,4 @@
-"""The folder object store: objects are files under one root, whole or not there, and never overwritten."""
+"""The folder object store: objects are files under one root, complete or absent, and never overwritten."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOS
 
 
 class FolderStore:
-    """Keeps objects as files: `<root>/<name>`, and what was said of them in `<root>/.metadata/<name>.json`.
+    """Keeps objects as files, `<root>/<name>`, and their metadata in `<root>/.metadata/<name>.json`.
 
-    Folders have mode 0700, files 0600. A file of that mode on the same file system is taken in by a hard link: its
-    bytes must be durable and never written to again (sendit's are: a finished file is only ever replaced). Any other is
-    copied, by way of `<root>/.incoming`; a file in there that no process holds is a killed put's, and the next put
-    removes it. Objects are durable when `put` returns; what was said of them, a few seconds later.
+    Folders have mode 0700, files 0600. A file that only its owner can read, on the same file system, is stored by a
+    hard link: its bytes must be durable and never written to again (sendit only ever replaces a finished file). Any
+    other file is copied by way of `<root>/.incoming`. A file in there that no process holds was left by a killed put,
+    and the next put removes it. Objects are durable when `put` returns, their metadata a few seconds later.
 
     Parameters
     ----------
     root : Path
-        Where objects are kept; made when first needed.
+        Where objects are kept; created when first needed.
     """
 
     def __init__(self, root: Path) -> None:
@@ -46,12 +46,12 @@ class FolderStore:
     def put(
         self, name: str, path: Path, metadata: Mapping[str, str], check: Callable[[], None] = go_on
     ) -> StoredObject:
-        """Store the file's bytes under `name` once; a repeated put verifies what is there.
+        """Store the file's bytes under `name` once; a repeated put verifies the object that is there.
 
         Raises
         ------
         ServiceRefused
-            `ObjectConflict`: other bytes stand under the name.
+            `ObjectConflict`: the name is taken by other bytes.
         ServiceDown
             `NoSpace`, `DiskRefused`; `NotVerified`: what was read back is not what was written.
         BrokenPromise
@@ -76,12 +76,12 @@ class FolderStore:
         return StoredObject(name, link, size_bytes, crc32c, "", link, sidecar.as_uri())
 
     def read(self, name: str, offset: int, length: int) -> bytes:
-        """`length` bytes from `offset`.
+        """Read `length` bytes from `offset`.
 
         Raises
         ------
         ServiceRefused
-            `NoSuchObject`: there is no such object, or it ends before.
+            `NoSuchObject`: there is no such object, or it is too short.
         """
         with disk("object store"):
             try:
@@ -95,7 +95,7 @@ class FolderStore:
         return content
 
     def _forget_times(self, *paths: Path) -> None:
-        """Of the files and of the folders above them: who reads the store learns no true time from them."""
+        """Clear the times of the files and of the folders above them: readers of the store must learn no true time."""
         depth = len(self._root.parts)
         forget_time(*paths, *{above for path in paths for above in path.parents[:-depth]}, self._root)
 
@@ -105,7 +105,7 @@ class FolderStore:
             self._copy(path, target, check)
 
     def _link(self, path: Path, target: Path) -> bool:
-        """Whether the file system can have it so; a racing put's object is left as it is."""
+        """Store by a hard link. Returns False if the file system cannot; an object of a racing put is left as it is."""
         try:
             with self._lock():
                 os.link(path, target)
@@ -124,7 +124,7 @@ class FolderStore:
                     check()
                     draft.write(block)
             draft.flush()
-            os.fsync(draft.fileno())  # before it has its name: an object with half its bytes would stay a conflict
+            os.fsync(draft.fileno())  # before the rename: a half-written object would be a conflict for ever
             if _crc32c_if_same(path, Path(draft.name)) is None:
                 raise ServiceDown("NotVerified", subject="object store")
             with self._lock():
@@ -132,7 +132,7 @@ class FolderStore:
                     os.rename(draft.name, target)
 
     def _describe(self, sidecar: Path, facts: Mapping[str, object]) -> None:
-        """Written again only if it changed."""
+        """Write the metadata, unless it is there unchanged."""
         text = json.dumps(facts, indent=1, sort_keys=True).encode() + b"\n"
         if not sidecar.exists() or sidecar.read_bytes() != text:
             with self._draft() as draft:
@@ -142,11 +142,11 @@ class FolderStore:
 
     @contextmanager
     def _draft(self) -> Iterator[BinaryIO]:
-        """A new file among the incoming ones, locked as long as it is open and gone afterwards, unless renamed."""
+        """Open a new incoming file, locked while it is open, and remove it afterwards unless it was renamed."""
         path = self._incoming / secrets.token_hex(8)
         with self._lock():
             self._sweep()
-            stream = open(path, "xb", opener=private)  # noqa: SIM115 - its lock ends with it, below
+            stream = open(path, "xb", opener=private)  # noqa: SIM115 - closed below, which also unlocks it
             fcntl.flock(stream, fcntl.LOCK_EX)
         with stream:
             try:
@@ -160,16 +160,16 @@ class FolderStore:
                 with left.open("rb") as stream:
                     fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     left.unlink(missing_ok=True)
-            except (BlockingIOError, FileNotFoundError):  # at work, or done between two looks
+            except (BlockingIOError, FileNotFoundError):  # still in use, or removed in the meantime
                 continue
 
     def _lock(self) -> AbstractContextManager[None]:
-        """One put at a time gives a file its name: what was looked at is still so when it is done."""
+        """Let one put at a time name a file, so that what it has checked is still true when it renames."""
         return locked(self._root / ".lock")
 
 
 def _crc32c_if_same(path: Path, target: Path) -> str | None:
-    """The checksum of `target`, read back; None where its bytes are not those of `path`."""
+    """Read `target` back and return its checksum, or None if its bytes are not those of `path`."""
     crc32c = 0
     with path.open("rb") as expected, target.open("rb") as found:
         while block := found.read(READ_BYTES):

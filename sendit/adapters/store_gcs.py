@@ -1,6 +1,6 @@
-"""Google Cloud Storage: an object is written once, under a precondition, and never overwritten, whoever else tries.
+"""Google Cloud Storage: a precondition makes sure that an object is written once and never overwritten.
 
-Access is the bucket's business (uniform bucket-level access): no request here ever names an ACL.
+Access is configured on the bucket (uniform bucket-level access), so no request here names an ACL.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 CHUNK_BYTES = 2 << 20
-"""What is held of a file at a time, and sent in one request; a multiple of 256 KiB."""
+"""How much of a file is held in memory and sent in one request; a multiple of 256 KiB."""
 READ_BYTES = 1 << 20
 SERVICE = Service("object store", "StoreDown")
 _GENERATION = re.compile("generation=[0-9]+&?")
-"""In a link: the microsecond at which the object was made. Without it the link leads to the object that is there."""
+"""The part of a link that tells the microsecond at which the object was made; the link works without it."""
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 
@@ -51,9 +51,9 @@ class GcsStore:
     ----------
     bucket : str
     endpoint : str, optional
-        An emulator's URL; empty is Google.
+        An emulator's URL; if empty, Google.
     anonymous : bool, optional
-        Send no credentials, as emulators want it.
+        Send no credentials, for emulators.
     patience : Patience, optional
     """
 
@@ -69,19 +69,20 @@ class GcsStore:
     def put(
         self, name: str, path: Path, metadata: Mapping[str, str], check: Callable[[], None] = go_on
     ) -> StoredObject:
-        """Store the file's bytes under `name` once; a repeated put finds that they are there.
+        """Store the file's bytes under `name` once; a repeated put verifies the object that is there.
 
-        `content_type` in `metadata` is the object's, the rest its custom metadata. The file is sent in chunks, each
-        repeated until the service has it or patience ends, and the service itself compares the whole with the CRC32C
-        that it was told before the first.
+        `content_type` in `metadata` becomes the object's, the rest its custom metadata. The file is sent in chunks,
+        each repeated until the service has it or `patience` ends. The service compares the whole object with the CRC32C
+        that the first request announces.
 
         Raises
         ------
         ServiceRefused
-            `ObjectConflict`: other bytes stand under the name. `NoSuchBucket`, `AccessDenied`, `CredentialsRefused`,
+            `ObjectConflict`: the name is taken by other bytes. `NoSuchBucket`, `AccessDenied`, `CredentialsRefused`,
             `RequestRefused`.
         ServiceDown
-            `StoreDown`; `NotVerified`: what arrived is not what was sent. `NoSpace`, `DiskRefused`: the file.
+            `StoreDown`; `NotVerified`: what arrived is not what was sent. `NoSpace`, `DiskRefused`: the file cannot be
+            read.
         BrokenPromise
             `ObjectName`: the name is not a relative path of plain parts.
         """
@@ -103,12 +104,12 @@ class GcsStore:
         )
 
     def read(self, name: str, offset: int, length: int) -> bytes:
-        """`length` bytes from `offset`, in one ranged request.
+        """Read `length` bytes from `offset` in one ranged request.
 
         Raises
         ------
         ServiceRefused
-            `NoSuchObject`: there is no such object, or it ends before.
+            `NoSuchObject`: there is no such object, or it is too short.
         """
         plain(name)
         with speaking_to(SERVICE):
@@ -125,32 +126,35 @@ class GcsStore:
     def _upload(
         self, blob: Blob, path: Path, crc32c: str, metadata: Mapping[str, str], check: Callable[[], None]
     ) -> bool:
-        """False where there is an object already."""
+        """Upload the file. Returns False if there is an object of that name already."""
         blob.metadata = {key: value for key, value in metadata.items() if key != "content_type"}
         try:
             with path.open("rb") as file:
-                blob.upload_from_file(  # without a size it is a resumable upload, of whatever size
+                blob.upload_from_file(  # without a size argument it is always a resumable upload
                     _Checked(file, check),
                     content_type=metadata.get("content_type", "application/octet-stream"),
                     if_generation_match=0,
                     crc32c_checksum_value=crc32c,
-                    checksum=None,  # or the library deletes what it takes for corrupt, whosever it is
+                    checksum=None,  # else the library deletes an object that it takes for corrupt, even another's
                     **self._patience.terms,
                 )
         except failures() as error:
             if status_of(error) == http.client.PRECONDITION_FAILED or self._is_in_the_way(blob, error):
                 return False
             raise _refusal(error) or error from None
-        except ValueError:  # the service kept less of a chunk than it was sent, and the library lost its place
+        except ValueError:  # the service kept only part of a chunk, and the library lost its position
             raise ServiceDown(SERVICE.down) from None
         return True
 
     def _is_in_the_way(self, blob: Blob, error: Exception) -> bool:
-        """Who may not replace objects may be told just that, before any precondition is looked at."""
+        """Return whether a 403 means that the object exists: IAM may refuse to replace it before the precondition."""
         return status_of(error) == http.client.FORBIDDEN and bool(blob.exists(**self._patience.terms))
 
     def _ensure_same(self, blob: Blob, path: Path, crc32c: str) -> None:
-        """Whose answer was lost, or who was slower, finds its own bytes; by MD5 too, for CRC32C has only 32 bits."""
+        """Refuse an object with other bytes. MD5 is compared too, because CRC32C has only 32 bits.
+
+        The object has our bytes when the answer to an earlier upload was lost, or when another process was faster.
+        """
         blob.reload(**self._patience.terms)
         is_same = (blob.size, blob.crc32c) == (os.path.getsize(path), crc32c)
         if not is_same or blob.md5_hash not in (None, _md5(path)):
@@ -179,7 +183,7 @@ class GcsStore:
 
 
 class _Checked:
-    """A file whose reader asks before every chunk whether to go on."""
+    """A file that calls `check` before every chunk is read; what `check` raises ends the upload."""
 
     def __init__(self, file: BinaryIO, check: Callable[[], None]) -> None:
         self._file, self._check = file, check
@@ -191,7 +195,10 @@ class _Checked:
 
 
 def _refusal(error: Exception) -> SenditError | None:
-    """What only an upload can mean: a 404 to its first request is the bucket's, a later one its session's."""
+    """Map errors that mean something special in an upload, or return None.
+
+    A 404 to the first request says that the bucket is missing; a later one, that the upload session has expired.
+    """
     if status_of(error) == http.client.NOT_FOUND and method_of(error) == "POST":
         return ServiceRefused("NoSuchBucket")
     if status_of(error) in (http.client.NOT_FOUND, http.client.GONE):

@@ -1,7 +1,7 @@
-"""What rows of earlier versions say of the time at which a batch was processed, in SQL for every warehouse.
+"""SQL, for every warehouse, that finds and removes what rows of earlier versions tell of when a batch was processed.
 
-Dates in the tables are shifted, and often a study is processed on the day it was made: each of these values, beside a
-shifted date, is the shift or comes close to it.
+Dates in the tables are shifted, and a study is often processed on the day it was made. So the difference between such a
+time and a shifted date in the same row is the date shift, or close to it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ REMOVED: dict[str, dict[str, str]] = {
     },
     "instance": {"batch": "NULL"},
 }
-"""By table: what takes the place of each value that tells a time. A batch's number tells the order in which studies
-came, and the generation in Cloud Storage's links is the microsecond at which the archive was stored."""
+"""For each table, what replaces each value that tells a time. A batch's number tells the order in which studies
+arrived, and the generation in Cloud Storage's links is the microsecond at which the archive was stored."""
 
 _TOLD = {"storage_download": "storage_download LIKE '%generation=%'"}
 
 
 def is_told(table: str) -> str:
-    """The condition under which a row tells a time."""
+    """Return the SQL condition for rows that tell a time."""
     return " OR ".join(_TOLD.get(name, f"{name} IS NOT NULL") for name in REMOVED[table])

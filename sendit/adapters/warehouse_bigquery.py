@@ -1,7 +1,8 @@
-"""BigQuery: a load comes in by a staging table and one MERGE, whole and once, whoever else tries.
+"""BigQuery: a load goes through a staging table and one MERGE, so it arrives whole and once, even if processes race.
 
-MERGEs that only insert do not see each other's rows and do not conflict: two of one load, run at once, would both add
-theirs. So the MERGEs of a load run in turn, by their job ids, and every later one finds the rows and adds nothing.
+MERGEs that only insert do not see each other's rows and do not conflict: two MERGEs of one load, run at the same time,
+would both add its rows. So the job ids make the MERGEs of a load run one after another, and every later one finds the
+rows and adds nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from sendit import parquet
 from sendit.adapters.bigquery_jobs import SERVICE, Jobs
-from sendit.adapters.bigquery_tables import Tables
+from sendit.adapters.bigquery_tables import BigQueryTables
 from sendit.adapters.google_cloud import (
     Patience,
     PerProcess,
@@ -43,20 +44,20 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
 class BigQueryWarehouse:
-    """Keeps rows in a data set, which it makes and widens as it needs.
+    """Keeps rows in a data set, which it creates and widens as needed.
 
     Parameters
     ----------
     project : str
-        Empty is the project that the credentials name.
+        If empty, the project that the credentials name.
     collection : str
-        The data set's id, but for `-`, which becomes `_`.
+        The data set's id; `-` becomes `_`.
     location : str
-        Where the data set is made if it is not there.
+        Where the data set is created if it does not exist.
     endpoint : str, optional
-        An emulator's URL; empty is Google.
+        An emulator's URL; if empty, Google.
     anonymous : bool, optional
-        Send no credentials, as emulators want it.
+        Send no credentials, for emulators.
     patience : Patience, optional
     """
 
@@ -76,25 +77,25 @@ class BigQueryWarehouse:
         self._dataset = collection.replace("-", "_")
         self._patience = patience or Patience()
         self._client = PerProcess(self._make_client).get
-        self._tables = Tables(self._client, self._dataset, location, self._patience)
+        self._tables = BigQueryTables(self._client, self._dataset, location, self._patience)
 
     def load(self, table: str, rows: Path, load_id: str, check: Callable[[], None] = go_on) -> int:
-        """Load a Parquet file in the table's schema once. Returns its rows.
+        """Load a Parquet file in the table's schema once, and return how many rows it has.
 
-        Under a load id that is known nothing is added and nothing is changed: it is the name of an archive, and the
-        object store has made sure that the archive is the same.
+        If the load id is already known, nothing is added or changed: a load id names an archive, and the object store
+        has made sure that the archive is the same.
 
         Raises
         ------
         BrokenPromise
-            `RowsFile`: the file is not in the table's schema, or its rows carry another load id. `LoadName`: no such
-            table, or a load id that cannot be.
+            `RowsFile`: the file is not in the table's schema, or its rows carry another load id. `LoadName`: there is
+            no such table, or the load id is not legal.
         Misconfigured
-            `TableSchema`: a table that was there cannot take our rows.
+            `TableSchema`: an existing table cannot take our rows.
         ServiceRefused
             `LoadRefused`, `AccessDenied`, `CredentialsRefused`, `RequestRefused`.
         ServiceDown
-            `WarehouseDown`: a job may still be running; a repeated load waits for its end.
+            `WarehouseDown`: a job may still be running; a repeated load waits for it to end.
         """
         if table not in TABLES or not _PLAIN.fullmatch(load_id):
             raise BrokenPromise("LoadName")
@@ -106,17 +107,17 @@ class BigQueryWarehouse:
                 staging = self._stage(table, rows, jobs)
                 self._merge(table, staging.table_id, load_id, jobs)
                 on_failure.pop_all()
-                with suppress(*failures()):  # it has an end of life
+                with suppress(*failures()):  # BigQuery removes it after a day in any case
                     self._tables.remove(staging)
         return count
 
     def query(self, sql: str) -> QueryResult:
-        """Run one SELECT; BigQuery says before it runs what kind of statement it is.
+        """Run one SELECT. A dry run tells the kind of the statement before anything runs.
 
         Raises
         ------
         Misconfigured
-            `BadQuery`: it is another kind of statement, or cannot be run.
+            `BadQuery`: the statement is of another kind, or cannot be run.
         """
         with speaking_to(SERVICE):
             for table in TABLES:
@@ -130,19 +131,19 @@ class BigQueryWarehouse:
         return QueryResult(tuple(field.name for field in answer.schema), _with_json_as_text(answer.schema, rows))
 
     def count_times(self) -> int:
-        """How many rows tell when their batch was processed; a table that is not there is not made."""
+        """Count the rows that tell when their batch was processed; a missing table is not created."""
         with speaking_to(SERVICE):
             return sum(self._count_times(table) for table in REMOVED if self._tables.is_there(table))
 
     def remove_times(self) -> int:
-        """Remove what tells it, by one UPDATE a table. Returns how many rows there were.
+        """Remove those times with one UPDATE per table, and return how many rows held one.
 
-        BigQuery's time travel shows the rows as they were for up to seven days.
+        BigQuery's time travel still shows the old rows for up to seven days.
 
         Raises
         ------
         ServiceDown, ServiceRefused
-            As `load`.
+            As for `load`.
         """
         with speaking_to(SERVICE):
             return sum(self._remove_times(table) for table in REMOVED if self._tables.is_there(table))
@@ -167,7 +168,7 @@ class BigQueryWarehouse:
         return count
 
     def _stage(self, table: str, rows: Path, jobs: Jobs) -> Table:
-        """A table of this load's own with the file's rows; into an empty one only, so that they are there once."""
+        """Load the file's rows into a staging table of this load's own; only an empty one, so that no row doubles."""
         from google.cloud.bigquery import LoadJobConfig
 
         token = secrets.token_hex(8)
@@ -185,7 +186,7 @@ class BigQueryWarehouse:
         return staging
 
     def _merge(self, table: str, staging: str, load_id: str, jobs: Jobs) -> None:
-        """Where this fails the staging table stays, for the job may yet run."""
+        """Merge the staging table into the table. On failure the staging table stays, because the job may still run."""
         from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
 
         sql = _merge_statement(f"`{self._dataset}`.`{table}`", f"`{self._dataset}`.`{staging}`", TABLES[table])
@@ -226,7 +227,7 @@ class BigQueryWarehouse:
 
 
 def _merge_statement(known: str, new: str, columns: Sequence[Column]) -> str:
-    """The constant in ON lets BigQuery read `known` at one place only."""
+    """Return the MERGE; the constant in its ON clause lets BigQuery read one cluster of `known` only."""
     names = ", ".join(f"`{column.name}`" for column in columns)
     values = ", ".join(_value(column) for column in columns)
     return (
@@ -236,27 +237,27 @@ def _merge_statement(known: str, new: str, columns: Sequence[Column]) -> str:
 
 
 def _value(column: Column) -> str:
-    """Numbers in a header have as many digits as their maker liked; rounded, each of them is JSON to BigQuery."""
+    """Return the SQL of a column's value. Headers hold numbers of any length; BigQuery accepts them only if rounded."""
     if column.type == "JSON":
         return f"PARSE_JSON(new.`{column.name}`, wide_number_mode=>'round')"
     return f"new.`{column.name}`"
 
 
 def _bad_query(error: Exception, subject: str) -> Misconfigured | None:
-    """The statement's own fault, if it is that."""
+    """Return the error if the statement itself is at fault, or None."""
     if may_pass(error) or status_of(error) not in (http.client.BAD_REQUEST, http.client.NOT_FOUND):
         return None
     return Misconfigured("BadQuery", subject=subject or None)
 
 
 def _said(error: Exception) -> str:
-    """What BigQuery says of a statement that it has not run: words of the statement and names, no values."""
+    """Return BigQuery's message about a statement that it has not run: it quotes the statement and names, no values."""
     details = getattr(error, "errors", None)
     return str(details[0].get("message", "")).partition("\n")[0] if details else ""
 
 
 def _with_json_as_text(schema: Sequence[SchemaField], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """JSON as text, as every warehouse answers it."""
+    """Turn JSON into text, as every warehouse returns it."""
     places = {place for place, field in enumerate(schema) if field.field_type == "JSON"}
     return [tuple(_text(value) if place in places else value for place, value in enumerate(row)) for row in rows]
 

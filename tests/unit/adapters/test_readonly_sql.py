@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from sendit.adapters.readonly_files import ReadOnlyFiles
-from sendit.adapters.readonly_sql import Tables
+from sendit.adapters.readonly_sql import ReadOnlyTables
 from sendit.errors import Misconfigured
 from sendit.pipeline.stages.rows import write_parquet
 from sendit.ports import TABLES
@@ -29,8 +29,8 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def tables(file: Path) -> Iterator[Tables]:
-    with Tables("IRB1", {"instance": (TABLES["instance"], [file]), "dicom": (TABLES["dicom"], [])}) as opened:
+def tables(file: Path) -> Iterator[ReadOnlyTables]:
+    with ReadOnlyTables("IRB1", {"instance": (TABLES["instance"], [file]), "dicom": (TABLES["dicom"], [])}) as opened:
         yield opened
 
 
@@ -58,12 +58,12 @@ def tables(file: Path) -> Iterator[Tables]:
         ("SELECT sql LIKE '%warehouse://0.parquet%' FROM duckdb_views() WHERE view_name = 'instance'", (True,)),
     ],
 )
-def test_what_reads_the_tables_is_run(tables: Tables, sql: str, first: tuple[object, ...]) -> None:
+def test_what_reads_the_tables_is_run(tables: ReadOnlyTables, sql: str, first: tuple[object, ...]) -> None:
     assert tables.query(sql).rows[0] == first
 
 
 @pytest.mark.parametrize("sql", ["DESCRIBE instance", "SHOW TABLES", "SUMMARIZE instance"])
-def test_what_tells_of_the_tables_is_run(tables: Tables, sql: str) -> None:
+def test_what_tells_of_the_tables_is_run(tables: ReadOnlyTables, sql: str) -> None:
     assert "instance" in str(tables.query("SHOW TABLES").rows) and tables.query(sql).rows
 
 
@@ -195,7 +195,7 @@ def surroundings(tmp_path: Path, file: Path, listener: int) -> Surroundings:
 
 
 @pytest.mark.parametrize("sql", FORBIDDEN)
-def test_everything_else_is_refused(tables: Tables, surroundings: Surroundings, sql: str) -> None:
+def test_everything_else_is_refused(tables: ReadOnlyTables, surroundings: Surroundings, sql: str) -> None:
     with pytest.raises(Misconfigured, match="BadQuery") as caught:
         tables.query(surroundings.put_into(sql))
     assert SECRET not in str(caught.value)
@@ -205,7 +205,7 @@ def test_everything_else_is_refused(tables: Tables, surroundings: Surroundings, 
 
 @pytest.mark.parametrize("sql", [sql for sql in FORBIDDEN if sql.strip(";")])
 def test_not_the_kind_of_a_statement_but_the_connection_shuts_it_in(
-    tables: Tables, surroundings: Surroundings, sql: str
+    tables: ReadOnlyTables, surroundings: Surroundings, sql: str
 ) -> None:
     result = ""
     with contextlib.suppress(duckdb.Error):
@@ -214,7 +214,7 @@ def test_not_the_kind_of_a_statement_but_the_connection_shuts_it_in(
     surroundings.assert_unchanged()
 
 
-def test_no_function_of_duckdb_reaches_a_file(tables: Tables, surroundings: Surroundings) -> None:
+def test_no_function_of_duckdb_reaches_a_file(tables: ReadOnlyTables, surroundings: Surroundings) -> None:
     functions = tables.query(
         "SELECT DISTINCT function_type, function_name, len(parameters) AS n FROM duckdb_functions() WHERE n < 5"
     ).rows
@@ -238,7 +238,7 @@ def test_nothing_tells_what_the_environment_is(
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "USER", "TMPDIR", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, f"http://{name}:marked@127.0.0.1:1")
     monkeypatch.setenv("HOME", str(home))
-    with Tables("IRB1", {"instance": (TABLES["instance"], [file])}) as tables:
+    with ReadOnlyTables("IRB1", {"instance": (TABLES["instance"], [file])}) as tables:
         told = str(tables.query("SELECT * FROM duckdb_settings()").rows)
         for (setting,) in tables.query("SELECT name FROM duckdb_settings()").rows:
             with contextlib.suppress(Misconfigured):
@@ -254,7 +254,7 @@ def test_nothing_tells_what_the_environment_is(
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_is_said_of_a_bad_statement_helps(tables: Tables) -> None:
+def test_what_is_said_of_a_bad_statement_helps(tables: ReadOnlyTables) -> None:
     for sql, help_ in [
         ("SELECT Modalty FROM instance", "Modalty"),
         ("SELEC 1", "SELEC"),
@@ -264,7 +264,7 @@ def test_what_is_said_of_a_bad_statement_helps(tables: Tables) -> None:
             tables.query(sql)
 
 
-def test_what_is_said_of_a_bad_value_is_not_the_value(tables: Tables) -> None:
+def test_what_is_said_of_a_bad_value_is_not_the_value(tables: ReadOnlyTables) -> None:
     with pytest.raises(Misconfigured, match="ConversionException") as caught:
         tables.query("SELECT Modality::INT FROM instance")
     assert "'CT'" not in str(caught.value)
@@ -277,7 +277,7 @@ def test_a_file_from_before_a_column_was_added_has_nulls_in_it(file: Path, tmp_p
     with old.open("wb") as stream:
         parquet.write(stream, TABLES["instance"][:8], [{"Modality": "MR"}])
     for paths in ([old, file], [file, old], [old]):
-        with Tables("x", {"instance": (TABLES["instance"], paths)}) as tables:
+        with ReadOnlyTables("x", {"instance": (TABLES["instance"], paths)}) as tables:
             found = tables.query("SELECT Modality, header IS NULL FROM instance WHERE Modality = 'MR'")
             assert found.rows == [("MR", True)]
             assert len(tables.query("SELECT * FROM instance").columns) == len(TABLES["instance"])
@@ -292,7 +292,7 @@ def test_a_column_that_only_a_newer_version_knows_is_left_out(file: Path, tmp_pa
         columns = (Column("Laterality", "STRING", ""), *reversed(TABLES["instance"]))
         parquet.write(stream, columns, [{"Modality": "MR", "Laterality": "L", "Rows": 5}])
     for paths in ([new, file], [file, new], [new]):
-        with Tables("x", {"instance": (TABLES["instance"], paths)}) as tables:
+        with ReadOnlyTables("x", {"instance": (TABLES["instance"], paths)}) as tables:
             assert tables.query("SELECT \"Rows\" FROM instance WHERE Modality = 'MR'").rows == [(5,)]
             assert tables.query("SELECT * FROM instance").columns == tuple(each.name for each in TABLES["instance"])
 
