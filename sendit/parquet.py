@@ -6,7 +6,7 @@ pyarrow is imported when it is first needed: most commands never do, and a nurse
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -58,26 +58,59 @@ def schema(columns: tuple[Column, ...]) -> pyarrow.Schema:
 # ---------------------------------------------------------------------------------------------- writing
 
 
-def write(stream: BinaryIO, columns: Sequence[Column], rows: Iterable[Row]) -> int:
-    """Write rows as one Parquet file; the same rows make the same bytes. Returns their number.
+class RowWriter:
+    """Writes rows as one Parquet file, a row group at a time; the same rows make the same bytes.
 
     A row's missing and None values are nulls; DATE and TIMESTAMP are taken as Python's or in ISO 8601, an instant with
     its offset; JSON is its text or what `json.dumps` takes.
-
-    Raises
-    ------
-    BrokenPromise
-        `RowsValue`: a value does not fit its column, or has none.
     """
-    from pyarrow import parquet
 
-    count, wanted = 0, schema(tuple(columns))
-    compression = {column.name: "zstd" if column.type == "JSON" else "none" for column in columns}
-    with parquet.ParquetWriter(stream, wanted, compression=compression) as writer:
-        for group in _groups(columns, rows):
-            writer.write_table(_table(group, wanted))
-            count += len(group)
-    return count
+    def __init__(self, stream: BinaryIO, columns: Sequence[Column]) -> None:
+        from pyarrow import parquet
+
+        compression = {column.name: "zstd" if column.type == "JSON" else "none" for column in columns}
+        self._schema = schema(tuple(columns))
+        self._writer = parquet.ParquetWriter(stream, self._schema, compression=compression)
+        self._prepare = {column.name: _PREPARE[column.type] for column in columns}
+        self._held: list[dict[str, Any]] = []
+        self._held_bytes = 0
+        self.count = 0
+
+    def __enter__(self) -> RowWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._flush()
+        self._writer.close()
+
+    def append(self, row: Row) -> None:
+        """Add a row.
+
+        Raises
+        ------
+        BrokenPromise
+            `RowsValue`: a value does not fit its column, or has none.
+        """
+        values = _prepared(self._prepare, row)
+        self._held.append(values)
+        self._held_bytes += sum(len(value) for value in values.values() if isinstance(value, str))
+        if len(self._held) >= ROW_GROUP_ROWS or self._held_bytes >= ROW_GROUP_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._held:
+            self._writer.write_table(_table(self._held, self._schema))
+            self.count += len(self._held)
+            self._held, self._held_bytes = [], 0
+
+
+def write(stream: BinaryIO, columns: Sequence[Column], rows: Iterable[Row]) -> int:
+    """Write all rows with one `RowWriter`; returns their number."""
+    with RowWriter(stream, columns) as writer:
+        for row in rows:
+            writer.append(row)
+    return writer.count
 
 
 def _table(group: list[dict[str, Any]], wanted: pyarrow.Schema) -> pyarrow.Table:
@@ -89,21 +122,6 @@ def _table(group: list[dict[str, Any]], wanted: pyarrow.Schema) -> pyarrow.Table
         except (arrow.ArrowException, OverflowError, TypeError, UnicodeError, ValueError):
             raise BrokenPromise("RowsValue", subject=field.name) from None
     return arrow.table(arrays, schema=wanted)
-
-
-def _groups(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[list[dict[str, Any]]]:
-    """Row groups, each a list of rows."""
-    prepare = {column.name: _PREPARE[column.type] for column in columns}
-    held: list[dict[str, Any]] = []
-    held_bytes = 0
-    for row in rows:
-        held.append(_prepared(prepare, row))
-        held_bytes += sum(len(value) for value in held[-1].values() if isinstance(value, str))
-        if len(held) >= ROW_GROUP_ROWS or held_bytes >= ROW_GROUP_BYTES:
-            yield held
-            held, held_bytes = [], 0
-    if held:
-        yield held
 
 
 def _prepared(prepare: Mapping[str, Callable[[Any], Any]], row: Row) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +19,13 @@ from sendit.pipeline.record.leases import Lease
 from sendit.pipeline.record.member import Member
 from sendit.pipeline.stages.archive import ArchiveFacts, ArchiveWriter
 from sendit.pipeline.stages.identity import date_text, variables
-from sendit.pipeline.stages.importing import Study
-from sendit.pipeline.stages.rows import write_parquet
+from sendit.pipeline.stages.importing import Seen, Study
+from sendit.pipeline.stages.rows import rows_written
 from sendit.pipeline.stages.summary import Summary
 from sendit.pipeline.stages.work import Work
 from sendit.ports import IdentityResponse
 from sendit.projects.composition import Ports
+from sendit.projects.project import Project
 
 UNDATED = "00000000"
 UNNUMBERED = "NA"
@@ -54,46 +54,51 @@ def deidentify_study(work: Work, study: Study, response: IdentityResponse, ports
     work.stage = "de-identify"
     known = variables(response, ports.project.identity)
     deidentifier = Deidentifier(ports.recipe, ports.pseudonyms, known, study.identifiers)
-    press = Press(work, response, ports.project.collection, outbox)
-    write_parquet("instance", press.rows(deidentifier, study), outbox / INSTANCES)
-    return press.close()
+    archiver = StudyArchiver(work, response, ports.project, outbox)
+    with rows_written("instance", outbox / INSTANCES) as rows:
+        for number, seen, series in zip(study.numbers, study.seen, study.series, strict=True):
+            row = archiver.add(deidentifier, number, seen, series)
+            if row is not None:
+                rows.append(row)
+    return archiver.close()
 
 
-class Press:
-    """Makes one archive; rows come out as images go in."""
+class StudyArchiver:
+    """Puts a study's de-identified images into one archive, and counts what became of each file."""
 
-    def __init__(self, work: Work, response: IdentityResponse, collection: str, outbox: Path) -> None:
-        self._work, self._response, self._collection, self._outbox = work, response, collection, outbox
+    def __init__(self, work: Work, response: IdentityResponse, project: Project, outbox: Path) -> None:
+        self._work, self._response, self._outbox = work, response, outbox
+        self._names, self._collection = project.identity, project.collection
         self._summary, self._account = Summary(), Account()
         self._alike: Counter[str] = Counter()
         self._withheld_series: set[str] = set()
         self._archive: ArchiveWriter | None = None
         self._object_name = ""
 
-    def rows(self, deidentifier: Deidentifier, study: Study) -> Iterator[dict[str, Any]]:
-        """De-identify the study's files into the archive; yields a row for each that is in it."""
-        for number, seen, series in zip(study.numbers, study.seen, study.series, strict=True):
-            try:
-                file = self._work.open(number)
-                part_ten = open_part_ten(file)
-                seen.ensure_in(part_ten, study.names)
-                image = deidentifier.deidentify(part_ten)
-                image.ensure_identified()
-                instance = image.instance
-                member = self._add(image, instance, file)
-            except Withheld as withheld:
-                self._work.ledger.filter(number, withheld.rule)
-                self._withheld_series.add(series)
-            except (DataFault, BrokenPromise) as error:
-                self._work.ledger.fail(number, error, self._work.stage)
-            except OSError:
-                self._work.ledger.fail(number, DataFault("Unreadable"), self._work.stage)
-            else:
-                self._summary.add(instance)
-                self._account.add(image.done)
-                self._work.lease.progress(images=1)
-                self._work.ledger.deliver(number, member)
-                yield self._row(instance, member)
+    def add(self, deidentifier: Deidentifier, number: int, seen: Seen, series: str) -> dict[str, Any] | None:
+        """De-identify the numbered file into the archive; returns its row, None where it is not delivered."""
+        try:
+            file = self._work.open(number)
+            part_ten = open_part_ten(file)
+            seen.ensure_in(part_ten, self._names)
+            image = deidentifier.deidentify(part_ten)
+            image.ensure_identified()
+            instance = image.instance
+            member = self._add(image, instance, file)
+        except Withheld as withheld:
+            self._work.ledger.filter(number, withheld.rule)
+            self._withheld_series.add(series)
+        except (DataFault, BrokenPromise) as error:
+            self._work.ledger.fail(number, error, self._work.stage)
+        except OSError:
+            self._work.ledger.fail(number, DataFault("Unreadable"), self._work.stage)
+        else:
+            self._summary.add(instance)
+            self._account.add(image.done)
+            self._work.lease.progress(images=1)
+            self._work.ledger.deliver(number, member)
+            return self._row(instance, member)
+        return None
 
     def close(self) -> Made | None:
         """End the archive."""

@@ -1,23 +1,22 @@
-"""Rows for the warehouse, as a Parquet file in a table's schema. Knows not where they come from, nor where they go."""
+"""Rows for the warehouse, as a Parquet file in a table's schema. This module does not know where they come from."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from sendit import parquet
 from sendit.durable import disk, draft_of, private, sweep_drafts, sync
+from sendit.parquet import RowWriter
 from sendit.ports import TABLES
 
 
-def write_parquet(table: str, rows: Iterable[Mapping[str, object]], path: Path) -> int:
-    """Write the rows of `TABLES[table]` under `path`, whole or not at all. Returns their number.
+@contextmanager
+def rows_written(table: str, path: Path) -> Iterator[RowWriter]:
+    """Give a writer for rows of `TABLES[table]`, which stand under `path` once the block has ended without an error.
 
     The bytes are durable before they have their name, the name when its folder is synced.
-
-    Rows are taken one by one and never held together; what a value may be is `sendit.parquet.write`'s.
 
     Raises
     ------
@@ -30,8 +29,15 @@ def write_parquet(table: str, rows: Iterable[Mapping[str, object]], path: Path) 
     with ExitStack() as undo, disk("rows"):
         sweep_drafts(path)
         undo.callback(draft.unlink, missing_ok=True)
-        with open(draft, "xb", opener=private) as stream:
-            count = parquet.write(stream, TABLES[table], rows)
+        with open(draft, "xb", opener=private) as stream, RowWriter(stream, TABLES[table]) as rows:
+            yield rows
         sync(draft)
         os.rename(draft, path)
-    return count
+
+
+def write_parquet(table: str, rows: Iterable[Mapping[str, object]], path: Path) -> int:
+    """Write rows that are there already, as `rows_written` does; returns their number."""
+    with rows_written(table, path) as writer:
+        for row in rows:
+            writer.append(row)
+    return writer.count
