@@ -39,13 +39,13 @@ READ_BYTES = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """Something that may go: `apply` removes it and says why it could not, or nothing."""
+    """Something that may go: `apply` removes it for an actor and says why it could not, or nothing."""
 
     what: str
     batch: int
     files: int
     bytes_: int
-    apply: Callable[[], str]
+    apply: Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _may_lose_draft(batch: Batch | None) -> bool:
     return is_known_dead(batch.lease_token) or (batch.lease_expires_at or timezone.now()) < timezone.now()
 
 
-def _remove_outbox(path: Path, pk: int, may_go: Callable[[Batch | None], bool]) -> str:
+def _remove_outbox(path: Path, pk: int, may_go: Callable[[Batch | None], bool], actor: str) -> str:
     """With the batch's row locked, so that nobody takes it up, and publishes under that name, meanwhile."""
     with transaction.atomic():
         batch = Batch.objects.select_for_update().filter(pk=pk).first()
@@ -118,7 +118,7 @@ def _remove_outbox(path: Path, pk: int, may_go: Callable[[Batch | None], bool]) 
         except OSError as error:
             return _refusal(error)
         if batch:
-            history.record("batch.outbox_cleaned", pk, files=files, bytes=bytes_)
+            history.record_by(actor, "batch.outbox_cleaned", pk, files=files, bytes=bytes_)
     return ""
 
 
@@ -215,7 +215,7 @@ def _stored_crc32c(batch: Batch, store: ObjectStore) -> str:
     return base64.b64encode(crc32c.to_bytes(4, "big")).decode()
 
 
-def _compare_and_delete(batch: Batch, places: _Places) -> str:
+def _compare_and_delete(batch: Batch, places: _Places, actor: str) -> str:
     """Once out of everybody's way, the folder is compared again: whoever was writing to it is too late, or was seen."""
     if not Batch.objects.filter(pk=batch.pk, state=State.DONE, has_error=False).exists():
         return "the batch is not DONE without an error any more"
@@ -231,7 +231,7 @@ def _compare_and_delete(batch: Batch, places: _Places) -> str:
         places.checked.rename(places.deleted)
     except (OSError, DataFault) as error:
         return _refusal(error)
-    return _delete(batch, places)
+    return _delete(batch, places, actor)
 
 
 def _is_same(before: list[Entry], after: list[Entry]) -> bool:
@@ -241,14 +241,14 @@ def _is_same(before: list[Entry], after: list[Entry]) -> bool:
     ]
 
 
-def _delete(batch: Batch, places: _Places) -> str:
+def _delete(batch: Batch, places: _Places, actor: str) -> str:
     files, bytes_ = _size(places.deleted)
     try:
         shutil.rmtree(places.deleted)
         sync(places.folder.parent)
     except OSError as error:
         return _refusal(error)
-    history.record("batch.originals_deleted", batch.pk, files=files, bytes=bytes_)
+    history.record_by(actor, "batch.originals_deleted", batch.pk, files=files, bytes=bytes_)
     return ""
 
 
@@ -262,11 +262,11 @@ def _refusal(error: OSError | DataFault) -> str:
 # ---------------------------------------------------------------------------------------------- identifiers
 
 
-def _purge(batch: Batch, originals_are_to_go: bool) -> str:
+def _purge(batch: Batch, originals_are_to_go: bool, actor: str) -> str:
     """What says where originals are is needed as long as these are to be deleted."""
     if originals_are_to_go and _Places.of(batch).exist():
         return "its originals are still there"
     with transaction.atomic():
         BatchIdentifiers.objects.filter(batch=batch).delete()
-        history.record("batch.identifiers_purged", batch.pk)
+        history.record_by(actor, "batch.identifiers_purged", batch.pk)
     return ""

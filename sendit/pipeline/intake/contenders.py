@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -15,7 +14,7 @@ from sendit.errors import Misconfigured
 from sendit.phi import Phi
 from sendit.pipeline.intake.folders import has_settled, is_finished
 from sendit.pipeline.record import history, statements
-from sendit.pipeline.record.models import Batch, BatchIdentifiers, Image
+from sendit.pipeline.record.models import Batch, BatchIdentifiers
 from sendit.pipeline.record.phi_field import digest
 from sendit.pipeline.record.states import Job
 from sendit.projects.project import DataFolder
@@ -82,12 +81,12 @@ def unknown(found: Iterable[Contender]) -> Iterator[Contender]:
         yield from (contender for key, contender in chunk.items() if key not in known)
 
 
-def add(contender: Contender, settle_seconds: float) -> Batch | None:
+def add(contender: Contender, settle_seconds: float, actor: str = "") -> Batch | None:
     """A queued batch for the folder, or None where there is one already or the folder is still being written to."""
-    return admit(contender) if has_settled(contender.path, settle_seconds) else None
+    return admit(contender, actor) if has_settled(contender.path, settle_seconds) else None
 
 
-def admit(contender: Contender) -> Batch | None:
+def admit(contender: Contender, actor: str = "") -> Batch | None:
     """A queued batch for a folder that is known to be finished, or None where there is one already."""
     uid, now = os.path.basename(contender.path), timezone.now()
     try:
@@ -103,65 +102,33 @@ def admit(contender: Contender) -> Batch | None:
             nothing = dict.fromkeys(("files", "extracted", "request", "response"), Phi(None))
             folder = Phi({"uid": uid, "path": contender.path})
             statements.insert(BatchIdentifiers, {"batch": batch.pk, "folder": folder, **nothing})
-            history.record_all(batch.pk, ("batch.found", {}), ("batch.queued", {}))
+            history.record_all(batch.pk, ("batch.found", {}), ("batch.queued", {}), actor=actor)
     except IntegrityError:  # another process was faster
         return None
     return batch
 
 
-def queue(batch: Batch, **terms: Any) -> bool:
-    """Put a batch into the queue, as new. False where another was faster."""
-    now = timezone.now()
-    anew = {
-        "queued_at": now,
-        "not_before": now,
-        "attempts": 0,
-        "postponements": 0,
-        "folder_changes": 0,
-        "waits_for": "",
-    }
-    with transaction.atomic(savepoint=False):  # which would cost two round trips where a transaction is under way
-        if not batch.move(Job.PROCESS.waiting, **anew, **terms):
-            return False
-        history.record("batch.queued", batch.pk)
-    return True
-
-
-NOTHING_YET: dict[str, Any] = {
-    "found": 0, "delivered": 0, "filtered": 0, "errored": 0, "has_error": False, "errors": [], "processed_at": None,
-}  # fmt: skip
-
-
-def retry(batch: Batch) -> bool:
-    """Put a batch in ERROR or EMPTY into the queue, as if it were new. False where another was faster."""
-    state = batch.state
-    with transaction.atomic():
-        if not queue(batch, **NOTHING_YET):
-            return False
-        Image.objects.filter(batch=batch).delete()
-        history.record("batch.retried", batch.pk, state=state)
-    return True
-
-
-def add_up_to(limit: int | None, folders: Iterable[str], project: str, settle_seconds: float) -> int:
+def add_up_to(limit: int | None, folders: Iterable[str], project: str, settle_seconds: float, actor: str = "") -> int:
     """Queue new folders, oldest first in each data folder in turn; returns how many.
 
     One that was written to just now is asked again after `settle_seconds`, once.
     """
     waiting = [contender for folder in folders for contender in unknown(contenders(folder, project))]
-    added, unsettled = _add_all(waiting, limit, settle_seconds)
+    added, unsettled = _add_all(waiting, limit, settle_seconds, actor)
     if unsettled and added != limit:
         time.sleep(settle_seconds)
-        added += _add_all(unsettled, None if limit is None else limit - added, settle_seconds)[0]
+        added += _add_all(unsettled, None if limit is None else limit - added, settle_seconds, actor)[0]
     return added
 
 
-def _add_all(waiting: Iterable[Contender], limit: int | None, settle_seconds: float) -> tuple[int, list[Contender]]:
+def _add_all(
+    waiting: Iterable[Contender], limit: int | None, settle_seconds: float, actor: str
+) -> tuple[int, list[Contender]]:
     added, left = 0, []
     for contender in waiting:
         if added == limit:
             break
-        if add(contender, settle_seconds):
+        if add(contender, settle_seconds, actor):
             added += 1
         else:
             left.append(contender)

@@ -22,6 +22,7 @@ from sendit.pipeline.intake.contenders import Contender, admit, places, unknown
 from sendit.pipeline.intake.folder_events import FolderEvents
 from sendit.pipeline.intake.folders import fingerprint, is_finished, list_folder
 from sendit.pipeline.intake.settling import Content, FolderTracker, Sighting
+from sendit.pipeline.record.history import WATCHER
 from sendit.projects.composition import Projects
 
 IDLE_SECONDS = 0.25
@@ -204,7 +205,7 @@ class Watcher:
         """Make a batch of it, if it is finished."""
         if not self._tracker.is_settled(contender.path, lambda: _content(contender.path), time.monotonic()):
             return False
-        batch = admit(contender)
+        batch = admit(contender, WATCHER)
         self._tracker.take(contender.path)
         return batch is not None
 

@@ -8,18 +8,24 @@ from sendit.ground import events
 from sendit.pipeline.record import statements
 from sendit.pipeline.record.models import Event
 
+COMMAND, WATCHER = "command", "watcher"
+"""Who acts where no user is known by name; what workers do carries no actor."""
+
 
 def record(name: str, batch: int, **fields: int | float | str) -> None:
     """Keep an event in the batch's history, and log it."""
     record_all(batch, (name, fields))
 
 
-def record_all(batch: int, *happened: tuple[str, events.Fields]) -> None:
+def record_by(actor: str, name: str, batch: int, /, **fields: int | float | str) -> None:
+    """The same of what somebody caused; the log does not say who."""
+    record_all(batch, (name, fields), actor=actor)
+
+
+def record_all(batch: int, *happened: tuple[str, events.Fields], actor: str = "") -> None:
     """The same of several events, in their order."""
-    kept = [
-        {"batch": batch, "at": timezone.now(), "name": name, "fields": dict(events.checked(name, fields))}
-        for name, fields in happened
-    ]
+    about = {"batch": batch, "at": timezone.now(), "actor": actor}
+    kept = [about | {"name": name, "fields": dict(events.checked(name, fields))} for name, fields in happened]
     statements.insert(Event, *kept)
     for name, fields in happened:
         events.log(name, batch, **fields)

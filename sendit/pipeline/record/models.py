@@ -248,6 +248,8 @@ class Event(models.Model):
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="events", null=True)
     at = models.DateTimeField(default=timezone.now)
+    actor = models.CharField(max_length=150, db_default="")
+    """Who caused it: "command", "watcher", or a user's name; blank for workers, and in lines of earlier versions."""
     name = models.CharField(max_length=60)
     fields = models.JSONField(default=dict)
 

@@ -91,6 +91,8 @@ class EventLine:
     at: datetime
     name: str
     fields: dict[str, Any]
+    actor: str
+    """Who caused it; blank for workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,7 @@ def report(batch: int) -> BatchReport | None:
 
 def _events(batch: int) -> Iterator[EventLine]:
     for event in Event.objects.filter(batch=batch).order_by("pk"):
-        yield EventLine(event.at, event.name, event.fields)
+        yield EventLine(event.at, event.name, event.fields, event.actor)
 
 
 def _withheld(batch: int) -> Iterator[Withheld]:

@@ -11,6 +11,7 @@ import pytest
 from django.db import connections
 from pytest import MonkeyPatch
 
+from sendit.pipeline import operations
 from sendit.pipeline.intake import contenders as intake
 from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch
@@ -70,7 +71,9 @@ def test_a_folder_that_may_not_be_read_any_more_is_an_error_and_a_retry_delivers
     assert (batch.state, batch.found, batch.errored) == ("ERROR", 4, 4)
     assert {error["code"] for error in batch.errors} == {"Unreadable"}
     folder.chmod(0o755)
-    assert intake.retry(batch)
+    retried = operations.retry(batch.pk, operations.COMMAND)
+    assert retried and retried.is_queued
+    batch.refresh_from_db()
     (batch,) = site.process()
     assert (batch.state, batch.delivered) == ("DONEPROCESSING", 4)
 

@@ -236,7 +236,7 @@ def test_who_writes_to_the_folder_at_the_last_moment_is_seen(folder: Path, monke
     originals = next(plan)
     assert isinstance(originals, cleaning.Removal)
     (folder / "late").write_text("x")
-    assert originals.apply() == "the folder is not what was processed"
+    assert originals.apply("command") == "the folder is not what was processed"
     assert sorted(path.name for path in folder.parent.iterdir()) == [folder.name]
     assert len(list(folder.iterdir())) == 6
     batch = Batch.objects.get()
@@ -247,7 +247,7 @@ def test_a_batch_that_is_no_longer_fine_at_the_last_moment_keeps_its_originals(f
     originals = next(cleaning.plan(Projects(djangos.SITE), timedelta()))
     Batch.objects.update(has_error=True)
     assert isinstance(originals, cleaning.Removal)
-    assert originals.apply() == "the batch is not DONE without an error any more"
+    assert originals.apply("command") == "the batch is not DONE without an error any more"
     assert len(list(folder.iterdir())) == 5
 
 
@@ -288,13 +288,13 @@ def test_cut_short_anywhere_it_finishes_the_next_time(folder: Path, nth: int, mo
 
         return wrapped
 
-    for module, name in ((os, "unlink"), (os, "rmdir"), (os, "rename"), (cleaning.history, "record")):
+    for module, name in ((os, "unlink"), (os, "rmdir"), (os, "rename"), (cleaning.history, "record_by")):
         monkeypatch.setattr(module, name, counting(getattr(module, name)))
     cut = False
     try:
         for item in cleaning.plan(Projects(djangos.SITE), timedelta()):
             assert isinstance(item, cleaning.Removal)
-            item.apply()
+            item.apply("command")
     except Cut:
         cut = True
     monkeypatch.undo()
@@ -329,5 +329,5 @@ def test_an_outbox_of_a_batch_that_was_taken_up_meanwhile_stays(site: Site) -> N
     removal = next(cleaning.plan(Projects(djangos.SITE), timedelta()))
     Batch.objects.update(state="DONEPROCESSING")
     assert isinstance(removal, cleaning.Removal)
-    assert removal.apply() == "the batch is taken up again"
+    assert removal.apply("command") == "the batch is taken up again"
     assert (site.outbox / "1").is_dir()

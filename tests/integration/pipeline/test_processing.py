@@ -13,7 +13,7 @@ from pydicom import dcmread
 from pydicom.filebase import DicomBytesIO
 
 from sendit.errors import DataFault, ServiceDown, ServiceRefused
-from sendit.pipeline.intake import contenders as intake
+from sendit.pipeline import operations
 from sendit.pipeline.record.leases import Job, LeaseLost
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event, Image
 from sendit.pipeline.stages import processing
@@ -270,7 +270,9 @@ def test_retry_begins_anew(site: Site) -> None:
     assert (batch.state, batch.errors[0]["code"]) == ("ERROR", "NothingReadable")
     for path in site.data.glob("*.dcm"):
         path.rename(folder / path.name)
-    assert intake.retry(batch)
+    retried = operations.retry(batch.pk, operations.COMMAND)
+    assert retried and retried.is_queued
+    batch.refresh_from_db()
     assert (batch.state, batch.errors, batch.found, Image.objects.count()) == ("QUEUE", [], 0, 0)
     (batch,) = site.process()
     assert (batch.state, batch.delivered, batch.errored) == ("DONEPROCESSING", 2, 1)

@@ -15,7 +15,7 @@ from sendit.ground.logs import text_line
 from sendit.ground.terminal import printable, table
 from sendit.pipeline.management.naming import named
 from sendit.pipeline.reports import batches
-from sendit.pipeline.reports.batches import BatchError, BatchFilter, BatchReport, Identified
+from sendit.pipeline.reports.batches import BatchError, BatchFilter, BatchReport, EventLine, Identified
 
 NUMBERS = ("found", "delivered", "filtered", "errored")
 PURGED = "(purged)"
@@ -79,7 +79,7 @@ def as_text(report: BatchReport, shown: Identified | None) -> Iterator[str]:
     for error in about.errors:
         yield f"  error   {_error_line(error)}"
     for event in report.events:
-        yield f"  {event.at:%Y-%m-%d %H:%M:%S}  {text_line(event.name, in_order(event.name, event.fields))}"
+        yield f"  {event.at:%Y-%m-%d %H:%M:%S}  {text_line(event.name, _fields(event))}"
     yield from table(list(_files(report, shown)), indent="  ")
     yield ""
 
@@ -94,7 +94,7 @@ def as_json(report: BatchReport, shown: Identified | None) -> str:
         **{name: getattr(about, name) for name in NUMBERS},
         "waits_for": about.waits_for,
         "errors": [dataclasses.asdict(error) for error in about.errors],
-        "events": [{"at": event.at.isoformat(), "event": event.name, **event.fields} for event in report.events],
+        "events": [{"at": event.at.isoformat(), "event": event.name, **_fields(event)} for event in report.events],
         "files": [dataclasses.asdict(group) for group in report.withheld],
     }
     if shown:
@@ -102,6 +102,11 @@ def as_json(report: BatchReport, shown: Identified | None) -> str:
         for group in said["files"]:
             group["names"] = [_name(shown, number) for number in group["numbers"]]
     return json.dumps(said)
+
+
+def _fields(event: EventLine) -> dict[str, Any]:
+    """Who caused it stands last, where it was not a worker."""
+    return {**in_order(event.name, event.fields), **({"actor": event.actor} if event.actor else {})}
 
 
 def _error_line(error: BatchError) -> str:

@@ -12,7 +12,8 @@ from django.conf import settings
 
 from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand, WrongUse
 from sendit.ground.terminal import counted
-from sendit.pipeline import cleaning
+from sendit.pipeline.cleaning import Kept, Removal
+from sendit.pipeline.operations import COMMAND, clean_up
 from sendit.projects.composition import Projects
 
 
@@ -41,19 +42,19 @@ class Command(DatabaseCommand):
             raise WrongUse("--older-than is a number of days.")
         verb = "would go" if dry_run else "gone"
         gone = kept = 0
-        for item in cleaning.plan(Projects(settings.SITE), timedelta(days=older_than)):
-            doubt = item.why if isinstance(item, cleaning.Kept) else "" if dry_run else item.apply()
-            kept += bool(doubt)
-            gone += not doubt
-            self.stdout.write(f"{_line(item)}: {f'kept, {doubt}' if doubt else verb}.")
+        age = timedelta(days=older_than)
+        for cleaned in clean_up(Projects(settings.SITE), age, COMMAND, is_dry_run=dry_run):
+            kept += bool(cleaned.doubt)
+            gone += not cleaned.doubt
+            self.stdout.write(f"{_line(cleaned.item)}: {f'kept, {cleaned.doubt}' if cleaned.doubt else verb}.")
         self.lines(_summary(gone, kept, verb))
         if kept:
             sys.exit(NEEDS_A_LOOK)
 
 
-def _line(item: cleaning.Removal | cleaning.Kept) -> str:
+def _line(item: Removal | Kept) -> str:
     line = f"batch {item.batch}: {item.what}"
-    if isinstance(item, cleaning.Removal) and item.files:
+    if isinstance(item, Removal) and item.files:
         line += f" ({counted(item.files, 'file')}, {item.bytes_ / 1e6:.1f} MB)"
     return line
 

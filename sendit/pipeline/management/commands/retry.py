@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterable
 from typing import Any
 
 from sendit.errors import CODES
 from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand, WrongUse
 from sendit.ground.terminal import counted
-from sendit.pipeline.intake.contenders import retry
+from sendit.pipeline import operations
 from sendit.pipeline.management.naming import named
-from sendit.pipeline.record.models import Batch
-from sendit.pipeline.record.states import RETRYABLE, WAITING_FOR_PERSON, Job
+from sendit.pipeline.operations import COMMAND, Retried
+from sendit.pipeline.record.states import RETRYABLE, Job
 from sendit.pipeline.workforce.choice import wake
 
 
@@ -36,33 +35,23 @@ class Command(DatabaseCommand):
             raise WrongUse("Say which: an ID, --all-errors or --code CODE.")
         if code and code not in CODES:
             raise WrongUse("--code is not an error code; docs/errors.md lists them.")
-        refused = 0
-        for batch in Batch.objects.filter(pk__in=named(ids)):
-            refused += not self._retry(batch)
-        queued = sum(self._retry(batch) for batch in _stopped(code) if all_errors or code)
-        wake(Job.PROCESS)
+        named_ones = [self._say(operations.retry(batch, COMMAND)) for batch in named(ids)]
         if all_errors or code:
+            queued = sum(self._say(retried) for retried in operations.retry_stopped(code, COMMAND))
             self.stdout.write(f"{counted(queued, 'batch', 'batches')} queued again.")
-        if refused:
+        wake(Job.PROCESS)
+        if not all(named_ones):
             sys.exit(NEEDS_A_LOOK)
 
-    def _retry(self, batch: Batch) -> bool:
-        state = batch.state
-        if state not in RETRYABLE:
-            self.stdout.write(
-                f"batch {batch.pk} is {state}: left alone, only {' and '.join(RETRYABLE)} can be retried."
-            )
+    def _say(self, retried: Retried | None) -> bool:
+        """Say what became of it; whether it is queued."""
+        if retried is None:  # a batch is never deleted
             return False
-        if not retry(batch):
-            self.stdout.write(f"batch {batch.pk} was {state} and is on the move: left alone.")
-            return False
-        self.stdout.write(f"batch {batch.pk} was {state}: queued again.")
-        return True
-
-
-def _stopped(code: str | None) -> Iterable[Batch]:
-    """The batches in ERROR, of one code or of any; their keys at once, for they leave while they are gone through."""
-    for key in list(Batch.objects.filter(state__in=WAITING_FOR_PERSON).order_by("pk").values_list("pk", flat=True)):
-        batch = Batch.objects.filter(pk=key, state__in=WAITING_FOR_PERSON).first()
-        if batch and (code is None or any(error["code"] == code for error in batch.errors)):
-            yield batch
+        if retried.is_queued:
+            said = f"was {retried.was}: queued again."
+        elif retried.is_retryable:
+            said = f"was {retried.was} and is on the move: left alone."
+        else:
+            said = f"is {retried.was}: left alone, only {' and '.join(RETRYABLE)} can be retried."
+        self.stdout.write(f"batch {retried.batch} {said}")
+        return retried.is_queued

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from sendit.ground.commands import DatabaseCommand, WrongUse
 from sendit.ground.terminal import counted
-from sendit.pipeline.intake import contenders as intake
 from sendit.pipeline.management.closing import work_and_sum_up
+from sendit.pipeline.operations import COMMAND, queue_folders
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.choice import is_embedded, wake
@@ -80,8 +80,8 @@ class Command(DatabaseCommand):
     def _add(self, limit: int | None, subfolder: str | None, ports: Ports) -> None:
         """The cache is not made again until the current set is done."""
         if not Batch.objects.filter(state=Job.PROCESS.waiting).exists():
-            folders = intake.existing(folders_to_look_in(ports, subfolder))
-            added = intake.add_up_to(limit, folders, ports.project.name, ports.site.settle_seconds)
+            folders, site = folders_to_look_in(ports, subfolder), ports.site
+            added = queue_folders(folders, ports.project.name, site.settle_seconds, limit, COMMAND)
             self.stdout.write(f"{counted(added, 'new folder')} queued.")
 
     def _waiting(self, limit: int | None) -> int:

@@ -8,10 +8,9 @@ from typing import Any
 
 from django.conf import settings
 
-from sendit.ground import daemon
 from sendit.ground.commands import NEEDS_A_LOOK
 from sendit.ground.commands import Command as ShellCommand
-from sendit.pipeline.intake.presence import watcher_pid_file
+from sendit.pipeline.operations import stop_watcher
 
 PATIENCE_SECONDS = 45.0
 """More than the watcher gives its workers before it kills them."""
@@ -35,7 +34,7 @@ class Command(ShellCommand):
 
     def handle(self, *args: Any, timeout: float, **options: Any) -> None:
         """Stop it; exit code 1 when there was none."""
-        pid = daemon.stop(watcher_pid_file(settings.SITE.var), timeout)
+        pid = stop_watcher(settings.SITE.var, timeout)
         if pid is None:
             self.stdout.write("No watcher runs.")
             sys.exit(NEEDS_A_LOOK)

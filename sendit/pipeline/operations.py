@@ -1,0 +1,122 @@
+"""What a person may do to batches: one function each. Each writes into the history who did it.
+
+Commands, pages and the API call these and render what comes back. An actor is `COMMAND`, or a user's name; it stands in
+the history and not in the logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from sendit.ground import daemon
+from sendit.pipeline import cleaning
+from sendit.pipeline.cleaning import Kept, Removal
+from sendit.pipeline.intake import contenders
+from sendit.pipeline.intake.presence import watcher_pid_file
+from sendit.pipeline.record import history
+from sendit.pipeline.record.history import COMMAND
+from sendit.pipeline.record.models import Batch, Image
+from sendit.pipeline.record.states import RETRYABLE, WAITING_FOR_PERSON, Job, State
+from sendit.projects.composition import Projects
+from sendit.projects.project import DataFolder
+
+__all__ = ["COMMAND", "Cleaned", "Retried", "clean_up", "queue_folders", "retry", "retry_stopped", "stop_watcher"]
+
+# ---------------------------------------------------------------------------------------------- queue
+
+
+def queue_folders(
+    folders: Iterable[DataFolder], project: str, settle_seconds: float, limit: int | None, actor: str
+) -> int:
+    """Make batches of the finished folders that are none yet, and queue them; returns how many.
+
+    Raises Misconfigured("NoSuchFolder") where a data folder is not there.
+    """
+    return contenders.add_up_to(limit, contenders.existing(tuple(folders)), project, settle_seconds, actor)
+
+
+# ---------------------------------------------------------------------------------------------- retry
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What became of a wish to queue a batch again."""
+
+    batch: int
+    was: State
+    is_queued: bool
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether a batch in that state may be queued again; if it may and is not, another process moved it."""
+        return self.was in RETRYABLE
+
+
+_NOTHING_YET: dict[str, Any] = {
+    "found": 0, "delivered": 0, "filtered": 0, "errored": 0, "has_error": False, "errors": [], "processed_at": None,
+    "attempts": 0, "postponements": 0, "folder_changes": 0, "waits_for": "",
+}  # fmt: skip
+
+
+def retry(batch: int, actor: str) -> Retried | None:
+    """Queue a batch again as if it were new, if a person may retry its state; None where there is no such batch."""
+    found = Batch.objects.filter(pk=batch).first()
+    if found is None:
+        return None
+    was = State(found.state)
+    return Retried(batch, was, was in RETRYABLE and _queue_again(found, was, actor))
+
+
+def _queue_again(batch: Batch, was: State, actor: str) -> bool:
+    """False where another process was faster."""
+    now = timezone.now()
+    with transaction.atomic():
+        if not batch.move(Job.PROCESS.waiting, queued_at=now, not_before=now, **_NOTHING_YET):
+            return False
+        history.record_by(actor, "batch.queued", batch.pk)
+        Image.objects.filter(batch=batch).delete()
+        history.record_by(actor, "batch.retried", batch.pk, state=was)
+    return True
+
+
+def retry_stopped(code: str | None, actor: str) -> Iterator[Retried]:
+    """Retry every batch that waits for a person; with a code, only those that have it."""
+    stopped = Batch.objects.filter(state__in=WAITING_FOR_PERSON).order_by("pk")
+    for key in list(stopped.values_list("pk", flat=True)):  # at once, for they leave while they are gone through
+        batch = stopped.filter(pk=key).first()
+        if batch and (code is None or any(error["code"] == code for error in batch.errors)):
+            retried = retry(key, actor)
+            if retried:
+                yield retried
+
+
+# ---------------------------------------------------------------------------------------------- clean up
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """Something that went or would go, or was kept for a doubt."""
+
+    item: Removal | Kept
+    doubt: str
+
+
+def clean_up(projects: Projects, older_than: timedelta, actor: str, *, is_dry_run: bool = False) -> Iterator[Cleaned]:
+    """Remove what `cleaning.plan` says may go; in a dry run, only say so."""
+    for item in cleaning.plan(projects, older_than):
+        yield Cleaned(item, item.why if isinstance(item, Kept) else "" if is_dry_run else item.apply(actor))
+
+
+# ---------------------------------------------------------------------------------------------- the watcher
+
+
+def stop_watcher(var: Path, patience_seconds: float) -> int | None:
+    """Ask the watcher to stop and wait for its end; returns its pid, or None where no watcher runs."""
+    return daemon.stop(watcher_pid_file(var), patience_seconds)
