@@ -135,6 +135,10 @@ CODES: dict[str, ErrorCode] = {
         ),
         NotEncodable=("A new value does not fit the file's character set or VR.", "Change the recipe's value."),
         ResidualIdentifier=("An identifier would have remained in the output.", "Extend the recipe for this tag."),
+        BadPixelData=(
+            "The pixel data is no image that its transfer syntax allows, or an image of another size.",
+            "Look at the file, or export it again; decompressing it may do.",
+        ),
         GeometryLost=(
             "The slices of a mosaic could not be put in their places any more.",
             "Retain Safe Private keeps what places them; export the study again if its CSA header is damaged.",

@@ -11,6 +11,7 @@ from typing import Any
 
 from sendit.deid.description import Describer, Instance
 from sendit.deid.identifiers.identifiers import Identifier, extract
+from sendit.deid.pixels.picture import only_picture
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.recipe import Recipe, load_recipe, parse_recipe
 from sendit.deid.rewriting.actions import ElementAction, repair
@@ -113,6 +114,9 @@ class Deidentifier:
         ensure_agreement(pieces, part_ten.syntax)
         identity = self._verifier.check(pieces, part_ten.encoding, part_ten.source)
         rewriter.done.extend(repair(one.path, one.tag) for one in repairs)
+        values, search = identity.image_pixel, self._verifier.search
+        pieces, dropped = only_picture(pieces, values, part_ten.source, part_ten.syntax, search)
+        rewriter.done += dropped
         head = _PREAMBLE + file_meta(identity.sop_class_uid, identity.sop_instance_uid, part_ten.syntax.uid)
         return DeidentifiedImage(part_ten, head, pieces, self._describer, rewriter.done, identity)
 
@@ -368,7 +372,7 @@ class ImageStream:
 def joined(pieces: Iterable[bytes | Bulk]) -> Iterator[bytes | Bulk]:
     """The same, but what lies between bulk values, with their heads, at once."""
     held: list[bytes] = []
-    for piece in pieces:
+    for piece in _flat(pieces):
         if isinstance(piece, bytes):
             held.append(piece)
             continue
@@ -377,6 +381,16 @@ def joined(pieces: Iterable[bytes | Bulk]) -> Iterator[bytes | Bulk]:
         held = []
     if held:
         yield b"".join(held)
+
+
+def _flat(pieces: Iterable[bytes | Bulk]) -> Iterator[bytes | Bulk]:
+    """The same, with the parts of a value in its place."""
+    for piece in pieces:
+        if isinstance(piece, Bulk) and piece.parts:
+            yield piece.head
+            yield from piece.parts
+        else:
+            yield piece
 
 
 def _write_all(handle: int, data: bytes) -> int:

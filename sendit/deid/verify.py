@@ -6,7 +6,7 @@ What was proven of a run of elements is remembered: most of a study's bytes are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sendit.deid.identifiers.identifiers import Identifier
 from sendit.deid.identifiers.residuals import (
@@ -20,6 +20,7 @@ from sendit.deid.identifiers.residuals import (
     stands_in,
     suspects,
 )
+from sendit.deid.pixels.image_pixel import IMAGE_PIXEL_TAGS
 from sendit.deid.standard.safe_private import holds_only_numbers
 from sendit.deid.stream.elements import elements
 from sendit.deid.stream.encodings import Encoding
@@ -35,17 +36,24 @@ SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = (
     0x0020000D,
     0x0020000E,
 )
-_IDENTITY = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
+PIXEL_DATA = 0x7FE00010
+WANTED = IMAGE_PIXEL_TAGS | {SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID}
+SEARCHED_BYTES = 2048
+"""The longest part of Pixel Data that is remembered as searched: its tables are alike in all images of a study."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The encoded UIDs of what an output is and where it belongs; the File Meta repeats the first two."""
+    """The encoded UIDs of what an output is and where it belongs; the File Meta repeats the first two.
+
+    `image_pixel` is the encoded values that tell the size of its picture, by tag.
+    """
 
     sop_class_uid: bytes
     sop_instance_uid: bytes
     study_instance_uid: bytes = b""
     series_instance_uid: bytes = b""
+    image_pixel: Mapping[int, bytes] = field(default_factory=dict)
 
     def ensure_whole(self) -> None:
         """MissingUID, with its tag, where an image does not say which one it is, or of which study and series."""
@@ -60,7 +68,7 @@ class Identity:
 
 
 Proven = tuple[int, int, Mapping[int, bytes]]
-"""What was found in one run of elements: first and last tag, and the encoded UIDs of an Identity, by tag."""
+"""What was found in one run of elements: first and last tag, and the encoded values of an Identity, by tag."""
 
 
 class Verifier:
@@ -72,12 +80,13 @@ class Verifier:
         What must not remain.
     """
 
-    __slots__ = ("_needles", "_proven", "_proven_bytes")
+    __slots__ = ("_needles", "_proven", "_proven_bytes", "_searched")
 
     def __init__(self, residuals: Sequence[Identifier]) -> None:
         self._needles = needles(residuals)
         self._proven: dict[Encoding, dict[bytes, Proven]] = {}
         self._proven_bytes = 0
+        self._searched: set[bytes] = set()
 
     def check(self, pieces: Sequence[bytes | Bulk], encoding: Encoding, source: Source) -> Identity:
         """Prove a dataset's pieces; what a Bulk is a range of is in `source`.
@@ -91,7 +100,7 @@ class Verifier:
         """
         known, last = self._proven.setdefault(encoding, {}), -1
         suspected: Sequence[Needle] | None = None
-        uids: dict[int, bytes] = {}
+        wanted: dict[int, bytes] = {}
         for piece in pieces:
             if piece.__class__ is Bulk:
                 first = tag = piece.tag
@@ -106,17 +115,38 @@ class Verifier:
                     self._remember(known, piece, proven)  # type: ignore[arg-type]
                 first, tag, found = proven
                 if found:
-                    uids.update(found)
+                    wanted.update(found)
             if first <= last:
                 raise BrokenPromise("OutputUnreadable", tag=first)
             last = tag
-        get = uids.get
+        take = wanted.pop
         return Identity(
-            get(SOP_CLASS_UID, b""),
-            get(SOP_INSTANCE_UID, b""),
-            get(STUDY_INSTANCE_UID, b""),
-            get(SERIES_INSTANCE_UID, b""),
+            take(SOP_CLASS_UID, b""),
+            take(SOP_INSTANCE_UID, b""),
+            take(STUDY_INSTANCE_UID, b""),
+            take(SERIES_INSTANCE_UID, b""),
+            wanted,
         )
+
+    def search(self, data: bytes, vr: str) -> None:
+        """Look for identifiers in a part of Pixel Data, whose bytes are read as of that VR.
+
+        Raises
+        ------
+        DataFault
+            ResidualIdentifier.
+        """
+        key = vr.encode() + data
+        if not self._needles or key in self._searched:
+            return
+        wanted = [needle for needle in suspects(self._needles, data) if may_stand_in(needle, vr)]
+        text = plain(data) if wanted else b""
+        if any(occurs(needle, text, 0, len(text)) for needle in wanted):
+            raise DataFault("ResidualIdentifier", tag=PIXEL_DATA)
+        if len(key) <= SEARCHED_BYTES:
+            if len(self._searched) >= MEMO_ENTRIES:
+                self._searched.clear()
+            self._searched.add(key)
 
     def _remember(self, known: dict[bytes, Proven], piece: bytes, proven: Proven) -> None:
         if len(piece) <= MEMO_PIECE_BYTES:
@@ -133,7 +163,7 @@ class Verifier:
 
     def _prove(self, piece: bytes, encoding: Encoding, suspected: Sequence[Needle]) -> Proven:
         first, last, depth = -1, -1, 0
-        uids: dict[int, bytes] = {}
+        wanted: dict[int, bytes] = {}
         try:
             for tag, vr, _, _, begin, end, _ in elements(piece, 0, len(piece), DEEP[encoding]):
                 if depth:
@@ -150,14 +180,14 @@ class Verifier:
                     depth = 1
                 elif suspected and tag not in PIXEL_DATA_TAGS:
                     search(piece[begin:end], tag, vr, suspected)
-                if tag in _IDENTITY:
-                    uids[tag] = piece[begin:end]
+                if tag in WANTED:
+                    wanted[tag] = piece[begin:end]
                 first, last = (tag if first < 0 else first), tag
         except DataFault as fault:
             if depth or fault.code == "ResidualIdentifier":
                 raise
             raise BrokenPromise("OutputUnreadable", tag=fault.tag) from None  # what is in a sequence may be the file's
-        return first, last, uids
+        return first, last, wanted
 
     def _search_bulk(self, bulk: Bulk, encoding: Encoding, source: Source) -> None:
         """Look for identifiers in a value that is not held in memory, in overlapping windows."""

@@ -275,7 +275,7 @@ class Rewriter:
             self.done = rewriter.done
         except Disorder:
             raise DataFault("BadElement") from None
-        return [p.head + ordered.read(p.offset, p.length) if isinstance(p, Bulk) else p for p in pieces]
+        return [_in_memory(piece, ordered) if isinstance(piece, Bulk) else piece for piece in pieces]
 
     def _root(self, plan: DatasetPlan, offset: int, window: bytes = b"") -> list[bytes | Bulk]:
         walk, size, base = RootWalk(plan, self._image, self.done, self._source), WINDOW, 0
@@ -337,3 +337,9 @@ def _rewritten(plan: DatasetPlan, elements: bytes, tags: list[int], creators: Cr
     wanted = sorted({*map(creator_of, tags)} - {0} - (walk.creators.keys() - before.keys()))
     blocks = tuple((tag, before[tag].name, before[tag].used) if tag in before else (tag, None, False) for tag in wanted)
     return Rewritten(tuple(p for p in walk.out if not isinstance(p, Bulk)), tuple(done), blocks)
+
+
+def _in_memory(bulk: Bulk, source: Source) -> bytes | Bulk:
+    """An element of a dataset that was put in order, whose source nobody else has."""
+    value = source.read(bulk.offset, bulk.length)
+    return bulk._replace(parts=(value,)) if bulk.tag in PIXEL_DATA_TAGS else bulk.head + value

@@ -148,12 +148,16 @@ class InflatedSource:
 
 
 class Bulk(NamedTuple):
-    """An element whose value, a range of the source, is passed on as it is; `head` is what stands before the value."""
+    """An element whose value, a range of the source, is passed on as it is; `head` is what stands before the value.
+
+    A value that is put together has `parts` instead: bytes, and ranges, whose heads are empty.
+    """
 
     tag: int
     head: bytes
     offset: int
     length: int
+    parts: tuple[bytes | Bulk, ...] = ()
 
     @property
     def size(self) -> int:

@@ -16,6 +16,13 @@ WORDS = {
     "KEEP": "kept",
     "FORM": "not what the attribute holds, such as a name in a number: taken away, emptied or repaired",
     "REPAIR": "not readable as it stood: read as it is meant where that leaves no doubt, else emptied or taken away",
+    "PIXELS_COMMENT": "comments within compressed pixels: dropped",
+    "PIXELS_APPLICATION": "application segments within compressed pixels, such as Exif: dropped",
+    "PIXELS_BOX": "boxes beside a JPEG 2000 codestream, such as XML: dropped",
+    "PIXELS_TAIL": "bytes behind the last pixel, or between the parts of a codestream: dropped",
+    "PIXELS_FRAGMENT": "fragments of pixel data that belong to no frame: dropped",
+    "PIXELS_OFFSETS": "offset tables of pixel data: written anew, or dropped where they were none",
+    "PIXELS_RLE_HEADER": "headers of RLE frames: written anew",
 }
 """What a recipe's actions mean to a reader of the page."""
 

@@ -28,6 +28,7 @@ from sendit.deid import Deidentifier, Pseudonyms, deidentify, load_recipe, read_
 from sendit.deid.engine import IMPLEMENTATION_CLASS_UID
 from sendit.deid.recipe.recipe import parse_recipe
 from sendit.deid.stream.sources import WINDOW
+from sendit.deid.stream.tags import PIXEL_DATA_TAGS
 from sendit.errors import DataFault, Misconfigured
 
 KEY = b"a key of tests, 16+"
@@ -106,6 +107,9 @@ def test_a_real_file_comes_out_as_it_was_or_is_a_fault(path: Path) -> None:
                 continue
             if (path.name, tag) == ("badVR.dcm", 0x00280008):  # 1A, which is no number
                 expected = 1
+            if tag in PIXEL_DATA_TAGS:  # what is no picture goes: tests/unit/deid/pixels
+                assert after[tag].is_undefined_length or expected.startswith(after[tag].value)
+                continue
             assert after[tag].value == expected or str(after[tag].value) == str(expected) == "nan"
 
 

@@ -368,7 +368,8 @@ def test_pixel_data_may_begin_anywhere_at_a_window_s_end(target: str, boundary: 
     pixels, behind = PIXEL_TARGETS[target], EXPLICIT.element(0xFFFAFFFA, "SQ")
     for shift, end in itertools.product(range(-40, 9), (b"", behind, b"\0\0\0")):
         filler = filled_to(boundary + shift)
-        data = part10(filler + pixels + end, EXPLICIT if "fragments" not in target else "1.2.840.10008.1.2.5")
+        # video, whose fragments are passed on as they are
+        data = part10(filler + pixels + end, EXPLICIT if "fragments" not in target else "1.2.840.10008.1.2.4.100")
         deid = deidentifier(RULES)
         outputs = {split_part10(deid.deidentify(data).tobytes())[1] for _ in range(3)}
         assert outputs == {filler + pixels + (end if end == behind else b"")}, f"{target} at {shift}"

@@ -1,0 +1,180 @@
+"""Only picture: Pixel Data without what is none, put together from ranges of the source and rewritten bytes.
+
+Frames keep their coded bytes; lengths and offset tables are those of what is left.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
+
+from sendit.deid.pixels.encapsulated import Encapsulated
+from sendit.deid.pixels.image_pixel import ImagePixel, image_pixel, number_of_frames
+from sendit.deid.pixels.selection import Spare, Witness
+from sendit.deid.pixels.syntaxes import CODECS
+from sendit.deid.rewriting.actions import DROP, ElementAction
+from sendit.deid.stream.encodings import UNDEFINED, Encoding, TransferSyntax
+from sendit.deid.stream.sources import CHUNK, Bulk, BytesSource, Source
+from sendit.deid.stream.tags import PIXEL_DATA_TAGS
+
+LONG_HEAD_BYTES = 12
+"""The head of an element in the long explicit form."""
+UNDEFINED_LENGTH = UNDEFINED.to_bytes(4, "little")
+OVERLAP_BYTES = 1024
+"""What two windows have in common in which an identifier is looked for."""
+
+Pieces = list[bytes | Bulk]
+
+
+@lru_cache(maxsize=256)
+def dropping(tag: int, spare: Spare) -> ElementAction:
+    """What the account counts for something that was dropped from the pixels of an image."""
+    found = ElementAction(DROP, tag, "OB", long=True)
+    found.action = f"PIXELS_{spare}"
+    return found
+
+
+def only_picture(
+    pieces: Pieces, values: Mapping[int, bytes], source: Source, syntax: TransferSyntax, witness: Witness
+) -> tuple[Pieces, Collection[ElementAction]]:
+    """The pieces of a dataset without what is no picture, and an action for each kind of what was dropped.
+
+    Parameters
+    ----------
+    pieces : list of bytes or Bulk
+    values : mapping
+        The encoded values of its Image Pixel Module, by tag.
+    source : Source
+        What a Bulk is a range of.
+    syntax : TransferSyntax
+    witness : callable
+        Searches what is left that is not coded pixels.
+
+    Raises
+    ------
+    DataFault
+        BadPixelData, where a codestream cannot be understood; ResidualIdentifier.
+    """
+    encoding, key = syntax.encoding, tuple(values.items())
+    for piece in pieces:
+        if piece.__class__ is Bulk and piece.tag in PIXEL_DATA_TAGS:
+            fits = _fits(key, encoding.order, piece.tag, piece.length)
+            if not fits or piece.parts or is_encapsulated(piece, encoding):
+                pictures = Pictures(source, syntax, witness)
+                return pictures.of(pieces, values), pictures.dropped
+    return pieces, ()  # the commonest case: not a byte too many
+
+
+@lru_cache(maxsize=1024)
+def _fits(values: tuple[tuple[int, bytes], ...], order: str, tag: int, length: int) -> bool:
+    """Whether pixels without compression are as many bytes as they are said to be, without padding."""
+    pixel = image_pixel(dict(values), order, tag)
+    return pixel is not None and length % 2 == 0 and pixel.native_bytes(length) == length
+
+
+class Pictures:
+    """Takes what is no picture from an image's Pixel Data.
+
+    Parameters
+    ----------
+    source : Source
+        What a Bulk is a range of.
+    syntax : TransferSyntax
+    witness : callable
+        Searches what is left that is not coded pixels.
+
+    Attributes
+    ----------
+    dropped : set of ElementAction
+        What was dropped, an action for each kind.
+    """
+
+    __slots__ = ("_source", "_syntax", "_witness", "dropped")
+
+    def __init__(self, source: Source, syntax: TransferSyntax, witness: Witness) -> None:
+        self._source, self._syntax, self._witness = source, syntax, witness
+        self.dropped: set[ElementAction] = set()
+
+    def of(self, pieces: Pieces, values: Mapping[int, bytes]) -> Pieces:
+        """The pieces of a dataset whose Image Pixel Module has these encoded values."""
+        found: Pieces = []
+        for piece in pieces:
+            if piece.__class__ is Bulk and piece.tag in PIXEL_DATA_TAGS:
+                piece = self.element(piece, values, found)
+            found.append(piece)
+        return found
+
+    def element(self, bulk: Bulk, values: Mapping[int, bytes], before: Pieces) -> Bulk:
+        """One element of pixel data; the extended offset table is one of the pieces before it, which change with it."""
+        if bulk.parts:
+            return self._held(bulk, values, before)
+        encoding = self._syntax.encoding
+        pixel = image_pixel(values, encoding.order, bulk.tag)
+        if not is_encapsulated(bulk, encoding):
+            return self._native(bulk, pixel)
+        codec = CODECS.get(self._syntax.uid)
+        if codec is None:
+            return self._searched(bulk)
+        items = Encapsulated(bulk, self._source, encoding, self._witness)
+        result = items.picture(pixel, codec, number_of_frames(values), before)
+        self.dropped.update(dropping(bulk.tag, spare) for spare in items.dropped)
+        return result
+
+    def _held(self, bulk: Bulk, values: Mapping[int, bytes], before: Pieces) -> Bulk:
+        """The same for an element that is held in memory."""
+        value = b"".join(part for part in bulk.parts if isinstance(part, bytes))
+        inner = Pictures(BytesSource(value), self._syntax, self._witness)
+        result = inner.element(bulk._replace(offset=0, parts=()), values, before)
+        self.dropped |= inner.dropped
+        return result._replace(parts=(b"".join(_bytes_of(result, value)),))
+
+    def _native(self, bulk: Bulk, pixel: ImagePixel | None) -> Bulk:
+        """Pixels without compression, up to the last one."""
+        wanted = None if pixel is None else pixel.native_bytes(bulk.length)
+        if wanted is None or bulk.length < wanted:
+            return self._searched(bulk)
+        padded = wanted + wanted % 2
+        if bulk.length == padded and self._is_padded(bulk, wanted):
+            return bulk
+        if bulk.length > wanted:
+            self.dropped.add(dropping(bulk.tag, Spare.TAIL))
+        parts: list[bytes | Bulk] = [Bulk(bulk.tag, b"", bulk.offset, wanted), *[b"\0"] * (padded - wanted)]
+        return _made_of(bulk, parts, padded, self._syntax.encoding)
+
+    def _is_padded(self, bulk: Bulk, wanted: int) -> bool:
+        """Whether what stands behind the last pixel is a zero; in words of the other byte order it stands before it."""
+        return (
+            bulk.length == wanted
+            or self._syntax.encoding.order == ">"
+            or self._source.read(bulk.offset + wanted, 1) == b"\0"
+        )
+
+    def _searched(self, bulk: Bulk) -> Bulk:
+        """A value whose picture cannot be told from what is none: it is searched and stays as it is."""
+        offset, end = bulk.offset, bulk.offset + bulk.length
+        while offset < end:
+            self._witness(self._source.read(offset, min(CHUNK, end - offset)), "OW")
+            offset += CHUNK - OVERLAP_BYTES
+        return bulk
+
+
+def is_encapsulated(bulk: Bulk, encoding: Encoding) -> bool:
+    """Whether the element has an undefined length."""
+    is_long = encoding.implicit or len(bulk.head) == LONG_HEAD_BYTES
+    return is_long and bulk.head.endswith(UNDEFINED_LENGTH)
+
+
+def _made_of(bulk: Bulk, parts: Iterable[bytes | Bulk], length: int, encoding: Encoding) -> Bulk:
+    """The element with another value, whose length it says unless a delimiter ends it."""
+    head = bulk.head
+    if not is_encapsulated(bulk, encoding):
+        is_long = encoding.implicit or len(head) == LONG_HEAD_BYTES
+        size = struct.pack(encoding.order + ("I" if is_long else "H"), length)
+        head = head[: -len(size)] + size
+    return Bulk(bulk.tag, head, 0, length, tuple(parts))
+
+
+def _bytes_of(bulk: Bulk, value: bytes) -> Iterator[bytes]:
+    for part in bulk.parts or (bulk,):
+        yield part if isinstance(part, bytes) else value[part.offset : part.offset + part.length]
