@@ -19,6 +19,7 @@ from sendit.deid.rewriting.agreement import ensure_agreement
 from sendit.deid.rewriting.geometry import ensure_geometry
 from sendit.deid.rewriting.plan import StudyPlan
 from sendit.deid.rewriting.rewrite import Rewriter
+from sendit.deid.rewriting.study import Study
 from sendit.deid.stream.datasets import read_dataset
 from sendit.deid.stream.encodings import EXPLICIT_LE
 from sendit.deid.stream.header import read_header
@@ -134,7 +135,7 @@ class Deidentifier:
         return plan
 
     def _new_plan(self, lists: Mapping[str, frozenset[str]]) -> StudyPlan:
-        return StudyPlan(self._recipe, self._pseudonyms, self._variables, lists, self._residuals)
+        return StudyPlan(Study(self._recipe, self._pseudonyms, self._variables, lists, self._residuals))
 
 
 def value_lists(recipe: Recipe, part_ten: PartTen) -> dict[str, frozenset[str]]:
@@ -181,7 +182,7 @@ class HeaderAtHand:
         """
         if self._dataset is None:
             source, encoding = self._part_ten.source, self._part_ten.encoding
-            plan = StudyPlan(_NO_RULES, Pseudonyms(bytes(16)), {}, checks_values=False).root(encoding)
+            plan = StudyPlan(Study(_NO_RULES, Pseudonyms(bytes(16)), {}, checks_values=False)).root(encoding)
             pieces = Rewriter(source, self).root(plan, self._part_ten.start)
             self._dataset = read_dataset(b"".join(_held(piece, source) for piece in pieces), encoding)
         return self._dataset

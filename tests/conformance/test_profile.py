@@ -24,9 +24,9 @@ from pydicom.sequence import Sequence
 
 import sendit.deid
 from sendit.deid import Deidentifier, Pseudonyms, Recipe, load_recipe
+from sendit.deid.recipe.addresses import Field
 from sendit.deid.recipe.profile import METHODS, NOT_OFFERED, OPTIONS
 from sendit.deid.recipe.recipe import parse_recipe
-from sendit.deid.recipe.rules import Field
 from sendit.deid.standard.attribute_types import types
 from standard import profile_table as generator
 

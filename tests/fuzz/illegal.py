@@ -13,7 +13,7 @@ from pydicom._dicom_dict import DicomDictionary
 
 from sendit.deid import Deidentifier, Pseudonyms
 from sendit.deid.recipe.recipe import Recipe, load_recipe, parse_recipe
-from sendit.deid.rewriting.plan import READ_BY_MACHINES
+from sendit.deid.rewriting.study import READ_BY_MACHINES
 from sendit.deid.standard.content import CODES
 from sendit.deid.standard.enumerated_values import enumerated_values
 from sendit.errors import DataFault

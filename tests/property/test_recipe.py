@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sendit.deid.recipe.addresses import Field
 from sendit.deid.recipe.recipe import RecipeError, parse_recipe
-from sendit.deid.recipe.rules import Field
 
 WORDS = [
     "FORMAT", "dicom", "%header", "%filter", "%fields", "%values", "%labels", "ADD", "BLANK", "CLEAN", "JITTER",

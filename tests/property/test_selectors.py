@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom._dicom_dict import DicomDictionary
 
-from sendit.deid.recipe.rules import Field
-from sendit.deid.recipe.selectors import Address, FieldError, Search, parse_field
+from sendit.deid.recipe.addresses import Address, Field
+from sendit.deid.recipe.selectors import FieldError, Search, parse_field
 
 TAGS = sorted(tag for tag in DicomDictionary if tag >> 16 > 2)
 SEQUENCES = [tag for tag in TAGS if DicomDictionary[tag][0] == "SQ"]

@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from sendit.deid.recipe.addresses import Address, Field
 from sendit.deid.recipe.profile import SAFE_PRIVATE, Profile, Ruling
-from sendit.deid.recipe.rules import Action, BoundRule, Field, Rule
-from sendit.deid.recipe.selectors import (
-    Address,
-    ElementName,
-    Keyword,
-    OfType,
-    Path,
-    Selector,
-    SelectPrivate,
-    Tag,
-    tags_of,
-)
+from sendit.deid.recipe.rules import Action, BoundRule, Rule
+from sendit.deid.recipe.selectors import ElementName, Keyword, OfType, Path, Selector, SelectPrivate, Tag, tags_of
 from sendit.deid.stream.tags import default_vr
 
 DATES = frozenset({"DA", "DT"})

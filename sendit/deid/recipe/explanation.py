@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 
 from pydicom._uid_dict import UID_dictionary
 
+from sendit.deid.recipe.addresses import Field
+from sendit.deid.recipe.deid_functions import DEID_FUNCTIONS
 from sendit.deid.recipe.filters import Criterion, Label, Question
+from sendit.deid.recipe.outcomes import Fate, Outcome
 from sendit.deid.recipe.profile import (
     BASIC,
     CLEAN_DESCRIPTORS,
@@ -23,36 +25,12 @@ from sendit.deid.recipe.profile import (
 )
 from sendit.deid.recipe.profile_rules import NOWHERE, Clause, Line, clauses
 from sendit.deid.recipe.recipe import Recipe
-from sendit.deid.recipe.rules import Action, Decision, Field, Rule, Value
+from sendit.deid.recipe.rules import Action, Decision, Rule, Value
 from sendit.deid.standard.attribute_types import OPTIONAL, UNKNOWN, types
 from sendit.deid.standard.profile_table import Row, table
 from sendit.deid.standard.safe_private import SafePrivate, safe_private
 from sendit.deid.stream.tags import default_vr
 from sendit.deid.vendors.places import RULE
-
-
-class Fate(StrEnum):
-    """What becomes of an attribute, in the order in which it is told."""
-
-    PSEUDONYM = "becomes a pseudonym"
-    UID = "becomes a UID that stands for it"
-    SHIFTED = "is shifted by days"
-    CLEANED = "is cleaned of what identifies"
-    CAPPED = "stays up to a limit"
-    KEPT = "stays as it is"
-    EMPTIED = "is emptied"
-    FIXED = "gets a fixed value"
-    REMOVED = "is removed"
-    CONDITIONAL = "depends on its value"
-    WRITTEN_ANEW = "is dealt with by sendit itself"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One fate, and in words what exactly."""
-
-    fate: Fate
-    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,13 +216,8 @@ def _outcome(action: Action, value: Value | None) -> Outcome:
     match value.kind, value.text:
         case "var", name if name in ("entity_id", "item_id"):
             return Outcome(Fate.PSEUDONYM, _told(value))
-        case "deid_func", name if name.endswith("uuid"):
-            return Outcome(Fate.UID, "a keyed pseudonym, the same wherever the same UID stood")
-        case "deid_func", "cap_age":
-            limit = int(dict(value.options).get("max", "89"))
-            return Outcome(Fate.CAPPED, f"stays; of those above {limit} years {limit + 1:03d}Y")
-        case "deid_func", "jitter":
-            return Outcome(Fate.SHIFTED, str(value))
+        case "deid_func", name:
+            return DEID_FUNCTIONS[name].outcome(dict(value.options), str(value))
         case "func", _:
             return Outcome(Fate.CONDITIONAL, f"what {value} returns")
         case _:

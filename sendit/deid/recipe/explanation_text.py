@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sendit import __version__
-from sendit.deid.recipe.explanation import Entry, Explanation, Fate, Outcome, Unless
+from sendit.deid.recipe.explanation import Entry, Explanation, Unless
+from sendit.deid.recipe.outcomes import Fate, Outcome
 from sendit.deid.recipe.profile import BASIC, METHODS
 from sendit.deid.standard.attribute_types import UNKNOWN
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from sendit.deid.recipe.deid_functions import DEID_FUNCTIONS
 from sendit.deid.recipe.filters import Check, Label, Region, RegionsFrom, is_coordinates, parse_check, parse_coordinates
 from sendit.deid.recipe.profile import Profile, ProfileError, parse_profile
 from sendit.deid.recipe.rules import PROTECTED, Action, BoundRule, Rule, Value
@@ -28,16 +29,6 @@ from sendit.deid.standard.codes import parse_codes
 from sendit.deid.stream.tags import default_vr, is_private
 from sendit.deid.stream.values import NUMBERS
 from sendit.errors import Misconfigured
-
-DEID_FUNCTIONS: dict[str, dict[str, str]] = {
-    "cap_age": {"max": r"\d{1,3}"},
-    "jitter": {"days": r"[+-]?\d+", "years": r"[+-]?\d+"},
-    "pydicom_uuid": {"prefix": r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*\.", "stable_remapping": r"true"},
-    "dicom_uuid": {"org_root": r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*"},
-    "basic_uuid": {},
-    "suffix_uuid": {},
-}
-"""The functions of `deid_func:`, and the form of each option."""
 
 
 class RecipeError(Misconfigured):
@@ -423,8 +414,9 @@ class Parser:
             raise self._error(words.number, at, reason)
         for number, option in enumerate(options):
             name, _, value = option.partition("=")
-            if name not in known or not re.fullmatch(known[name], value):
-                reason = f"deid_func:{function} takes " + (", ".join(f"{word}=" for word in known) or "no options")
+            if name not in known.options or not re.fullmatch(known.options[name], value):
+                taken = ", ".join(f"{word}=" for word in known.options) or "no options"
+                reason = f"deid_func:{function} takes {taken}"
                 raise self._error(words.number, words.column(3 + number), reason)
             yield name, value
 

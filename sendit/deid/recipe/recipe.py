@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sendit.deid.recipe.addresses import Field
+from sendit.deid.recipe.deid_functions import DEID_FUNCTIONS
 from sendit.deid.recipe.departures import Departure, departures
 from sendit.deid.recipe.filters import Filter
-from sendit.deid.recipe.parser import DEID_FUNCTIONS, Draft, Parser, ProfileLine, RecipeError, RecipeText
+from sendit.deid.recipe.parser import Draft, Parser, ProfileLine, RecipeError, RecipeText
 from sendit.deid.recipe.profile import Profile
 from sendit.deid.recipe.profile_rules import clauses, said, text_of
-from sendit.deid.recipe.rules import Action, Addition, BoundRule, Decision, Field, Rule, RuleSet, Step, Value
+from sendit.deid.recipe.rules import Action, Addition, BoundRule, Decision, Rule, RuleSet, Step, Value
 from sendit.deid.recipe.value_lists import ValuesSource, extract_values
 from sendit.errors import Misconfigured
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
+from sendit.deid.recipe.addresses import Address, Field
 from sendit.deid.recipe.selectors import (
-    Address,
     AnyOf,
     Everything,
     OfType,
@@ -35,37 +35,6 @@ class Action(StrEnum):
     KEEP = "KEEP"
     REPLACE = "REPLACE"
     REMOVE = "REMOVE"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """The address of one element, what rules match against.
-
-    Parameters
-    ----------
-    path : tuple of int
-        Tags of the enclosing sequences, outermost first.
-    tag : int
-        The Data Element Tag as 0xGGGGEEEE.
-    vr : str
-        The Value Representation the element is read with.
-    private_creator : str, optional
-        The Private Creator, for a private element (of the element itself, not of its enclosing sequences).
-    indices : tuple of int
-        Item numbers along `path`, from 0; filled only where `Recipe.uses_indices`.
-    file_meta : bool
-        Whether the element belongs to the File Meta Information.
-    sop_class_uid : str
-        What the file is, where its attributes' Types are known.
-    """
-
-    path: tuple[int, ...]
-    tag: int
-    vr: str
-    private_creator: str | None = None
-    indices: tuple[int, ...] = ()
-    file_meta: bool = False
-    sop_class_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,24 +10,19 @@ import re
 import warnings
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Protocol
+from functools import cache
+from typing import Protocol
 
 from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 from pydicom.datadict import (
-    dictionary_description,
     dictionary_is_retired,
-    keyword_for_tag,
-    private_dictionary_description,
     tag_for_keyword,
 )
 
+from sendit.deid.recipe.addresses import Address, keyword_of
 from sendit.deid.standard.attribute_types import OPTIONAL, TYPES, UNKNOWN, types
 from sendit.deid.stream.tags import default_vr, is_private
 from sendit.deid.stream.values import VRS
-
-if TYPE_CHECKING:
-    from sendit.deid.recipe.rules import Field
 
 
 class FieldError(ValueError):
@@ -40,80 +35,6 @@ class FieldError(ValueError):
 
 class UnknownAttribute(FieldError):
     """A FIELD in good form that names no attribute of the DICOM dictionary."""
-
-
-# ---------------------------------------------------------------------------------------------- addresses
-
-
-class Address:
-    """An element's address in all the spellings that a FIELD may use."""
-
-    __slots__ = (
-        "element_name",
-        "field",
-        "keyword",
-        "keyword_path",
-        "lines",
-        "private_forms",
-        "spellings",
-        "stripped_tag",
-        "tag_text",
-    )
-
-    def __init__(self, field: Field) -> None:
-        self.field = field
-        self.keyword = keyword_of(field.tag)
-        self.keyword_path = "__".join((*map(keyword_of, field.path), self.keyword))
-        self.stripped_tag = f"{field.tag:08X}"
-        self.tag_text = f"({self.stripped_tag[:4]},{self.stripped_tag[4:]})"
-        self.element_name = element_name(field.tag, field.private_creator)
-        self.private_forms: tuple[str, ...] = ()
-        if is_private(field.tag) and field.private_creator is not None:
-            bare = f'{field.tag >> 16:04X},"{field.private_creator}",{field.tag & 0xFF:02X}'
-            self.private_forms = (bare, f"({bare})")
-        every = (self.keyword_path, self.tag_text, self.stripped_tag, self.element_name, self.keyword)
-        self.spellings = tuple(dict.fromkeys(every + self.private_forms))
-        """What an expander's regular expression is searched in, one after the other."""
-        self.lines = "\n".join(self.spellings)
-
-    def keys(self) -> Iterator[Hashable]:
-        """What an exact Selector's `key` may be, for one that matches this address."""
-        yield self.field.tag
-        yield self.keyword.lower()
-        yield f"name:{self.element_name.lower()}"
-        yield (self.field.tag >> 16, self.field.tag & 0xFF)
-
-
-@lru_cache(maxsize=65536)
-def keyword_of(tag: int) -> str:
-    """The keyword of a tag, with repeating groups; "" where it has none."""
-    return "" if is_private(tag) else keyword_for_tag(tag)
-
-
-def element_name(tag: int, creator: str | None) -> str:
-    """The element's name: PS3.6's, or for a private element what pydicom prints."""
-    if is_private(tag):
-        return _private_name(tag, creator)
-    try:
-        return dictionary_description(tag)
-    except KeyError:
-        return "Group Length" if tag & 0xFFFF == 0 else ""
-
-
-def _is_retired(tag: int) -> bool:
-    try:
-        return not is_private(tag) and dictionary_is_retired(tag)
-    except KeyError:
-        return False
-
-
-def _private_name(tag: int, creator: str | None) -> str:
-    if not creator:
-        return "Private Creator" if tag & 0xFF00 == 0 else "Private tag data"
-    try:
-        return f"[{private_dictionary_description(tag, creator)}]"
-    except KeyError:
-        return "Private tag data"
 
 
 # ---------------------------------------------------------------------------------------------- selectors
@@ -579,3 +500,10 @@ def only_tag(leaf: Leaf) -> int | None:
     """The one tag that a name stands for, or None."""
     tags = tags_of(leaf)
     return tags[0] if len(tags) == 1 else None
+
+
+def _is_retired(tag: int) -> bool:
+    try:
+        return not is_private(tag) and dictionary_is_retired(tag)
+    except KeyError:
+        return False

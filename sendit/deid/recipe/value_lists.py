@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydicom.multival import MultiValue
 
-from sendit.deid.recipe.rules import Field
-from sendit.deid.recipe.selectors import Address, Selector
+from sendit.deid.recipe.addresses import Address, Field
+from sendit.deid.recipe.selectors import Selector
 from sendit.deid.stream.datasets import UNREADABLE, quiet
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS, creator_of, effective_vr
 from sendit.errors import DataFault

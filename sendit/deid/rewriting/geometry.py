@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from sendit.deid.recipe.addresses import Field
 from sendit.deid.recipe.recipe import Recipe
-from sendit.deid.recipe.rules import Field, Rule
+from sendit.deid.recipe.rules import Rule
 from sendit.deid.recipe.selectors import FieldError, PrivateTag, Tag, parse_field
 from sendit.deid.rewriting.actions import ElementAction
 from sendit.deid.rewriting.shared_runs import SharedRun

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydicom.datadict import dictionary_VM
 
 from sendit.deid.recipe.profile_rules import DUMMIES
+from sendit.deid.recipe.rules import SPECIFIC_CHARACTER_SET, Decision
 from sendit.deid.rewriting.actions import ValueCache
-from sendit.deid.standard.attribute_types import OPTIONAL
-from sendit.deid.standard.forms import Form
+from sendit.deid.rewriting.attribute import CLASS_UID_TAGS, Attribute
+from sendit.deid.rewriting.study import Judge
+from sendit.deid.standard.attribute_types import OPTIONAL, types
+from sendit.deid.standard.forms import Form, form_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +87,63 @@ def may_be_absent(type_: str) -> bool:
 def needs_value(type_: str) -> bool:
     """Whether an attribute of that Type has a value where it stands."""
     return type_ in ("1", "1C")
+
+
+# ---------------------------------------------------------------------------------------------- at a place
+
+
+def kept_cache(attribute: Attribute, decision: Decision, written_vr: str) -> ValueCache | None:
+    """What becomes of the values of an attribute that no rule changes; None where they may be anything."""
+    form = form_at(attribute, written_vr)
+    is_judged = _judges_content(attribute, decision)
+    judge = attribute.place.study.judge_of(attribute.tag, attribute.vr) if is_judged else None
+    if form is None and judge is None:
+        return None
+
+    def compute(raw: bytes) -> bytes | None:
+        return kept_value(attribute, form, judge).changed(raw)
+
+    return ValueCache(compute) if form is None or judge is not None else FormCache(form.fits, compute)
+
+
+def form_at(attribute: Attribute, written_vr: str) -> Form | None:
+    """The form of an attribute's values, where values are looked at."""
+    if not attribute.place.study.checks_values or attribute.tag == SPECIFIC_CHARACTER_SET:
+        return None
+    return form_of(attribute.tag, attribute.vr, written_vr)
+
+
+def kept_value(attribute: Attribute, form: Form | None, judge: Judge | None = None) -> KeptValue:
+    """What an attribute's values must be to stay."""
+    if form is not None and attribute.vr == "UI" and attribute.tag not in CLASS_UID_TAGS:
+        form = replace(form, repaired=lambda raw: _pseudonym(attribute, raw))
+    return KeptValue(
+        form,
+        None if judge is None else lambda raw: attribute.rewritten_text(raw, judge),
+        attribute.element,
+        lambda: _stand_in(attribute),
+        b"\0" if attribute.vr == "UI" else b" ",
+    )
+
+
+def _judges_content(attribute: Attribute, decision: Decision) -> bool:
+    """Whether a value must also speak of nobody: where a profile keeps it, and not a line of the recipe's own."""
+    study, tag = attribute.place.study, attribute.tag
+    if study.recipe.profile is None or not study.checks_values:
+        return False
+    own = decision.rule is not None and not decision.rule.of_profile
+    return not own and not tag >> 16 & 1 and tag != SPECIFIC_CHARACTER_SET
+
+
+def _pseudonym(attribute: Attribute, raw: bytes) -> bytes:
+    """What replaces a text that stands in the place of a UID; the same text has the same pseudonym."""
+    return attribute.place.study.pseudonyms.uid(raw.decode("latin-1").strip(" \0")).encode("ascii")
+
+
+def _stand_in(attribute: Attribute) -> bytes:
+    """The element of an attribute whose value goes, by its Type: none, an empty one, or one with a dummy."""
+    place, tag, vr = attribute.place, attribute.tag, attribute.vr
+    type_ = types().type_of(place.sop_class_uid, place.path, tag)
+    if may_be_absent(type_):
+        return b""
+    return place.element(tag, vr, dummy_of(tag, vr) if needs_value(type_) else "")

@@ -15,10 +15,10 @@ from pydicom.dataset import FileDataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
+from sendit.deid.recipe.addresses import Field, element_name, keyword_of
 from sendit.deid.recipe.recipe import Recipe
-from sendit.deid.recipe.rules import Decision, Field, Rule
+from sendit.deid.recipe.rules import Decision, Rule
 from sendit.deid.recipe.screen import Verdict, screen
-from sendit.deid.recipe.selectors import element_name, keyword_of
 from sendit.deid.rewriting.geometry import Withheld
 from sendit.deid.stream.header import read_header
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS, TRAILING_PADDING, effective_vr

@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from sendit.deid.recipe.explanation import Fate, explain
+from sendit.deid.recipe.explanation import explain
 from sendit.deid.recipe.explanation_text import WIDTH, as_data, as_json, as_text
+from sendit.deid.recipe.outcomes import Fate
 from sendit.deid.recipe.recipe import load_recipe, parse_recipe
 from sendit.deid.standard.profile_table import table
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydicom.datadict import tag_for_keyword
 
+from sendit.deid.recipe.addresses import Field
 from sendit.deid.recipe.profile import NOT_OFFERED, OPTIONS, Profile, ProfileError, parse_profile
 from sendit.deid.recipe.recipe import Recipe, RecipeError, load_recipe, parse_recipe
-from sendit.deid.recipe.rules import Field
 from sendit.deid.standard.attribute_types import OPTIONAL, UNKNOWN, read_types, types
 from sendit.deid.standard.codes import parse_codes
 from sendit.deid.standard.profile_table import COLUMNS, table

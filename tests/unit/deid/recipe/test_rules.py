@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sendit.deid.recipe.addresses import Field
 from sendit.deid.recipe.recipe import Recipe, load_recipe, parse_recipe
-from sendit.deid.recipe.rules import PSEUDONYM, Action, Decision, Field
+from sendit.deid.recipe.rules import PSEUDONYM, Action, Decision
 
 REQUEST, OTHER_IDS = 0x00400275, 0x00101002
 PATIENT_NAME, PATIENT_ID, STUDY_DATE, STUDY_TIME = 0x00100010, 0x00100020, 0x00080020, 0x00080030

@@ -1,0 +1,68 @@
+"""One attribute of a dataset that is rewritten: how its values are read and written there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sendit.deid.rewriting.place import DatasetPlace
+from sendit.deid.stream import values
+from sendit.errors import DataFault
+
+CLASS_UID_TAGS = frozenset(
+    {0x00080016, 0x0008001A, 0x0008001B, 0x00081150, 0x0008115A, 0x0008010C, 0x00080117, 0x00020010}
+)
+"""UI attributes whose values name a class, a syntax or a vocabulary, never an instance: UID functions leave them."""
+
+
+class Attribute:
+    """The attribute `tag`, read with the VR `vr`, at a place."""
+
+    __slots__ = ("place", "tag", "vr")
+
+    def __init__(self, place: DatasetPlace, tag: int, vr: str) -> None:
+        self.place, self.tag, self.vr = place, tag, vr
+
+    def read(self, raw: bytes) -> tuple[object, ...]:
+        """The values as Python's."""
+        return values.read_values(raw, self.vr, self.place.encoding.order, self.place.encodings)
+
+    def write(self, value: object) -> bytes:
+        """The bytes of a value. A number attribute becomes empty for what is no number, as with the `deid` package."""
+        if self.vr == "SQ":
+            assert isinstance(value, bytes)
+            return value
+        try:
+            return values.encode(value, self.vr, self.place.encoding.order, self.place.encodings, self.tag)
+        except DataFault:
+            if self.vr in values.NUMBERS or self.vr in ("DS", "IS"):
+                return b""
+            raise
+
+    def element(self, value: bytes) -> bytes:
+        """The encoded element with an encoded value."""
+        return self.place.encoding.write(self.tag, self.vr, value)
+
+    def each(self, raw: bytes, change: Callable[[str], str]) -> bytes:
+        """The bytes of a value, each of its parts changed."""
+        return self.write("\\".join(change(str(part)) for part in self.read(raw)))
+
+    def rewritten_text(self, raw: bytes, change: Callable[[str], str]) -> bytes:
+        """A text, each of its parts changed; empty where the result cannot be written in the character set."""
+        found = values.split(values.decode(raw, self.vr, self.place.encodings), self.vr)
+        changed = tuple(map(change, found))
+        if changed == found:
+            return raw
+        try:
+            return self.write("\\".join(changed))
+        except DataFault:
+            return b""
+
+    def pseudonym_uids(self, raw: bytes) -> bytes:
+        """The pseudonyms of UIDs; of UIDs that name a class or a vocabulary, those that are well formed."""
+        if self.tag not in CLASS_UID_TAGS:
+            return self.each(raw, self.place.study.pseudonyms.uid)
+        return self.write(self.class_uids(raw))
+
+    def class_uids(self, raw: bytes) -> str:
+        """The well-formed ones of UIDs that name a class or a vocabulary."""
+        return "\\".join(text for part in self.read(raw) if values.is_well_formed(text := str(part), "UI"))
