@@ -15,10 +15,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 import sendit
 from sendit.ground import database
-from sendit.pipeline.record.totals import BUCKETS, Counts, totals
 from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports import surroundings
 from sendit.pipeline.reports.overview import Overview
+from sendit.pipeline.reports.totals import BUCKETS, Counts, totals
 
 STAGES = ("import", "identify", "deidentify", "deliver")
 

@@ -18,9 +18,9 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from sendit.errors import CODES
-from sendit.pipeline.record import totals
 from sendit.pipeline.record.models import Batch, Image, Outcome
 from sendit.pipeline.record.states import TERMINAL, WAITING, WAITING_FOR_PERSON, WITH_ARCHIVE, WORKING, State
+from sendit.pipeline.reports import totals
 
 RECENT_FILES = 200_000
 """Rules and codes of files are counted over so many of the newest files."""

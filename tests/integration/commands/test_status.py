@@ -13,10 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from sendit.ground.daemon import PidFile
-from sendit.pipeline.record import totals
 from sendit.pipeline.record.models import Batch, Image
 from sendit.pipeline.record.states import WORKING, State
 from sendit.pipeline.reports import overview as reports
+from sendit.pipeline.reports import totals
 from tests.support.phantoms import make_study
 from tests.support.shell import Ran, run
 from tests.support.site import Site

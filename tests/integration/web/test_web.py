@@ -17,10 +17,11 @@ from django.test import Client, override_settings
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from sendit.pipeline.record import history, totals
+from sendit.pipeline.record import history
 from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch, Event, Totals
 from sendit.pipeline.reports import overview as reports
+from sendit.pipeline.reports import totals
 from sendit.web import metrics
 from tests.support.phantoms import leaks_in
 from tests.support.servers import Valkey
@@ -186,11 +187,11 @@ def test_a_database_that_is_away_is_said_and_does_not_end_the_process(
         raise OperationalError("connection refused: host secret.example")
 
     monkeypatch.setattr(reports, "overview", away)
-    monkeypatch.setattr("sendit.web.health.database.is_current", away)
+    monkeypatch.setattr("sendit.pipeline.reports.readiness.database.is_current", away)
     assert get("/healthz").status_code == 200
     assert (get("/readyz").status_code, get("/readyz").json()["database"]) == (503, "DatabaseDown")
     assert (get("/metrics").status_code, get("/metrics").content) == (503, b"DatabaseDown\n")
-    monkeypatch.setattr("sendit.web.health.database.is_current", lambda: False)
+    monkeypatch.setattr("sendit.pipeline.reports.readiness.database.is_current", lambda: False)
     assert get("/readyz").json()["database"] == "DatabaseOutdated"
 
 
