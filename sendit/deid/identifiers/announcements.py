@@ -10,9 +10,9 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 
-from sendit.deid.identifiers.text_words import NAME_HOLE, Word, is_near
+from sendit.deid.identifiers.text_words import NAME_HOLE, Word, is_near, words_of
 from sendit.deid.identifiers.vocabulary import either, is_eponym, is_name, listed, plain, starred
 
 Span = tuple[int, int]
@@ -20,6 +20,8 @@ Span = tuple[int, int]
 MOST_WORDS = 3
 """Words behind a title or before a degree that may belong to it."""
 LONGEST_INITIALS = 3
+SHORTEST_TOLD = 4
+"""Letters of a name that counts in other texts, too."""
 
 
 class Sure(IntEnum):
@@ -42,6 +44,24 @@ def announced_names(text: str, words: list[Word], at_most: Sure = Sure.QUITE) ->
         for sort in _sorts().get(word.key, ()):
             yield from sort(text, words, at, at_most)
     yield from _before_degrees(text, words)
+
+
+@lru_cache(maxsize=1024)
+def told_names(text: str) -> frozenset[str]:
+    """The names that a text announces of people, each word of them: elsewhere they are names, too.
+
+    A word of the lists is one only if it is known as a surname that is seldom another word.
+    """
+    words = words_of(text)
+    spans = list(announced_names(text, words))
+    announced = (word for word in words if any(start <= word.start < end for start, end in spans))
+    return frozenset(word.text for word in announced if _is_told(word))
+
+
+def _is_told(word: Word) -> bool:
+    if len(word.text) < SHORTEST_TOLD or word.key in listed("particles") or _sorts().get(word.key):
+        return False
+    return not word.is_listed or word.key in plain("surnames")
 
 
 # ---------------------------------------------------------------------------------------------- what may be a name

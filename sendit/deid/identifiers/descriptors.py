@@ -21,7 +21,7 @@ from sendit.deid.identifiers.other_scripts import unknown_words
 from sendit.deid.identifiers.people import names_of_people
 from sendit.deid.identifiers.residuals import Needles, needles, occurs, plain
 from sendit.deid.identifiers.text_words import NAME_HOLE
-from sendit.deid.identifiers.vocabulary import fold, is_known
+from sendit.deid.identifiers.vocabulary import fold, is_known, is_listed
 from sendit.deid.identifiers.written_dates import WrittenDate, written_dates
 
 HOLE = "\uf8ff"
@@ -33,6 +33,7 @@ _CALENDAR_WORDS = CalendarWords(f"[\ue000-\uefff{HOLE}]")
 _NOT_TEXT = re.compile("[\ufffd\ue000-\uf8ff\0-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
 """Signs that a text was not decoded as it was meant, or is none."""
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
+_TERM_WORD = re.compile(r"[^\W\d_]{3,}")
 _BODY_PARTS = frozenset(
     ("CEREBRALA", "CIRCLEOFWILLIS", "CTSPINE", "LSSPINE", "LWRLEG", "SIJOINT", "SSPINE", "SUPRAORB", "TLSPINE",
      "UPRARM", "UPRLEG")
@@ -115,7 +116,7 @@ class Cleaner:
         """A term that devices write, or nothing where it speaks of somebody; words that are all known do not."""
         if speaks_of_somebody(text) or sure_dates(text) or _LONG_NUMBER.search(text):
             return ""
-        is_plain = all(is_known(fold(word)) for word in _LONG_WORD.findall(text))
+        is_plain = all(is_listed(fold(word)) for word in _TERM_WORD.findall(text))
         return text if is_plain or not self._known.stand_in(text) else ""
 
     def body_part(self, text: str) -> str:

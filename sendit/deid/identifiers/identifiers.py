@@ -6,8 +6,9 @@ import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
+from sendit.deid.identifiers.announcements import told_names
 from sendit.deid.identifiers.birth_dates import birth_dates, is_telling
-from sendit.deid.identifiers.vocabulary import listed
+from sendit.deid.identifiers.vocabulary import either, listed
 from sendit.deid.stream.header import Header
 
 NAME_TAGS = (0x00100010, 0x00101001, 0x00101005, 0x00101060, 0x00102297)
@@ -47,15 +48,23 @@ and Original Attributes, which has what the patient was called before."""
 PERSON_CODES, INSTITUTION_CODES, CODE_MEANING = 0x00401101, 0x00080082, 0x00080104
 """Person Identification and Institution Code Sequence: the meaning of such a code is a name."""
 
+DESCRIPTIONS = (
+    0x00081030, 0x0008103E, 0x00081080, 0x00082111, 0x00104000, 0x001021B0, 0x00180010, 0x00181030, 0x00184000,
+    0x00204000, 0x00321030, 0x00321060, 0x00324000, 0x00384000, 0x00400254, 0x00400280, 0x00401002, 0x00401400,
+    0x00402400, 0x00700081,
+)  # fmt: skip
+"""Texts that people write: study, series and procedure descriptions, reasons, histories, comments."""
+
 TAGS = (
     *NAME_TAGS, *ID_TAGS, *BIRTH_TAGS, ADDRESS, TELEPHONE, OTHER_IDS, *STAFF_TAGS, *INSTITUTION_TAGS, *NUMBER_TAGS,
     *CONTACT_TAGS, *PEOPLE_SEQUENCES, INSTITUTION_CODES,
 )  # fmt: skip
-"""All of them."""
+"""All of them but the descriptions."""
 
 VERIFIED = frozenset({"name", "id", "date", "phone", "address", "staff"})
 """Kinds that no output may hold, whatever its recipe. The others only go where a recipe says CLEAN."""
 
+LONGEST_INITIALS = 3
 SHORTEST_NAME, SHORTEST_ID = 3, 4
 """Shorter ones cannot be told from ordinary words and numbers, and are not searched for."""
 
@@ -65,7 +74,8 @@ class Identifier:
     """One thing that identifies a person or a place. It has no voice.
 
     `kind` is name, id, date, phone or address: the patient's; staff: a part of the name of somebody who works there;
-    person: a whole name, as PN has it; institution; number: an id of a study, a procedure or a specimen.
+    person: a whole name, as PN has it; initials: also a name of two letters; announced: a name that a text announces;
+    institution; number: an id of a study, a procedure or a specimen.
     """
 
     kind: str
@@ -82,7 +92,14 @@ def extract(header: Header) -> list[Identifier]:
         found += _patient(one)
     for one in (header, *_people(header)):
         found += _others(one)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys((*found, *_told(header))))
+
+
+def _told(header: Header) -> Iterator[Identifier]:
+    """The names that descriptions announce: what is one in one text of a study is one in all."""
+    for tag in DESCRIPTIONS:
+        if tag in header:
+            yield from (Identifier("announced", name) for text in header.get(tag) or () for name in told_names(text))
 
 
 def _people(header: Header) -> Iterator[Header]:
@@ -148,12 +165,27 @@ def _others(header: Header) -> Iterator[Identifier]:
 
 
 def _names(header: Header, tag: int, kind: str) -> Iterator[Identifier]:
-    """The parts of each name, and the whole."""
-    for value in header.get(tag) or ():
+    """The parts of each name, and the whole; also as it was meant where it is UTF-8 that nobody declared."""
+    values = header.get(tag) or ()
+    for value in dict.fromkeys((*values, *map(_decoded, values))):
         parts = _words(value, kind)
         yield from (Identifier(kind, part) for part in parts)
+        yield from (Identifier("initials", short) for short in _short_names(value, kind))
         if len(re.findall(r"[^\W\d_]+", value)) > 1 and (parts or kind == "name"):
             yield Identifier("person", value)
+
+
+def _short_names(value: str, kind: str) -> Iterator[str]:
+    """Parts of two letters, and the whole where it is initials: J.S., R^J^K."""
+    components = value.split("=")[0].split("^")[:3]  # before its prefixes and suffixes (PS3.5 6.2.1)
+    letters = re.findall(r"[^\W\d_]+", " ".join(components))
+    is_role = kind == "staff" and any(part.lower() in listed("roles") for part in letters)
+    if is_role or not all(map(str.isascii, letters)):
+        return
+    passed_over = listed("particles") | either("titles")
+    yield from (part for part in letters if len(part) == 2 and part.lower() not in passed_over)
+    if 1 < len(letters) == len("".join(letters)) <= LONGEST_INITIALS:
+        yield "".join(letters)
 
 
 def _words(text: str, kind: str) -> list[str]:
@@ -190,6 +222,10 @@ class Collected:
         if key not in self._seen:
             self._seen.add(key)
             self._found.update(dict.fromkeys(extract(header)))
+        texts = header.encoded(DESCRIPTIONS)
+        if texts not in self._seen:
+            self._seen.add(texts)
+            self._found.update(dict.fromkeys(_told(header)))
 
     def all(self) -> tuple[Identifier, ...]:
         """What was found, in order."""

@@ -6,11 +6,12 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
-from itertools import permutations
+from itertools import permutations, zip_longest
 
 from sendit.deid.identifiers.birth_dates import day_of
 from sendit.deid.identifiers.identifiers import Identifier
-from sendit.deid.identifiers.vocabulary import LONGEST, fold, is_known, listed
+from sendit.deid.identifiers.spellings import SHORTEST_CUT, SHORTEST_MISTYPED, is_mistyped, logins, romanized, spellings
+from sendit.deid.identifiers.vocabulary import LONGEST, fold, is_known, is_listed, listed
 from sendit.deid.identifiers.written_dates import written_dates
 
 Span = tuple[int, int]
@@ -18,13 +19,15 @@ Span = tuple[int, int]
 SHORTEST_JOINED, SHORT_NUMBER, MOST_PARTS = 4, 6, 6
 SHORTEST_HIDDEN = 6
 """Letters of a name that counts within a longer word, if that is no known one: CTKowalczyk."""
+SHORTEST_GLUED, LONGEST_INITIALS = 3, 3
+"""Letters of a name that counts beside a known word that it is glued to: CTDoe."""
 LONGEST_ENDING = 3
 """Letters behind a name that may belong to it: Parkinsons, Hodgkinian."""
 
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
 _LETTERS = re.compile(r"[^\W\d_]+")
 _RUNS = re.compile(r"[^\W_]+")
 _SPELLED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ ._-][^\W\d_]){2,20}(?![^\W_])")
+_POINTED = re.compile(r"(?<![^\W_])[^\W\d_]\. ?[^\W\d_](?:\. ?[^\W\d_])?\.?(?![^\W_])")
 _IDEOGRAPHS = re.compile("[\u3005-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff]")
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
@@ -37,7 +40,7 @@ class KnownIdentifiers:
     identifiers : iterable of Identifier
     """
 
-    __slots__ = ("_birth_dates", "_birth_years", "_names", "_parts", "_runs")
+    __slots__ = ("_birth_dates", "_birth_years", "_initials", "_long", "_names", "_parts", "_runs")
 
     def __init__(self, identifiers: Iterable[Identifier]) -> None:
         self._names: set[str] = set()
@@ -46,11 +49,14 @@ class KnownIdentifiers:
         """Folded letters and digits without what stands between them; and how much a text may have between the ends."""
         self._parts: set[str] = set()
         """Texts that count wherever they stand: the scripts without spaces, and accented names within words."""
+        self._initials: dict[str, bool] = {}
+        """Two-letter names and initials in capitals; and whether they count without points."""
         self._birth_dates: set[date] = set()
         self._birth_years: set[str] = set()
         """Two digits of each."""
         for one in identifiers:
             _TAKEN_IN[one.kind](self, one.text)
+        self._long = [name for name in self._names if len(name) > SHORTEST_CUT]
 
     def is_birth_date(self, day: date) -> bool:
         """Whether the patient was born then."""
@@ -73,22 +79,35 @@ class KnownIdentifiers:
         if _IDEOGRAPHS.search(text):
             self._parts.add(text)
             return
-        self._names.update({folded, _letters(fold(text.lower().translate(_UMLAUTS)))})
+        self._names.update({folded, *map(_letters, spellings(text))})
         if not text.isascii():
             self._parts.update(unicodedata.normalize(form, text.casefold()) for form in ("NFC", "NFD"))
 
     def _add_person(self, text: str) -> None:
-        """The parts of a whole name joined in any order, one of them perhaps as an initial: JaneDoe, jdoe."""
+        """The parts of a whole name joined in any order, one perhaps cut off: JaneDoe, jdoe; and its initials."""
         for group in text.split("="):
             if _IDEOGRAPHS.search(group):
                 self._parts.add("".join(_LETTERS.findall(group)))
                 continue
-            parts = [fold(part) for part in _LETTERS.findall(group)][:MOST_PARTS]
+            parts = _LETTERS.findall(group)[:MOST_PARTS]
             for one, other in permutations(parts, 2):
-                joined = {one + other, one[0] + other, one + other[0]} if len(one) > 1 < len(other) else {one + other}
-                self._names.update(j for j in joined if len(j) >= SHORTEST_JOINED and not is_known(j))
-                if len(one + other) >= SHORTEST_JOINED:
-                    self._add_run(one + other)
+                self._initials.setdefault(fold(one)[:1].upper() + fold(other)[:1].upper(), False)
+                for pair in {(fold(one), fold(other)), *_by_table(one, other)}:
+                    self._add_joined(*pair)
+
+    def _add_joined(self, one: str, other: str) -> None:
+        joined = {one + other}
+        if len(one) > 1 < len(other):
+            joined |= {one[0] + other, one + other[0], *logins(one, other)}
+        self._names.update(j for j in joined if len(j) >= SHORTEST_JOINED and not is_known(j))
+        if len(one + other) >= SHORTEST_JOINED:
+            self._add_run(one + other)
+
+    def _add_initials(self, text: str) -> None:
+        self._initials[text.upper()] = True
+
+    def _add_announced(self, text: str) -> None:
+        self._names.add(_letters(fold(text)))
 
     def _add_date(self, text: str) -> None:
         day = day_of(text)
@@ -139,6 +158,10 @@ class KnownIdentifiers:
         for match in _LETTERS.finditer(text):
             if match.end() - match.start() <= LONGEST * 2:
                 yield from self._in_word(text, match)
+        for match in _POINTED.finditer(text) if "." in text else ():
+            initials = _letters(fold(match[0]))
+            if initials.upper() in self._initials or initials in self._names:
+                yield match.span()
         for match in _SPELLED.finditer(text):
             if fold(re.sub(r"[ ._-]", "", match[0])) in self._names:
                 yield match.span()
@@ -146,11 +169,17 @@ class KnownIdentifiers:
     def _in_word(self, text: str, match: re.Match[str]) -> Iterator[Span]:
         word = fold(match[0])
         if word in self._names or any(word[:-more] in self._names for more in self._endings(word)):
-            yield _with_prefix(text, match.start()), _with_genitive(text, match.end())
+            yield _with_prefix(text, match.start()), _with_initial(text, _with_genitive(text, match.end()))
         elif parts := list(self._in_camel(match[0])):
             yield from ((match.start() + start, match.start() + end) for start, end in parts)
-        elif self._hides(word):
+        elif self._are_initials(match[0], word) or self._hides(word) or self._is_like_a_name(word):
             yield match.span()
+
+    def _are_initials(self, written: str, word: str) -> bool:
+        """Whether a short word is one of those that the header has; a known word only in title case: Ng, not NG."""
+        if len(word) > LONGEST_INITIALS or not self._initials.get(word.upper()):
+            return False
+        return written[0].isupper() and (not is_known(word) or (len(word) > 1 and not written.isupper()))
 
     def _in_camel(self, word: str) -> Iterator[Span]:
         """Names among the parts of a word in camel case."""
@@ -160,10 +189,18 @@ class KnownIdentifiers:
                     yield part.span()
 
     def _hides(self, word: str) -> bool:
-        """Whether a word that is not known has a name in it."""
-        if len(word) <= SHORTEST_HIDDEN or is_known(word):
+        """Whether a word that is not listed has a name in it, as a part that is no chance."""
+        if len(word) <= SHORTEST_GLUED or is_listed(word):
             return False
-        return any(len(name) >= SHORTEST_HIDDEN and name in word and not is_known(name) for name in self._names)
+        return any(name in word and _is_in(name, word) for name in self._names if len(name) >= SHORTEST_GLUED)
+
+    def _is_like_a_name(self, word: str) -> bool:
+        """Whether a word that is not known is a name that was cut off, or mistyped."""
+        if len(word) < SHORTEST_CUT or is_known(word):
+            return False
+        return any(
+            name.startswith(word) or (len(name) >= SHORTEST_MISTYPED and is_mistyped(word, name)) for name in self._long
+        )
 
     def _endings(self, word: str) -> range:
         """How many letters may be left off: an s, or more of a word that is not a known one."""
@@ -207,6 +244,8 @@ class KnownIdentifiers:
 _TAKEN_IN: dict[str, Callable[[KnownIdentifiers, str], None]] = {
     "name": KnownIdentifiers._add_name,
     "staff": KnownIdentifiers._add_name,
+    "initials": KnownIdentifiers._add_initials,
+    "announced": KnownIdentifiers._add_announced,
     "person": KnownIdentifiers._add_person,
     "date": KnownIdentifiers._add_date,
     "id": KnownIdentifiers._add_number,
@@ -215,6 +254,26 @@ _TAKEN_IN: dict[str, Callable[[KnownIdentifiers, str], None]] = {
     "address": KnownIdentifiers._add_address,
     "institution": KnownIdentifiers._add_institution,
 }
+
+
+def _by_table(one: str, other: str) -> Iterator[tuple[str, str]]:
+    """Two words of a name, both in Latin letters by the same table."""
+    ones, others = romanized(one), romanized(other)
+    yield from zip_longest(ones, others, fillvalue=(ones if len(ones) < len(others) else others)[0])
+
+
+def _is_in(name: str, word: str) -> bool:
+    """Whether a name within a word is long enough, or nothing but known words is glued to it."""
+    if len(name) >= SHORTEST_HIDDEN and not is_listed(name) and not is_known(word):
+        return True
+    if is_listed(name) and is_known(word):
+        return False
+    before, _, behind = word.partition(name)
+    return before + behind != "" and all(not part or _may_be_glued(part) for part in (before, behind))
+
+
+def _may_be_glued(part: str) -> bool:
+    return len(part) > 1 and (is_listed(part) or part in listed("joined"))
 
 
 def _is_own(word: str) -> bool:
@@ -236,6 +295,12 @@ def _with_genitive(text: str, end: int) -> int:
     return end + len(_GENITIVE.match(text, end)[0])  # type: ignore[index]
 
 
+def _with_initial(text: str, end: int) -> int:
+    return end + len(_INITIAL.match(text, end)[0])  # type: ignore[index]
+
+
+_INITIAL = re.compile(r"(?:[_.][^\W\d_](?![^\W_]))?")
+"""What follows a surname in a login: doe_j."""
 _GENITIVE = re.compile(r"(?:['’`]s?(?![^\W\d_]))?")
 
 

@@ -16,13 +16,18 @@ from pydicom.charset import python_encoding
 from sendit.deid.identifiers.birth_dates import day_of, numeric_forms, short_forms
 from sendit.deid.identifiers.birth_dates import stands_in as stands_in_words
 from sendit.deid.identifiers.identifiers import VERIFIED, Identifier
-from sendit.deid.identifiers.vocabulary import LONGEST, fold, is_known
+from sendit.deid.identifiers.spellings import spellings
+from sendit.deid.identifiers.vocabulary import LONGEST, fold, is_known, is_listed
 from sendit.deid.stream.values import NUMBERS
 
 SHORT = 6
 """Characters from which on an identifier is looked for between letters and digits, and among numbers."""
 SHORTEST_HIDDEN = 8
 """Letters from which on the patient's name is no part of another word by chance, unless that is a known one."""
+SHORTEST_NAME = 3
+"""Letters of the shortest name that is looked for."""
+SHORTEST_TERM = 4
+"""Letters from which on the patient's name is looked for among defined terms."""
 MARGIN = 2 * LONGEST
 """Bytes on either side that tell whether a form stands alone, or which word it stands in."""
 
@@ -101,15 +106,8 @@ def _spellings(kind: str, text: str) -> Iterator[str]:
             for spelling in (text, text.upper(), text.title()):
                 yield unicodedata.normalize("NFD", spelling)
                 yield unicodedata.normalize("NFC", spelling)
-            yield _without_accents(text.lower())
-            yield _without_accents(text.lower().translate(_UMLAUTS))
-
-
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "aa", "ø": "oe", "æ": "ae"})
-
-
-def _without_accents(text: str) -> str:
-    return "".join(part for part in unicodedata.normalize("NFD", text) if not unicodedata.combining(part))
+            if kind in ("name", "staff"):
+                yield from (word for word in spellings(text) if len(word) >= SHORTEST_NAME)
 
 
 def plain(data: bytes) -> bytes:
@@ -142,9 +140,10 @@ def stands_in(needle: Needle, value: bytes, tag: int, vr: str) -> bool:
 
 def _is_no_term(needle: Needle) -> bool:
     """Whether it is a name that is not also an ordinary word, which a defined term may be."""
-    if needle.kind not in ("name", "staff") or len(needle.form) < SHORT:
+    shortest = {"name": SHORTEST_TERM, "staff": SHORT}.get(needle.kind)
+    if shortest is None or len(needle.form) < shortest:
         return False
-    return not is_known(fold(needle.form.decode("latin-1")))
+    return not is_listed(fold(needle.form.decode("latin-1")))
 
 
 _PARTS = {
@@ -207,7 +206,7 @@ def _is_hidden(needle: Needle, text: bytes, at: int) -> bool:
     while at - begin < LONGEST * unit and text[begin - unit : begin].strip(b"\0").isalpha():
         begin -= unit
     word, name = (part.replace(b"\0", b"").decode("latin-1") for part in (text[begin:end], form))
-    return name.isalpha() and not is_known(word) and not is_known(name)
+    return name.isalpha() and not is_known(word) and not is_listed(name)
 
 
 def _goes_on(neighbour: bytes, edge: bytes, short: bool) -> bool:

@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 
+from sendit.deid.identifiers.descriptors import Cleaner
 from sendit.deid.identifiers.identifiers import (
     ID_TAGS,
     INSTITUTION_CODES,
@@ -84,8 +85,25 @@ def test_every_name_of_the_patient_and_kin_is_taken_apart(tag: int) -> None:
         ("", []),
     ],
 )
-def test_a_name_is_looked_for_word_by_word_and_short_ones_are_not(name: str, words: list[str]) -> None:
-    assert found(PatientName=name) == [("name", word) for word in words]
+def test_a_name_is_looked_for_word_by_word(name: str, words: list[str]) -> None:
+    assert [one for one in found(PatientName=name) if one[0] != "initials"] == [("name", word) for word in words]
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("Li^Bo", ["Li", "Bo"]),
+        ("Lee^Bo", ["Bo"]),
+        ("J.S.", ["JS"]),
+        ("R^J^K", ["RJK"]),
+        ("Smith^Jane^^Dr", []),
+        ("de^La", []),
+        ("Ng^Ann=吳", ["Ng"]),
+        ("RJK", []),
+    ],
+)
+def test_short_parts_of_names_and_initials_are_told_from_names(name: str, short: list[str]) -> None:
+    assert [one for one in found(PatientName=name) if one[0] == "initials"] == [("initials", one) for one in short]
 
 
 def test_several_names_are_all_taken() -> None:
@@ -352,3 +370,22 @@ def test_alike_headers_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(asked) == 1
     collected.add(header(PatientName="Jones"))
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Dr. Kodama asked for it", {"Kodama"}),
+        ("read by Anna House", {"Anna", "House"}),
+        ("Dr. Chest", set()),
+        ("performed by radiologist", set()),
+        ("chest for Kodama", set()),
+    ],
+)
+def test_a_name_that_one_text_of_a_study_announces_is_known_in_the_others(text: str, names: set[str]) -> None:
+    collected = Collected()
+    for description in (text, "Kodama house chest"):
+        collected.add(header(PatientName="Roe^Jane", StudyDescription="CT", ImageComments=description))
+    assert {one.text for one in collected.all() if one.kind == "announced"} == names
+    rest = " ".join(word for word in ("Kodama", "house", "chest") if word.title() not in names)
+    assert Cleaner(collected.all()).clean("kodama house chest").split() == rest.lower().split()
