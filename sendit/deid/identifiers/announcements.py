@@ -258,6 +258,8 @@ def _doer(text: str, words: list[Word], at: int, end: int, gap: re.Pattern[str],
 
 
 def _is_nobody(word: Word) -> bool:
+    if word.is_initial or (len(word.text) == 1 and word.is_capitalized):
+        return False
     return word.key in listed("nobody") and not (word.is_title_case and word.key in either("surnames"))
 
 

@@ -74,6 +74,8 @@ def test_without_a_colon_surnames_go(form: str, name: str) -> None:
         ("reported by J. House knee", "reported by knee"),
         ("Dr. Smith long axis", "long axis"),
         ("tech: rjk knee", "tech knee"),
+        ("scanned by A. Strong knee", "scanned by knee"),
+        ("scanned by A Kodama knee", "scanned by knee"),
         ("READ BY HOUSE KNEE", "READ BY KNEE"),
         ("Read by 12345 House Knee", "Read by Knee"),
     ],
