@@ -52,7 +52,7 @@ class Mover(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StateProperties:
     """What a state means and what may happen in it."""
 
     meaning: str
@@ -71,37 +71,37 @@ class Row:
     """Whether a person has to look at the batch."""
 
 
-TABLE: dict[State, Row] = {
-    State.NEW: Row("The folder was just added to the application.", Mover.INTAKE),
-    State.QUEUE: Row("The batch waits for a worker.", Mover.WORKER, claimable_by=Job.PROCESS),
-    State.PROCESSING: Row(
+TABLE: dict[State, StateProperties] = {
+    State.NEW: StateProperties("The folder was just added to the application.", Mover.INTAKE),
+    State.QUEUE: StateProperties("The batch waits for a worker.", Mover.WORKER, claimable_by=Job.PROCESS),
+    State.PROCESSING: StateProperties(
         "A worker imports, screens and de-identifies the batch.", Mover.WORKER, worked_on_by=Job.PROCESS
     ),
-    State.DONEPROCESSING: Row(
+    State.DONEPROCESSING: StateProperties(
         "The archive and its rows are made and wait for delivery.",
         Mover.WORKER,
         claimable_by=Job.DELIVER,
         has_archive=True,
         is_counted=True,
     ),
-    State.UPLOADING: Row(
+    State.UPLOADING: StateProperties(
         "A worker delivers the archive and its rows.",
         Mover.WORKER,
         worked_on_by=Job.DELIVER,
         has_archive=True,
         is_counted=True,
     ),
-    State.DONE: Row(
+    State.DONE: StateProperties(
         "The archive is stored and its rows are loaded.",
         Mover.NOBODY,
         has_archive=True,
         is_counted=True,
         is_terminal=True,
     ),
-    State.EMPTY: Row(
+    State.EMPTY: StateProperties(
         "No image passed the filters; there is nothing to deliver.", Mover.PERSON, is_counted=True, is_terminal=True
     ),
-    State.ERROR: Row(
+    State.ERROR: StateProperties(
         "Nothing is delivered; a person decides, and `retry` queues the batch again.",
         Mover.PERSON,
         is_counted=True,

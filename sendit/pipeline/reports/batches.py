@@ -19,7 +19,7 @@ from sendit.phi import Phi
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event, Image, Outcome
 from sendit.pipeline.record.states import State
 
-CHUNK = 500
+CHUNK = 250
 """Batches whose codes or rules are looked up in one statement."""
 
 LOOKED_THROUGH = 4 * CHUNK
@@ -85,7 +85,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class EventLine:
+class BatchEvent:
     """One line of a batch's history."""
 
     at: datetime
@@ -96,7 +96,7 @@ class EventLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Withheld:
+class WithheldFiles:
     """Files of a batch that were not delivered for one reason, by their numbers."""
 
     outcome: Outcome
@@ -111,8 +111,8 @@ class BatchReport:
     """Everything about a batch that does not identify."""
 
     summary: BatchSummary
-    events: tuple[EventLine, ...]
-    withheld: tuple[Withheld, ...]
+    events: tuple[BatchEvent, ...]
+    withheld: tuple[WithheldFiles, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,19 +210,19 @@ def report(batch: int) -> BatchReport | None:
     return BatchReport(_summary(found), tuple(_events(batch)), tuple(_withheld(batch))) if found else None
 
 
-def _events(batch: int) -> Iterator[EventLine]:
+def _events(batch: int) -> Iterator[BatchEvent]:
     for event in Event.objects.filter(batch=batch).order_by("pk"):
-        yield EventLine(event.at, event.name, event.fields, event.actor)
+        yield BatchEvent(event.at, event.name, event.fields, event.actor)
 
 
-def _withheld(batch: int) -> Iterator[Withheld]:
+def _withheld(batch: int) -> Iterator[WithheldFiles]:
     """Files that were not delivered, those of one reason together."""
     withheld = Image.objects.filter(batch=batch).exclude(outcome=Outcome.DELIVERED)
     ordered = withheld.order_by("outcome", "code", "rule", "tag", "number")
     for (outcome, reason, tag), images in groupby(
         ordered, key=lambda image: (image.outcome, image.code or image.rule, image.tag)
     ):
-        yield Withheld(Outcome(outcome), reason, tag, tuple(image.number for image in images))
+        yield WithheldFiles(Outcome(outcome), reason, tag, tuple(image.number for image in images))
 
 
 def identified(batch: int) -> Identified:

@@ -20,7 +20,7 @@ SILENT_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Watcher:
+class WatcherStatus:
     """Whether it runs."""
 
     pid: int | None
@@ -39,7 +39,7 @@ class Watcher:
 
 
 @dataclass(frozen=True, slots=True)
-class Broker:
+class BrokerStatus:
     """Whether it answers, and how many messages wait in it, by queue."""
 
     answers: bool
@@ -47,7 +47,7 @@ class Broker:
 
 
 @dataclass(frozen=True, slots=True)
-class Folders:
+class FolderCounts:
     """What waits in the data folders that is no batch: still being written, marked `.err`, finished but not taken."""
 
     being_written: int = 0
@@ -56,27 +56,27 @@ class Folders:
     missing: int = 0
 
 
-def watcher(var: Path) -> Watcher:
+def watcher(var: Path) -> WatcherStatus:
     """The watcher of this VAR, by its pid file."""
     pid_file = watcher_pid_file(var)
     match pid_file.holder():
         case Holder(pid, silent_seconds):
-            return Watcher(pid, silent_seconds)
-    return Watcher(None, died=pid_file.left_behind() is not None)
+            return WatcherStatus(pid, silent_seconds)
+    return WatcherStatus(None, died=pid_file.left_behind() is not None)
 
 
-def broker() -> Broker | None:
+def broker() -> BrokerStatus | None:
     """The broker; None where local processes work and there is none."""
     try:
         messages = choice.messages()
     except ServiceDown:
-        return Broker(False, {})
-    return None if messages is None else Broker(True, messages)
+        return BrokerStatus(False, {})
+    return None if messages is None else BrokerStatus(True, messages)
 
 
-def folders(project: Project) -> Folders:
+def folders(project: Project) -> FolderCounts:
     """The folders of a project, counted and not named."""
-    counts = Folders()
+    counts = FolderCounts()
     for place in places(project.data_folders):
         try:
             names = [item.name for item in os.scandir(place) if item.is_dir(follow_symlinks=False)]
@@ -86,7 +86,7 @@ def folders(project: Project) -> Folders:
         marked = sum(name.lower().endswith(".err") for name in names)
         written = sum(os.path.splitext(name)[1].lower().startswith(".tmp") for name in names)
         finished = [Contender(os.path.join(place, name), 0, project.name) for name in names if is_finished(name)]
-        counts = Folders(
+        counts = FolderCounts(
             being_written=counts.being_written + written,
             marked_failed=counts.marked_failed + marked,
             not_taken=counts.not_taken + sum(1 for _ in unknown(finished)),

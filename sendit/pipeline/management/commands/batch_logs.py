@@ -15,7 +15,7 @@ from sendit.ground.logs import text_line
 from sendit.ground.terminal import printable, table
 from sendit.pipeline.management.naming import named
 from sendit.pipeline.reports import batches
-from sendit.pipeline.reports.batches import BatchError, BatchFilter, BatchReport, EventLine, Identified
+from sendit.pipeline.reports.batches import BatchError, BatchEvent, BatchFilter, BatchReport, Identified
 
 NUMBERS = ("found", "delivered", "filtered", "errored")
 PURGED = "(purged)"
@@ -104,7 +104,7 @@ def as_json(report: BatchReport, shown: Identified | None) -> str:
     return json.dumps(said)
 
 
-def _fields(event: EventLine) -> dict[str, Any]:
+def _fields(event: BatchEvent) -> dict[str, Any]:
     """Who caused it stands last, where it was not a worker."""
     return {**in_order(event.name, event.fields), **({"actor": event.actor} if event.actor else {})}
 

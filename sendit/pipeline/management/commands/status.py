@@ -17,7 +17,7 @@ from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports import surroundings
 from sendit.pipeline.reports.overview import Overview, Reason, Throughput
-from sendit.pipeline.reports.surroundings import Broker, Folders, Watcher
+from sendit.pipeline.reports.surroundings import BrokerStatus, FolderCounts, WatcherStatus
 from sendit.projects.project import default_project
 
 RULES = 10
@@ -52,7 +52,9 @@ class Command(DatabaseCommand):
 # ---------------------------------------------------------------------------------------------- for a person
 
 
-def as_text(overview: Overview, watcher: Watcher, broker: Broker | None, folders: Folders) -> Iterator[str]:
+def as_text(
+    overview: Overview, watcher: WatcherStatus, broker: BrokerStatus | None, folders: FolderCounts
+) -> Iterator[str]:
     """Batches, then speed, watcher, broker, delivery and folders, then what was withheld and why."""
     yield from table([(state, count, _beside(overview, state)) for state, count in overview.states.items()])
     yield ""
@@ -79,7 +81,9 @@ def _beside(overview: Overview, state: State) -> str:
     return ", ".join(notes)
 
 
-def _facts(overview: Overview, watcher: Watcher, broker: Broker | None, folders: Folders) -> Iterator[tuple[str, str]]:
+def _facts(
+    overview: Overview, watcher: WatcherStatus, broker: BrokerStatus | None, folders: FolderCounts
+) -> Iterator[tuple[str, str]]:
     if overview.with_errors:
         yield "has_error", f"{counted(overview.with_errors, 'batch', 'batches')}: `sendit batch_logs --errors`"
     for code, number in sorted(overview.postponed.items()):
@@ -104,7 +108,7 @@ def _speed(throughput: Throughput) -> str:
     )
 
 
-def _watcher(watcher: Watcher) -> str:
+def _watcher(watcher: WatcherStatus) -> str:
     if not watcher.runs:
         return "died without stopping; `sendit start_watcher` goes on" if watcher.died else "not running"
     if watcher.hangs:
@@ -112,13 +116,13 @@ def _watcher(watcher: Watcher) -> str:
     return f"runs (pid {watcher.pid})"
 
 
-def _broker(broker: Broker) -> str:
+def _broker(broker: BrokerStatus) -> str:
     if not broker.answers:
         return Reason("BrokerDown", 0, 0).sentences
     return "answers; messages: " + ", ".join(f"{queue} {number:,}" for queue, number in broker.messages.items())
 
 
-def _folders(folders: Folders) -> str:
+def _folders(folders: FolderCounts) -> str:
     notes = [
         f"{number:,} {what}"
         for number, what in (
@@ -141,7 +145,9 @@ def _why(reason: Reason) -> tuple[str, str, str, str]:
 # ---------------------------------------------------------------------------------------------- for a program
 
 
-def as_object(overview: Overview, watcher: Watcher, broker: Broker | None, folders: Folders) -> dict[str, Any]:
+def as_object(
+    overview: Overview, watcher: WatcherStatus, broker: BrokerStatus | None, folders: FolderCounts
+) -> dict[str, Any]:
     """The same; times in seconds, sizes in bytes."""
     return {
         "at": overview.at.isoformat(),

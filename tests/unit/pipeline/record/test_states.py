@@ -25,8 +25,8 @@ from sendit.pipeline.record.states import (
     WORKING,
     Job,
     Mover,
-    Row,
     State,
+    StateProperties,
 )
 from tests.support.site import Site
 
@@ -112,7 +112,7 @@ def test_a_state_is_claimed_from_worked_in_or_terminal_and_never_two_of_them() -
 
 
 @pytest.mark.parametrize(("state", "row"), TABLE.items(), ids=str)
-def test_who_moves_a_batch_on_follows_from_what_may_happen_in_its_state(state: State, row: Row) -> None:
+def test_who_moves_a_batch_on_follows_from_what_may_happen_in_its_state(state: State, row: StateProperties) -> None:
     assert (row.moved_on_by is Mover.WORKER) == (state in WAITING or state in WORKING)
     assert (row.moved_on_by is Mover.PERSON) == (state in RETRYABLE)
     assert (row.moved_on_by is Mover.NOBODY) == all(move.source != state for move in MOVES)
@@ -170,7 +170,7 @@ def test_the_page_says_what_the_tables_say() -> None:
     assert rows == meanings + properties + moves
 
 
-def _properties(row: Row) -> list[str]:
+def _properties(row: StateProperties) -> list[str]:
     jobs = [job.name.lower() if job else "" for job in (row.claimable_by, row.worked_on_by)]
     claims = [row.has_archive, row.is_counted, row.is_terminal, row.waits_for_person]
     return [*jobs, *("yes" if claim else "" for claim in claims), row.moved_on_by]
