@@ -16,6 +16,7 @@ from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.recipe import Recipe, load_recipe, parse_recipe
 from sendit.deid.rewriting.actions import ElementAction, repair
 from sendit.deid.rewriting.agreement import ensure_agreement
+from sendit.deid.rewriting.emptying import Emptier
 from sendit.deid.rewriting.geometry import ensure_geometry
 from sendit.deid.rewriting.plan import StudyPlan
 from sendit.deid.rewriting.rewrite import Rewriter
@@ -47,6 +48,8 @@ class Deidentifier:
         What the recipe's `var:` and `func:` name.
     residuals : iterable of Identifier
         What must not remain in any output.
+    spoken : mapping of str to object, optional
+        The variables among them whose values the operator gave: those are written as they are.
     """
 
     def __init__(
@@ -55,12 +58,14 @@ class Deidentifier:
         pseudonyms: Pseudonyms,
         variables: Mapping[str, Any] | None = None,
         residuals: Iterable[Identifier] = (),
+        spoken: Mapping[str, Any] | None = None,
     ) -> None:
         self._recipe, self._pseudonyms, self._variables = recipe, pseudonyms, dict(variables or {})
         self._residuals = tuple(residuals)
         self._plans: dict[frozenset[tuple[str, frozenset[str]]], StudyPlan] = {}
         self._only_plan = None if recipe.uses_values else self._new_plan({})
-        self._verifier, self._describer = Verifier(self._residuals), Describer()
+        self._verifier = Verifier(self._residuals, Emptier(recipe, spoken or {}))
+        self._describer = Describer()
 
     def deidentify(self, source: Path | str | bytes | PartTen) -> DeidentifiedImage:
         """The de-identified, verified image.
@@ -113,7 +118,9 @@ class Deidentifier:
         if any(action.loses_places for action in rewriter.done):
             ensure_geometry(rewriter.done, part_ten, self._recipe)
         ensure_agreement(pieces, part_ten.syntax)
-        identity = self._verifier.check(pieces, part_ten.encoding, part_ten.source)
+        identity = self._verifier.check(
+            pieces, part_ten.encoding, part_ten.source, part_ten.sop_class_uid, rewriter.done
+        )
         rewriter.done.extend(repair(one.path, one.tag) for one in repairs)
         values, search = identity.image_pixel, self._verifier.search
         pieces, dropped = only_picture(pieces, values, part_ten.source, part_ten.syntax, search)

@@ -21,6 +21,8 @@ from sendit.deid.identifiers.residuals import (
     suspects,
 )
 from sendit.deid.pixels.image_pixel import IMAGE_PIXEL_TAGS
+from sendit.deid.rewriting.actions import ElementAction
+from sendit.deid.rewriting.emptying import Emptier
 from sendit.deid.standard.safe_private import holds_only_numbers
 from sendit.deid.stream.elements import elements
 from sendit.deid.stream.encodings import Encoding
@@ -78,18 +80,30 @@ class Verifier:
     ----------
     residuals : sequence of Identifier
         What must not remain.
+    emptier : Emptier, optional
+        Takes values out in which something remains; without it, that is a fault at once.
     """
 
-    __slots__ = ("_needles", "_proven", "_proven_bytes", "_searched")
+    __slots__ = ("_emptied", "_emptier", "_needles", "_proven", "_proven_bytes", "_searched")
 
-    def __init__(self, residuals: Sequence[Identifier]) -> None:
-        self._needles = needles(residuals)
+    def __init__(self, residuals: Sequence[Identifier], emptier: Emptier | None = None) -> None:
+        self._needles, self._emptier = needles(residuals), emptier
+        self._emptied: dict[tuple[Encoding, bytes, str], tuple[bytes, tuple[ElementAction, ...]]] = {}
         self._proven: dict[Encoding, dict[bytes, Proven]] = {}
         self._proven_bytes = 0
         self._searched: set[bytes] = set()
 
-    def check(self, pieces: Sequence[bytes | Bulk], encoding: Encoding, source: Source) -> Identity:
+    def check(
+        self,
+        pieces: list[bytes | Bulk],
+        encoding: Encoding,
+        source: Source,
+        sop_class_uid: str = "",
+        done: list[ElementAction] | None = None,
+    ) -> Identity:
         """Prove a dataset's pieces; what a Bulk is a range of is in `source`.
+
+        A piece with a value that must not remain is replaced by one without it, and the actions are added to `done`.
 
         Raises
         ------
@@ -101,18 +115,18 @@ class Verifier:
         known, last = self._proven.setdefault(encoding, {}), -1
         suspected: Sequence[Needle] | None = None
         wanted: dict[int, bytes] = {}
-        for piece in pieces:
+        for index, piece in enumerate(pieces):
             if piece.__class__ is Bulk:
                 first = tag = piece.tag
-                if self._needles and tag not in PIXEL_DATA_TAGS:
-                    self._search_bulk(piece, encoding, source)
+                if self._needles and tag not in PIXEL_DATA_TAGS and self._stands_in_bulk(piece, encoding, source):
+                    pieces[index] = self._empty_bulk(piece, encoding, sop_class_uid, done)
             else:
                 proven = known.get(piece)  # type: ignore[arg-type]
                 if proven is None:
                     if suspected is None:
                         suspected = self._suspects(pieces, known)
-                    proven = self._prove(piece, encoding, suspected)  # type: ignore[arg-type]
-                    self._remember(known, piece, proven)  # type: ignore[arg-type]
+                    pieces[index], proven = self._settle(piece, encoding, suspected, sop_class_uid, done)  # type: ignore[arg-type]
+                    self._remember(known, pieces[index], proven)  # type: ignore[arg-type]
                 first, tag, found = proven
                 if found:
                     wanted.update(found)
@@ -161,25 +175,52 @@ class Verifier:
         unknown = (piece for piece in pieces if not isinstance(piece, Bulk) and piece not in known)
         return suspects(self._needles, b"\0".join(unknown))
 
-    def _prove(self, piece: bytes, encoding: Encoding, suspected: Sequence[Needle]) -> Proven:
+    def _settle(
+        self,
+        piece: bytes,
+        encoding: Encoding,
+        suspected: Sequence[Needle],
+        sop_class_uid: str,
+        done: list[ElementAction] | None,
+    ) -> tuple[bytes, Proven]:
+        """A run of elements without the values in which something remains, and what was found in it."""
+        key = encoding, piece, sop_class_uid
+        new, actions = self._emptied.get(key, (piece, ()))
+        proven, found = self._prove(new, encoding, suspected)
+        if found and self._emptier is not None:
+            new, actions = self._emptier.without(piece, encoding, found, sop_class_uid)
+            proven, found = self._prove(new, encoding, suspected)
+            if found and self._emptier.without(new, encoding, found, sop_class_uid)[1]:
+                raise DataFault("ResidualIdentifier", tag=proven[0])
+            if len(self._emptied) >= MEMO_ENTRIES:
+                self._emptied.clear()
+            if len(piece) <= MEMO_PIECE_BYTES:
+                self._emptied[key] = new, actions
+        if done is not None:
+            done.extend(actions)
+        return new, proven
+
+    def _prove(self, piece: bytes, encoding: Encoding, suspected: Sequence[Needle]) -> tuple[Proven, list[int]]:
+        """What is in a run of elements, and where those begin in which something remains."""
         first, last, depth = -1, -1, 0
         wanted: dict[int, bytes] = {}
+        found: list[int] = []
         try:
-            for tag, vr, _, _, begin, end, _ in elements(piece, 0, len(piece), DEEP[encoding]):
+            for tag, vr, _, start, begin, end, _ in elements(piece, 0, len(piece), DEEP[encoding]):
                 if depth:
                     if not vr:
                         depth -= tag == SEQUENCE_END
                     elif end < 0:
                         depth += 1
-                    elif suspected:
-                        search(piece[begin:end], tag, vr, suspected)
+                    elif suspected and remains(piece[begin:end], tag, vr, suspected):
+                        found.append(self._found(start, tag))
                     continue
                 if tag <= last:
                     raise BrokenPromise("OutputUnreadable", tag=tag)
                 if end < 0:
                     depth = 1
-                elif suspected and tag not in PIXEL_DATA_TAGS:
-                    search(piece[begin:end], tag, vr, suspected)
+                elif suspected and tag not in PIXEL_DATA_TAGS and remains(piece[begin:end], tag, vr, suspected):
+                    found.append(self._found(start, tag))
                 if tag in WANTED:
                     wanted[tag] = piece[begin:end]
                 first, last = (tag if first < 0 else first), tag
@@ -187,10 +228,26 @@ class Verifier:
             if depth or fault.code == "ResidualIdentifier":
                 raise
             raise BrokenPromise("OutputUnreadable", tag=fault.tag) from None  # what is in a sequence may be the file's
-        return first, last, wanted
+        return (first, last, wanted), found
 
-    def _search_bulk(self, bulk: Bulk, encoding: Encoding, source: Source) -> None:
-        """Look for identifiers in a value that is not held in memory, in overlapping windows."""
+    def _found(self, start: int, tag: int) -> int:
+        if self._emptier is None:
+            raise DataFault("ResidualIdentifier", tag=tag)
+        return start
+
+    def _empty_bulk(
+        self, bulk: Bulk, encoding: Encoding, sop_class_uid: str, done: list[ElementAction] | None
+    ) -> bytes:
+        if self._emptier is None:
+            raise DataFault("ResidualIdentifier", tag=bulk.tag)
+        vr = effective_vr(bulk.tag, "" if encoding.implicit else bulk.head[4:6].decode("latin-1"))
+        element, action = self._emptier.bulk(bulk, vr, encoding, sop_class_uid)
+        if done is not None:
+            done.append(action)
+        return element
+
+    def _stands_in_bulk(self, bulk: Bulk, encoding: Encoding, source: Source) -> bool:
+        """Whether an identifier is in a value that is not held in memory; looked for in overlapping windows."""
         vr = effective_vr(bulk.tag, "" if encoding.implicit else bulk.head[4:6].decode("latin-1"))
         wanted = [needle for needle in self._needles if may_stand_in(needle, vr)]
         overlap = 2 * MARGIN + max((len(needle.form) for needle in wanted), default=0)
@@ -203,12 +260,12 @@ class Verifier:
             text = plain(window)
             begin, stop = MARGIN if held else 0, len(text) - (MARGIN if offset < end else 0)
             if any(occurs(needle, text, begin, stop) for needle in wanted):
-                raise DataFault("ResidualIdentifier", tag=bulk.tag)
+                return True
             held = window[-overlap:]
+        return False
 
 
-def search(value: bytes, tag: int, vr: str, suspected: Iterable[Needle]) -> None:
-    """ResidualIdentifier when one of the identifiers stands in a value."""
+def remains(value: bytes, tag: int, vr: str, suspected: Iterable[Needle]) -> bool:
+    """Whether one of the identifiers stands in a value."""
     found = [needle for needle in suspected if stands_in(needle, value, tag, vr)]
-    if found and not (all(len(needle.form) < SHORT for needle in found) and holds_only_numbers(tag, value)):
-        raise DataFault("ResidualIdentifier", tag=tag)
+    return bool(found) and not (all(len(needle.form) < SHORT for needle in found) and holds_only_numbers(tag, value))

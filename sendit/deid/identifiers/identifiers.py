@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sendit.deid.identifiers.announcements import told_names
 from sendit.deid.identifiers.birth_dates import birth_dates, is_telling
-from sendit.deid.identifiers.vocabulary import either, listed
+from sendit.deid.identifiers.vocabulary import either, fold, listed, plain, starred
 from sendit.deid.stream.header import Header
 
 NAME_TAGS = (0x00100010, 0x00101001, 0x00101005, 0x00101060, 0x00102297)
@@ -123,7 +123,7 @@ def _patient(header: Header) -> Iterator[Identifier]:
     ids = [value for tag in ID_TAGS for value in header.get(tag) or ()]
     for item in header.items(OTHER_IDS):
         ids += item.get(0x00100020) or ()
-    yield from (Identifier("id", value) for value in ids if _is_long(value))
+    yield from (Identifier("id", value) for value in ids if _is_long(value) and not is_placeholder(value))
     for tag in BIRTH_TAGS:
         yield from _born(header.get(tag) or ())
     yield from _phones(header.get(TELEPHONE) or ())
@@ -168,6 +168,8 @@ def _names(header: Header, tag: int, kind: str) -> Iterator[Identifier]:
     """The parts of each name, and the whole; also as it was meant where it is UTF-8 that nobody declared."""
     values = header.get(tag) or ()
     for value in dict.fromkeys((*values, *map(_decoded, values))):
+        if is_placeholder(re.sub(r"\d", " ", value)):
+            continue
         parts = _words(value, kind)
         yield from (Identifier(kind, part) for part in parts)
         yield from (Identifier("initials", short) for short in _short_names(value, kind))
@@ -186,6 +188,15 @@ def _short_names(value: str, kind: str) -> Iterator[str]:
     yield from (part for part in letters if len(part) == 2 and part.lower() not in passed_over)
     if 1 < len(letters) == len("".join(letters)) <= LONGEST_INITIALS:
         yield "".join(letters)
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a text stands in the place of a name or an id and names nobody: Anon, Test^Patient, Removed by CTP."""
+    words = [fold(part) for part in re.split(r"[\W_]+", text) if part]
+    marks = starred("placeholders")
+    return any(word in marks for word in words) and all(
+        word in marks or word in plain("placeholders") for word in words
+    )
 
 
 def _words(text: str, kind: str) -> list[str]:

@@ -256,6 +256,11 @@ class RuleSet:
             decision = self._decisions[field] = self._decide(field)
         return decision
 
+    def keeps_by_name(self, rule: Rule) -> bool:
+        """Whether a rule is a KEEP of the recipe's own, of an attribute that it names."""
+        bound = next((bound for bound in self.rules if bound.rule is rule), None)
+        return bound is not None and rule.action is Action.KEEP and bound.overrules_profile
+
     @cached_property
     def calls(self) -> bool:
         """Whether a rule calls a registered function."""

@@ -45,6 +45,9 @@ FORM = "FORM"
 REPAIR = "REPAIR"
 """The `action` of an ElementAction for what could not be read as it stood."""
 
+EMPTIED = "EMPTIED"
+"""The `action` of an ElementAction for a value in which an identifier was found when the output was proven."""
+
 CACHED_VALUES, CACHED_VALUE_BYTES = 4096, 512
 
 
@@ -142,4 +145,11 @@ def repair(path: tuple[int, ...], tag: int) -> ElementAction:
     """The action that the account names for an element that was read otherwise than it stood, emptied, or left out."""
     action = ElementAction(DROP, tag, "", long=False)
     action.path, action.action, action.loses_places = path, REPAIR, False
+    return action
+
+
+def emptied(path: tuple[int, ...], tag: int) -> ElementAction:
+    """The action that the account names for a value in which an identifier was found when the output was proven."""
+    action = repair(path, tag)
+    action.action = EMPTIED
     return action

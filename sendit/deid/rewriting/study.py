@@ -12,6 +12,7 @@ from pydicom.datadict import tag_for_keyword
 from sendit.deid.bounded import Bounded
 from sendit.deid.identifiers.descriptors import Cleaner
 from sendit.deid.identifiers.identifiers import VERIFIED, Identifier
+from sendit.deid.identifiers.own_terms import OWN_TERMS, holds_its_own_term
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.profile import FULL_DATES
 from sendit.deid.recipe.profile_rules import STRUCTURE
@@ -96,6 +97,12 @@ class Study:
 
     def judge_of(self, tag: int, vr: str) -> Judge | None:
         """What says what may stay of one value that a profile keeps; None where any value may."""
+        judge = self._judge_of(tag, vr)
+        if judge is None or tag not in OWN_TERMS:
+            return judge
+        return lambda text: text if holds_its_own_term(tag, text) else judge(text)
+
+    def _judge_of(self, tag: int, vr: str) -> Judge | None:
         closed = enumerated_values().get(tag)
         if closed is not None:
             return lambda text: enumerated(closed, text)

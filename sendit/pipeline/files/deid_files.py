@@ -122,7 +122,7 @@ class Deidentification:
 
     def deidentifier(self, group: Group) -> Deidentifier:
         """For the images of one patient-study. Raises what the identity service raises."""
-        return Deidentifier(self.recipe, self._pseudonyms, self._variables(group), group.identifiers)
+        return Deidentifier(self.recipe, self._pseudonyms, self._variables(group), group.identifiers, self._given)
 
     def _variables(self, group: Group) -> dict[str, Any]:
         if self._given.keys() >= ENOUGH:

@@ -15,6 +15,7 @@ WORDS = {
     "ADD": "set to a value of the recipe's",
     "KEEP": "kept",
     "FORM": "not what the attribute holds, such as a name in a number: taken away, emptied or repaired",
+    "EMPTIED": "emptied, or a dummy: an identifier of the patient or the staff was found in the value at the end",
     "REPAIR": "not readable as it stood: read as it is meant where that leaves no doubt, else emptied or taken away",
     "PIXELS_COMMENT": "comments within compressed pixels: dropped",
     "PIXELS_APPLICATION": "application segments within compressed pixels, such as Exif: dropped",
