@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from sendit.deid.identifiers.identifiers import TAGS
 from sendit.deid.identifiers.own_terms import holds_its_own_term
 from sendit.deid.recipe.addresses import Field
 from sendit.deid.recipe.profile_rules import DUMMIES
@@ -27,6 +28,8 @@ from sendit.deid.stream.values import NUMBERS
 from sendit.errors import DataFault
 
 _DUMMIES = frozenset({"removed", *DUMMIES.values(), *(dummy.lower() for dummy in CONTENT_DUMMIES.values())})
+IDENTIFYING = frozenset(TAGS)
+"""Attributes that identify by what they are."""
 _NUMBER_VRS = NUMBERS.keys() | {"DS", "IS", "AT"}
 
 
@@ -99,8 +102,9 @@ class Emptier:
         if text.lower() in _DUMMIES or holds_its_own_term(found.tag, text):
             return True
         decision = self._recipe.decide(self._field(found.path, found.tag, found.vr, sop_class_uid))
-        if decision.kept:
-            return decision.rule is not None and self._recipe.ruleset.keeps_by_name(decision.rule)
+        if decision.kept:  # a text is kept for what it says: who else turns up in it is not meant
+            is_meant = found.tag in IDENTIFYING or found.vr == "PN"
+            return is_meant and decision.rule is not None and self._recipe.ruleset.keeps_by_name(decision.rule)
         if text in self._texts(decision.steps):
             return True
         if not found.path:

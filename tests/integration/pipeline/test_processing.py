@@ -188,8 +188,8 @@ def test_one_bad_file_among_good_ones_does_not_stop_them(site: Site) -> None:
 
 
 def test_a_batch_whose_images_all_fail_is_an_error_and_makes_nothing(site: Site) -> None:
-    site.study(images=2, StudyDescription="Zqcanary, the patient's own name")
-    site.set(STUDY_DEID=str(_keeping(site, "StudyDescription")))
+    site.study(images=2, FrameOfReferenceUID=f"1.2.{patient_id(1).replace('-', '')}")
+    site.set(STUDY_DEID=str(_keeping(site, "FrameOfReferenceUID")))
     (batch,) = site.process()
     assert (batch.state, batch.found, batch.errored) == ("ERROR", 2, 2)
     assert {error["code"] for error in batch.errors} == {"ResidualIdentifier", "NothingDelivered"}
