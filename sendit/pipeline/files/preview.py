@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from pydicom import Dataset, config, dcmread
 from pydicom.dataelem import DataElement, RawDataElement
@@ -19,6 +20,7 @@ from sendit.deid.recipe.addresses import Field, element_name, keyword_of
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.rules import Decision, Rule
 from sendit.deid.recipe.screen import Verdict, screen
+from sendit.deid.rewriting.actions import EMPTIED, REPAIR
 from sendit.deid.rewriting.geometry import Withheld
 from sendit.deid.stream.header import read_header
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS, TRAILING_PADDING, effective_vr
@@ -35,6 +37,13 @@ LONG_TEXT = 200
 UNDEFINED = 0xFFFFFFFF
 BLANK = "(blank)"
 NOT_OF_ITS_FORM = "sendit: the value is not what the attribute holds"
+NOTES = {
+    REPAIR: "sendit: not readable as it stood; repaired",
+    EMPTIED: "sendit: an identifier was found in the value",
+}
+
+Notes = Mapping[tuple[int, ...], str]
+"""What sendit did beside the rules, by the tags of an element, the enclosing sequences' first."""
 
 
 class Mark(StrEnum):
@@ -83,26 +92,29 @@ def preview(path: Path, how: Deidentification) -> Preview:
     header = read_header(path)
     before = dcmread(path, force=True, defer_size=LONG_BYTES)
     if header.sop_class_uid == MEDIA_STORAGE_DIRECTORY:  # no recipe is asked
-        return Preview(Verdict(False, WITHHELD_DICOMDIR), None, list(_file(before, None, how.recipe)))
+        return Preview(Verdict(False, WITHHELD_DICOMDIR), None, list(_file(before, None, how.recipe, {})))
     with TemporaryDirectory(prefix="sendit-") as scratch:
-        output, fault = Path(scratch) / "after.dcm", None
+        output, fault, notes = Path(scratch) / "after.dcm", None, {}
         verdict = screen(header, how.recipe)
         try:
             group = how.group_of(header, path)
             group.learn(header)
-            how.deidentifier(group).deidentify(path).write(output)
+            image = how.deidentifier(group).deidentify(path)
+            image.ensure_identified()
+            notes = {(*one.path, one.tag): NOTES[one.action] for one in image.done if one.action in NOTES}
+            image.write(output)
         except Withheld as withheld:
             verdict = Verdict(False, withheld.rule) if verdict.passed else verdict
         except DataFault as error:
             fault = error
         after = dcmread(output, force=True, defer_size=LONG_BYTES) if output.exists() else None
-        return Preview(verdict, fault, list(_file(before, after, how.recipe)))
+        return Preview(verdict, fault, list(_file(before, after, how.recipe, notes)))
 
 
-def _file(before: FileDataset, after: FileDataset | None, recipe: Recipe) -> Iterator[Row]:
+def _file(before: FileDataset, after: FileDataset | None, recipe: Recipe, notes: Notes) -> Iterator[Row]:
     sop_class_uid = str(before.file_meta.get("MediaStorageSOPClassUID", ""))
     yield from Comparison(recipe, instead="written anew").rows(before.file_meta, after.file_meta if after else None)
-    yield from Comparison(recipe, sop_class_uid=sop_class_uid).rows(before, after)
+    yield from Comparison(recipe, sop_class_uid=sop_class_uid, notes=notes).rows(before, after)
 
 
 class Comparison:
@@ -117,6 +129,8 @@ class Comparison:
         What is said where no rule is asked.
     sop_class_uid : str
         What the file is.
+    notes : mapping of tuple of int to str
+        What is said of an element beside its rule.
     """
 
     def __init__(
@@ -126,7 +140,9 @@ class Comparison:
         indices: tuple[int, ...] = (),
         instead: str = "",
         sop_class_uid: str = "",
+        notes: Notes = MappingProxyType({}),
     ) -> None:
+        self._notes = notes
         self._recipe, self._path, self._indices, self._instead = recipe, path, indices, instead
         self._sop_class_uid = sop_class_uid
         place = tuple(zip(path, indices, strict=True))
@@ -156,6 +172,9 @@ class Comparison:
 
     def _reason(self, tag: int, old: Look | None, mark: Mark) -> str:
         """The rule that decided, or what sendit did where the rule says that the value stays."""
+        note = self._notes.get((*self._path, tag))
+        if note:
+            return note
         decision = None if old is None else self._decision(tag, old)
         rule = self._added.get(tag) if decision is None else decision.rule
         if decision is not None and not decision.steps and mark is not Mark.SAME and _has_value(tag):
@@ -173,7 +192,7 @@ class Comparison:
         instead = self._instead or ("goes with its sequence" if old and old.items and not (new and new.items) else "")
         for index in range(max(len(look.items) if look else 0 for look in (old, new))):
             place = (*self._path, tag), (*self._indices, index)
-            inner = Comparison(self._recipe, *place, instead, self._sop_class_uid)
+            inner = Comparison(self._recipe, *place, instead, self._sop_class_uid, self._notes)
             yield Row(len(self._path) + 1, Mark.SAME, "", "", f"item {index + 1}", "", "", "")
             yield from inner.rows(_item(old, index), _item(new, index))
 

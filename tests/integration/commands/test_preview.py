@@ -142,6 +142,21 @@ def test_a_dicomdir_is_withheld_as_in_a_batch(site: Site) -> None:
 
 
 @pytest.mark.shows_identifiers
+def test_what_is_repaired_and_what_is_emptied_is_said(site: Site, image: Path, tmp_path: Path) -> None:
+    dataset = dcmread(image)
+    dataset.ImageComments, dataset.ReasonForStudy = f"for {WORD}", "knee"
+    dataset.save_as(image)
+    data = image.read_bytes()
+    at = data.index(b"\x32\0\x30\x10")
+    image.write_bytes(data[: at + 4] + b"??" + data[at + 6 :])
+    recipe = tmp_path / "leaky.recipe"
+    recipe.write_text("FORMAT dicom\nINCLUDE research\n%header\nKEEP ImageComments\n")
+    ran = preview(image, "--recipe", recipe)
+    assert row_of(ran, "0020,4000")[-1] == "sendit: an identifier was found in the value"
+    assert row_of(ran, "0032,1030")[-1] == "sendit: not readable as it stood; repaired"
+
+
+@pytest.mark.shows_identifiers
 def test_what_cannot_be_deidentified_says_why_beside_what_it_is(site: Site, image: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "leaky.recipe"
     recipe.write_text("FORMAT dicom\n%header\nKEEP ALL\n")
@@ -158,7 +173,7 @@ def test_what_cannot_be_deidentified_says_why_beside_what_it_is(site: Site, imag
 def test_any_encoding_can_be_looked_at(site: Site, name: str) -> None:
     ran = preview(bundled(name), *GIVEN)
     assert ran.code in (0, 1)
-    assert len(ran.lines) > 20
+    assert len(ran.lines) > 15
 
 
 def test_what_is_not_dicom_is_told_in_a_line(site: Site, tmp_path: Path) -> None:
