@@ -173,10 +173,33 @@ def spoil_csa(chance: random.Random, data: bytearray) -> None:
         data[at + 16 : at + 16 + len(text)] = text
 
 
+def spoil_pixels(chance: random.Random, data: bytearray) -> None:
+    """In a codestream or behind it: a segment, a marker, a length or an item that should not be there."""
+    begin = max(data.find(b"\xe0\x7f\x10\0"), 0)
+    markers = [
+        at for at in (data.find(mark, begin) for mark in (b"\xff\xd8", b"\xff\x4f", b"\xff\x90", ITEM)) if at >= 0
+    ]
+    at = chance.choice(markers) if markers else begin
+    comment = b"\xff\xfe\0\x0aZqcanary"
+    match chance.randrange(5):
+        case 0:
+            data[at + 2 : at + 2] = chance.choice((comment, b"\xff\xe1" + comment[2:], b"\xff\x64\0\x0c\0\1Zqcanary"))
+        case 1:
+            data[at + 4 : at + 6] = struct.pack(">H", chance.choice(LENGTHS) & 0xFFFF)
+        case 2:
+            at = min(at + chance.randrange(64), len(data) - 1)
+            data[at] = chance.choice((0xFF, 0xD9, 0xDA, 0xD0, 0x93))
+        case 3:
+            data[at:at] = ITEM + struct.pack("<I", 8) + b"Zqcanary"
+        case _:
+            end = data.find(SEQUENCE_END, at)
+            data[end:end] = chance.choice((b"Zqcanary", ITEM + struct.pack("<I", 8) + b"Zqcanary"))
+
+
 MUTATIONS: tuple[Callable[[random.Random, bytearray], None], ...] = (
     flip_bits, set_bytes, change_text, change_text, change_text, change_character_set, truncate, append, cut_out,
     repeat_part, move_part, lie_about_length, lie_about_length, swap_vr, swap_tag, swap_elements, swap_elements,
-    insert_mark, nest_deep, count_high, inflate_bomb, spoil_csa, spoil_csa,
+    insert_mark, nest_deep, count_high, inflate_bomb, spoil_csa, spoil_csa, spoil_pixels, spoil_pixels,
 )  # fmt: skip
 
 

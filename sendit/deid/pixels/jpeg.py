@@ -34,6 +34,8 @@ def walk(stream: Codestream, kept: Selection, pixel: ImagePixel | None) -> None:
         at = stream.search(_MARKER, pos)
         if at < 0:
             kept.end(pos)
+            if not kept.is_whole:  # the decoder must stop where the marker stood that went
+                kept.write(bytes((0xFF, EOI)))
             return
         if stream.read(pos, at - pos).strip(b"\xff"):
             kept.drop(Spare.TAIL)

@@ -82,6 +82,8 @@ def _tile_part(stream: Codestream, kept: Selection, begin: int, limit: int) -> i
     if stream.number(begin + 2, 2) != 10:
         raise bad_pixel_data()
     size = stream.number(begin + 6, 4)
+    if begin + size > limit < stream.size:  # it would end in another box
+        raise bad_pixel_data()
     end = min(begin + size, limit) if size else _last_part_end(stream, begin, limit)
     pos = begin + 12
     kept.keep_table(begin, pos)
