@@ -1,7 +1,7 @@
 """The client-secrets file: one client's tokens for a DASHER identity service, shared by all workers of a machine.
 
-JSON with `accessToken`, `refreshToken`, `client_id` and `token_uri`. Both tokens are renewed together and the old ones
-are no good from then on: whoever renews them holds the lock, and the file is whole whenever it is read.
+It is JSON with `accessToken`, `refreshToken`, `client_id` and `token_uri`. Both tokens are renewed together, and the
+old ones are invalid from then on. So only the holder of the lock renews them, and the file is replaced as a whole.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from sendit.errors import Misconfigured, ServiceDown
 
 SUBJECT = "client secrets"
 ROOM_BYTES = 16_384
-"""More than any two tokens take."""
+"""Space reserved for the file: more than any two tokens take."""
 
 
 def endpoint(text: str) -> str:
-    """The address of an identity service: https, or http on this machine alone. ValueError where it is no such."""
+    """Return the URL of an identity service: https, or http on this machine only. Raises ValueError for any other."""
     address = text.strip().rstrip("/")
     parts = urlsplit(address)
     is_here = parts.hostname in ("localhost", "127.0.0.1", "::1")
@@ -38,13 +38,13 @@ def endpoint(text: str) -> str:
 
 
 def is_token(text: object) -> bool:
-    """Whether it can stand in an Authorization header (RFC 6750, 2.1)."""
+    """Return whether the text is a token that an Authorization header can carry (RFC 6750, 2.1)."""
     return isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9._~+/=-]{1,4096}", text) is not None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Tokens:
-    """An access token, and the refresh token that gets the next two."""
+    """An access token, and the refresh token that is exchanged for the next pair."""
 
     access: str
     refresh: str
@@ -52,7 +52,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ClientSecrets:
-    """What the file holds."""
+    """The content of the file."""
 
     tokens: Tokens
     client_id: str
@@ -60,17 +60,17 @@ class ClientSecrets:
 
 
 class SecretsFile:
-    """The file at a path; a link there (as of a secret mounted into a container) is followed."""
+    """The file at a path. A symbolic link, as for a secret mounted into a container, is followed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def read(self) -> ClientSecrets:
-        """What it holds. Raises Misconfigured("ClientSecrets") with the name of the field that is missing or wrong."""
+        """Read the file. Raises Misconfigured("ClientSecrets") with the name of the missing or invalid field."""
         return _parsed(self._fields())
 
     def write_new(self, secrets: ClientSecrets) -> None:
-        """Make it, for its owner only. Raises FileExistsError where something stands in its place."""
+        """Create the file, for its owner only. Raises FileExistsError if the name is taken."""
         draft = draft_of(self._path)
         try:
             with open(draft, "x", opener=private, encoding="utf-8") as file:
@@ -83,15 +83,15 @@ class SecretsFile:
     def renewed(
         self, stale: Tokens, renew: Callable[[ClientSecrets], Tokens], patience_seconds: float
     ) -> ClientSecrets:
-        """Other tokens than the stale ones: what another worker has put there meanwhile, or else what `renew` gives.
+        """Replace the stale tokens and return the new secrets; if another worker has replaced them, return those.
 
-        Room for the new tokens is made before they are asked for: a full disk, or a folder that may not be written, is
-        found while the old ones are still good.
+        Space for the new tokens is written before `renew` is called, so that a full disk or a read-only folder is found
+        while the old tokens are still valid.
 
         Raises
         ------
         ServiceDown
-            Another worker renews them for longer than `patience_seconds`; the disk refuses.
+            Another worker has held the lock for longer than `patience_seconds`, or the disk refuses.
         """
         with self._alone(patience_seconds):
             fields = self._fields()
@@ -126,7 +126,7 @@ class SecretsFile:
 
     @contextmanager
     def _draft(self) -> Iterator[TextIOWrapper]:
-        """A file with room in it that takes the secrets' place when the block ends well."""
+        """Open a draft with space reserved; it replaces the secrets file when the block ends without an error."""
         target = self._target()
         draft = draft_of(target)
         try:

@@ -1,4 +1,4 @@
-"""Files that are whole under their name or not there at all, whenever the machine stops. Knows no Django, no DICOM."""
+"""Files that are complete under their name or absent, whenever the machine stops. Knows no Django, no DICOM."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @contextmanager
 def disk(subject: str) -> Iterator[None]:
-    """Turns what the operating system says into ServiceDown, `NoSpace` or `DiskRefused`, without the path it names."""
+    """Turn OSError into ServiceDown, `NoSpace` or `DiskRefused`, without the path that it names."""
     try:
         yield
     except OSError as error:
@@ -29,30 +29,30 @@ def disk(subject: str) -> Iterator[None]:
 
 
 def private(path: str, flags: int) -> int:
-    """An opener for `open`: only the owner reads and writes the file."""
+    """Open a file that only its owner can read and write; an opener for `open`."""
     return os.open(path, flags, 0o600)
 
 
 def read_only(path: str, flags: int) -> int:
-    """An opener for `open`: once closed, nobody writes the file, and only the owner reads it."""
+    """Open a file that its owner can read and nobody can write to once it is closed; an opener for `open`."""
     return os.open(path, flags, 0o400)
 
 
 def draft_of(path: Path) -> Path:
-    """A temporary name beside `path`, hidden, and no other writer's."""
+    """Return a hidden temporary name beside `path` that no other writer uses."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
 
 
 @contextmanager
 def locked(path: Path, *, shared: bool = False, patience_seconds: float | None = None) -> Iterator[None]:
-    """Hold the file's lock, alone or together with all who share it; the kernel takes it back however a process ends.
+    """Hold the file's lock, exclusively or shared. The kernel releases it however the process ends.
 
-    The file stays: if it were removed, two processes could each hold the lock of a file of that name.
+    The lock file is never removed: if it were, two processes could each hold the lock of a file of that name.
 
     Raises
     ------
     TimeoutError
-        Another process held it for `patience_seconds`; without these there is no end to waiting.
+        Another process held the lock for `patience_seconds`. If this is None, the call waits without limit.
     """
     with open(path, "ab", opener=private) as stream:
         _lock(stream.fileno(), fcntl.LOCK_SH if shared else fcntl.LOCK_EX, patience_seconds)
@@ -73,7 +73,7 @@ def _lock(handle: int, kind: int, patience_seconds: float | None) -> None:
 
 
 def make_folder(folder: Path) -> list[Path]:
-    """The folder with all above it, for the owner only. Returns the folders to `sync`, then it is there for good."""
+    """Create the folder and its parents, for the owner only. Returns the folders to `sync` to make them durable."""
     if folder.is_dir():
         return []
     above = make_folder(folder.parent)
@@ -82,28 +82,28 @@ def make_folder(folder: Path) -> list[Path]:
 
 
 def sweep_drafts(path: Path) -> None:
-    """Remove what killed writers of `path` left behind; a live one finds its draft gone and starts over."""
+    """Remove drafts that killed writers of `path` left behind. A live writer finds its draft gone and starts over."""
     for name in os.listdir(path.parent):
         if name.startswith(f".{path.name}.") and name.endswith(".tmp"):
             path.with_name(name).unlink(missing_ok=True)
 
 
 def place(draft: Path, path: Path) -> None:
-    """Give a finished file its name: durable before, durable after."""
+    """Rename a finished draft to `path`; its bytes are durable before the rename, its name after it."""
     sync(draft)
     os.rename(draft, path)
     sync(path.parent)
 
 
 def forget_time(*paths: Path) -> None:
-    """Give files and folders that recipients read a modification time that tells nothing, where they are ours."""
+    """Set the modification time of files and folders that recipients read to 0; those of other users are left alone."""
     for path in paths:
         with suppress(PermissionError):
             os.utime(path, (0, 0))
 
 
 def sync(*paths: Path) -> None:
-    """fsync files and folders, a few milliseconds each on a disk."""
+    """Call fsync on files and folders; on a disk each call takes a few milliseconds."""
     for path in paths:
         handle = os.open(path, os.O_RDONLY)
         try:

@@ -1,14 +1,14 @@
-"""The error tree, by whose move is next. Imports nothing of sendit.
+"""The error tree, ordered by who has to act next. This module imports nothing of sendit.
 
     SenditError
     ├── DataFault        a person looks at the file: malformed, unsupported or unsafe input
     ├── Misconfigured    the operator: a recipe, a setting, a deployment
-    ├── ServiceDown      nobody: retry with backoff, the service may come back
-    ├── ServiceRefused   stop and tell: the service answered, and the answer is no
-    └── BrokenPromise    us: a bug; stop the line
+    ├── ServiceDown      nobody: sendit retries with backoff, because the service may come back
+    ├── ServiceRefused   the operator: the service answered, and the answer is no
+    └── BrokenPromise    us: a bug in sendit; the work stops
 
-An error carries a code, a tag and a count; never a value and never a path. The sentence a person reads comes from
-`CODES`, so no identifier can enter one.
+An error carries a code, a tag, a count and a subject; never a value and never a path. The sentences that a person reads
+come from `CODES`, so no identifier can enter one.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class SenditError(Exception):
     tag : int, optional
         The Data Element Tag concerned, as 0xGGGGEEEE.
     count : int, optional
-        How many: elements, bytes, images; what the code's sentence says.
+        A number that belongs to the code's sentence: of elements, bytes or images.
     subject : str, optional
-        The name of a setting, a recipe line, a port or a table: the operator's own word, never a value from a file.
+        The name of a setting, a recipe line, a port or a table: a word of the operator's, never a value from a file.
     """
 
     kind: ClassVar[str] = "SenditError"
@@ -60,41 +60,41 @@ def _rebuild(cls: type[SenditError], code: str, tag: int | None, count: int | No
 
 
 class DataFault(SenditError):
-    """A file is malformed, unsupported or unsafe; a person looks at it."""
+    """A file is malformed, unsupported or unsafe; a person has to look at it."""
 
     kind = "DataFault"
 
 
 class Misconfigured(SenditError):
-    """A recipe, a setting or a deployment is wrong; the operator's move."""
+    """A recipe, a setting or a deployment is wrong; the operator has to correct it."""
 
     kind = "Misconfigured"
 
 
 class ServiceDown(SenditError):
-    """A service did not answer, or asked to wait; try again with backoff."""
+    """A service did not answer, or asked to wait; sendit retries with backoff."""
 
     kind = "ServiceDown"
 
 
 class ServiceRefused(SenditError):
-    """A service answered, and the answer is no; stop and tell."""
+    """A service answered, and the answer is no; retrying does not help."""
 
     kind = "ServiceRefused"
 
 
 class BrokenPromise(SenditError):
-    """sendit itself is wrong; stop the line."""
+    """sendit itself has a bug; the work stops."""
 
     kind = "BrokenPromise"
 
 
 EXIT_CODES = {"DataFault": 1, "Misconfigured": 2, "ServiceDown": 1, "ServiceRefused": 1, "BrokenPromise": 1}
-"""What the shell is told, by kind: 1 something needs a look, 2 wrong use or a deployment that is wrong."""
+"""The exit code of each kind: 1 when something needs a look, 2 for wrong use or a wrong deployment."""
 
 
 def place_of(error: BaseException) -> str:
-    """`pipeline/runner.py:87`: the last line of our own code that the error passed through; it quotes nothing."""
+    """Return the last line of our own code that the error passed through, such as `pipeline/runner.py:87`."""
     package = Path(__file__).parent
     frames = [frame for frame in extract_tb(error.__traceback__) if package in Path(frame.filename).parents]
     return f"{Path(frames[-1].filename).relative_to(package)}:{frames[-1].lineno}" if frames else "elsewhere"
@@ -102,7 +102,7 @@ def place_of(error: BaseException) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """What a code means (`what`) and what to do next (`then`), one sentence each, without any value."""
+    """What a code means (`what`) and what to do next (`then`), one sentence each, without values."""
 
     kind: str
     what: str
@@ -120,82 +120,82 @@ CODES: dict[str, ErrorCode] = {
         NotDicom=("The file is not DICOM.", "Move it out of the folder, or export the study again."),
         EmptyFile=("The file has no bytes.", "Export it again."),
         Truncated=("The file ends in the middle of an element.", "Export it again."),
-        BadElement=("An element's header cannot be understood.", "Repair or re-export the file."),
-        BadSequence=("A sequence's items do not add up.", "Repair or re-export the file."),
-        TooDeep=("Sequences are nested deeper than any sane file.", "Look at the file by hand."),
-        TooLarge=("A header is larger than the limit.", "Look at the file by hand."),
-        DuplicateElement=("A tag stands twice in one dataset.", "Repair or re-export the file."),
+        BadElement=("The header of an element is malformed.", "Repair or re-export the file."),
+        BadSequence=("The lengths of a sequence's items are inconsistent.", "Repair or re-export the file."),
+        TooDeep=("Sequences are nested more deeply than sendit allows.", "Inspect the file."),
+        TooLarge=("A header is larger than the limit.", "Inspect the file."),
+        DuplicateElement=("A tag occurs twice in one dataset.", "Repair or re-export the file."),
         BadDeflate=("The deflated dataset cannot be inflated within its limits.", "Re-export the file uncompressed."),
-        FunctionFailed=("A function of the recipe raised an error on it.", "Look at the file, or mend the function."),
+        FunctionFailed=("A function of the recipe raised an error.", "Look at the file, or correct the function."),
         UnknownTransferSyntax=("The transfer syntax is not supported.", "Export the study in a supported one."),
         UnknownCharacterSet=("The Specific Character Set is not supported.", "Repair the file's (0008,0005)."),
         MissingUID=(
-            "The image does not say which one it is, or of which study or series.",
-            "Export it again; a recipe must leave it its SOP, Study and Series Instance UID, or pseudonyms of them.",
+            "The image lacks its SOP, Study or Series Instance UID.",
+            "Export it again; if the recipe removes one of these UIDs, change the recipe.",
         ),
         NotEncodable=("A new value does not fit the file's character set or VR.", "Change the recipe's value."),
         ResidualIdentifier=("An identifier would have remained in the output.", "Extend the recipe for this tag."),
         BadPixelData=(
-            "The pixel data is no image that its transfer syntax allows, or an image of another size.",
-            "Look at the file, or export it again; decompressing it may do.",
+            "The pixel data is not a valid image of its transfer syntax, or has another size than the header says.",
+            "Look at the file, or export it again, if possible uncompressed.",
         ),
         GeometryLost=(
-            "The slices of a mosaic could not be put in their places any more.",
-            "Retain Safe Private keeps what places them; export the study again if its CSA header is damaged.",
+            "De-identification would remove what gives the slices of a mosaic their positions.",
+            "Use the Option Retain Safe Private; export the study again if its CSA header is damaged.",
         ),
         MixedPatients=("The folder holds more than one patient.", "Split it into one folder per study, then retry."),
         MixedStudies=("The folder holds more than one study.", "Split it into one folder per study, then retry."),
         MissingPatientID=("The Patient ID is blank.", "Repair or re-export the file."),
         NothingReadable=("No file of the folder could be read as DICOM.", "Look at the folder, then retry."),
         ConflictingInstance=("Different files share one SOP Instance UID.", "Keep the right one, then retry."),
-        LinkOutsideFolder=("A symbolic link leads out of the folder.", "Replace it by the file itself."),
-        NotAFile=("It is a pipe, a socket or a device.", "Move it out of the folder."),
-        Unreadable=("The file may not be or cannot be read.", "Mend its permissions or its disk, then retry."),
-        NothingDelivered=("No image is left to deliver.", "Look at the errors of its files, then retry."),
-        OutputExists=("Other bytes stand where the output belongs.", "Give another OUT, or --force."),
-        FolderGone=("The folder is not there any more.", "Put it back, then retry."),
-        FolderKeepsChanging=("The folder was written to whenever it was processed.", "Retry when it is finished."),
+        LinkOutsideFolder=("A symbolic link leads out of the folder.", "Replace the link by the file itself."),
+        NotAFile=("The entry is a pipe, a socket or a device.", "Move it out of the folder."),
+        Unreadable=("The file or folder cannot be read.", "Correct its permissions or repair its disk, then retry."),
+        NothingDelivered=("No image is left to deliver.", "Look at the errors of the batch's files, then retry."),
+        OutputExists=("The output file exists already and has other content.", "Give another OUT, or --force."),
+        FolderGone=("The folder does not exist any more.", "Put it back, then retry."),
+        FolderKeepsChanging=("The folder changed each time it was processed.", "Retry when it is complete."),
         FolderChangedAfterDelivery=(
             "The folder was changed after its delivery.",
-            "Take the study back and deliver it anew, as docs/folders.md says.",
+            "Remove the delivery and deliver the study again, as docs/folders.md says.",
         ),
-        TooManyAttempts=("The worker died each time it took the batch.", "Look at the folder by hand, then retry."),
+        TooManyAttempts=("The worker died each time it took the batch.", "Inspect the folder, then retry."),
     ),
     **_codes(
         "Misconfigured",
-        UnknownSetting=("There is no such setting.", "Mend or remove the variable named."),
+        UnknownSetting=("There is no such setting.", "Correct or remove the variable named."),
         UnknownProject=(
-            "The batch is of a project that this site does not have.",
+            "The batch belongs to a project that this site does not have.",
             "Configure the project, then retry.",
         ),
-        BadSetting=("A setting makes no sense.", "Give it a value of the form named."),
+        BadSetting=("A setting has an invalid value.", "Give it a value of the form named."),
         MissingPackage=("A package that a setting needs is not installed.", "Install the extra named, with pip."),
-        BadRecipe=("The recipe cannot be understood.", "Mend the line named."),
-        UnknownRecipe=("There is no such recipe.", "Give a shipped recipe's name or a path."),
-        UnknownVariable=("The recipe asks for a variable that is not defined.", "Define it or change the recipe."),
-        UnknownFunction=("The recipe asks for a function that is not registered.", "Register it or change the recipe."),
+        BadRecipe=("The recipe is invalid.", "Correct the line named."),
+        UnknownRecipe=("There is no such recipe.", "Give the name of a shipped recipe, or a path."),
+        UnknownVariable=("The recipe uses a variable that is not defined.", "Define it or change the recipe."),
+        UnknownFunction=("The recipe uses a function that is not registered.", "Register it or change the recipe."),
         BadKey=(
-            "A key is missing, damaged or not the one that the data here were made with, or the database was emptied.",
+            "A key is missing, damaged or not the key that the data here were made with, or the database was emptied.",
             "Restore what is named from its backup; sendit replaces no key (docs/operations.md, “Keys”).",
         ),
         NoSuchFolder=(
-            "A data folder does not exist, or may not be listed.",
-            "Make it, mend its permissions, or mend the setting named.",
+            "A data folder does not exist, or cannot be listed.",
+            "Create it, or correct its permissions or the setting named.",
         ),
         FolderRefused=(
-            "A folder that sendit keeps things in may not be used.",
-            "Make it for the user who runs sendit, or mend the setting named.",
+            "A folder that sendit writes to is missing or not writable.",
+            "Create it for the user who runs sendit, or correct the setting named.",
         ),
-        WatcherRuns=("A watcher runs already.", "Stop it with `sendit stop_watcher` first."),
-        WatcherStops=("The watcher is asked to stop and still puts batches back.", "Wait, or end the process named."),
+        WatcherRuns=("A watcher is already running.", "Stop it with `sendit stop_watcher` first."),
+        WatcherStops=("The watcher is stopping and still puts batches back.", "Wait, or end the process named."),
         WatcherFailed=("The watcher did not start.", "Run `sendit start_watcher --foreground` to see why."),
         ClientSecrets=(
-            "The client-secrets file is missing, unreadable or not complete.",
-            "Mend the file that STANFORD_CLIENT_SECRETS names.",
+            "The client-secrets file is missing, unreadable or incomplete.",
+            "Correct the file that STANFORD_CLIENT_SECRETS names.",
         ),
         IdentityCredentials=(
-            "The identity service takes neither the access token nor the refresh token.",
-            "Put new client secrets in place of the file that STANFORD_CLIENT_SECRETS names, then retry.",
+            "The identity service accepts neither the access token nor the refresh token.",
+            "Replace the file that STANFORD_CLIENT_SECRETS names by new client secrets, then retry.",
         ),
         NoCredentials=(
             "There are no credentials for Google Cloud, or they cannot be read.",
@@ -203,90 +203,96 @@ CODES: dict[str, ErrorCode] = {
         ),
         MissingExtra=("A package that a setting needs is not installed.", "Install sendit with the extra named."),
         DatabaseDamaged=(
-            "The database's file is damaged, or no database.",
+            "The database file is damaged, or is not a database.",
             "Stop sendit, look at the disk, and restore the file from a backup, as docs/operations.md says.",
         ),
-        TableSchema=("A column of a warehouse table has another type or form.", "Rename the table, or the collection."),
-        BadQuery=("The SQL statement cannot be run.", "Mend it; it may only read the warehouse's tables."),
+        TableSchema=(
+            "A column of a warehouse table does not have the type or mode that sendit needs.",
+            "Rename the table, or choose another collection.",
+        ),
+        BadQuery=("The SQL statement cannot be run.", "Correct it; it may only read the warehouse's tables."),
     ),
     **_codes(
         "ServiceDown",
-        NoSpace=("There is no space left.", "Free some; the work is taken up again."),
-        NotVerified=("What was read back is not what was written.", "Look at the disk; the work is taken up again."),
+        NoSpace=("There is no space left.", "Free some; work continues by itself."),
+        NotVerified=("The bytes read back are not those written.", "Check the disk; work continues by itself."),
         DatabaseDown=(
-            "The database does not answer, is full, or may not be written.",
-            "Look at it, its disk and its permissions; work is taken up again.",
+            "The database does not answer, is full, or cannot be written to.",
+            "Check it, its disk and its permissions; work continues by itself.",
         ),
-        DatabaseOutdated=("The database lacks a migration.", "Run `sendit migrate`, or wait for who runs it."),
-        BrokerDown=("The broker does not answer, or is full.", "Look at it; the work waits in the database meanwhile."),
+        DatabaseOutdated=("The database lacks a migration.", "Run `sendit migrate`, or wait until it has run."),
+        BrokerDown=("The broker does not answer, or is full.", "Check it; meanwhile the work waits in the database."),
         StoreDown=(
             "The object store does not answer, or asks to wait.",
-            "Look at it and at the network; the work is taken up again.",
+            "Check it and the network; work continues by itself.",
         ),
         WarehouseDown=(
             "The warehouse does not answer, or asks to wait.",
-            "Look at it and at the network; the work is taken up again.",
+            "Check it and the network; work continues by itself.",
         ),
-        DiskRefused=("The operating system refused a file operation.", "Look at the disk and its permissions."),
+        DiskRefused=("The operating system refused a file operation.", "Check the disk and the permissions."),
         IdentityDown=(
             "The identity service does not answer, or asks to wait.",
-            "Look at it and at the network; the work is taken up again.",
+            "Check it and the network; work continues by itself.",
         ),
         IdentityElsewhere=(
-            "Something else answered in the identity service's place, such as a login page.",
-            "Connect the VPN, or mend SENDIT_IDENTITY_URL; the work is taken up again.",
+            "Something other than the identity service answered, such as a login page.",
+            "Connect the VPN, or correct SENDIT_IDENTITY_URL; work continues by itself.",
         ),
         IdentityUntrusted=(
             "The identity service's certificate is not trusted.",
-            "Renew it, or make its authority known to this machine; the work is taken up again.",
+            "Renew it, or make this machine trust its authority; work continues by itself.",
         ),
     ),
     **_codes(
         "ServiceRefused",
-        BadIdentityRequest=("An id to be replaced is blank, or a timestamp is none.", "Look at the batch's images."),
-        UnknownTokens=("The token is nobody's, or has expired or been revoked.", "Renew it, or ask for new ones."),
+        BadIdentityRequest=("An id to be replaced is blank, or a timestamp is invalid.", "Look at the batch's images."),
+        UnknownTokens=("The token is unknown, expired or revoked.", "Renew it, or ask for new ones."),
         TokenReused=(
             "The refresh token was used before, so somebody has a copy; the client is revoked.",
             "Find out who, then `sendit identity_client renew`.",
         ),
-        NoSuchCall=("The identity service has no such address.", "Mend SENDIT_IDENTITY_URL."),
-        WrongMethod=("The identity service's calls are POST.", "Mend the client."),
-        NotJson=("The identity service takes application/json alone.", "Mend the client."),
-        TooManyBytes=("The question is longer than the identity service takes.", "Ask in parts of fewer items."),
+        NoSuchCall=("The identity service has no such address.", "Correct SENDIT_IDENTITY_URL."),
+        WrongMethod=("The identity service answers POST only.", "Correct the client."),
+        NotJson=("The identity service accepts application/json only.", "Correct the client."),
+        TooManyBytes=("The request is longer than the identity service accepts.", "Send fewer items at a time."),
         BadIdentityAnswer=(
-            "The identity service's answer is not as it must be, at the key named.",
-            "Tell who runs the service, then retry.",
+            "The identity service's answer is invalid, at the key named.",
+            "Tell the operator of the service, then retry.",
         ),
         IdentityRefused=(
-            "The identity service said no, with the HTTP status given.",
-            "Look at SENDIT_SOM_STUDY and SENDIT_IDENTITY_URL, then retry.",
+            "The identity service refused the request, with the HTTP status given.",
+            "Check SENDIT_SOM_STUDY and SENDIT_IDENTITY_URL, then retry.",
         ),
         ObjectConflict=(
-            "Other bytes stand under the object's name.",
-            "Find out which of the two is right; docs/folders.md says how to take a study back.",
+            "The object store has another object of that name.",
+            "Find out which of the two is right; docs/folders.md says how to remove a delivery.",
         ),
-        NoSuchBucket=("There is no such bucket.", "Make it or mend the setting that names it, then retry."),
+        NoSuchBucket=("There is no such bucket.", "Create it or correct the setting that names it, then retry."),
         AccessDenied=("The credentials lack a permission.", "Grant the roles of docs/google.md, then retry."),
-        CredentialsRefused=("The credentials are expired, revoked or wrong.", "Renew them, then retry."),
+        CredentialsRefused=("The credentials are expired, revoked or invalid.", "Renew them, then retry."),
         RequestRefused=("A service refused a request.", "Look up the word named in the service's documentation."),
         LoadRefused=("The warehouse refused the rows.", "Look up the word named in the warehouse's documentation."),
-        NoSuchObject=("The store has no such object, or it is shorter.", "Look at the batch's delivery."),
+        NoSuchObject=("The store has no such object, or it is too short.", "Look at the batch's delivery."),
     ),
     **_codes(
         "BrokenPromise",
-        ArchiveSize=("An image has not the size that it said.", "Report this as a bug; the image is withheld."),
+        ArchiveSize=(
+            "An image does not have the size that was announced.",
+            "Report this as a bug; the image is withheld.",
+        ),
         RowsValue=("A value does not fit its column in a warehouse table.", "Report this as a bug."),
         RowsFile=("A file does not hold rows of its warehouse table.", "Report this as a bug."),
         LoadName=("There is no such warehouse table, or a load id is not legal.", "Report this as a bug."),
         ObjectName=("A name in the object store is not legal.", "Report this as a bug."),
-        ArchiveName=("A name in an archive is not flat or stands twice.", "Report this as a bug."),
-        OutputUnreadable=("A de-identified image does not re-read.", "Report this as a bug; the image is withheld."),
-        UnexpectedFailure=("Something failed that nobody expected.", "Report this as a bug with the place named."),
-        WorkersDie=("Worker processes end before they finish anything.", "Look at the log, and at the system's."),
-        IllegalMove=("A batch was to make a move that is not in the table.", "Report this as a bug."),
-        BarePhi=("An identified value came without its wrapper.", "Report this as a bug."),
+        ArchiveName=("A name in an archive contains a folder or occurs twice.", "Report this as a bug."),
+        OutputUnreadable=("A de-identified image cannot be read back.", "Report this as a bug; the image is withheld."),
+        UnexpectedFailure=("An unexpected error occurred.", "Report this as a bug with the place named."),
+        WorkersDie=("Worker processes end before they finish anything.", "Look at sendit's log and the system's."),
+        IllegalMove=("A batch was to change state in a way that the table does not allow.", "Report this as a bug."),
+        BarePhi=("An identified value is not wrapped in Phi.", "Report this as a bug."),
         Unaccounted=("A file of a batch has no outcome, or two.", "Report this as a bug."),
-        HistoryIsAppendOnly=("History was to be changed.", "Report this as a bug."),
-        UnknownEvent=("An event is not in the table, or carries a field that is not.", "Report this as a bug."),
+        HistoryIsAppendOnly=("A row of the history was to be changed.", "Report this as a bug."),
+        UnknownEvent=("An event or one of its fields is not in the table.", "Report this as a bug."),
     ),
 }

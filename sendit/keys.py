@@ -1,8 +1,8 @@
-"""The site's key files: what each must look like, when one may be made, and how a key is known again.
+"""The site's key files: what each must look like, when one may be made, and how a key is recognised.
 
-A key is known again by its proof, a digest keyed with the key itself. The database keeps the proofs of the keys that
-its data were made with (`pipeline.key_bindings`), and `Memory` keeps a copy of them in VAR, for what runs without a
-database. Nothing here replaces a key, and nothing here writes one into a message.
+A key is recognised by its proof, a digest keyed with the key itself. The database keeps the proofs of the keys that its
+data were made with (`pipeline.record.key_bindings`), and `Memory` keeps a copy of them in VAR, for commands that run
+without a database. Nothing here replaces a key, and nothing here writes one into a message.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from sendit.errors import Misconfigured
 
 
 class KeyFile(StrEnum):
-    """A file in SECRETS whose loss or exchange would show only in what is made with it."""
+    """A key file in SECRETS. Its loss or exchange would go unnoticed, were it not for the proofs."""
 
     PSEUDONYM = "pseudonym.key"
-    """UIDs, and the answers of the local identity service."""
+    """The key of UIDs and of the local identity service's answers."""
     IDENTIFIERS = "identifiers.key"
-    """Encrypts what identifies; one key a line: the first encrypts, all decrypt."""
+    """The keys that encrypt identifiers, one per line: the first encrypts, all decrypt."""
     DIGEST = "digest.key"
-    """Folders are recognised by digests that are made with it."""
+    """The key of the digests by which folders are recognised."""
 
 
 ALL = frozenset(KeyFile)
@@ -47,12 +47,12 @@ Proofs = tuple[str, ...]
 
 
 def refusal(file: KeyFile, why: str) -> Misconfigured:
-    """The error that says which file is wrong, and in what way."""
+    """Return the error that says which file is wrong, and in what way."""
     return Misconfigured("BadKey", subject=f"{file}: {why}")
 
 
 def load(folder: Path, file: KeyFile) -> Lines:
-    """The keys in a file. Raises Misconfigured("BadKey") for one that is missing or has not the form of a key."""
+    """Return the keys in a file. Raises Misconfigured("BadKey") if it is missing or does not have the form of a key."""
     try:
         content = (folder / file).read_bytes()
     except OSError:
@@ -82,12 +82,12 @@ def _is_fernet_key(line: bytes) -> bool:
 
 
 def proofs(file: KeyFile, lines: Lines) -> Proofs:
-    """What the keys are known by. Without the key a proof says nothing, and no other use of a key begins with NUL."""
+    """Return the proofs of keys. A proof tells nothing of its key, and no other use of a key hashes a leading NUL."""
     return tuple(hmac.digest(line, b"\0sendit/keys/1\0" + file.encode(), "sha256").hex() for line in lines)
 
 
 def ensure_known(file: KeyFile, lines: Lines, known: Sequence[str]) -> None:
-    """Refuse keys that are not those of `known`. Lines of `identifiers.key` may have been added on top."""
+    """Refuse keys whose proofs are not `known`. Only `identifiers.key` may have new lines, above the known ones."""
     found = proofs(file, lines)
     if file is not KeyFile.IDENTIFIERS and found != tuple(known):
         raise refusal(file, ANOTHER)
@@ -96,17 +96,21 @@ def ensure_known(file: KeyFile, lines: Lines, known: Sequence[str]) -> None:
 
 
 def is_there(folder: Path, file: KeyFile) -> bool:
-    """Whether there is anything of that name, even if it cannot be read."""
+    """Return whether anything has that name, even if it cannot be read."""
     return os.path.lexists(folder / file)
 
 
 def present(folder: Path) -> frozenset[KeyFile]:
-    """The key files that a folder has. The first that is made is looked for last, so that none seems lost meanwhile."""
+    """Return the key files in a folder.
+
+    They are looked for in the reverse of the order in which they are made, so that while another process makes them,
+    none seems to be missing from a complete set.
+    """
     return frozenset(file for file in reversed(KeyFile) if is_there(folder, file))
 
 
 def make(folder: Path, files: Iterable[KeyFile] = ALL) -> None:
-    """Make those key files that are not there, `pseudonym.key` first. Never replaces one; processes may race."""
+    """Make the missing key files, `pseudonym.key` first. None is ever replaced, even if processes race."""
     wanted = frozenset(files)
     for file in KeyFile:
         if file in wanted:
@@ -122,7 +126,7 @@ def _new_fernet_key() -> bytes:
 
 
 def secret(path: Path, make: Callable[[], bytes]) -> bytes:
-    """The secret in a 0600 file, made on first use; the first of several processes to link its file wins."""
+    """Return the secret in a 0600 file, made on first use. If processes race, the first to link its file wins."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -133,7 +137,7 @@ def secret(path: Path, make: Callable[[], bytes]) -> bytes:
 
 
 def _write(path: Path, content: bytes, put: Callable[[Path, Path], object]) -> None:
-    """A whole file for its owner only, or none."""
+    """Write a file for its owner only; it is there as a whole or not at all."""
     draft = draft_of(path)
     try:
         with open(draft, "xb", opener=private) as file:
@@ -142,7 +146,7 @@ def _write(path: Path, content: bytes, put: Callable[[Path, Path], object]) -> N
             os.fsync(file.fileno())
         with suppress(FileExistsError):
             put(draft, path)
-        sync(path.parent)  # a key that is bound and then lost in a power cut could never be had again
+        sync(path.parent)  # a key that is bound and then lost in a power cut could never be restored
     finally:
         draft.unlink(missing_ok=True)
 
@@ -160,7 +164,7 @@ class Memory:
 
     @classmethod
     def read(cls, var: Path) -> Memory:
-        """An empty one where there is no file, or none that makes sense: the database knows, too."""
+        """Read the file. A missing or damaged one counts as empty, because the database has the proofs, too."""
         try:
             stored = json.loads((var / MEMORY).read_bytes())
             known = {KeyFile(file): tuple(map(str, found)) for file, found in stored["proofs"].items() if found}
@@ -169,35 +173,35 @@ class Memory:
             return cls()
 
     def write(self, var: Path) -> None:
-        """Replace the file, if anything changed."""
+        """Replace the file if anything has changed."""
         if self == Memory.read(var):
             return
         stored = {"proofs": dict(self.proofs), "databases": sorted(self.databases)}
         _write(var / MEMORY, json.dumps(stored, indent=1).encode() + b"\n", os.replace)
 
     def ensure_known(self, file: KeyFile, lines: Lines) -> None:
-        """Refuse keys other than those remembered; where none is, any will do."""
+        """Refuse keys other than those remembered; if none is remembered, accept any."""
         if known := self.proofs.get(file):
             ensure_known(file, lines, known)
 
 
 def load_known(folder: Path, file: KeyFile, var: Path) -> Lines:
-    """The keys in a file, if they are those that this VAR remembers."""
+    """Return the keys in a file, if they are those that this VAR remembers."""
     lines = load(folder, file)
     Memory.read(var).ensure_known(file, lines)
     return lines
 
 
 def make_without_database(folder: Path, has_database: bool) -> None:
-    """Make all keys for a command that asks no database, unless there is a key or a database: then one was lost."""
+    """Make all keys for a command that uses no database. If a key or a database exists, a missing key was lost."""
     if not has_database and not present(folder):
         make(folder)
 
 
 def open_to_others(folder: Path) -> list[str]:
-    """The key files, and the folder as `.`, that others than their owner may read or change.
+    """Return the key files, and `.` for the folder, that users other than their owner may read or change.
 
-    A folder of secrets that a container runtime mounts belongs to root and may be listed: only writing to it matters.
+    A secrets folder that a container runtime mounts belongs to root and may be listed; there only writing matters.
     """
     return [name for name in (".", *KeyFile) if _is_open(folder / name)]
 

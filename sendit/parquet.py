@@ -1,6 +1,6 @@
 """Flat Parquet files, by pyarrow: written row by row in bounded memory, and recognised by their schema.
 
-pyarrow is imported when it is first needed: most commands never do, and a nursery must not before it forks.
+pyarrow is imported when it is first needed: most commands never need it, and it must not be loaded before a fork.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 ROW_GROUP_ROWS = 10_000
 ROW_GROUP_BYTES = 2 << 20
-"""What is held in memory, text counted, before a row group is written."""
+"""How many bytes of text are held in memory before a row group is written."""
 
 Row = Mapping[str, object]
 
 
 @cache
 def _arrow() -> Any:
-    """pyarrow, with nothing kept back of the memory that it frees, and no threads of its own."""
+    """Import pyarrow, with the system's allocator, which returns freed memory, and without threads of its own."""
     import pyarrow
 
     pyarrow.set_memory_pool(pyarrow.system_memory_pool())
@@ -36,14 +36,14 @@ def _arrow() -> Any:
 
 
 def load() -> None:
-    """Import pyarrow now: for who would rather wait before the work than in it."""
+    """Import pyarrow now, so that the first row does not wait for it."""
     _arrow()
     from pyarrow import parquet  # noqa: F401
 
 
 @cache
 def schema(columns: tuple[Column, ...]) -> pyarrow.Schema:
-    """The columns as Arrow's. JSON stands as text: BigQuery loads no Parquet into a JSON column."""
+    """Return the columns as an Arrow schema. JSON becomes text, because BigQuery loads no Parquet into JSON columns."""
     arrow = _arrow()
     types = {
         "STRING": arrow.string(),
@@ -59,10 +59,10 @@ def schema(columns: tuple[Column, ...]) -> pyarrow.Schema:
 
 
 class RowWriter:
-    """Writes rows as one Parquet file, a row group at a time; the same rows make the same bytes.
+    """Writes rows as one Parquet file, a row group at a time. The same rows give the same bytes.
 
-    A row's missing and None values are nulls; DATE and TIMESTAMP are taken as Python's or in ISO 8601, an instant with
-    its offset; JSON is its text or what `json.dumps` takes.
+    Missing values and None become nulls. DATE and TIMESTAMP accept Python's types or ISO 8601, an instant with its
+    offset; JSON accepts its text or anything that `json.dumps` accepts.
     """
 
     def __init__(self, stream: BinaryIO, columns: Sequence[Column]) -> None:
@@ -90,7 +90,7 @@ class RowWriter:
         Raises
         ------
         BrokenPromise
-            `RowsValue`: a value does not fit its column, or has none.
+            `RowsValue`: a value does not fit its column, or there is no such column.
         """
         values = _prepared(self._prepare, row)
         self._held.append(values)
@@ -106,7 +106,7 @@ class RowWriter:
 
 
 def write(stream: BinaryIO, columns: Sequence[Column], rows: Iterable[Row]) -> int:
-    """Write all rows with one `RowWriter`; returns their number."""
+    """Write all rows with one `RowWriter`, and return how many."""
     with RowWriter(stream, columns) as writer:
         for row in rows:
             writer.append(row)
@@ -173,12 +173,12 @@ _PREPARE: dict[str, Callable[[Any], Any]] = {
 
 
 def count_rows(path: Path, columns: Sequence[Column], **constants: str) -> int:
-    """The number of rows of a Parquet file with just these columns, of these types; in `constants` every row is alike.
+    """Count the rows of a Parquet file that has exactly these columns, and in all rows the values of `constants`.
 
     Raises
     ------
     BrokenPromise
-        `RowsFile`: it is another file.
+        `RowsFile`: the file has other columns or values, or is not Parquet.
     """
     from pyarrow import parquet
 
@@ -189,7 +189,7 @@ def count_rows(path: Path, columns: Sequence[Column], **constants: str) -> int:
     except (_arrow().ArrowException, ValueError):
         raise BrokenPromise("RowsFile") from None
     except OSError as error:
-        if error.errno is not None:  # the disk's; without a number it is Arrow's word for a malformed footer
+        if error.errno is not None:  # from the disk; Arrow reports a malformed footer as an OSError without errno
             raise
         raise BrokenPromise("RowsFile") from None
     if not found.equals(schema(tuple(columns))) or not are_alike:
@@ -198,7 +198,7 @@ def count_rows(path: Path, columns: Sequence[Column], **constants: str) -> int:
 
 
 def _is_everywhere(metadata: Any, name: str, value: str) -> bool:
-    """Whether a text column has one value in all rows, by what each row group says of itself."""
+    """Return whether a text column has this value in all rows, according to the statistics of each row group."""
     place = metadata.schema.names.index(name)
     known = (metadata.row_group(number).column(place).statistics for number in range(metadata.num_row_groups))
     return all(each and (each.min, each.max, each.null_count) == (value, value, 0) for each in known)

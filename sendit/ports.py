@@ -17,7 +17,7 @@ from sendit.phi import Phi
 
 @dataclass(frozen=True, slots=True)
 class IdentityItem:
-    """One study of an entity, as asked: `id` is the Accession Number, `timestamp` an ISO 8601 UTC instant or None."""
+    """One study in a request: `id` is the Accession Number, `timestamp` an ISO 8601 UTC instant or None."""
 
     id: Phi[str]
     id_source: str
@@ -26,7 +26,7 @@ class IdentityItem:
 
 @dataclass(frozen=True, slots=True)
 class IdentityRequest:
-    """One entity (patient) and its items (studies), as asked of the identity service for one collection."""
+    """One entity (patient) and its items (studies), for which pseudonyms of one collection are requested."""
 
     study: str
     id: Phi[str]
@@ -37,9 +37,9 @@ class IdentityRequest:
 
 @dataclass(frozen=True, slots=True)
 class Pseudonym:
-    """What the service answers for one id: an opaque `suid` ([A-Za-z0-9_-]+) and a date shift in whole days, signed.
+    """The answer for one id: an opaque `suid` ([A-Za-z0-9_-]+) and a date shift, a signed number of whole days.
 
-    `timestamp` is the shifted instant (ISO 8601), or None where none was asked.
+    `timestamp` is the shifted instant (ISO 8601), or None if the request had none.
     """
 
     suid: str
@@ -56,10 +56,10 @@ class IdentityResponse:
 
 
 class IdentityService(Protocol):
-    """Gives pseudonyms; the same (study, id) has the same suid and shift for ever."""
+    """Gives pseudonyms; the same study and id always get the same suid and shift."""
 
     def identify(self, request: IdentityRequest) -> IdentityResponse:
-        """Pseudonyms for one entity and its items. Raises ServiceDown, ServiceRefused, Misconfigured."""
+        """Return pseudonyms for one entity and its items. Raises ServiceDown, ServiceRefused or Misconfigured."""
         ...
 
 
@@ -80,7 +80,7 @@ class StoredObject:
 
 
 def go_on() -> None:
-    """The check of a caller that never wants to stop."""
+    """Do nothing: the `check` of a caller that never wants to stop."""
 
 
 class ObjectStore(Protocol):
@@ -91,15 +91,14 @@ class ObjectStore(Protocol):
     ) -> StoredObject:
         """Store the file's bytes under `name`; idempotent by name and checksum, verified after the write.
 
-        `check` is called now and then while it takes long; what it raises ends the put, and nothing is stored.
+        A long put calls `check` repeatedly; what it raises ends the put, and nothing is stored.
 
-        Raises ServiceRefused("ObjectConflict") where other bytes stand under the name, ServiceDown where a retry may
-        help.
+        Raises ServiceRefused("ObjectConflict") if the name is taken by other bytes, ServiceDown if a retry may help.
         """
         ...
 
     def read(self, name: str, offset: int, length: int) -> bytes:
-        """`length` bytes from `offset`: one image's gzip member is one ranged read."""
+        """Read `length` bytes from `offset`: one image's gzip member is one ranged read."""
         ...
 
 
@@ -127,10 +126,10 @@ class Warehouse(Protocol):
     """Keeps searchable metadata; both tables' schemas are `TABLES`."""
 
     def load(self, table: str, rows: Path, load_id: str, check: Callable[[], None] = go_on) -> int:
-        """Load the Parquet file `rows` (in the table's schema) once; a repeated `load_id` adds no row. Returns rows.
+        """Load the Parquet file `rows`, in the table's schema, once, and return how many rows it has.
 
-        Every row carries the load id in its column of that name. `check` is called now and then while it takes long;
-        what it raises ends the call, and a load that is under way may yet come in.
+        A repeated `load_id` adds no row. Every row has the load id in its column of that name. A long load calls
+        `check` repeatedly; what it raises ends the call, but a load that has started may still complete.
         """
         ...
 
@@ -139,13 +138,13 @@ class Warehouse(Protocol):
         ...
 
     def count_times(self) -> int:
-        """How many rows, loaded by an earlier version, tell when their batch was processed."""
+        """Count the rows, loaded by an earlier version, that tell when their batch was processed."""
         ...
 
     def remove_times(self) -> int:
-        """Remove from those rows what tells it. Returns how many there were.
+        """Remove those times from the rows, and return how many rows held one.
 
-        It may be stopped at any moment and repeated; questions and loads go on meanwhile.
+        It may be stopped at any moment and repeated; queries and loads may run at the same time.
         """
         ...
 

@@ -126,7 +126,7 @@ def test_the_daemon_is_started_delivers_refuses_a_second_and_is_stopped(daemon: 
     for arguments in (["start_watcher"], ["start_watcher", "--foreground"]):
         second = daemon.run(*arguments)
         assert second.returncode == 2
-        assert second.stderr.startswith(f"sendit: WatcherRuns (pid {said[1]}): A watcher runs already.")
+        assert second.stderr.startswith(f"sendit: WatcherRuns (pid {said[1]}): A watcher is already running.")
     finish(Watched(daemon).write(1, images=3))
     (batch,) = Watched(daemon).wait_for("DONE")
     assert (batch.found, batch.delivered, batch.has_error) == (3, 3, False)
