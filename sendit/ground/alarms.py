@@ -1,8 +1,8 @@
-"""Events that a person should hear of, and how Sentry hears of them.
+"""Events that need a person's attention, and how they are sent to Sentry.
 
-What is sent is made here, from the event's name and its allow-listed fields (`events.EVENTS`): an identifier cannot
-be in it, because nothing else is. Sentry's library is the carrier only: its integrations, breadcrumbs, local variables,
-source lines and stack traces are off, and what it adds by itself is dropped at its last door.
+An alarm is made of an event's name and its allow-listed fields (`events.EVENTS`) and of nothing else, so it cannot hold
+an identifier. Sentry's library only transports it: its integrations, breadcrumbs, local variables, source lines and
+stack traces are off, and `strip` drops what it adds by itself.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
 
 ALARMS: dict[str, str] = {
     "batch.failed": "A batch is in ERROR. Its code says whose move is next; `sendit batch_logs`, then `sendit retry`.",
-    "batch.folder_changed_after_delivery": "Somebody wrote to a folder that was delivered. Deliver the files anew.",
-    "worker.died": "A worker process ended by itself. Its batch is taken over; look at memory if the signal is 9.",
-    "worker.failed": "A worker met an error of ours. Report it with the place named.",
-    "worker.blind": "A worker does not reach the database or the broker. It waits; `worker.sees` says when it is over.",
-    "watcher.died": "The watcher before this one was killed. It was started anew; nothing is lost.",
+    "batch.folder_changed_after_delivery": "A folder was changed after it was delivered. Deliver the study again.",
+    "worker.died": "A worker process died. Another takes its batch over; check the memory if the signal is 9.",
+    "worker.failed": "A worker ran into a bug of sendit. Report it with the place named.",
+    "worker.blind": "A worker cannot reach the database or the broker. It waits; `worker.sees` says when it can.",
+    "watcher.died": "The previous watcher was killed. A new one has started; nothing is lost.",
     "watcher.failed": "The watcher ended with an error. Start it again; report it if the place is named.",
-    "watcher.blind": "The watcher does not see a data folder, the database or the broker. It goes on by itself.",
+    "watcher.blind": "The watcher cannot reach a data folder, the database or the broker. It continues by itself.",
     "web.failed": "A request to the web failed. Report it with the place named.",
-    "identity.blind": "The identity service was started without its database. It waits, and answers nobody meanwhile.",
+    "identity.blind": "The identity service started while its database was away. It answers nothing until it is back.",
     "identity.failed": "A request to the identity service failed. Report it with the place named.",
 }
-"""Event, and what it means and asks for; docs/operations.md has the same rows."""
+"""For each event, what it means and what to do; docs/operations.md has the same rows."""
 
 OURS = ("worker.failed", "web.failed", "identity.failed")
-"""Alarms that are errors of ours whatever their code."""
+"""Alarms that are bugs of sendit, whatever their code."""
 
 SENT = ("batch", "state", "code", "subject", "failure", "place", "signal", "attempt")
-"""Fields that an alarm carries."""
+"""The fields that an alarm carries."""
 
 KEPT = ("event_id", "timestamp", "level", "logger", "platform", "release", "message", "tags", "fingerprint", "sdk")
-"""What may leave of what Sentry's library is about to send."""
+"""The keys of an event of Sentry's library that may be sent."""
 
 
 def send_to(dsn: str) -> None:
-    """From now on, in this process and those it forks."""
+    """Send alarms to Sentry from now on, in this process and its forks."""
     if find_spec("sentry_sdk") is None:
         raise Misconfigured("MissingPackage", subject="SENDIT_SENTRY_DSN: sendit[sentry]")
     logger = logging.getLogger("sendit")
@@ -54,7 +54,7 @@ def send_to(dsn: str) -> None:
 
 
 class SentryHandler(logging.Handler):
-    """Sends alarms. The library hands them to a thread of its own: a Sentry that is away stops no batch."""
+    """Sends alarms. The library sends them from a thread of its own, so no batch waits for Sentry."""
 
     def __init__(self, dsn: str) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class SentryHandler(logging.Handler):
         self._client: Client | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send it, if it is one; the library and its thread are started by the first."""
+        """Send the record if it is an alarm. The first alarm starts the library and its thread."""
         name = getattr(record, "event", "")
         if name in ALARMS:
             if self._client is None:
@@ -70,13 +70,13 @@ class SentryHandler(logging.Handler):
             self._client.capture_event(alarm(name, record.fields))  # type: ignore[attr-defined]
 
     def flush(self) -> None:
-        """Before the process ends."""
+        """Send what is still queued; called before the process ends."""
         if self._client is not None:
             self._client.flush()
 
 
 def open_client(dsn: str) -> Client:
-    """Sentry's client with everything off that collects."""
+    """Open Sentry's client with everything off that collects data."""
     from sentry_sdk import Client
 
     return Client(
@@ -98,7 +98,7 @@ def open_client(dsn: str) -> Client:
 
 
 def alarm(name: str, fields: dict[str, Any]) -> Event:
-    """The event as Sentry shows it: alike ones together by name, code and place."""
+    """Return the alarm as a Sentry event; Sentry groups those with the same name, code and place."""
     tags = {field: str(fields[field]) for field in SENT if field in fields}
     code = tags.get("code", "")
     is_ours = (code in CODES and CODES[code].kind == "BrokenPromise") or name in OURS
@@ -112,7 +112,7 @@ def alarm(name: str, fields: dict[str, Any]) -> Event:
 
 
 def strip(event: Event, hint: Hint) -> Event | None:
-    """The library's last door: nothing passes that is not one of our alarms, and of that nothing that was added."""
+    """Drop what is not one of our alarms, and what the library added to it; called before an event is sent."""
     if event.get("logger") != "sendit":
         return None
     return {key: value for key, value in event.items() if key in KEPT}  # type: ignore[return-value]

@@ -1,6 +1,6 @@
-"""What all commands share: exit codes, wrong use, checks, and that nothing that they print commands the terminal.
+"""What all commands share: exit codes, wrong use, system checks, and output that cannot control the terminal.
 
-Exit codes: 0 fine; 1 something needs a look; 2 wrong use, or a deployment that is wrong.
+Exit codes: 0 fine; 1 something needs a look; 2 wrong use or a wrong deployment.
 """
 
 from __future__ import annotations
@@ -19,37 +19,36 @@ from sendit.ground.terminal import printable_lines
 NEEDS_A_LOOK, WRONG = 1, 2
 
 BEFORE_EVERY_COMMAND = "sendit"
-"""The tag of the system checks that cost little; `sendit check` runs all."""
+"""The tag of the fast system checks, which run before every command; `sendit check` runs all."""
 
 DJANGOS_OPTIONS = (
     "--version", "--verbosity", "--settings", "--pythonpath", "--traceback", "--no-color", "--force-color"
 )  # fmt: skip
-"""They work, and are left out of the help."""
+"""Django's own options; they work, but the help leaves them out."""
 
 
 class WrongUse(CommandError):
-    """The command line asks for what makes no sense; exit code 2."""
+    """The command line makes no sense; exit code 2."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, returncode=WRONG)
 
 
 class PrintableOutput(OutputWrapper):
-    """Where all that a command says goes through: nothing in it can command the terminal."""
+    """An output stream that escapes whatever could control the terminal."""
 
     def write(self, msg: str = "", style_func: Callable[[str], str] | None = None, ending: str | None = None) -> None:  # type: ignore[override]
-        """Write it, in a style if it has one."""
         super().write(printable_lines(msg), style_func, ending)
 
 
 class Command(BaseCommand):
-    """One of sendit's commands, without Django's own options in its help."""
+    """The base of sendit's commands; their help leaves out Django's own options."""
 
     suppressed_base_arguments = set(DJANGOS_OPTIONS)
     requires_system_checks = [BEFORE_EVERY_COMMAND]
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """Django's, under our name."""
+        """Return Django's parser with `sendit` as the program's name."""
         parser = super().create_parser("sendit", subcommand, **kwargs)
         for action in parser._actions:
             if action.dest == "skip_checks":
@@ -57,7 +56,7 @@ class Command(BaseCommand):
         return parser
 
     def check(self, *args: Any, **options: Any) -> None:
-        """The system checks; a deployment that is wrong is exit code 2."""
+        """Run the system checks; a wrong deployment gives exit code 2."""
         try:
             super().check(*args, **options)
         except SystemCheckError as error:
@@ -65,7 +64,7 @@ class Command(BaseCommand):
             raise
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Run it; wrong use is one line on the shell, under our name."""
+        """Run the command; wrong use is reported in one line."""
         style = self.stderr.style_func
         self.stdout = PrintableOutput(options.pop("stdout", None) or self.stream)
         self.stderr = PrintableOutput(options.pop("stderr", None) or cast(TextIO, self.stderr._out))
@@ -80,23 +79,22 @@ class Command(BaseCommand):
 
     @property
     def stream(self) -> TextIO:
-        """Standard output itself: for what `printable` has seen already, or a program reads."""
+        """Standard output without escaping: for text that is escaped already, or that a program reads."""
         return cast(TextIO, self.stdout._out)
 
     def lines(self, lines: Iterable[str]) -> None:
-        """Write them."""
         for line in lines:
             self.stdout.write(line)
 
 
 class DatabaseCommand(Command):
-    """A command that asks the database, which makes and upgrades itself first."""
+    """A command that uses the database, which is created or upgraded first if needed."""
 
     key_files = keys.ALL
-    """The keys without which it does not start."""
+    """The keys that the command needs to start."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Silence whatever quotes values; bring the database up to date; then the command."""
+        """Silence libraries that quote values, bring the database up to date, and run the command."""
         from sendit.ground import database, logs
 
         logs.silence_libraries()
@@ -106,6 +104,6 @@ class DatabaseCommand(Command):
         except database.AWAY:
             raise ServiceDown("DatabaseDown") from None
         except database.DAMAGED as error:
-            if type(error) is not database.DAMAGED:  # a bug of ours is one of its kinds
+            if type(error) is not database.DAMAGED:  # a subclass is a bug of ours
                 raise
             raise Misconfigured("DatabaseDamaged") from None

@@ -1,5 +1,5 @@
-"""A process that outlives its terminal: a locked pid file, a start that waits until it is up, a stop that waits until
-it is gone. Knows nothing of folders, batches or Django.
+"""A process that outlives its terminal: a locked pid file, a start that waits until the process is up, and a stop that
+waits until it has ended. Knows nothing of folders, batches or Django.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The process that holds a pid file, and how long ago it last said that it is alive."""
+    """The process that holds a pid file, and the time since it last reported that it is alive."""
 
     pid: int
     silent_seconds: float
 
 
 class PidFile:
-    """One process at a time: a file with a pid in it, locked for as long as that process lives.
+    """A file with a pid in it, locked as long as that process lives, so that only one runs at a time.
 
-    The lock, not the number, says whether the process lives: the kernel drops it with the process, however that ends,
-    so a stale file and a pid that now belongs to a stranger are both harmless. The file is never removed, for two
-    processes could then each hold a lock on a file of that name.
+    The lock, not the number, says whether the process lives: the kernel drops the lock with the process, however it
+    ends. So a stale file is harmless, and so is a pid that now belongs to another program. The file is never removed,
+    because two processes could then each hold a lock on a file of that name.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,7 +42,7 @@ class PidFile:
         self._handle: int | None = None
 
     def acquire(self) -> int | None:
-        """Take the file, or raise Misconfigured("WatcherRuns"). Returns the pid of a holder that ended uncleanly."""
+        """Take the file, or raise Misconfigured("WatcherRuns"). Returns the pid that a killed holder left, if any."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         if not _lock(handle):
@@ -57,24 +57,24 @@ class PidFile:
         return left_behind
 
     def beat(self) -> None:
-        """Say that the holder is alive: the file's time of change is now."""
+        """Report that the holder is alive by setting the file's modification time to now."""
         if self._handle is not None:
             os.utime(self._handle)
 
     def release(self) -> None:
-        """Give the file back, empty: a clean end."""
+        """Release the lock and empty the file, which marks a clean end."""
         if self._handle is not None:
             os.ftruncate(self._handle, 0)
             self._close()
 
     def _close(self) -> None:
-        """In a forked child too: what outlives the watcher must not hold the watcher's lock."""
+        """Close the file; called in forked children too, which must not keep the lock when the watcher ends."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
 
     def holder(self) -> Holder | None:
-        """Who holds the file now; None when no process does, whatever the file says."""
+        """Return the process that holds the file, or None if no process does, whatever the file says."""
         try:
             handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -86,21 +86,21 @@ class PidFile:
             os.close(handle)
 
     def left_behind(self) -> int | None:
-        """The pid that a process left in the file which ended without giving it back."""
+        """Return the pid that a killed process left in the file, or None."""
         try:
             return int(self.path.read_text()) if self.holder() is None else None
         except (FileNotFoundError, ValueError):
             return None
 
     def ensure_free(self) -> None:
-        """Raise Misconfigured("WatcherRuns") where a process holds the file."""
+        """Raise Misconfigured("WatcherRuns") if a process holds the file."""
         holder = self.holder()
         if holder:
             raise Misconfigured("WatcherRuns", subject=f"pid {holder.pid}")
 
 
 class LogFile(RotatingFileHandler):
-    """A log that is renamed when it is full, and opened anew when told, for those who rename it themselves."""
+    """A log that is rotated when it is full, and reopened on request, for operators who rotate it themselves."""
 
     def __init__(self, path: Path, max_bytes: int = 10_000_000, old_files: int = 9) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,11 +108,10 @@ class LogFile(RotatingFileHandler):
         self._is_to_reopen = False
 
     def reopen(self) -> None:
-        """Before the next line; safe in a signal's handler."""
+        """Reopen the file before the next line; safe to call in a signal handler."""
         self._is_to_reopen = True
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line."""
         if self._is_to_reopen:
             self._is_to_reopen = False
             self.close()
@@ -120,7 +119,7 @@ class LogFile(RotatingFileHandler):
 
 
 def _lock(handle: int, kind: int = fcntl.LOCK_EX) -> bool:
-    """Lock it, or say that another holds it; one who only looks (`holder`) shares it for a moment, so try thrice."""
+    """Lock the file, or return False if another process holds it. `holder` takes it briefly, so try three times."""
     for pause_seconds in (0.02, 0.05, 0.0):
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
@@ -137,8 +136,8 @@ def _pid(handle: int) -> int | None:
 def launch(command: Sequence[str], timeout_seconds: float = 60) -> int | None:
     """Start `command` in a session of its own, with `--ready-fd N` added.
 
-    Returns its pid once it has said that it is up (`say_ready`); until then its standard error is ours. None when it
-    ended, or said nothing for `timeout_seconds`.
+    Returns its pid once it has called `say_ready`; until then it writes to our standard error. Returns None if it ended
+    before, or did not call it within `timeout_seconds`.
     """
     ready, tell = os.pipe()
     child = subprocess.Popen(
@@ -159,7 +158,7 @@ def launch(command: Sequence[str], timeout_seconds: float = 60) -> int | None:
 
 
 def _hears(ready: int, timeout_seconds: float) -> bool:
-    """Whether a byte comes before the other end is closed."""
+    """Return whether a byte arrives before the other end is closed."""
     os.set_blocking(ready, False)
     ends_at = time.monotonic() + timeout_seconds
     while time.monotonic() < ends_at:
@@ -170,7 +169,7 @@ def _hears(ready: int, timeout_seconds: float) -> bool:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """A child that is not up is not left half up."""
+    """End a child that did not come up."""
     child.terminate()
     try:
         child.wait(10)
@@ -180,7 +179,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def say_ready(handle: int) -> None:
-    """In the launched process: it is up, and has no terminal any more."""
+    """Tell the launching process that this one is up, and detach standard error from the terminal."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 2)
     os.close(nowhere)
@@ -189,9 +188,9 @@ def say_ready(handle: int) -> None:
 
 
 def stop(pid_file: PidFile, timeout_seconds: float) -> int | None:
-    """Ask the holder to end (SIGTERM) and wait until it has. Returns its pid, None when no process holds the file.
+    """Ask the holder to end (SIGTERM) and wait until it has. Returns its pid, or None if no process holds the file.
 
-    Raises Misconfigured("WatcherStops") when it is still ending after `timeout_seconds`.
+    Raises Misconfigured("WatcherStops") if it has not ended after `timeout_seconds`.
     """
     holder = pid_file.holder()
     if holder is None:

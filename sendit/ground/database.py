@@ -1,4 +1,6 @@
-"""The database makes and upgrades itself: a newcomer runs no `migrate`. And which errors say that it is away."""
+"""Creates and upgrades the database when a process starts, so that nobody has to run `migrate`, and says which errors
+mean that it is away.
+"""
 
 from __future__ import annotations
 
@@ -30,43 +32,43 @@ from sendit.ground import events
 from sendit.keys import KeyFile
 
 AWAY = (OperationalError, InterfaceError, InternalError)
-"""Stopped, restarted, cut off, full, or, after a failover, not the one that writes any more."""
+"""The database is stopped, restarting, unreachable or full, or has become a read-only standby after a failover."""
 
 DAMAGED = DatabaseError
-"""Itself, none of its kinds: what SQLite says of a file whose pages make no sense."""
+"""SQLite reports a damaged file by this class itself; its subclasses mean other things."""
 
 PAUSE_SECONDS = 2.0
-"""How often a database that is away when a process starts is asked whether it is back."""
+"""The pause between attempts to reach a database that is away when a process starts."""
 
 UPGRADE = 7_302_581
-"""The number of our advisory lock on PostgreSQL; any would do."""
+"""The number of our advisory lock on PostgreSQL, chosen at random."""
 
 
 class KeyBindings(Protocol):
-    """What the database knows of the keys that its rows were written with."""
+    """The database's record of the keys that its rows were written with."""
 
     def is_settled(self, folder: Path, var: Path, files: frozenset[KeyFile], /) -> bool:
-        """Whether the keys are bound as they are."""
+        """Return whether the keys are there and bound."""
 
     def settle(self, folder: Path, var: Path, files: frozenset[KeyFile], /) -> None:
-        """Make the keys that may be made, and bind those that are not bound yet."""
+        """Make missing keys where that is safe, and bind keys that are not bound yet."""
 
     def forget_place(self, var: Path, /) -> None:
-        """A new database is about to be made."""
+        """Forget the database at this place, because a new one is about to be created there."""
 
 
 def _key_bindings() -> KeyBindings:
-    """They are kept by the app that has their table, which this room does not import."""
+    """Find the key bindings through Django's apps: the app that has their table is above this room."""
     return next(cast(KeyBindings, app.key_bindings) for app in apps.get_app_configs() if hasattr(app, "key_bindings"))
 
 
-# The database is Django's by its settings, so where the folder is in which it may be comes from there, too.
+# Django's settings name the database, so the folder of an SQLite file comes from them, too.
 
 
 def make_ready(files: frozenset[KeyFile] = keys.ALL) -> None:
-    """Apply what migrations are missing, and bind the keys; of several processes one does it, the others wait.
+    """Apply missing migrations and bind the keys; if several processes start, one does it and the others wait.
 
-    Raises Misconfigured("BadKey") where a key of `files`, those that the process needs, is not the one that was bound.
+    Raises Misconfigured("BadKey") if a key of `files`, which are those that the process needs, is not the bound one.
     """
     settings.SITE.var.mkdir(parents=True, exist_ok=True)
     _expect_new_file()
@@ -81,7 +83,7 @@ def make_ready(files: frozenset[KeyFile] = keys.ALL) -> None:
 
 
 def wait_until_ready(blind: str, sees: str, files: frozenset[KeyFile] = keys.ALL) -> None:
-    """As `make_ready`, for what runs for months and may be started while the database is away; two events say so."""
+    """Call `make_ready` until the database answers; log the events `blind` and `sees` around a wait."""
     is_blind = False
     while True:
         try:
@@ -98,7 +100,7 @@ def wait_until_ready(blind: str, sees: str, files: frozenset[KeyFile] = keys.ALL
 
 
 def ready_or_exit(blind: str, sees: str, files: frozenset[KeyFile] = keys.ALL) -> None:
-    """As `wait_until_ready`, in a server that would print a traceback, or go on, where an error says to stop."""
+    """Call `wait_until_ready`, and end the process with one line on any error, in place of the server's traceback."""
     try:
         wait_until_ready(blind, sees, files)
     except SenditError as error:
@@ -107,7 +109,7 @@ def ready_or_exit(blind: str, sees: str, files: frozenset[KeyFile] = keys.ALL) -
 
 
 def _expect_new_file() -> None:
-    """SQLite makes its file with the first connection; from then on nobody could tell it from one that was emptied."""
+    """Note that the SQLite file is new: the first connection creates it, and it then looks like an emptied one."""
     if connection.vendor != "sqlite":
         return
     path = Path(connection.settings_dict["NAME"])
@@ -118,24 +120,24 @@ def _expect_new_file() -> None:
 
 
 def is_current() -> bool:
-    """Whether every migration is applied."""
+    """Return whether every migration is applied."""
     executor = MigrationExecutor(connection)
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
 def reconnect() -> None:
-    """Let go of this thread's connection, which may be broken; the next statement gets another."""
+    """Close this thread's connection, which may be broken; the next statement opens another."""
     close_old_connections()
 
 
 def forget() -> None:
-    """Close this thread's connection and keep nothing of it, for a thread that seldom has a question."""
+    """Close this thread's connection and forget it, in a thread that seldom needs one."""
     connection.close()
     del connections["default"]
 
 
 def disconnect() -> None:
-    """Leave no connection and no pool, as before a fork."""
+    """Close all connections and pools, as a fork requires."""
     connections.close_all()
     for one in connections.all(initialized_only=True):
         if one.vendor == "postgresql":
@@ -144,7 +146,7 @@ def disconnect() -> None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Of all processes on all hosts, where the database is one that hosts share."""
+    """Exclude all other processes, also those on other hosts if the database is PostgreSQL."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [UPGRADE])

@@ -1,6 +1,6 @@
-"""What happens, as literal dotted names with allow-listed fields: one table, for the log and for a batch's history.
+"""The table of events: dotted names with allow-listed fields, for the log and for a batch's history.
 
-A field is a number or a word of sendit's own (a code, a rule's name, a state); never a value from a study.
+A field is a number or one of sendit's own words (a code, a rule's name, a state), never a value from a study.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _logger = logging.getLogger("sendit")
 
 
 def checked(name: str, fields: Fields) -> Fields:
-    """The fields, if the table allows them all."""
+    """Return the fields, or raise BrokenPromise("UnknownEvent") if the table does not allow them."""
     if name not in EVENTS or not set(fields) <= set(EVENTS[name]):
         raise BrokenPromise("UnknownEvent", subject=name if name in EVENTS else None)
     if not all(isinstance(value, int | float | str) for value in fields.values()):
@@ -78,13 +78,13 @@ def checked(name: str, fields: Fields) -> Fields:
 
 
 def in_order(name: str, fields: Fields) -> Fields:
-    """The fields as the table has them; PostgreSQL gives them back in an order of its own."""
+    """Return the fields in the table's order; PostgreSQL's JSON does not keep it."""
     known = [field for field in EVENTS.get(name, ()) if field in fields]
     return {field: fields[field] for field in (*known, *(field for field in fields if field not in known))}
 
 
 def log(name: str, batch: int | None = None, **fields: int | float | str) -> None:
-    """Say it in the log."""
+    """Write an event to the log."""
     checked(name, fields)
     subject = {} if batch is None else {"batch": batch}
     _logger.info(name, extra={"event": name, "fields": {**subject, **fields}})

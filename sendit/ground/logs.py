@@ -1,4 +1,4 @@
-"""How log lines look, and the one door at which other libraries' messages, which carry values, are silenced."""
+"""The form of log lines, and the one place where other libraries' messages, which quote values, are silenced."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOUD_LIBRARIES = (
 
 
 def text_line(event: str, fields: Mapping[str, object]) -> str:
-    """`batch.delivered batch=17 images=212 seconds=1.3`."""
+    """Return a line such as `batch.delivered batch=17 images=212 seconds=1.3`."""
     return " ".join([event, *(f"{name}={_shown(value)}" for name, value in fields.items())])
 
 
@@ -42,19 +42,19 @@ def _shown(value: object) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """One line for a person: time, event, fields."""
+    """Formats an event as a line of text: time, event, fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; a record that is no event of ours says only that it was."""
+        """Return the line; of a record that is not our event, only its logger's name is shown."""
         event, fields = _event_of(record)
         return f"{_moment(record)} {text_line(event, fields)}"
 
 
 class JsonFormatter(logging.Formatter):
-    """One line for a machine."""
+    """Formats an event as a line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line as a JSON object."""
+        """Return the line as a JSON object."""
         event, fields = _event_of(record)
         return json.dumps({"at": _moment(record), "event": event, **fields})
 
@@ -68,20 +68,20 @@ def _moment(record: logging.LogRecord) -> str:
 
 
 def formatter(form: str) -> logging.Formatter:
-    """The formatter that the setting LOG_FORMAT names."""
+    """Return the formatter that the setting LOG_FORMAT names."""
     return JsonFormatter() if form == "json" else TextFormatter()
 
 
 @contextmanager
 def written_to(stream: TextIO, form: str) -> Iterator[None]:
-    """Send sendit's own events to a stream, and nothing else."""
+    """Write sendit's own events, and nothing else, to a stream."""
     with written_by(logging.StreamHandler(stream), form):
         yield
 
 
 @contextmanager
 def written_by(handler: logging.Handler, form: str) -> Iterator[None]:
-    """Send sendit's own events, and nothing else, through a handler."""
+    """Pass sendit's own events, and nothing else, to a handler."""
     _add(handler, form)
     try:
         yield
@@ -90,7 +90,7 @@ def written_by(handler: logging.Handler, form: str) -> Iterator[None]:
 
 
 def speak(form: str) -> None:
-    """Send sendit's own events, and nothing else, to standard error for as long as the process lives."""
+    """Write sendit's own events, and nothing else, to standard error until the process ends."""
     silence_libraries()
     _add(logging.StreamHandler(), form)
 
@@ -104,7 +104,7 @@ def _add(handler: logging.Handler, form: str) -> None:
 
 
 def silence_libraries() -> None:
-    """Take the voice of libraries that quote values; what they find reaches us as exceptions, or not at all."""
+    """Silence libraries whose messages quote values; what matters in them reaches us as exceptions."""
     warnings.simplefilter("ignore")
     for name in LOUD_LIBRARIES:
         logger = logging.getLogger(name)

@@ -1,6 +1,6 @@
-"""What a terminal is given: columns, numbers with their nouns, durations, and text that cannot command it.
+"""Text for a terminal: columns, numbers with nouns, durations, and escaping, so that a name cannot control it.
 
-Such text moves no cursor, ends no line, and does not change the order of letters.
+Escaped text moves no cursor, ends no line, and does not change the order of letters.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _LOOKED_AT_IN_LINES = re.compile(r"[^ -~\n\t]")
 
 
 def printable(text: str) -> str:
-    r"""One line, for a cell or a name: `\x1b`, and `\x80` for a byte of a name that is no text; otherwise as below."""
+    r"""Escape one line, such as a name: as `printable_lines`, but `\x1b`, and `\x80` for a byte that is not UTF-8."""
     return _LOOKED_AT.sub(_in_short, text)
 
 
 def printable_lines(text: str) -> str:
-    r"""Lines, with tabs: `\u001b`, `\u202e`. What was JSON still is, and says the same."""
+    r"""Escape lines, which may have tabs: `\u001b`, `\u202e`. JSON stays JSON with the same meaning."""
     return _LOOKED_AT_IN_LINES.sub(_escaped, text)
 
 
@@ -31,7 +31,7 @@ def _in_short(found: re.Match[str]) -> str:
 
 
 def _escaped(found: re.Match[str]) -> str:
-    """Control and format characters, line separators, surrogates and what is not assigned; other spaces stay."""
+    """Escape control and format characters, line separators, surrogates and unassigned characters; spaces stay."""
     char = found[0]
     if char.isprintable() or unicodedata.category(char) == "Zs":
         return char
@@ -40,7 +40,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str] = (), indent: str = "") -> list[str]:
-    """Rows in columns two spaces apart: numbers to the right, words to the left."""
+    """Lay rows out in columns, two spaces apart: numbers are aligned to the right, words to the left."""
     cells = [[_cell(value) for value in row] for row in rows]
     texts = [list(header), *cells] if header else cells
     widths = [max(len(row[column]) for row in texts) for column in range(len(texts[0]))] if texts else []
@@ -68,7 +68,7 @@ def _cell(value: object) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `3 min`, `5 h`, `9 days`."""
+    """Return a duration such as `0.4 s`, `12 s`, `3 min`, `5 h` or `9 days`."""
     if seconds < 10:
         return f"{max(0.0, seconds):.1f} s"
     for unit, length, limit in (("s", 1, 120), ("min", 60, 120), ("h", 3600, 48)):
@@ -78,5 +78,5 @@ def duration(seconds: float) -> str:
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:
-    """`1 batch`, `2 batches`."""
+    """Return a number with its noun, such as `1 batch` or `2 batches`."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
