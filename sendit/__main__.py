@@ -1,4 +1,4 @@
-"""The shell's way in: `sendit X`, `python -m sendit X`, `python manage.py X`."""
+"""The entry point of the shell commands: `sendit X`, `python -m sendit X`, `python manage.py X`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 NOT_FOR_PERSONS = ("work",)
 WITHOUT_DATABASE = ("deid", "preview")
-"""Commands that need no database: they start without what Django would load for it."""
+"""Commands that need no database; they start without loading Django's models."""
 
 
 def main() -> None:
-    """Run one command; an error is one line on stderr and an exit code, never a traceback, which may quote a value."""
+    """Run one command. An error is one line on stderr and an exit code, never a traceback, which may quote a value."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sendit.settings")
-    if isinstance(sys.stdout, TextIOWrapper):  # a locale that lacks a character is no reason to stop
+    if isinstance(sys.stdout, TextIOWrapper):  # print even what the locale's encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
     if "--traceback" not in sys.argv:
         sys.excepthook = _say_failure
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _answer(arguments: list[str]) -> None:
-    if arguments in (["--version"], ["version"]):  # Django would say its own
+    if arguments in (["--version"], ["version"]):  # Django would print its own version
         print(f"sendit {__version__}")
     elif arguments in ([], ["--help"], ["-h"], ["help"]):
         print("\n".join(_commands()))
@@ -55,7 +55,7 @@ def _answer(arguments: list[str]) -> None:
 
 
 def _commands() -> Iterator[str]:
-    """What there is, from the first line of each command's module."""
+    """Yield the help text: a line for each command, from the first line of its module's docstring."""
     yield "Usage: sendit COMMAND [OPTIONS]; sendit COMMAND --help says more.\n"
     for path in sorted(Path(__file__).parent.glob("*/management/commands/[!_]*.py"), key=lambda path: path.stem):
         line = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
@@ -71,7 +71,7 @@ def _run(arguments: list[str]) -> None:
     from django.core.management import ManagementUtility, get_commands
 
     class Utility(ManagementUtility):
-        """Django's, but for what it says of a command that does not exist."""
+        """Django's utility, with a message of our own for an unknown command."""
 
         def fetch_command(self, subcommand: str) -> BaseCommand:
             if subcommand not in get_commands():
@@ -83,13 +83,13 @@ def _run(arguments: list[str]) -> None:
 
 
 def _say_failure(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """In place of a traceback: what failed, and where."""
+    """Print what failed and where, in place of a traceback."""
     said = "interrupted" if kind is KeyboardInterrupt else str(_failure(error))
     print(f"sendit: {printable_lines(said)}", file=sys.stderr)
 
 
 def _failure(error: BaseException) -> SenditError:
-    """A file that the system refuses is the deployment's matter; everything else is a bug."""
+    """Map an unexpected exception: a file that the system refuses is ServiceDown, everything else is a bug."""
     if isinstance(error, OSError) and error.filename is not None:
         return ServiceDown("DiskRefused", subject=_what(error))
     return BrokenPromise("UnexpectedFailure", subject=_what(error))

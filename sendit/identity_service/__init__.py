@@ -1,4 +1,4 @@
 """The identity service that sendit serves to other gateways: DASHER's API (docs/identity.md), the local algorithm.
 
-A process of its own. It knows clients, their tokens and who asked how much; it keeps no identifier.
+It runs in a process of its own. It stores clients, digests of their tokens and how much each asked for; no identifier.
 """

@@ -1,4 +1,4 @@
-"""Who asked how much, and what was refused: a row for each request, and their sums for an operator."""
+"""The audit: a row for each request, with how much was asked and what was refused, and sums for an operator."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ UID, TOKENS = "uid", "tokens"
 
 
 @dataclass(slots=True)
-class Entry:
-    """What is known of a request so far; nobody's until a token says whose."""
+class AuditEntry:
+    """What is known of a request so far; `client` is None until a valid token names it."""
 
     call: str
     client: Client | None = None
@@ -29,15 +29,15 @@ class Entry:
     code: str = "UnexpectedFailure"
 
     def about(self, study: str, asked: Sequence[IdentityRequest]) -> None:
-        """How much is asked."""
+        """Record how much is asked for."""
         self.study, self.patients = study.lower(), len(asked)
         self.studies = sum(len(one.items) for one in asked)
 
 
 @contextmanager
-def audited(call: str) -> Iterator[Entry]:
-    """Whatever comes of the request, its row is kept; without a row there is no answer."""
-    entry = Entry(call)
+def audited(call: str) -> Iterator[AuditEntry]:
+    """Write the request's row when the block ends, also on an error. Without a row, nothing is answered."""
+    entry = AuditEntry(call)
     try:
         yield entry
         entry.code = ""
@@ -48,7 +48,7 @@ def audited(call: str) -> Iterator[Entry]:
         _keep(entry)
 
 
-def _keep(entry: Entry) -> None:
+def _keep(entry: AuditEntry) -> None:
     if entry.client is None:
         _count(entry)
         return
@@ -62,8 +62,8 @@ def _keep(entry: Entry) -> None:
     )
 
 
-def _count(entry: Entry) -> None:
-    """Nobody's requests of a minute share a row."""
+def _count(entry: AuditEntry) -> None:
+    """Count a request without a client; such requests share a row per minute."""
     minute = timezone.now().replace(second=0, microsecond=0)
     row, is_new = Audit.objects.get_or_create(client=None, at=minute, call=entry.call, code=entry.code)
     if not is_new:
@@ -72,7 +72,7 @@ def _count(entry: Entry) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a client asked for, or nobody."""
+    """How much a client asked for, or all requests without a client."""
 
     answered: int
     refused: int
@@ -82,7 +82,7 @@ class Use:
 
 
 def use_of(client: Client | None, since: datetime) -> Use:
-    """Since then; but `last_at` is of all times."""
+    """Sum up a client's requests since a moment; `last_at` is not limited to it."""
     rows = Audit.objects.filter(client=client)
     answered, refused = rows.filter(at__gte=since, code=""), rows.filter(at__gte=since).exclude(code="")
     sums = answered.aggregate(requests=Sum("requests"), patients=Sum("patients"), studies=Sum("studies"))

@@ -8,22 +8,22 @@ from django.utils import timezone
 
 
 class Client(models.Model):
-    """A gateway that may ask."""
+    """A gateway that may use the service."""
 
     name = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField(default=timezone.now)
     revoked_at = models.DateTimeField(null=True)
     revoked_for = models.CharField(max_length=40, default="")
-    """`operator`, or `reuse`: a refresh token came that had been replaced, so somebody has a copy."""
+    """`operator`, or `reuse`: a replaced refresh token was used, so somebody has a copy."""
     answered_by = models.CharField(max_length=64)
-    """Tells the key and the algorithm that its answers are made with, and have to be made with for ever."""
+    """A digest of the key and the algorithm that made this client's first answers and must make all others."""
 
     def __str__(self) -> str:
         return f"client {self.pk}"
 
 
 class TokenPair(models.Model):
-    """An access token and the refresh token that replaces both; a client's current pair is the one not replaced."""
+    """An access token and the refresh token that replaces both. A client has one pair that is not replaced."""
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="tokens")
     access_digest = models.CharField(max_length=64, unique=True)
@@ -31,7 +31,7 @@ class TokenPair(models.Model):
     issued_at = models.DateTimeField(default=timezone.now)
     access_expires_at = models.DateTimeField()
     is_used = models.BooleanField(default=False)
-    """Whether the client has shown one of the two: then it has them, and the pair before is history."""
+    """Whether the client has used one of the two. Then it has received them, and the pair before never works again."""
     replaced_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -46,18 +46,18 @@ class TokenPair(models.Model):
 
 
 class Audit(models.Model):
-    """A request: who, when, for which collection, about how many, and what came of it. Never about whom."""
+    """A request: its client, time, collection, number of patients and studies, and result; never an identifier."""
 
     at = models.DateTimeField(default=timezone.now)
     client = models.ForeignKey(Client, on_delete=models.PROTECT, null=True, db_index=False)
-    """Null where the token was nobody's; such requests of one minute share a row: a flood is no flood of rows."""
+    """Null if the token was invalid. Such requests share a row per minute, so a flood does not fill the table."""
     call = models.CharField(max_length=8)
     """`uid` or `tokens`."""
     study = models.CharField(max_length=64, default="")
     patients = models.PositiveIntegerField(default=0)
     studies = models.PositiveIntegerField(default=0)
     code = models.CharField(max_length=40, default="")
-    """Why it was refused; blank where it was answered."""
+    """The code of the refusal; blank if the request was answered."""
     requests = models.PositiveIntegerField(default=1)
 
     class Meta:

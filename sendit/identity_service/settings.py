@@ -1,4 +1,4 @@
-"""The settings of the identity service's own process: sendit's, with its addresses and nothing around them."""
+"""The settings of the identity service's process: sendit's settings with its own URLs and no middleware."""
 
 from __future__ import annotations
 

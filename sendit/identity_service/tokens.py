@@ -1,8 +1,8 @@
-"""Tokens: 24 hours of access, and a refresh token that is good once. The database has only their digests.
+"""Tokens: an access token for 24 hours, and a refresh token that works once. The database has only their digests.
 
-Who shows a refresh token that was replaced is a thief, or was robbed: the client is revoked, and its operator sees why.
-But an answer may be lost on its way: as long as nobody has shown either of the new tokens, the one before them still
-gets two others.
+If a replaced refresh token is used, two parties have it, and one of them is a thief: the client is revoked, and its
+operator sees why. But an answer may be lost on its way. So as long as neither of the new tokens has been used, the
+refresh token before them still works and gets another pair.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OPERATOR, REUSE = "operator", "reuse"
 
 
 def issue(client: Client) -> Tokens:
-    """The client's next pair; its current one, if any, is replaced."""
+    """Issue the client's next pair of tokens, which replaces its current one, if any."""
     tokens = Tokens(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
     now = timezone.now()
     with _alone(client):
@@ -41,7 +41,7 @@ def issue(client: Client) -> Tokens:
 
 
 def reissue(client: Client) -> Tokens:
-    """Two tokens for a client, also for one that was revoked; all that it had before are nobody's."""
+    """Issue tokens for a client, even if it was revoked; all its earlier tokens become invalid."""
     with _alone(client):
         client.tokens.all().delete()
         Client.objects.filter(pk=client.pk).update(revoked_at=None, revoked_for="")
@@ -49,7 +49,7 @@ def reissue(client: Client) -> Tokens:
 
 
 def revoke(client: Client, reason: str) -> None:
-    """From now on its tokens are nobody's."""
+    """Revoke the client: all its tokens become invalid."""
     with _alone(client):
         client.tokens.all().delete()
         Client.objects.filter(pk=client.pk).update(revoked_at=timezone.now(), revoked_for=reason)
@@ -57,14 +57,14 @@ def revoke(client: Client, reason: str) -> None:
 
 @contextmanager
 def _alone(client: Client) -> Iterator[None]:
-    """All that happens to a client's tokens happens in turn."""
+    """Lock the client's row, so that changes to its tokens happen one after another."""
     with transaction.atomic():
         Client.objects.select_for_update().get(pk=client.pk)
         yield
 
 
 def client_of(access: str) -> Client:
-    """Whose access token it is. Raises ServiceRefused("UnknownTokens") where it is nobody's, or nobody's any more."""
+    """Return the client with this access token. Raises ServiceRefused("UnknownTokens") if it is not valid."""
     current = TokenPair.objects.filter(replaced_at=None, access_expires_at__gt=timezone.now())
     pair = current.filter(access_digest=digest(access)).select_related("client").first()
     if pair is None:
@@ -75,7 +75,7 @@ def client_of(access: str) -> Client:
 
 
 def holder_of(refresh: str) -> Client:
-    """Whose refresh token it is or was. Raises ServiceRefused("UnknownTokens")."""
+    """Return the client that has or had this refresh token. Raises ServiceRefused("UnknownTokens") if none had."""
     client = Client.objects.filter(tokens__refresh_digest=digest(refresh)).first()
     if client is None:
         raise ServiceRefused("UnknownTokens")
@@ -83,7 +83,7 @@ def holder_of(refresh: str) -> Client:
 
 
 def renew(client: Client, refresh: str) -> Tokens | None:
-    """The next pair; None where the refresh token was replaced, and so the client is revoked."""
+    """Issue the next pair. If the refresh token was replaced before, revoke the client and return None."""
     with _alone(client):
         newest, *before = client.tokens.order_by("-pk")[:2] or [None]
         shown = client.tokens.filter(refresh_digest=digest(refresh)).first()
@@ -98,11 +98,11 @@ def renew(client: Client, refresh: str) -> Tokens | None:
 
 
 def digest(token: str) -> str:
-    """What the database has of a token: 256 random bits need no slow hash."""
+    """Return the digest of a token that the database stores; 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def answered_by(key: bytes, max_date_shift_days: int) -> str:
-    """Tells this site's key and shifts from any other's, and tells nothing of the key."""
+    """Return a digest that identifies this site's key and largest shift, and reveals nothing of the key."""
     said = f"sendit-identity-1 shifts dates by up to {max_date_shift_days} days with this key"
     return hmac.digest(key, said.encode(), "sha256").hex()

@@ -1,4 +1,4 @@
-"""The addresses, as DASHER has them."""
+"""The service's URLs, as DASHER has them."""
 
 from __future__ import annotations
 

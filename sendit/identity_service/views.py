@@ -1,4 +1,4 @@
-"""The two calls of DASHER's API, and whether the service is well. JSON in, JSON out; an error quotes nothing."""
+"""The two calls of DASHER's API, and a health check. They take and return JSON; an error quotes nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sendit.ports import IdentityService
 from sendit.projects import composition
 
 MOST_BYTES = 2_000_000
-"""Of a body; a thousand items take a tenth of it."""
+"""The most bytes of a request's body; a thousand items take a tenth of it."""
 
 RETRY_AFTER_SECONDS = 5
 
@@ -35,13 +35,13 @@ STATUSES = {
     "NotJson": 415,
     "UnexpectedFailure": 500,
 }
-"""Any other code is the service's own trouble, 503: whoever asked asks again."""
+"""The HTTP status of each code. Any other code is a fault of the service: 503, and the client retries."""
 
 View = Callable[..., JsonResponse]
 
 
 def answering(view: View) -> View:
-    """What goes wrong as JSON with its status: a code and a sentence."""
+    """Turn a view's errors into JSON with a code and a sentence, and the matching status."""
 
     @wraps(view)
     def answered(request: HttpRequest, **arguments: str) -> JsonResponse:
@@ -57,7 +57,7 @@ def answering(view: View) -> View:
 
 @answering
 def identify(request: HttpRequest, study: str) -> JsonResponse:
-    """`POST /identifiers/api/v1/uid/{study}`: pseudonyms for patients and their studies."""
+    """Answer `POST /identifiers/api/v1/uid/{study}` with pseudonyms for patients and their studies."""
     with audited(UID) as entry:
         client = entry.client = tokens.client_of(_bearer(request))
         asked = wire.questions(study, _json_body(request))
@@ -69,7 +69,7 @@ def identify(request: HttpRequest, study: str) -> JsonResponse:
 
 @answering
 def refresh(request: HttpRequest) -> JsonResponse:
-    """`POST /token/api/v1/refresh`: two new tokens for a refresh token; the old two are no good any more."""
+    """Answer `POST /token/api/v1/refresh` with two new tokens; the old two become invalid."""
     with audited(TOKENS) as entry:
         shown = wire.refresh_token(_json_body(request))
         entry.client = tokens.holder_of(shown)
@@ -81,18 +81,18 @@ def refresh(request: HttpRequest) -> JsonResponse:
 
 @answering
 def health(request: HttpRequest) -> JsonResponse:
-    """`GET /healthz`: whether the database answers."""
+    """Answer `GET /healthz` with 200 if the database answers."""
     Client.objects.exists()
     return _json({"status": "ok"})
 
 
 def no_such_call(request: HttpRequest, exception: Exception) -> JsonResponse:
-    """Any other address."""
+    """Answer a request to any other URL."""
     return _refusal(ServiceRefused("NoSuchCall"))
 
 
 def failed(request: HttpRequest) -> JsonResponse:
-    """What nobody expected."""
+    """Answer a request that ended in an unexpected error, and log the error's place."""
     error = sys.exc_info()[1]
     if error is not None:
         events.log("identity.failed", failure=type(error).__name__, place=place_of(error))
@@ -100,7 +100,7 @@ def failed(request: HttpRequest) -> JsonResponse:
 
 
 def _service_for(client: Client) -> IdentityService:
-    """The local one, if it answers as it always answered this client."""
+    """Return the local service, if its key and shifts are those that this client's earlier answers were made with."""
     key, longest_shift = composition.pseudonym_key(settings.SITE), settings.SITE.max_date_shift_days
     if client.answered_by != tokens.answered_by(key, longest_shift):
         raise Misconfigured("BadKey", subject="pseudonym.key")

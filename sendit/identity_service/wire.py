@@ -1,5 +1,5 @@
-"""DASHER's JSON, from the service's side: a body into requests, responses into an answer. Liberal in what it accepts:
-fields that it does not know (`custom_fields` among them) are passed over.
+"""DASHER's JSON on the service's side: parses a body into requests and makes an answer of responses. Unknown fields,
+such as `custom_fields`, are ignored.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ MOST_ENTITIES = 100
 MOST_ITEMS = 1_000
 MOST_CHARACTERS = 256
 STUDY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""What names a collection; nothing else of an address is kept."""
+"""The form of a collection's name; nothing else of a URL is stored."""
 
 
 def questions(study: str, untrusted_body: bytes) -> list[IdentityRequest]:
-    """What is asked, one request a patient. Raises ServiceRefused("BadIdentityRequest")."""
+    """Parse a body into one request per patient. Raises ServiceRefused("BadIdentityRequest")."""
     entities = _list(_object(untrusted_body).get("identifiers"), MOST_ENTITIES)
     if not STUDY.fullmatch(study) or not entities:
         _bad()
@@ -28,12 +28,12 @@ def questions(study: str, untrusted_body: bytes) -> list[IdentityRequest]:
 
 
 def refresh_token(untrusted_body: bytes) -> str:
-    """The token that is to be replaced."""
+    """Parse a body that holds the refresh token to be replaced."""
     return _text(_object(untrusted_body).get("refreshToken"))
 
 
 def answer(asked: list[IdentityRequest], responses: list[IdentityResponse]) -> dict[str, Any]:
-    """The answer, with the ids as they were sent."""
+    """Return the answer's JSON, which repeats the ids as they were sent."""
     return {"results": [_entity(*pair) for pair in zip(asked, responses, strict=True)]}
 
 

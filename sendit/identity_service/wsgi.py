@@ -1,4 +1,4 @@
-"""What a WSGI server serves: `gunicorn sendit.identity_service.wsgi`."""
+"""The WSGI application: `gunicorn sendit.identity_service.wsgi`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ application = get_wsgi_application()
 from django.conf import settings  # noqa: E402
 
 from sendit.ground import database, logs  # noqa: E402
-from sendit.identity_service import urls  # noqa: E402, F401 - after Django is set up; not by the first request
+from sendit.identity_service import urls  # noqa: E402, F401 - after Django is set up, and before the first request
 from sendit.identity_service.apps import KEY_FILES  # noqa: E402
 from sendit.projects.composition import local_identity_service, pseudonym_key  # noqa: E402
 
 logs.speak(settings.SITE.log_format)
 database.ready_or_exit("identity.blind", "identity.sees", KEY_FILES)
-# What is wrong with its settings is said now.
+# Wrong settings are reported now, not by the first request.
 local_identity_service(pseudonym_key(settings.SITE), settings.SITE.max_date_shift_days)
 database.disconnect()  # a server that forks from here shares no connection

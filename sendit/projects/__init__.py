@@ -1,1 +1,1 @@
-"""What a process is started with: the settings, the projects, and what each project talks to. Knows no Django."""
+"""What each process starts with: settings, projects, and the services of each project. Knows no Django."""

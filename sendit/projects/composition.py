@@ -1,6 +1,6 @@
-"""What a project talks to, made of its settings: the one place that chooses adapters, so that no room imports another.
+"""Makes the services of a project from its settings. This is the only module that chooses and imports adapters.
 
-An adapter is imported by the function that makes it, for a command that asks for rows should not load a store's client.
+Each function imports its adapter itself, so that a command which only queries rows does not load a store's client.
 """
 
 from __future__ import annotations
@@ -23,19 +23,18 @@ if TYPE_CHECKING:
 
 
 def pseudonym_key(site: Site) -> bytes:
-    """The site's secret: UIDs and the local identity service's answers are made with it."""
+    """Return the site's secret key, which makes UIDs and the local identity service's answers."""
     return keys.load_known(site.secrets_folder, keys.KeyFile.PSEUDONYM, site.var)[0]
 
 
 def pseudonyms(site: Site) -> Pseudonyms:
-    """The keyed UIDs."""
     from sendit.deid.pseudonyms import Pseudonyms
 
     return Pseudonyms(pseudonym_key(site))
 
 
 def recipe(project: Project) -> Recipe:
-    """The project's recipe; one that calls functions is refused, for a batch has none to give it."""
+    """Return the project's recipe. One that calls functions is refused, because a batch has none to offer."""
     from sendit.deid.recipe.recipe import load_recipe
 
     loaded = load_recipe(project.recipe)
@@ -45,7 +44,7 @@ def recipe(project: Project) -> Recipe:
 
 
 def identity_service(site: Site, project: Project) -> IdentityService:
-    """The service that gives pseudonyms for patients and studies."""
+    """Return the service that gives pseudonyms for patients and studies."""
     if not site.anonymize_restful:
         return local_identity_service(pseudonym_key(site), project.max_date_shift_days)
     try:
@@ -57,14 +56,14 @@ def identity_service(site: Site, project: Project) -> IdentityService:
 
 
 def local_identity_service(key: bytes, max_date_shift_days: int) -> IdentityService:
-    """The one that needs no server, with the key given."""
+    """Return the identity service that needs no server, with the given key."""
     from sendit.adapters.identity_local import LocalIdentityService
 
     return LocalIdentityService(key, max_date_shift_days)
 
 
 def object_store(site: Site, project: Project) -> ObjectStore:
-    """Where archives go."""
+    """Return the store for archives."""
     store = project.store
     if isinstance(store, StoreFolder):
         from sendit.adapters.store_folder import FolderStore
@@ -77,7 +76,7 @@ def object_store(site: Site, project: Project) -> ObjectStore:
 
 
 def warehouse(site: Site, project: Project) -> Warehouse:
-    """Where rows go."""
+    """Return the warehouse for rows."""
     rows = project.warehouse
     if isinstance(rows, BigQueryDataset):
         from sendit.adapters.warehouse_bigquery import BigQueryWarehouse
@@ -95,7 +94,7 @@ def warehouse(site: Site, project: Project) -> Warehouse:
 
 
 def _is_anonymous(site: Site, project: Project) -> bool:
-    """Emulators want no credentials; one that is given some is shown them all the same."""
+    """Return whether to send no credentials: all services in use are emulators, and no credentials are configured."""
     services = (
         (site.storage_emulator_host, isinstance(project.store, Bucket)),
         (site.bigquery_emulator_host, isinstance(project.warehouse, BigQueryDataset)),
@@ -106,7 +105,7 @@ def _is_anonymous(site: Site, project: Project) -> bool:
 
 @dataclass(frozen=True)
 class Ports:
-    """What one project talks to, each made when it is first asked for: a delivery needs no recipe that can be read."""
+    """The services of one project, each made on first use: a delivery works even if the recipe cannot be read."""
 
     site: Site
     project: Project
@@ -133,7 +132,7 @@ class Ports:
 
 
 class Projects:
-    """All projects of a site, by name; made once in each process and handed to whoever works for a project.
+    """All projects of a site, by name; made once in each process and passed down to what works for a project.
 
     Parameters
     ----------
@@ -148,11 +147,11 @@ class Projects:
 
     @property
     def default(self) -> Ports:
-        """The ports of the project that the settings make."""
+        """Return the ports of the project that is made of the settings."""
         return self._ports[DEFAULT]
 
     def of(self, name: str) -> Ports:
-        """The ports of a project; Misconfigured("UnknownProject") where the site has no project of that name."""
+        """Return the ports of a project. Raises Misconfigured("UnknownProject") if the site has none of that name."""
         try:
             return self._ports[name]
         except KeyError:

@@ -33,7 +33,7 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def folder(text: str) -> Path:
-    """An empty name would be the folder in which the command was started."""
+    """Refuse an empty name, which would mean the folder in which the command was started."""
     if not text.strip():
         raise ValueError(text)
     return Path(text)
@@ -44,7 +44,7 @@ def folders(text: str) -> tuple[str, ...]:
 
 
 def matching(pattern: str) -> Callable[[str], str]:
-    """Empty, or text of that pattern."""
+    """Return a parser that accepts empty text, or text that matches the pattern."""
 
     def parse(text: str) -> str:
         if text and not re.fullmatch(pattern, text):

@@ -1,4 +1,4 @@
-"""A project: which recipe its studies get, under which names the identity service is asked, and where they go."""
+"""A project: the recipe for its studies, the names for requests to the identity service, and where studies go."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from sendit.projects.site import Site, variable
 
 DEFAULT = "default"
-"""The project that a site has always: it is made of the site's settings."""
+"""The project that every site has; it is made of the site's settings."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityNames:
-    """How the identity service is asked: which attributes hold the ids, and what it calls them and the collection."""
+    """The attributes that hold the ids, and the identity service's names for these ids and for the collection."""
 
     study: str
     entity_keyword: str
@@ -72,11 +72,11 @@ class Project:
     Attributes
     ----------
     name : str
-        What `Batch.project` holds.
+        The value of `Batch.project`.
     recipe : str
         A recipe's name or path.
     collection : str
-        The prefix of its objects and the name of its data set.
+        The prefix of the project's objects and the name of its data set.
     max_date_shift_days : int
         The local identity service shifts dates by 1 to this many days.
     """
@@ -92,7 +92,7 @@ class Project:
 
 
 def default_project(site: Site) -> Project:
-    """The project that the settings make."""
+    """Make the project that the settings describe."""
     return Project(
         name=DEFAULT,
         recipe=site.study_deid,

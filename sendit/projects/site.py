@@ -1,7 +1,7 @@
-"""The site's settings, each said once as a field of `Site`: its name, its type, its default and what it is for.
+"""The site's settings. Each is one field of `Site`, with its name, type, default and purpose.
 
-A field `x` is the setting `X`, which the environment has as `SENDIT_X`, or under the name that another system gave it.
-Nothing else in the repository reads a setting from the environment.
+A field `x` is the setting `X`, and its environment variable is `SENDIT_X` or, for a few, a name that another system
+chose. Nothing else in the repository reads a setting from the environment.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Setting:
     form: str
     about: str
     own_variable: str = ""
-    """Its environment variable, where another system gave it a name that is kept."""
+    """Its environment variable, if another system chose the name."""
     is_secret: bool = False
-    """May also stand in a file, of which `SENDIT_X_FILE` is the path: an environment is shown to more people."""
+    """Whether `SENDIT_X_FILE` may name a file that holds it, because more people can see an environment."""
 
 
 def setting(
@@ -44,7 +44,7 @@ def setting(
     own_variable: str = "",
     is_secret: bool = False,
 ) -> Value:
-    """A field of `Site`; one that may hold a password is not printed."""
+    """Declare a field of `Site`. The repr leaves out a setting that may hold a password."""
     about_it = Setting(default, parse, form, about, own_variable, is_secret)
     return field(default=default, repr=not is_secret, metadata={"setting": about_it})
 
@@ -129,7 +129,7 @@ class Site:
         60, at_least(1, int), "seconds", "A worker that is silent for so long is taken for dead."
     )
     max_attempts: int = setting(3, at_least(1, int), "a number", "How often a batch is taken up before it is an ERROR.")
-    rescan_seconds: int = setting(30, at_least(1, int), "seconds", "How often the watcher looks at every folder anew.")
+    rescan_seconds: int = setting(30, at_least(1, int), "seconds", "How often the watcher looks at every folder again.")
     settle_seconds: float = setting(
         0.5, at_least(0, float), "seconds", "A folder written to within so many seconds is still being written."
     )
@@ -195,40 +195,40 @@ class Site:
     log_format: str = setting("text", one_of("text", "json"), "text or json", "The form of log lines.")
 
     def __post_init__(self) -> None:
-        """Folders stay where they are when a process changes its own."""
+        """Make paths absolute, so that they stay the same when a process changes its working folder."""
         object.__setattr__(self, "var", self.var.absolute())
         object.__setattr__(self, "data_base", self.data_base.absolute())
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Site:
-        """The settings that an environment makes.
+        """Read the settings from an environment.
 
         Raises
         ------
         Misconfigured
-            `UnknownSetting`, `BadSetting`: a variable is of no setting, or makes no sense.
+            `UnknownSetting`: a `SENDIT_…` variable belongs to no setting. `BadSetting`: a value is invalid.
         """
         _ensure_known(environ)
         return cls(**{name.lower(): _value(name, entry, environ) for name, entry in SETTINGS.items()})
 
     @property
     def secrets_folder(self) -> Path:
-        """The keys of `sendit.keys`, and `django.key`; 0600."""
+        """The folder of the keys of `sendit.keys` and of `django.key`."""
         return Path(self.secrets or self.var / "secrets").absolute()
 
     @property
     def outbox_folder(self) -> Path:
-        """What batches have made and not yet delivered."""
+        """The folder for what batches have made and not yet delivered."""
         return self.var / "outbox"
 
     @property
     def store_folder(self) -> Path:
-        """The folder object store."""
+        """The root of the folder object store."""
         return self.var / "store"
 
     @property
     def warehouse_folder(self) -> Path:
-        """The Parquet warehouse."""
+        """The root of the Parquet warehouse."""
         return self.var / "warehouse"
 
     @property
@@ -241,7 +241,7 @@ SETTINGS: dict[str, Setting] = {one.name.upper(): one.metadata["setting"] for on
 
 
 def variable(name: str) -> str:
-    """The environment variable of a setting."""
+    """Return the name of a setting's environment variable."""
     return SETTINGS[name].own_variable or f"SENDIT_{name}"
 
 
@@ -262,7 +262,7 @@ def _value(name: str, entry: Setting, environ: Mapping[str, str]) -> Any:
 
 
 def _text(variable: str, environ: Mapping[str, str]) -> str | None:
-    """What the environment says of a setting, or the file that it names for it."""
+    """Return a setting's text from the environment, or from the file that the environment names, or None."""
     file = environ.get(f"{variable}_FILE")
     if file is None:
         return environ.get(variable)

@@ -1,1 +1,1 @@
-"""What is served over HTTP: whether this deployment is well, and its metrics. Reads; changes nothing."""
+"""Health checks and metrics over HTTP. They only read."""

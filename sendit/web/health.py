@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether what it needs is there."""
+"""Health checks: whether this process lives, and whether the services that it needs answer."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from sendit.pipeline.reports.readiness import WELL, readiness
 
 
 def alive(request: HttpRequest) -> JsonResponse:
-    """`GET /healthz`: the process answers. Asks nobody, so a database that is away restarts nothing."""
+    """Answer `GET /healthz`. It depends on nothing, so that no process is restarted because the database is away."""
     return JsonResponse({"status": WELL})
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """`GET /readyz`: 200 when database and broker answer, 503 with the code of what does not."""
+    """Answer `GET /readyz`: 200 if database and broker answer, or 503 with the code of what does not."""
     found = readiness(settings.SITE.secrets_folder)
     is_well = all(code == WELL for code in found.values())
     return JsonResponse(found, status=200 if is_well else 503)
 
 
 def no_such_address(request: HttpRequest, exception: Exception) -> JsonResponse:
-    """In place of Django's page, which quotes the address."""
+    """Answer a request to any other URL, in place of Django's page, which quotes the URL."""
     return JsonResponse({"error": "NoSuchAddress"}, status=404)
 
 
 def failed(request: HttpRequest) -> JsonResponse:
-    """In place of Django's page."""
+    """Answer a request that failed, in place of Django's page, and log the place of the error."""
     error = sys.exc_info()[1]
     if error is not None:
         events.log("web.failed", failure=type(error).__name__, place=place_of(error))

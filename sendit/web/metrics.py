@@ -1,6 +1,6 @@
-"""`GET /metrics` for Prometheus: everything from the database, so it is the same whichever process is asked.
+"""`GET /metrics` for Prometheus. All values come from the database, so every process returns the same.
 
-Labels are sendit's own words: states, stages, codes, the names of rules. No identifier, no path, no batch.
+Labels are sendit's own words: states, stages, codes, names of rules. There is no identifier, path or batch in them.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ STAGES = ("import", "identify", "deidentify", "deliver")
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The text of all metrics; 503 while the database is away, so that Prometheus says `up 0`."""
+    """Return all metrics as text, or 503 while the database is away, so that Prometheus shows `up 0`."""
     registry = CollectorRegistry(auto_describe=False)
     try:
         families = list(_families())
     except database.AWAY:
         database.reconnect()
         return HttpResponse("DatabaseDown\n", status=503, content_type="text/plain")
-    registry.register(_Made(families))
+    registry.register(_MadeFamilies(families))
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-class _Made:
-    """A collector of what is made already."""
+class _MadeFamilies:
+    """A Prometheus collector of metric families that exist already."""
 
     def __init__(self, families: list[Metric]) -> None:
         self._families = families
 
     def collect(self) -> list[Metric]:
-        """All of it."""
+        """Return the families."""
         return self._families
 
 
@@ -69,7 +69,7 @@ def _now(overview: Overview) -> Iterator[Metric]:
 
 
 def _of_newest_files(overview: Overview) -> Iterator[Metric]:
-    """Of the newest files, so these may go down."""
+    """Yield gauges of the newest files only, so their values may go down."""
     yield _gauge(
         "files_filtered",
         "Files by the rule that filtered them, of the newest 200,000.",
@@ -91,7 +91,7 @@ def _servers() -> Iterator[Metric]:
 
 
 def _gauge(name: str, about: str, label: str, values: Mapping[str, float]) -> Metric:
-    """By one label, or without."""
+    """Return a gauge with one label, or without labels."""
     family = GaugeMetricFamily(f"sendit_{name}", about, labels=[label] if label else [])
     for word, value in values.items():
         family.add_metric([word] if label else [], value)
@@ -113,7 +113,7 @@ COUNTERS: tuple[tuple[str, str, str, str | None], ...] = (
     ("delivered_images", "Images in delivered archives.", "delivered_images", None),
     ("delivered_bytes", "Bytes of delivered archives.", "delivered_bytes", None),
 )
-"""Name, meaning, the word of `totals`, and the label of its second word."""
+"""For each counter its name, its meaning, its word in `totals`, and the label for the second word there, if any."""
 
 
 def _since_the_beginning(counted: Counts) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""The addresses. None of them shows an identifier, and none asks for a password: keep them inside."""
+"""The web's URLs. None shows an identifier, and none asks for a password: keep them inside the hospital's network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a WSGI server serves: `gunicorn sendit.web.wsgi`."""
+"""The WSGI application: `gunicorn sendit.web.wsgi`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ application = get_wsgi_application()
 from django.conf import settings  # noqa: E402 - after Django is set up
 
 from sendit.ground import logs  # noqa: E402
-from sendit.web import urls  # noqa: E402, F401 - not by the first request
+from sendit.web import urls  # noqa: E402, F401 - loaded before the first request
 
 logs.speak(settings.SITE.log_format)
