@@ -6,7 +6,7 @@ A month, a week or a day of a year; a day without its year; Japanese eras and th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from sendit.deid.identifiers.months import MONTHS, NAME, OTHER_WORDS
 from sendit.deid.identifiers.vocabulary import fold
@@ -48,24 +48,32 @@ _BELONGING = (
     # two digits of the year before month and day
     r"(?<![\w./-])(?:3[2-9]|[4-9]\d)(?P<m>[/-])(?:0[1-9]|1[0-2])(?P=m)(?:0[1-9]|[12]\d|3[01])(?![\w./-])",
     # other calendars
+    r"(?<![A-Za-z0-9])(?:[RHS]\d\d|R[1-9])(?P<e>[./-])\d{1,2}(?P=e)\d{1,2}(?![\w.])",
+    r"(?<![A-Za-z])(?:meiji|taisho|showa|heisei|reiwa)[ -]?\d{1,2}(?:[./-]\d{1,2}){0,2}(?!\d)",
+    rf"(?<![\d.])(?:\d{{1,2}}[./-]\d{{1,2}}[./-]{_BUDDHIST}|{_BUDDHIST}[./-]\d{{1,2}}[./-]\d{{1,2}})(?!\d)",
+    rf"(?<![A-Za-z])B\.?E\.? ?{_BUDDHIST}(?!\d)",
+)
+_IN_OTHER_SCRIPTS = (
     r"(?:明治|大正|昭和|平成|令和|[明大昭平令]) ?(?:元|\d{1,2})"
     r"(?:年(?: ?\d{1,2}月(?: ?\d{1,2}日)?)?|[./-]\d{1,2}[./-]\d{1,2})",
     r"(?:\d{4} ?[年년])? ?\d{1,2} ?[月월](?: ?\d{1,2} ?[日号號일])?|\d{4} ?[年년]",
-    r"(?<![A-Za-z0-9])(?:[RHS]\d\d|R[1-9])(?P<e>[./-])\d{1,2}(?P=e)\d{1,2}(?![\w.])",
-    r"(?<![A-Za-z])(?:meiji|taisho|showa|heisei|reiwa)[ -]?\d{1,2}(?:[./-]\d{1,2}){0,2}(?!\d)",
     rf"(?<!\d)\d{{1,2}} ?[\u0e01-\u0e4e.]{{3,15}} ?(?:{_BUDDHIST}|\d\d)(?!\d)",
-    rf"(?:พ\.?ศ\.?|(?<![A-Za-z])B\.?E\.?) ?{_BUDDHIST}(?!\d)",
-    rf"(?<![\d.])(?:\d{{1,2}}[./-]\d{{1,2}}[./-]{_BUDDHIST}|{_BUDDHIST}[./-]\d{{1,2}}[./-]\d{{1,2}})(?!\d)",
+    rf"พ\.?ศ\.? ?{_BUDDHIST}(?!\d)",
 )
-_OTHERS = tuple(re.compile(pattern, re.IGNORECASE) for pattern in _BELONGING)
+_OTHERS = re.compile("|".join(_BELONGING), re.IGNORECASE)
+_NOT_LATIN = re.compile("|".join(_IN_OTHER_SCRIPTS))
+_TWO_DIGITS = re.compile(r"\d\D*\d")
 
 
 def partial_dates(text: str) -> Iterator[Span]:
     """Where such dates stand, in no order; they may overlap."""
-    for belongs, pattern in _NAMED:
-        yield from (match.span() for match in pattern.finditer(text) if belongs(match))
-    for pattern in _OTHERS:
-        yield from (match.span() for match in pattern.finditer(text))
+    yield from (match.span() for match in _WITHOUT_YEAR.finditer(text) if _has_day(match))
+    if not text.isascii():
+        yield from (match.span() for match in _NOT_LATIN.finditer(text))
+    if _TWO_DIGITS.search(text):
+        yield from (match.span() for match in _MONTH_OF_YEAR.finditer(text) if _is_month(match))
+        yield from (match.span() for match in _SHORT_YEAR.finditer(text) if _has_short_year(match))
+        yield from (match.span() for match in _OTHERS.finditer(text))
 
 
 def _is_month(match: re.Match[str]) -> bool:
@@ -82,13 +90,6 @@ def _has_short_year(match: re.Match[str]) -> bool:
 def _has_day(match: re.Match[str]) -> bool:
     name = fold(match["n"])
     return name in MONTHS and bool(name not in OTHER_WORDS or match["o"]) and 1 <= int(match["d"]) <= 31
-
-
-_NAMED: tuple[tuple[Callable[[re.Match[str]], bool], re.Pattern[str]], ...] = (
-    (_is_month, _MONTH_OF_YEAR),
-    (_has_short_year, _SHORT_YEAR),
-    (_has_day, _WITHOUT_YEAR),
-)
 
 
 # ---------------------------------------------------------------------------------------------- spans of days
