@@ -9,6 +9,9 @@ import re
 from collections.abc import Iterator
 from string import ascii_letters
 
+from sendit.deid.identifiers.national_numbers import national_numbers
+from sendit.deid.identifiers.phone_numbers import phone_numbers
+from sendit.deid.identifiers.places_and_machines import places_and_machines
 from sendit.deid.identifiers.vocabulary import fold, is_known, is_name
 
 Span = tuple[int, int]
@@ -21,6 +24,9 @@ def identifying_forms(text: str) -> Iterator[Span]:
         for pattern in _DOTTED:
             yield from (match.span() for match in pattern.finditer(text))
         yield from _long_numbers(text)
+        yield from places_and_machines(text)
+        yield from national_numbers(text)
+        yield from phone_numbers(text)
 
 
 def sure_forms(text: str) -> Iterator[Span]:
@@ -60,8 +66,11 @@ _NUMBERS = (
         re.I,
     ),
     re.compile(r"(?<![A-Za-z0-9])[A-Z]{1,3}\d{2}-\d{4,6}(?![A-Za-z0-9])"),  # the number of a case
+    re.compile(r"(?<![\w.,])0\d{2,4}[ /-]\d{5,8}(?![\w.,])"),  # one with its area
     re.compile(r"#\s?\d{4,}(?![A-Za-z0-9])"),
-    re.compile(r"(?<![\d.,])\d{3}[ -]\d{3}[ -]\d{3,4}(?![\d.,])"),  # the number of a health service
+    re.compile(
+        r"(?<![\d.,])(?!\d\d0[ -]\d\d0[ -]\d\d0(?!\d))\d{3}[ -]\d{3}[ -]\d{3,4}(?![\d.,])"
+    ),  # the number of a health service
     re.compile(r"(?<![A-Za-z])[A-Z]{2} \d{5}(?:-\d{4})?(?!\d)"),  # state and ZIP code
 )
 

@@ -40,7 +40,7 @@ class KnownIdentifiers:
     identifiers : iterable of Identifier
     """
 
-    __slots__ = ("_birth_dates", "_birth_years", "_initials", "_long", "_names", "_parts", "_runs")
+    __slots__ = ("_birth_dates", "_birth_years", "_forms", "_initials", "_long", "_names", "_parts", "_runs")
 
     def __init__(self, identifiers: Iterable[Identifier]) -> None:
         self._names: set[str] = set()
@@ -51,6 +51,8 @@ class KnownIdentifiers:
         """Texts that count wherever they stand: the scripts without spaces, and accented names within words."""
         self._initials: dict[str, bool] = {}
         """Two-letter names and initials in capitals; and whether they count without points."""
+        self._forms: list[re.Pattern[str]] = []
+        """How ids are built, so that others of the same making are found."""
         self._birth_dates: set[date] = set()
         self._birth_years: set[str] = set()
         """Two digits of each."""
@@ -121,6 +123,8 @@ class KnownIdentifiers:
     def _add_number(self, text: str) -> None:
         """The whole, and its digits without the letters and zeros before them."""
         self._add_run("".join(_RUNS.findall(fold(text))), len(text))
+        if form := _form_of(text):
+            self._forms.append(form)
         digits = re.sub(r"\D", "", text)
         for run in (digits, digits.lstrip("0")):
             if len(run) >= SHORT_NUMBER:
@@ -210,6 +214,8 @@ class KnownIdentifiers:
     def numbers(self, text: str) -> Iterator[Span]:
         """Where numbers, dates, addresses and whole names stand alone, with whatever between their parts."""
         yield from self._written_birth_dates(text)
+        for form in self._forms:
+            yield from (match.span() for match in form.finditer(text))
         folded = fold(text)
         run = "".join(_RUNS.findall(folded))
         wanted = [one for one in self._runs if one in run]
@@ -274,6 +280,25 @@ def _is_in(name: str, word: str) -> bool:
 
 def _may_be_glued(part: str) -> bool:
     return len(part) > 1 and (is_listed(part) or part in listed("joined"))
+
+
+def _form_of(number: str) -> re.Pattern[str] | None:
+    """Its letters with as many digits in the same places, where both are there: AB-1234, so also AB-7755."""
+    parts = _LETTERS_OR_DIGITS.findall(number)
+    letters, digits = sum(map(str.isalpha, number)), sum(map(str.isdecimal, number))
+    if (
+        not letters
+        or digits < _FEWEST_DIGITS
+        or len(parts) > MOST_PARTS
+        or is_known("".join(filter(str.isalpha, number)).lower())
+    ):
+        return None
+    built = r"[ ._/-]?".join(rf"\d{{{len(part)}}}" if part.isdecimal() else re.escape(part) for part in parts)
+    return re.compile(rf"(?<![^\W_]){built}(?![^\W_]|[.,]\d)", re.IGNORECASE)
+
+
+_LETTERS_OR_DIGITS = re.compile(r"\d+|[^\W\d_]+")
+_FEWEST_DIGITS = 3
 
 
 def _is_own(word: str) -> bool:

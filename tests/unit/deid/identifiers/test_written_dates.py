@@ -99,7 +99,7 @@ def test_a_date_is_shifted_the_way_it_is_written(text: str, next_day: str) -> No
             "2020년 1월 31일",
             "R2.1.31",
             "S30.02.03",
-            "Reiwa 2",
+            "Reiwa 2.1.31",
         ),
         *("31/01/2563", "2563-01-31", "พ.ศ. 2563", "31 ม.ค. 2563", "31 Jan 2563", "B.E. 2563"),
         "31.02.2020",
