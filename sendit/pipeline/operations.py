@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from sendit.ground import daemon
 from sendit.pipeline import cleaning
 from sendit.pipeline.cleaning import Kept, Removal
 from sendit.pipeline.intake import contenders
 from sendit.pipeline.intake.presence import watcher_pid_file
-from sendit.pipeline.record import history
+from sendit.pipeline.record import clock, history
 from sendit.pipeline.record.history import COMMAND
 from sendit.pipeline.record.models import Batch, Image
 from sendit.pipeline.record.states import RETRYABLE, WAITING_FOR_PERSON, Job, State
@@ -76,7 +75,7 @@ def retry(batch: int, actor: str) -> Retried | None:
 
 def _queue_again(batch: Batch, was: State, actor: str) -> bool:
     """False where another process was faster."""
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         if not batch.move(Job.PROCESS.waiting, queued_at=now, not_before=now, **_NOTHING_YET):
             return False

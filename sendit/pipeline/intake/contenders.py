@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from sendit.errors import Misconfigured
 from sendit.phi import Phi
 from sendit.pipeline.intake.folders import has_settled, is_finished
-from sendit.pipeline.record import history, statements
+from sendit.pipeline.record import clock, history, statements
 from sendit.pipeline.record.models import Batch, BatchIdentifiers
 from sendit.pipeline.record.phi_field import digest
 from sendit.pipeline.record.states import Job
@@ -72,6 +71,8 @@ def _finished(folder: str, project: str) -> Iterator[Contender]:
 def unknown(found: Iterable[Contender]) -> Iterator[Contender]:
     """Those that are no batch yet, in their order."""
     waiting = list(found)
+    if waiting:
+        clock.now()  # so that `admit` has it at hand
     for start in range(0, len(waiting), CHUNK):
         chunk = {
             (contender.project, contender.folder_digest): contender for contender in waiting[start : start + CHUNK]
@@ -88,7 +89,7 @@ def add(contender: Contender, settle_seconds: float, actor: str = "") -> Batch |
 
 def admit(contender: Contender, actor: str = "") -> Batch | None:
     """A queued batch for a folder that is known to be finished, or None where there is one already."""
-    uid, now = os.path.basename(contender.path), timezone.now()
+    uid, now = os.path.basename(contender.path), clock.at_hand()
     try:
         with transaction.atomic():
             batch = Batch.objects.create(

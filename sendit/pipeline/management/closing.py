@@ -8,11 +8,11 @@ from typing import TextIO
 
 from django.conf import settings
 from django.db.models import Count
-from django.utils import timezone
 
 from sendit.errors import CODES
 from sendit.ground.commands import NEEDS_A_LOOK
 from sendit.ground.terminal import counted
+from sendit.pipeline.record.leases import LeaseTerms
 from sendit.pipeline.record.models import Batch, BatchQuerySet
 from sendit.pipeline.record.states import WAITING, Job, State
 from sendit.pipeline.reports.progress import Tally, shown
@@ -51,7 +51,7 @@ def summary(ended: Mapping[int, str], tally: Tally) -> Iterator[str]:
     yield "  ".join(f"{state} {count:,}" for state, count in Batch.objects.counts().items() if count) or "No batch yet."
     yield from _reasons(ended)
     resting = Batch.objects.filter(state=Job.DELIVER.waiting)
-    delayed = resting.filter(waits_for="", not_before__gt=timezone.now()).count()
+    delayed = resting.filter(~LeaseTerms.of(settings.SITE).is_due(Job.DELIVER), waits_for="").count()
     if delayed:
         rest = counted(delayed, "batch rests", "batches rest")
         yield f"{rest} at DONEPROCESSING until a random time: SENDIT_DELIVERY_DELAY_HOURS."

@@ -17,12 +17,12 @@ from itertools import islice
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from sendit.ground import database
 from sendit.ground.database import AWAY
-from sendit.pipeline.record import history, statements
+from sendit.pipeline.record import clock, history, statements
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.processes import is_known_dead, new_token
 from sendit.pipeline.record.states import Job, State
@@ -33,6 +33,9 @@ STALL_SECONDS = 1800
 
 FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 5, 600
 """How long a postponed batch waits: the first time, and at most."""
+
+TOLERANCE_SECONDS = 60
+"""A moment that is ahead by so much more than can be is no sign of a wrong clock yet."""
 
 MOST_POSTPONEMENTS = 10_000
 """No more are counted: a service may be away for months."""
@@ -49,40 +52,63 @@ class Stopped(Exception):
     """The worker was asked to stop; the batch goes back."""
 
 
-def claimable(job: Job, limit: int) -> list[int]:
-    """Primary keys of batches that a worker may claim now: those of dead workers, then the oldest that wait."""
-    return list(islice(_claimable(job, limit), limit))
-
-
-def _claimable(job: Job, limit: int) -> Iterator[int]:
-    yield from _abandoned(job)
-    waiting = Batch.objects.filter(state=job.waiting, not_before__lte=timezone.now()).order_by("not_before", "pk")
-    yield from waiting.values_list("pk", flat=True)[:limit]
-
-
-def _abandoned(job: Job) -> Iterator[int]:
-    now = timezone.now()
-    held = Batch.objects.filter(state=job.working).order_by("lease_expires_at")
-    for batch in held.only("lease_token", "lease_expires_at"):
-        if _is_abandoned(batch, now):
-            yield batch.pk
-
-
-def _is_abandoned(batch: Batch, now: datetime) -> bool:
-    return batch.lease_expires_at is None or batch.lease_expires_at <= now or is_known_dead(batch.lease_token)
-
-
 @dataclass(frozen=True, slots=True)
 class LeaseTerms:
-    """How long a lease lasts without a renewal, and how often a batch is taken up before it is an ERROR."""
+    """How long a lease lasts without a renewal, how often a batch is taken up before it is an ERROR, and how long a
+    delivery may be delayed."""
 
     lease_seconds: int
     max_attempts: int
+    delivery_delay_hours: float = 0.0
 
     @classmethod
     def of(cls, site: Site) -> LeaseTerms:
         """As the settings say."""
-        return cls(site.lease_seconds, site.max_attempts)
+        return cls(site.lease_seconds, site.max_attempts, site.delivery_delay_hours)
+
+    def latest_start(self, job: Job, now: datetime) -> datetime:
+        """A batch that waits for longer than until then was put off by a clock that was ahead."""
+        delay_seconds = self.delivery_delay_hours * 3600 if job is Job.DELIVER else 0
+        return now + timedelta(seconds=max(delay_seconds, LAST_DELAY_SECONDS) + TOLERANCE_SECONDS)
+
+    def latest_expiry(self, now: datetime) -> datetime:
+        """A lease that lasts longer than until then was written by a clock that was ahead."""
+        return now + timedelta(seconds=self.lease_seconds + TOLERANCE_SECONDS)
+
+    def is_due(self, job: Job) -> Q:
+        """The batches that do not wait for a moment to come, or wait for one that is too far ahead to be right."""
+        now = clock.soon()
+        return Q(not_before__lte=now) | Q(not_before__gt=self.latest_start(job, now))
+
+
+USUAL_TERMS = LeaseTerms(lease_seconds=60, max_attempts=3)
+"""As they are where no setting says otherwise."""
+
+
+def claimable(job: Job, limit: int, terms: LeaseTerms = USUAL_TERMS) -> list[int]:
+    """Primary keys of batches that a worker may claim now: those of dead workers, then the oldest that wait."""
+    return list(islice(_claimable(job, limit, terms), limit))
+
+
+def _claimable(job: Job, limit: int, terms: LeaseTerms) -> Iterator[int]:
+    yield from _abandoned(job, terms)
+    waiting = Batch.objects.filter(terms.is_due(job), state=job.waiting).order_by("not_before", "pk")
+    yield from waiting.values_list("pk", flat=True)[:limit]
+
+
+def _abandoned(job: Job, terms: LeaseTerms) -> Iterator[int]:
+    now = clock.now()
+    held = Batch.objects.filter(state=job.working).order_by("lease_expires_at")
+    for batch in held.only("lease_token", "lease_expires_at"):
+        if _is_abandoned(batch, terms, now):
+            yield batch.pk
+
+
+def _is_abandoned(batch: Batch, terms: LeaseTerms, now: datetime) -> bool:
+    expires_at = batch.lease_expires_at
+    if expires_at is None or is_known_dead(batch.lease_token):
+        return True
+    return not now < expires_at <= terms.latest_expiry(now)
 
 
 class Observer:
@@ -111,21 +137,21 @@ def claim(pk: int, job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> 
 
 def claim_this(batch: Batch, job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Lease | None:
     """The same, of a batch as it was read; None where it has changed since."""
-    now = timezone.now()
-    if batch.state == job.waiting and batch.not_before <= now:
+    now = clock.now()
+    if batch.state == job.waiting and not clock.soon() < batch.not_before <= terms.latest_start(job, now):
         return _take(batch, job, terms, observer)
-    if batch.state == job.working and _is_abandoned(batch, now):
+    if batch.state == job.working and _is_abandoned(batch, terms, now):
         return _take_over(batch, job, terms, observer)
     return None
 
 
 def claim_oldest(job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Lease | None:
     """A lease on the batch that has waited longest of those that may be claimed."""
-    now = timezone.now()
+    now = clock.now()
+    values = {"state": job.working, "changed_at": now, "waits_for": "", **_claim_of(job, terms)}
     with transaction.atomic():
-        batch = Batch.objects.take_oldest(
-            job.waiting, state=job.working, changed_at=now, waits_for="", **_claim_of(job, terms)
-        )
+        batch = Batch.objects.take_oldest(job.waiting, "<=", clock.soon(), **values)
+        batch = batch or Batch.objects.take_oldest(job.waiting, ">", terms.latest_start(job, now), **values)
         if batch is None:
             return None
         history.record("batch.claimed", batch.pk, state=job.working, attempt=batch.attempts)
@@ -134,7 +160,7 @@ def claim_oldest(job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Le
 
 def claim_abandoned(job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Lease | None:
     """A lease on a batch whose worker is dead or has let its lease lapse."""
-    leases = (claim(pk, job, terms, observer) for pk in _abandoned(job))
+    leases = (claim(pk, job, terms, observer) for pk in _abandoned(job, terms))
     return next(filter(None, leases), None)
 
 
@@ -157,7 +183,7 @@ def _lease(terms: LeaseTerms) -> dict[str, Any]:
     """A lease of this process, from now on."""
     return {
         "lease_token": new_token(),
-        "lease_expires_at": timezone.now() + timedelta(seconds=terms.lease_seconds),
+        "lease_expires_at": clock.now() + timedelta(seconds=terms.lease_seconds),
     }
 
 
@@ -308,7 +334,7 @@ class Lease:
         self.release(
             waits_for=code,
             postponements=min(self.batch.postponements + 1, MOST_POSTPONEMENTS),
-            not_before=timezone.now() + timedelta(seconds=delay_seconds),
+            not_before=clock.now() + timedelta(seconds=delay_seconds),
         )
         return delay_seconds
 
@@ -317,8 +343,8 @@ class Lease:
         self.renewed_at = time.monotonic()
         if self.renewed_at - self._progress_at >= STALL_SECONDS:
             return
-        expires_at = timezone.now() + timedelta(seconds=self.terms.lease_seconds)
         try:
+            expires_at = clock.now() + timedelta(seconds=self.terms.lease_seconds)
             renewed = self._mine().update(lease_expires_at=expires_at)
         except AWAY:  # or busy: the next time decides
             return

@@ -7,6 +7,7 @@ a study folder: a batch is its primary key, a file its number.
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, models
@@ -40,18 +41,21 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         found[State.DONE] = max(0, self.count() - sum(found.values()))
         return found
 
-    def take_oldest(self, waiting: State, **values: Any) -> Batch | None:
-        """Write `values` into the batch that has waited longest in a state and may be taken, and return it.
+    def take_oldest(self, waiting: State, due: str, moment: datetime, **values: Any) -> Batch | None:
+        """Write `values` into the batch that has waited longest in a state, and return it.
 
-        One statement chooses the batch and takes it, and counts the attempt. Where the database can, a batch that
-        another process is about to take is passed over without waiting.
+        Of those whose `not_before` is `due` ("<=" or ">") by comparison with the moment. One statement chooses the
+        batch and takes it, and counts the attempt. Where the database can, a batch that another process is about to
+        take is passed over without waiting.
         """
-        table, now = self.model._meta.db_table, timezone.now()
+        table = self.model._meta.db_table
         skip = " FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
-        oldest = f"SELECT id FROM {table} WHERE state = %s AND not_before <= %s ORDER BY not_before, id LIMIT 1{skip}"
+        oldest = (
+            f"SELECT id FROM {table} WHERE state = %s AND not_before {due} %s ORDER BY not_before, id LIMIT 1{skip}"
+        )
         taken = f"{statements.assignments(self.model, tuple(values))}, attempts = attempts + 1"
         sql = f"UPDATE {table} SET {taken} WHERE id = ({oldest}) AND state = %s RETURNING *"
-        terms = statements.prepared(self.model, {"state": waiting, "not_before": now})
+        terms = statements.prepared(self.model, {"state": waiting, "not_before": moment})
         found = list(self.raw(sql, [*statements.prepared(self.model, values), *terms, terms[0]]))
         return found[0] if found else None
 

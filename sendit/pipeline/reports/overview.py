@@ -15,9 +15,9 @@ from itertools import chain
 from django.db import connection
 from django.db.models import BooleanField, Count, QuerySet, Sum
 from django.db.models.expressions import RawSQL
-from django.utils import timezone
 
 from sendit.errors import CODES
+from sendit.pipeline.record import clock
 from sendit.pipeline.record.models import Batch, Image, Outcome
 from sendit.pipeline.record.states import TERMINAL, WAITING, WAITING_FOR_PERSON, WITH_ARCHIVE, WORKING, State
 from sendit.pipeline.reports import totals
@@ -110,7 +110,7 @@ class Overview:
 
 def overview(now: datetime | None = None) -> Overview:
     """What stands where, how old, how fast, what was withheld and why."""
-    now = now or timezone.now()
+    now = now or clock.now()
     states, firsts = standing()
     floor = _newest_files_from()
     return Overview(

@@ -21,7 +21,7 @@ from sendit.deid.recipe.recipe import Recipe
 from sendit.durable import disk
 from sendit.errors import DataFault, SenditError
 from sendit.phi import Phi
-from sendit.pipeline.record import history, statements
+from sendit.pipeline.record import clock, history, statements
 from sendit.pipeline.record.ledger import tag_text
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Image, Outcome
 from sendit.pipeline.record.states import Job, State
@@ -171,7 +171,7 @@ def _made_at(batch: Batch, made: Made) -> datetime:
 def _delivered_from(delay_hours: float) -> datetime:
     """A random time within the delay: a store tells when an archive came, and so when a study was made."""
     longest_ms = round(delay_hours * 3_600_000)
-    return timezone.now() + timedelta(milliseconds=secrets.randbelow(longest_ms + 1))
+    return clock.now() + timedelta(milliseconds=secrets.randbelow(longest_ms + 1))
 
 
 def _write_study_row(work: Work, study: Study, made: Made, recipe: Recipe, path: Path) -> None:

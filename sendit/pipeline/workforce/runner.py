@@ -12,13 +12,12 @@ from contextlib import closing
 from datetime import timedelta
 
 from django.db import transaction
-from django.utils import timezone
 
 from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown, place_of
 from sendit.ground import database, events
 from sendit.ground.database import AWAY
 from sendit.pipeline.intake.folders import FolderChanged
-from sendit.pipeline.record import history
+from sendit.pipeline.record import clock, history
 from sendit.pipeline.record.leases import (
     FIRST_DELAY_SECONDS,
     NOBODY,
@@ -141,7 +140,7 @@ def _queue_again(work: Work, job: Job) -> None:
     with transaction.atomic():
         work.lease.release(attempts=0)
         history.record("batch.folder_changed", work.batch.pk, state=job.working, changes=changes)
-        terms = {"folder_changes": changes, "not_before": timezone.now() + delay}
+        terms = {"folder_changes": changes, "not_before": clock.now() + delay}
         if job is Job.PROCESS:
             Batch.objects.filter(pk=work.batch.pk, state=Job.PROCESS.waiting).update(**terms)
         elif not work.batch.move(Job.PROCESS.waiting, **terms):

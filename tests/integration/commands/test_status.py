@@ -147,6 +147,16 @@ def test_batches_that_wait_for_a_service_are_told_with_the_reason(site: Site) ->
     assert status()["postponed"] == {"NoSpace": 2}
 
 
+def test_what_waits_is_told_with_its_time_and_its_reason(site: Site) -> None:
+    until = timezone.now() + timedelta(minutes=5)
+    make_batches(State.QUEUE, 2, not_before=until, waits_for="NoSpace")
+    make_batches(State.QUEUE, 1, not_before=timezone.now() + timedelta(days=3), waits_for="NoSpace")  # is due
+    ran = run("status")
+    assert line_of(ran, "waits") == f"waits  2 batches at QUEUE for NoSpace, until {until:%Y-%m-%d %H:%M:%S} UTC"
+    (wait,) = status()["waits"]
+    assert (wait["state"], wait["code"], wait["batches"]) == ("QUEUE", "NoSpace", 2)
+
+
 def test_lapsed_leases_are_told(site: Site) -> None:
     make_batches(State.PROCESSING)
     assert line_of(run("status"), "lapsed").startswith("lapsed  1 batch of dead workers")

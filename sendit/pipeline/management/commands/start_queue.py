@@ -6,12 +6,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
-from django.utils import timezone
 
 from sendit.ground.commands import DatabaseCommand, WrongUse
 from sendit.ground.terminal import counted
 from sendit.pipeline.management.closing import work_and_sum_up
 from sendit.pipeline.operations import COMMAND, queue_folders
+from sendit.pipeline.record.leases import LeaseTerms
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.choice import is_embedded, wake
@@ -85,5 +85,7 @@ class Command(DatabaseCommand):
             self.stdout.write(f"{counted(added, 'new folder')} queued.")
 
     def _waiting(self, limit: int | None) -> int:
-        waiting = Batch.objects.filter(state=Job.PROCESS.waiting, not_before__lte=timezone.now()).count()
+        waiting = Batch.objects.filter(
+            LeaseTerms.of(settings.SITE).is_due(Job.PROCESS), state=Job.PROCESS.waiting
+        ).count()
         return waiting if limit is None else min(limit, waiting)

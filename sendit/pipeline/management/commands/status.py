@@ -13,11 +13,13 @@ from django.conf import settings
 
 from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand
 from sendit.ground.terminal import counted, duration, table
+from sendit.pipeline.record.leases import LeaseTerms
 from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports import surroundings
 from sendit.pipeline.reports.overview import Overview, Reason, Throughput
 from sendit.pipeline.reports.surroundings import BrokerStatus, FolderCounts, WatcherStatus
+from sendit.pipeline.reports.waits import Wait, waits
 from sendit.projects.project import default_project
 
 RULES = 10
@@ -88,6 +90,8 @@ def _facts(
         yield "has_error", f"{counted(overview.with_errors, 'batch', 'batches')}: `sendit batch_logs --errors`"
     for code, number in sorted(overview.postponed.items()):
         yield "postponed", f"{counted(number, 'batch', 'batches')}: {Reason(code, number, 0).sentences}"
+    for wait in waits(LeaseTerms.of(settings.SITE)):
+        yield "waits", _wait(wait)
     if overview.lapsed:
         yield "lapsed", f"{counted(overview.lapsed, 'batch', 'batches')} of dead workers; the next worker takes over"
     yield "last hour", _speed(overview.last_hour)
@@ -97,6 +101,14 @@ def _facts(
         yield "broker", _broker(broker)
     yield "delivery", "on" if settings.SITE.send_to_google else "off: batches rest at DONEPROCESSING"
     yield "folders", _folders(folders)
+
+
+def _wait(wait: Wait) -> str:
+    """`2 batches at QUEUE for StoreDown, until 2026-01-02 03:04:05 UTC`."""
+    reason = wait.code or {Job.DELIVER.waiting: "SENDIT_DELIVERY_DELAY_HOURS"}.get(wait.state, "the folder to rest")
+    first, last = (f"{at:%Y-%m-%d %H:%M:%S}" for at in (wait.first_at, wait.last_at))
+    until = first if first == last else f"{first} to {last}"
+    return f"{counted(wait.batches, 'batch', 'batches')} at {wait.state} for {reason}, until {until} UTC"
 
 
 def _speed(throughput: Throughput) -> str:
@@ -154,6 +166,7 @@ def as_object(
         "states": {str(state): count for state, count in overview.states.items()},
         "has_error": overview.with_errors,
         "postponed": overview.postponed,
+        "waits": [dataclasses.asdict(wait) for wait in waits(LeaseTerms.of(settings.SITE))],
         "lapsed": overview.lapsed,
         "oldest": {str(oldest.state): {"batch": oldest.batch, "seconds": oldest.seconds} for oldest in overview.oldest},
         "last_hour": _throughput(overview.last_hour),

@@ -9,11 +9,22 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from sendit.pipeline.record import leases
-from sendit.pipeline.record.leases import Job, Lease, LeaseLost, LeaseTerms, Observer, Stopped, claim, claimable
+from sendit.pipeline.record.leases import (
+    Job,
+    Lease,
+    LeaseLost,
+    LeaseTerms,
+    Observer,
+    Stopped,
+    claim,
+    claim_abandoned,
+    claim_oldest,
+    claimable,
+)
 from sendit.pipeline.record.models import Batch, Event
 from sendit.pipeline.record.processes import is_known_dead, new_token
 from sendit.pipeline.record.states import State
@@ -43,7 +54,7 @@ def test_the_oldest_is_claimed_first_and_one_that_waits_is_not(site: Site) -> No
     now = timezone.now()
     late = queued(1, not_before=now - timedelta(seconds=1))
     early = queued(2, not_before=now - timedelta(seconds=9))
-    queued(3, not_before=now + timedelta(hours=1))
+    queued(3, not_before=now + timedelta(minutes=9))
     assert claimable(Job.PROCESS, 5) == [early.pk, late.pk]
     assert claimable(Job.PROCESS, 1) == [early.pk]
     assert claim(Batch.objects.get(folder_digest="3").pk, Job.PROCESS, TERMS) is None
@@ -173,3 +184,66 @@ def test_who_is_known_to_be_dead() -> None:
 def test_the_wait_of_a_postponed_batch_grows_to_a_limit(site: Site) -> None:
     batch = queued(postponements=30)
     assert claimed(batch).postpone("NoSpace") == leases.LAST_DELAY_SECONDS
+
+
+FAR = timedelta(days=3)
+
+
+@pytest.mark.parametrize(("job", "state"), [(Job.PROCESS, State.QUEUE), (Job.DELIVER, State.DONEPROCESSING)])
+def test_a_wait_that_is_longer_than_any_can_be_is_over(site: Site, job: Job, state: State) -> None:
+    """A clock that was ahead by days wrote it."""
+    near = Batch.objects.create(
+        folder_digest="1", uid_digest="u", state=state, not_before=timezone.now() + timedelta(minutes=9)
+    )
+    far = Batch.objects.create(folder_digest="2", uid_digest="u", state=state, not_before=timezone.now() + FAR)
+    assert claimable(job, 5, TERMS) == [far.pk]
+    assert claim(near.pk, job, TERMS) is None
+    taken = claim_oldest(job, TERMS)
+    assert taken and taken.batch.pk == far.pk and claim_oldest(job, TERMS) is None
+
+
+def test_what_is_due_comes_before_what_a_wrong_clock_put_off(site: Site) -> None:
+    far, due = queued(1, not_before=timezone.now() + FAR), queued(2)
+    taken = [lease.batch.pk for _ in range(2) if (lease := claim_oldest(Job.PROCESS, TERMS))]
+    assert taken == [due.pk, far.pk]
+
+
+def test_a_delivery_may_be_delayed_for_as_long_as_the_setting_says(site: Site) -> None:
+    terms = LeaseTerms(lease_seconds=60, max_attempts=3, delivery_delay_hours=48)
+    for number, hours in ((1, 47), (2, 50)):
+        Batch.objects.create(
+            folder_digest=f"{number}",
+            uid_digest="u",
+            state=State.DONEPROCESSING,
+            not_before=timezone.now() + timedelta(hours=hours),
+        )
+    assert claimable(Job.DELIVER, 5, terms) == [Batch.objects.get(folder_digest="2").pk]
+    assert len(claimable(Job.DELIVER, 5, TERMS)) == 2
+
+
+def test_a_lease_that_lasts_longer_than_any_can_is_taken_over(site: Site) -> None:
+    first = claimed(queued())
+    elsewhere = "another-host.1.1.abc"
+    Batch.objects.update(lease_token=elsewhere, lease_expires_at=timezone.now() + timedelta(seconds=50))
+    assert claim_abandoned(Job.PROCESS, TERMS) is None
+    Batch.objects.update(lease_expires_at=timezone.now() + FAR)
+    heir = claim_abandoned(Job.PROCESS, TERMS)
+    assert heir and heir.batch.attempts == 2
+    with pytest.raises(LeaseLost):
+        first.finish(State.EMPTY)
+
+
+@pytest.mark.parametrize("ahead", [FAR, -FAR])
+def test_the_clock_of_a_database_server_counts(site: Site, monkeypatch: pytest.MonkeyPatch, ahead: timedelta) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("a file has no clock")
+    right = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: right() + ahead)
+    batch = queued(not_before=right() + timedelta(seconds=30))
+    assert claim(batch.pk, Job.PROCESS, TERMS) is None
+    Batch.objects.update(not_before=right())
+    lease = claimed(batch)
+    expires_at = Batch.objects.get().lease_expires_at
+    assert expires_at and abs(expires_at - right() - timedelta(seconds=60)) < timedelta(seconds=30)
+    lease.postpone("StoreDown")
+    assert abs(Batch.objects.get().not_before - right()) < timedelta(seconds=30)
