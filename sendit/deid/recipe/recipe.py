@@ -18,9 +18,10 @@ from sendit.deid.recipe.deid_functions import DEID_FUNCTIONS
 from sendit.deid.recipe.departures import Departure, departures
 from sendit.deid.recipe.filters import Filter
 from sendit.deid.recipe.parser import Draft, Parser, ProfileLine, RecipeError, RecipeText
+from sendit.deid.recipe.precedence import Decisions, RuleSet
 from sendit.deid.recipe.profile import Profile
 from sendit.deid.recipe.profile_rules import clauses, said, text_of
-from sendit.deid.recipe.rules import Action, Addition, BoundRule, Decision, Rule, RuleSet, Step, Value
+from sendit.deid.recipe.rules import Action, Addition, BoundRule, Decision, Rule, Step, Value
 from sendit.deid.recipe.value_lists import ValuesSource, extract_values
 from sendit.errors import Misconfigured
 
@@ -123,6 +124,10 @@ class Recipe:
     def decide(self, field: Field) -> Decision:
         """What the rules do to a present element; depends on its address alone. Precedence: docs/recipes.md."""
         return self.ruleset.decide(field)
+
+    def decisions_at(self, path: tuple[int, ...], indices: tuple[int, ...], sop_class_uid: str) -> Decisions:
+        """The decisions for the elements of one dataset, by tag, VR and Private Creator."""
+        return self.ruleset.decisions_at(path, indices, sop_class_uid)
 
     @property
     def additions(self) -> tuple[Addition, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sendit.deid.recipe.addresses import Field
 from sendit.deid.recipe.rules import Decision
 from sendit.deid.rewriting.actions import ActionKind, ElementAction, ImageAtHand, ValueCache
 from sendit.deid.rewriting.study import Study
@@ -69,7 +68,7 @@ class DatasetPlace:
         What the dataset is as a content item.
     """
 
-    __slots__ = ("concept", "encoding", "encodings", "indices", "path", "sop_class_uid", "study")
+    __slots__ = ("_decisions", "concept", "encoding", "encodings", "indices", "path", "sop_class_uid", "study")
 
     def __init__(
         self,
@@ -83,11 +82,11 @@ class DatasetPlace:
         self.study, self.path, self.indices, self.sop_class_uid = study, path, indices, sop_class_uid
         self.encoding, self.encodings = encoding, encodings
         self.concept: Concept | None = None
+        self._decisions = study.recipe.decisions_at(path, indices, sop_class_uid)
 
     def decide(self, tag: int, vr: str, creator: str | None) -> Decision:
         """What the recipe's rules do to an element here."""
-        field = Field(self.path, tag, vr, creator, self.indices, sop_class_uid=self.sop_class_uid)
-        return self.study.recipe.decide(field)
+        return self._decisions[tag, vr, creator]
 
     def element(self, tag: int, vr: str, text: str) -> bytes:
         """An encoded element with a value given as text."""

@@ -430,7 +430,7 @@ def test_a_decision_is_made_once_an_address() -> None:
 
 
 def test_decisions_are_forgotten_when_a_hostile_file_has_too_many_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sendit.deid.recipe.rules.RuleSet.REMEMBERED", 10)
+    monkeypatch.setattr("sendit.deid.recipe.precedence.DECISIONS", 10)
     rules = recipe("REMOVE select:private:yes")
     for tag in range(0x00110000, 0x00110100):
         rules.decide(Field((), tag, "LO"))
