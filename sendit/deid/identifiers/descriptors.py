@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
+from itertools import chain
 
 from sendit.deid.identifiers.ages import cap_ages_in, years_of_birth
 from sendit.deid.identifiers.announcements import Sure
@@ -117,7 +118,8 @@ class Cleaner:
         if speaks_of_somebody(text) or sure_dates(text) or _LONG_NUMBER.search(text):
             return ""
         is_plain = all(is_listed(fold(word)) for word in _TERM_WORD.findall(text))
-        return text if is_plain or not self._known.stand_in(text) else ""
+        found = self._known.numbers(text) if is_plain else chain(self._known.names(text), self._known.numbers(text))
+        return text if next(found, None) is None else ""
 
     def body_part(self, text: str) -> str:
         """As `clean_term`: people type body parts. Some terms of the Standard are made of words that are none."""

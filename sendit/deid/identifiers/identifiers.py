@@ -27,11 +27,12 @@ STAFF_TAGS = (
 )  # fmt: skip
 """Attributes of VR PN that name a physician, an operator, an observer, a reviewer or another recipient or author."""
 INSTITUTION_TAGS = (
-    0x00080080, 0x00080081, 0x00081010, 0x00081040, 0x00102299, 0x00120031, 0x00120060, 0x00321020, 0x00321033,
+    0x00080080, 0x00080081, 0x00081040, 0x00102299, 0x00120031, 0x00120060, 0x00321020, 0x00321033,
     0x00380300, 0x00380400, 0x00400010, 0x00400011, 0x00400242, 0x00400243, 0x00402009, 0x0040A027,
 )  # fmt: skip
-"""Institution, its address, station, department, responsible organization, trial site and others, places of a visit or
+"""Institution, its address, department, responsible organization, trial site and others, places of a visit or
 a procedure, Verifying Organization."""
+STATION = 0x00081010
 NUMBER_TAGS = (
     0x00101050, 0x00120040, 0x00120042, 0x00200010, 0x00380060, 0x00400009, 0x00400253, 0x00400512, 0x00400551,
     0x00401001,
@@ -57,7 +58,7 @@ DESCRIPTIONS = (
 
 TAGS = (
     *NAME_TAGS, *ID_TAGS, *BIRTH_TAGS, ADDRESS, TELEPHONE, OTHER_IDS, *STAFF_TAGS, *INSTITUTION_TAGS, *NUMBER_TAGS,
-    *CONTACT_TAGS, *PEOPLE_SEQUENCES, INSTITUTION_CODES,
+    *CONTACT_TAGS, *PEOPLE_SEQUENCES, INSTITUTION_CODES, STATION,
 )  # fmt: skip
 """All of them but the descriptions."""
 
@@ -75,7 +76,7 @@ class Identifier:
 
     `kind` is name, id, date, phone or address: the patient's; staff: a part of the name of somebody who works there;
     person: a whole name, as PN has it; initials: also a name of two letters; announced: a name that a text announces;
-    institution; number: an id of a study, a procedure or a specimen.
+    institution; station: a device's, which a recipe may keep; number: an id of a study, a procedure or a specimen.
     """
 
     kind: str
@@ -160,6 +161,7 @@ def _others(header: Header) -> Iterator[Identifier]:
     places = [header.text(tag) for tag in INSTITUTION_TAGS]
     places += [item.text(CODE_MEANING) for item in header.items(INSTITUTION_CODES)]
     yield from (Identifier("institution", part) for place in places for part in _lines(place, SHORTEST_ID))
+    yield from (Identifier("station", part) for part in _lines(header.text(STATION), SHORTEST_ID))
     for tag in NUMBER_TAGS:
         yield from (Identifier("number", value) for value in header.get(tag) or () if _is_long(value))
 

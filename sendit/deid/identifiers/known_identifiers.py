@@ -101,7 +101,7 @@ class KnownIdentifiers:
         joined = {one + other}
         if len(one) > 1 < len(other):
             joined |= {one[0] + other, one + other[0], *logins(one, other)}
-        self._names.update(j for j in joined if len(j) >= SHORTEST_JOINED and not is_known(j))
+        self._names.update(j for j in joined if len(j) >= SHORTEST_JOINED and not _is_word(j))
         if len(one + other) >= SHORTEST_JOINED:
             self._add_run(one + other)
 
@@ -259,7 +259,13 @@ _TAKEN_IN: dict[str, Callable[[KnownIdentifiers, str], None]] = {
     "phone": KnownIdentifiers._add_phone,
     "address": KnownIdentifiers._add_address,
     "institution": KnownIdentifiers._add_institution,
+    "station": KnownIdentifiers._add_institution,
 }
+
+
+def _is_word(joined: str) -> bool:
+    """Whether what is joined is a word; a long one that is only formed like one is none: jpaloma."""
+    return is_listed(joined) if len(joined) > SHORTEST_HIDDEN else is_known(joined)
 
 
 def _by_table(one: str, other: str) -> Iterator[tuple[str, str]]:

@@ -31,6 +31,8 @@ VERSIONS = frozenset({0x00181019, 0x00181020})
 """Secondary Capture Device Software Versions, Software Versions."""
 CLEANERS = 64
 """How many numbers of days have a cleaner at once; a function of the recipe may return ever new ones."""
+MAKERS = frozenset({0x00080070, 0x00081090})
+"""Manufacturer, Manufacturer's Model Name."""
 BODY_PART_EXAMINED = 0x00180015
 """A term that operators type in."""
 
@@ -106,23 +108,36 @@ class Study:
         closed = enumerated_values().get(tag)
         if closed is not None:
             return lambda text: enumerated(closed, text)
+        cleaner = self.makers_cleaner if tag in MAKERS else self.kept_cleaner
         if vr == "CS":
-            return self.verified_cleaner.body_part if tag == BODY_PART_EXAMINED else self.verified_cleaner.device_term
+            return cleaner.body_part if tag == BODY_PART_EXAMINED else cleaner.device_term
         if tag in READ_BY_MACHINES:
-            return self.verified_cleaner.without_identifiers
+            return cleaner.without_identifiers
         if tag in VERSIONS:
-            return self.verified_cleaner.clean_version
-        return self.verified_cleaner.clean_device_text if vr in ("LO", "SH", "UC") else None
+            return cleaner.clean_version
+        return cleaner.clean_device_text if vr in ("LO", "SH", "UC") else None
 
     @cached_property
-    def verified_cleaner(self) -> Cleaner:
-        """What judges the values that a profile keeps. It may keep stations and institutions: they count for nobody.
+    def kept_cleaner(self) -> Cleaner:
+        """What judges the values that a profile keeps. It may keep stations, and institutions where an Option says so.
 
         Dates in what devices write of themselves are the same for all patients, so they are never shifted: they go.
         """
         assert self.recipe.profile is not None
-        verified = [identifier for identifier in self._identifiers if identifier.kind in VERIFIED]
-        return Cleaner(verified, 0 if self.recipe.profile.dates == FULL_DATES else None)
+        kinds = VERIFIED | {"person", "announced"}
+        if "Retain Institution Identity" not in self.recipe.profile.options:
+            kinds |= {"institution"}
+        return self._cleaner_of(kinds)
+
+    @cached_property
+    def makers_cleaner(self) -> Cleaner:
+        """The same for makers and models: an institution may be called as they are."""
+        return self._cleaner_of(VERIFIED)
+
+    def _cleaner_of(self, kinds: frozenset[str]) -> Cleaner:
+        assert self.recipe.profile is not None
+        counting = [identifier for identifier in self._identifiers if identifier.kind in kinds]
+        return Cleaner(counting, 0 if self.recipe.profile.dates == FULL_DATES else None)
 
     def variable(self, name: str) -> Any:
         """The value of `var:name`; Misconfigured when there is none: the original is never left in its place."""
