@@ -202,6 +202,10 @@ CODES: dict[str, ErrorCode] = {
             "Set GOOGLE_APPLICATION_CREDENTIALS to their file.",
         ),
         MissingExtra=("A package that a setting needs is not installed.", "Install sendit with the extra named."),
+        DatabaseNewer=(
+            "A newer sendit has migrated the database.",
+            "Run that version or a later one; to go back, restore a backup that was made before.",
+        ),
         DatabaseDamaged=(
             "The database file is damaged, or is not a database.",
             "Stop sendit, look at the disk, and restore the file from a backup, as docs/operations.md says.",

@@ -27,7 +27,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from sendit import keys
 from sendit.durable import locked
-from sendit.errors import EXIT_CODES, SenditError
+from sendit.errors import EXIT_CODES, Misconfigured, SenditError
 from sendit.ground import events
 from sendit.keys import KeyFile
 
@@ -120,8 +120,16 @@ def _expect_new_file() -> None:
 
 
 def is_current() -> bool:
-    """Return whether every migration is applied."""
+    """Return whether every migration is applied.
+
+    Raises Misconfigured("DatabaseNewer") where a newer sendit has applied one that is not known here: its rows may mean
+    something else.
+    """
     executor = MigrationExecutor(connection)
+    loader = executor.loader
+    unknown = [key for key in loader.applied_migrations or {} if key not in loader.disk_migrations]
+    if any(app in loader.migrated_apps for app, _ in unknown):
+        raise Misconfigured("DatabaseNewer", count=len(unknown))
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from django.db import transaction
 from django.utils import timezone
 
 from sendit.ground import events
@@ -13,7 +16,7 @@ COMMAND, WATCHER = "command", "watcher"
 
 
 def record(name: str, batch: int, **fields: int | float | str) -> None:
-    """Keep an event in the batch's history, and log it."""
+    """Keep an event in the batch's history, and log it once it is committed."""
     record_all(batch, (name, fields))
 
 
@@ -27,5 +30,9 @@ def record_all(batch: int, *happened: tuple[str, events.Fields], actor: str = ""
     about = {"batch": batch, "at": timezone.now(), "actor": actor}
     kept = [about | {"name": name, "fields": dict(events.checked(name, fields))} for name, fields in happened]
     statements.insert(Event, *kept)
+    transaction.on_commit(partial(_log, batch, happened))
+
+
+def _log(batch: int, happened: tuple[tuple[str, events.Fields], ...]) -> None:
     for name, fields in happened:
         events.log(name, batch, **fields)
