@@ -116,4 +116,4 @@ def short_forms(day: date) -> Iterator[str]:
     yield f"{date_}.{month}.{year}"
     for mark in "-/":
         yield from (mark.join((year, month, date_)), mark.join((date_, month, year)), mark.join((month, date_, year)))
-        yield from (f"{day.day}{mark}{day.month}{mark}{year}", f"{day.month}{mark}{day.day}{mark}{year}")
+    yield from (f"{day.day}/{day.month}/{year}", f"{day.month}/{day.day}/{year}")

@@ -17,6 +17,7 @@ _CANDIDATE = re.compile(
     re.IGNORECASE,
 )
 _GROUP = re.compile(r"\d+")
+_LONGEST_PARAMETER = 8
 _PARAMETER = re.compile(r"(?:\b(?:TEs?|TRs?|TIs?|FAs?|FOV|TA|NSA|W|L|WW|WL|b)[ =:]{0,2})$", re.IGNORECASE)
 
 
@@ -34,7 +35,12 @@ def phone_numbers(text: str) -> Iterator[Span]:
     for match in _CANDIDATE.finditer(text):
         groups = tuple(_GROUP.findall(match[0]))
         is_long = _FEWEST <= sum(map(len, groups)) <= _MOST
-        if is_long and not _is_list(groups) and not _PARAMETER.search(text, 0, match.start()) and _is_dialled(groups):
+        if (
+            is_long
+            and not _is_list(groups)
+            and not _PARAMETER.search(text, max(match.start() - _LONGEST_PARAMETER, 0), match.start())
+            and _is_dialled(groups)
+        ):
             yield match.span()
 
 

@@ -107,7 +107,7 @@ def _number_date(match: re.Match[str]) -> WrittenDate | None:
     first, second, mark, year = int(match["a"]), int(match["b"]), match["s"], match["y"]
     if not 1 <= min(first, second) <= 12 or not max(first, second) <= 31 or _may_be_version(match):
         return None
-    if len(year) == 2 and _PARAMETER.search(match.string, 0, match.start()):
+    if len(year) == 2 and _PARAMETER.search(match.string, max(match.start() - _LONGEST_PARAMETER, 0), match.start()):
         return None
     by_day = mark == "." or first > 12
     understood = len(year) == 4 and (by_day or second > 12 or first == second)
@@ -118,6 +118,7 @@ def _number_date(match: re.Match[str]) -> WrittenDate | None:
     return WrittenDate(match.start(), match.end(), day, (one(like), mark, other(like), mark, _year), readings)
 
 
+_LONGEST_PARAMETER = 8
 _PARAMETER = re.compile(r"(?<![^\W\d_])(?:TEs?|TRs?|TIs?|FAs?|[Bb]|ms)[ =:]{0,2}$")
 """What numbers with slashes between them may be instead: TE 10/20/30."""
 
