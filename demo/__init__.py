@@ -1,1 +1,1 @@
-"""`make demo`: a dozen study folders through the whole job, by the real commands, explained."""
+"""`make demo` runs the whole job on a dozen study folders with the real commands, and explains each step."""

@@ -1,4 +1,4 @@
-"""The whole job on a dozen study folders, by the commands that an operator uses."""
+"""Runs the whole job on a dozen study folders with the commands that an operator uses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ QUESTION = (
 
 
 def main() -> None:
-    """Tell the story from the start: whatever an earlier run left is removed first."""
+    """Run all acts, after removing what an earlier run left."""
     started = time.monotonic()
     shutil.rmtree(VAR, ignore_errors=True)
     for act in (folders, work, deliver, glance, one_header, one_image, one_question):
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def folders() -> None:
-    """What the imaging team would have put there."""
+    """Make the study folders that the imaging team would export."""
     _act("A dozen study folders", "Real images from pydicom's wheel; the patients are invented.")
     table = Table("folder", "patient", "files", "what is in it", box=None, header_style="bold")
     for folder in studies.make(DATA):
@@ -57,7 +57,7 @@ def folders() -> None:
 
 
 def work() -> None:
-    """Import, screen, identify, de-identify into archives."""
+    """Import, screen, identify and de-identify the folders into archives."""
     _act(
         "De-identify",
         "Each folder is a batch, each batch becomes one archive. No identified byte is copied on the way.",
@@ -66,13 +66,13 @@ def work() -> None:
 
 
 def deliver() -> None:
-    """Store and load."""
+    """Store the archives and load their rows."""
     _act("Deliver", "Archives to the object store (here a folder), rows to the warehouse (here Parquet files).")
     sendit("upload_finished")
 
 
 def glance() -> None:
-    """Every file has its outcome: delivered, filtered by a rule, or an error with its code."""
+    """Show that every file has an outcome: delivered, filtered by a rule, or an error with its code."""
     _act("What happened", "Every file is delivered, filtered by a rule, or an error with its code.")
     sendit("status")
     _act("One batch", "The study with the broken image: found = delivered + filtered + errors, and its history.")
@@ -80,7 +80,7 @@ def glance() -> None:
 
 
 def one_header() -> None:
-    """What a privacy officer asks first."""
+    """Show what a privacy officer asks for first."""
     _act(
         "One header, before and after",
         "With the rule that decided. Shown to the terminal that asked, and nowhere else.",
@@ -89,7 +89,7 @@ def one_header() -> None:
 
 
 def one_image() -> None:
-    """Where an image lies in its archive is a row of the warehouse."""
+    """Find one image's place in its archive in the warehouse, and read it."""
     _act("One image out of an archive", "Each image is a gzip member of its own: one ranged read fetches it.")
     (row,) = json.loads(sendit("query", "--format", "json", WHERE_IT_IS, quiet=True))
     member = _ranged_read(VAR / "store" / row["object_name"], row["offset"], row["length"])
@@ -104,7 +104,7 @@ def one_image() -> None:
 
 
 def one_question() -> None:
-    """The warehouse speaks SQL."""
+    """Query the warehouse in SQL."""
     _act("One question to the warehouse", "")
     sendit("query", QUESTION)
 

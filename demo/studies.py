@@ -16,7 +16,7 @@ UID_ROOT = "1.2.826.0.1.3680043.8.498.4"
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One study folder: its name (the accession number), its patient, the bundled files, and what to see in it."""
+    """One study folder: its name (the accession number), its patient, its files from the wheel, and what it shows."""
 
     name: str
     patient_id: str
@@ -28,7 +28,7 @@ class Folder:
 
 
 def make(data: Path) -> list[Folder]:
-    """Write all folders under `data`; returns what was made."""
+    """Write all folders under `data`, and return them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for folder in FOLDERS:
@@ -57,12 +57,12 @@ def _image(folder: Folder, name: str, number: int) -> Dataset:
     ds.StudyInstanceUID, ds.SeriesInstanceUID = study, f"{study}.1"
     ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{study}.1.{number}"
     ds.SeriesNumber, ds.InstanceNumber = 1, number
-    ds.BurnedInAnnotation = "NO"  # unsaid, ultrasound and secondary capture are withheld
+    ds.BurnedInAnnotation = "NO"  # without it, ultrasound and secondary capture are withheld
     return ds
 
 
 def bundled(name: str) -> str:
-    """The path of a file in pydicom's wheel."""
+    """Return the path of a file in pydicom's wheel."""
     path = get_testdata_file(name, download=False)
     if path is None:
         raise FileNotFoundError(f"pydicom's wheel has no {name}")
@@ -70,14 +70,14 @@ def bundled(name: str) -> str:
 
 
 def _spoil(home: Path) -> None:
-    """Cut the last image short, and add what is no image at all."""
+    """Truncate the last image, and add a file that is not an image."""
     last = home / "image03.dcm"
     last.write_bytes(last.read_bytes()[:-3000])
     (home / "notes.txt").write_text("call the ward about Mrs Rossi\n")
 
 
 def _burn(home: Path) -> None:
-    """The last image says of itself that text is burned into its pixels."""
+    """Make the last image's header say that text is burned into its pixels."""
     ds = pydicom.dcmread(home / "image02.dcm")
     ds.BurnedInAnnotation = "YES"
     ds.save_as(home / "image02.dcm")

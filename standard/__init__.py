@@ -1,1 +1,1 @@
-"""Rebuilds sendit's tables of facts of the DICOM Standard when a newer edition of it is out."""
+"""Rebuilds sendit's tables of facts from a newer edition of the DICOM Standard."""

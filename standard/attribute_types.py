@@ -2,9 +2,9 @@
 
     pip download --no-deps highdicom && unzip highdicom-*.whl && python -m standard.attribute_types highdicom/_standard
 
-highdicom (MIT, PyPI) ships the tables of PS3.3 as JSON. What is taken from them is which Type an attribute has in the
-root of which IOD, and the strictest that it has in the items of each sequence; Type 3 and attributes that no code needs
-are left out. It checks itself: what is written is read back as what was found.
+highdicom (MIT, PyPI) ships the tables of PS3.3 as JSON. What is taken from them is the Type of each attribute in the
+root of each IOD, and its strictest Type in the items of each sequence; Type 3 and attributes that no code needs are
+left out. The file is read back after it is written, and compared with what was found.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from sendit.deid.standard.attribute_types import TYPES, TYPES_FILE, Types, read_
 from sendit.deid.standard.profile_table import table
 
 OPAQUE_KINDS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "UN"})
-"""VRs whose attributes lose no value but by name; of all others one may, if it is not what the attribute holds."""
+"""VRs whose values are removed only by rules for the attribute; other values are also removed if they are illegal."""
 
 
 def needed() -> set[str]:
-    """The keywords whose Type may matter: all of the table but UIDs, and whatever has a value that may be illegal."""
+    """Return the keywords whose Type may matter: those of Table E.1-1 but UIDs, and those that can be illegal."""
     listed = {row.number for row in table().rows if row.is_one_attribute and row.basic != "U"}
     by_vr = {tag for tag, entry in DicomDictionary.items() if entry[0] not in OPAQUE_KINDS}
     return {DicomDictionary[tag][4] for tag in listed | by_vr}
 
 
 def find(folder: Path) -> Types:
-    """The facts in highdicom's files."""
+    """Read the Types from highdicom's files."""
     modules = json.loads((folder / "module_attribute_map.json").read_text())
     iods = json.loads((folder / "iod_module_map.json").read_text())
     classes = json.loads((folder / "sop_class_iod_map.json").read_text())
@@ -63,7 +63,7 @@ def _nested(modules: list[list[dict[str, str]]], wanted: set[str]) -> dict[tuple
 
 
 def _note(found: dict[Any, str], key: int | tuple[int, int], type_: str) -> None:
-    """The strictest Type stays."""
+    """Keep the strictest Type of each key."""
     if key not in found or TYPES.index(type_) < TYPES.index(found[key]):
         found[key] = type_
 
@@ -76,7 +76,7 @@ def _tag(keyword: str) -> int:
 
 
 def text_of(types: Types, source: str) -> str:
-    """The file."""
+    """Return the text of the file."""
     lines = [f"# Types 1, 1C, 2, 2C of DICOM PS3.3, from {source}; written by python -m standard.attribute_types"]
     alike: defaultdict[tuple[tuple[int, str], ...], list[str]] = defaultdict(list)
     for uid, root in types.roots.items():

@@ -30,7 +30,7 @@ KEYS = {
     "cleanStructContOpt": "Clean Structured Content",
     "cleanGraphOpt": "Clean Graphics",
 }
-"""The JSON's columns under the names that the Standard gives them."""
+"""The JSON's columns, and the Standard's names for them."""
 
 CODES = re.compile(r"[XZDU]|X/Z|X/D|Z/D|X/Z/D|X/Z/U\*")
 KNOWN_COLUMNS = {*KEYS, "name", "tag", "id", "stdCompIOD"}
@@ -39,7 +39,7 @@ PRIVATE = "(GGGG,EEEE) WHERE GGGG IS ODD"
 
 
 def rows_of(table: list[dict[str, str]]) -> list[Row]:
-    """The rows in the order of their tags; ValueError where one is not as the Standard writes it."""
+    """Return the rows in the order of their tags. Raises ValueError if one is not in the Standard's form."""
     rows = sorted((_row(entry) for entry in table), key=lambda row: row.tag)
     if len({row.tag for row in rows}) != len(rows):
         raise ValueError("a tag stands twice")
@@ -70,7 +70,7 @@ def _tag(text: str) -> str:
 
 
 def _check_name(row: Row) -> None:
-    """Names differ in blanks only, where the dictionary has the attribute."""
+    """Check that a name differs from the dictionary's only in blanks, if the dictionary has the attribute."""
     if "x" in row.tag or row.tag == "private":
         return
     entry = DicomDictionary.get(int(row.tag, 16))
@@ -79,7 +79,7 @@ def _check_name(row: Row) -> None:
 
 
 def text_of(rows: list[Row], edition: str) -> str:
-    """The file."""
+    """Return the text of the file."""
     lines = [f"# DICOM PS3.15 Table E.1-1, edition {edition}; written by python -m standard.profile_table"]
     lines.append("\t".join(("tag", "name", "in a standard IOD", *COLUMNS)))
     for row in rows:

@@ -1,7 +1,7 @@
 """Makes sendit/deid/identifiers/words/clinical.txt of pydicom's dictionaries: `python -m standard.words`.
 
-Words of PS3.6's attribute names and of the meanings of PS3.16's codes, without names of people and without what
-protocol.txt has. Loading pydicom's codes takes a second or two; reading the list takes milliseconds.
+The list has the words of PS3.6's attribute names and of PS3.16's code meanings, but no names of people and no words of
+protocol.txt. Loading pydicom's codes takes a second or two; reading the list takes milliseconds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WIDTH = 118
 
 
 def texts() -> Iterator[str]:
-    """The names and meanings."""
+    """Yield the attribute names and code meanings."""
     yield from (entry[2] for entry in DicomDictionary.values())
     schemes: dict[str, dict[str, dict[str, tuple[str, list[int]]]]] = concepts  # type: ignore[assignment]
     for scheme in schemes.values():
@@ -33,13 +33,13 @@ def texts() -> Iterator[str]:
 
 
 def words() -> list[str]:
-    """The words, sorted."""
+    """Return the words, sorted."""
     found = {word for text in texts() for word in re.findall(r"[^\W\d_]+", fold(text))}
     return sorted(word for word in found - listed("names") - listed("protocol") if len(word) > 1 and word.isalpha())
 
 
 def page() -> str:
-    """The file."""
+    """Return the text of the file."""
     lines = [""]
     for word in words():
         if len(lines[-1]) + len(word) > WIDTH:

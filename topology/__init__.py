@@ -1,1 +1,1 @@
-"""The production topology on this machine's loopback, from servers that pip installs: `make up`, `make down`."""
+"""The production topology on this machine's loopback interface, from pip-installed servers: `make up`, `make down`."""

@@ -24,7 +24,7 @@ STOP_SECONDS = 90
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Up, healthy or down: exit code 0."""
+    """Run one of the three actions; exit code 0 says that the topology is up, healthy or down, as asked."""
     parser = argparse.ArgumentParser(prog="python -m topology", description=__doc__)
     parser.add_argument("do", choices=["up", "health", "down"])
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "var" / "topology", help="where it lives")
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def up(place: Place) -> int:
-    """Start what does not run; a line for each program that is well."""
+    """Start every program that is not running, and print a line for each when it is healthy."""
     if not _is_up(place):
         _make(place)
         _start_manager(place)
@@ -46,9 +46,11 @@ def up(place: Place) -> int:
     _start(place, [program for program in everything if program.is_server])
     _furnish(place)
     _start(place, [program for program in everything if not program.is_server])
-    print(f"\nDrop study folders into {place.data}. To ask it: . {_environment_file(place)} && .venv/bin/sendit status")
-    print(f"Logs: {place.logs}. `make health` says these lines again, `make down` stops it.")
-    print("The emulators forget their objects and tables when they end.")
+    print(
+        f"\nPut study folders into {place.data}. To see them: . {_environment_file(place)} && .venv/bin/sendit status"
+    )
+    print(f"Logs: {place.logs}. `make health` prints these lines again, `make down` stops everything.")
+    print("The emulators lose their objects and tables when they stop.")
     return 0
 
 
@@ -56,9 +58,9 @@ def _make(place: Place) -> None:
     for folder in (place.data, place.logs, place.folder / "broker"):
         folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0 and not servers.is_open_to_all(place.folder):
-        sys.exit(f"PostgreSQL refuses root and runs as {servers.UNPRIVILEGED}, who may not enter {place.folder}.")
+        sys.exit(f"PostgreSQL refuses root and runs as {servers.UNPRIVILEGED}, which may not enter {place.folder}.")
     if taken := [name for name in plan.PORTS if _is_taken(place.port(name))]:
-        sys.exit(f"Somebody listens on the ports of {', '.join(taken)}: say --first-port.")
+        sys.exit(f"The ports of {', '.join(taken)} are in use: choose others with --first-port.")
     servers.make_postgres(place.folder / "postgres")
     lines = [f"export {name}='{value}'" for name, value in place.environment().items()]
     _environment_file(place).write_text("\n".join(lines) + "\n")
@@ -75,7 +77,7 @@ def _is_taken(port: int) -> bool:
 
 
 def _furnish(place: Place) -> None:
-    """Two databases, and the gateway's tokens for the identity service."""
+    """Create the two databases, and the gateway's tokens for the identity service."""
     with psycopg.connect(place.database("postgres"), autocommit=True) as connection:
         have = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
         for name in {"sendit", "identity"} - have:
@@ -87,11 +89,11 @@ def _furnish(place: Place) -> None:
             [*command, "--out", str(place.client_secrets)], env=environment, cwd=ROOT, capture_output=True, text=True
         )
         if done.returncode:
-            sys.exit(f"The identity service takes no client: {done.stderr}")
+            sys.exit(f"The identity service could not add the client: {done.stderr}")
 
 
 def _environment(place: Place) -> dict[str, str]:
-    """Ours, without settings that somebody has for another site."""
+    """Return this process's environment with the topology's settings in place of any others."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SENDIT_")}
     return {**inherited, **place.environment()}
 
@@ -108,7 +110,7 @@ def _socket(place: Place) -> Path:
 
 
 def _configured(place: Place) -> list[str]:
-    """Everything restarts when it dies; only servers start by themselves."""
+    """Return the configuration of the process manager: it restarts programs that die, and `up` starts them."""
     folder = str(place.folder).replace("%", "%%")
     lines = [
         "[supervisord]",
@@ -174,7 +176,7 @@ def _is_up(place: Place) -> bool:
 
 
 def _start(place: Place, programs: list[Program]) -> None:
-    """All at once; then wait for each to be well."""
+    """Start all programs at once, then wait until each is healthy."""
     for program in programs:
         try:
             _manager(place).supervisor.startProcess(program.name, False)
@@ -197,7 +199,7 @@ def _start(place: Place, programs: list[Program]) -> None:
 
 
 def health(place: Place) -> int:
-    """A line for each program; exit code 1 when one is not well."""
+    """Print a line for each program; exit code 1 says that one is not healthy."""
     if not _is_up(place):
         print("The topology is down: `make up`.")
         return 1
@@ -218,7 +220,7 @@ def _line(program: Program, words: str) -> str:
 
 
 def down(place: Place) -> int:
-    """Ask everything to end, and wait until it has."""
+    """Ask all programs to stop, and wait until they have."""
     if not _is_up(place):
         print("The topology is down.")
         return 0
@@ -227,10 +229,10 @@ def down(place: Place) -> int:
     ends_at = time.monotonic() + STOP_SECONDS
     while Path(f"/proc/{pid}").exists():
         if time.monotonic() > ends_at:
-            print(f"supervisor (pid {pid}) still ends its programs: see {place.logs / 'supervisor.log'}")
+            print(f"supervisor (pid {pid}) is still stopping its programs: see {place.logs / 'supervisor.log'}")
             return 1
         time.sleep(0.1)
-    print("The topology is down. What it kept is in", place.folder)
+    print("The topology is down. Its data is in", place.folder)
     return 0
 
 

@@ -1,10 +1,10 @@
-"""BigQuery in a process: bqemulator, with job ids that are taken once.
+"""A BigQuery emulator: bqemulator, in which each job id can be used only once.
 
     python -m topology.bigquery_emulator HOST PORT
 
-bqemulator runs a job within the request that begins it, takes a known id again, and gives an uploaded load an id of its
-own. Here a second job of an id is refused as the service does it, a load has the id that it was given, and a job that
-runs is one to whoever asks. `GET /jobs-run` tells when each ran. A table cannot be made where there is no data set, and
+bqemulator runs a job inside the request that starts it, accepts an id again, and gives an uploaded load an id of its
+own. This module refuses a second job of an id as BigQuery does, gives a load the id that was asked for, and shows a job
+that still runs as running. `GET /jobs-run` tells when each job ran. A table cannot be created without its data set, and
 an ALTER TABLE may add several columns. DuckDB's extensions, which it would download, are left out.
 """
 
@@ -25,7 +25,7 @@ from bqemulator.cli import main
 from bqemulator.storage.engine import DuckDBEngine
 
 JOB: ContextVar[str] = ContextVar("job")
-"""The id that the load being run was given."""
+"""The id that was asked for, for the load that is running."""
 upload._new_job_id = JOB.get
 DuckDBEngine._load_spatial = DuckDBEngine._load_format_extensions = lambda self: None
 
@@ -36,7 +36,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Stricter:
-    """An ASGI application around bqemulator's; a job's name is the path under which it is asked for."""
+    """An ASGI application around bqemulator's; it names a job by the URL path of the job."""
 
     def __init__(self, app: Any, catalog: Any) -> None:
         self._app, self._catalog = app, catalog
@@ -44,7 +44,7 @@ class Stricter:
         self._uploads: dict[str, str] = {}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Look at requests that begin a job, or ask for one."""
+        """Handle requests that start a job or ask for one, and pass others on."""
         way = (scope.get("method"), scope.get("path", ""))
         if way[0] == "GET" and way[1] == "/jobs-run":
             await answer(send, 200, list(self._jobs.values()))
@@ -73,7 +73,7 @@ class Stricter:
             await self._once(f"{scope['path']}/{job}", scope, body, send)
 
     async def _upload(self, scope: Message, receive: Receive, send: Send) -> None:
-        """A load's job begins with its last byte; its id is said with the first."""
+        """Handle an upload: its first request names the load's job, its last one runs it."""
         body, query = await whole(receive), parse_qs(scope["query_string"].decode())
         job = self._uploads.get(query.get("upload_id", [""])[0])
         if job is None:
@@ -112,7 +112,7 @@ class Stricter:
 
 
 async def whole(receive: Receive) -> bytes:
-    """A request's body."""
+    """Read a request's whole body."""
     body, more = b"", True
     while more:
         message = await receive()
@@ -122,7 +122,7 @@ async def whole(receive: Receive) -> bytes:
 
 
 def again(body: bytes) -> Receive:
-    """A body that was read, to be read once more."""
+    """Return a `receive` that gives a body again which was read already."""
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -131,7 +131,7 @@ def again(body: bytes) -> Receive:
 
 
 def statements(body: bytes) -> list[bytes]:
-    """A query that adds columns as queries that add one each, for DuckDB; any other as it is."""
+    """Split a query that adds several columns into queries that add one each, for DuckDB."""
     if b"ALTER TABLE" not in body:
         return [body]
     said = json.loads(body)
@@ -143,24 +143,24 @@ def statements(body: bytes) -> list[bytes]:
 
 
 async def nowhere(message: Message) -> None:
-    """An answer that nobody hears."""
+    """Discard an answer."""
 
 
 async def answer(send: Send, status: int, content: object) -> None:
-    """JSON."""
+    """Send an answer as JSON."""
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps(content).encode()})
 
 
 async def refuse(send: Send, status: int, reason: str, message: str) -> None:
-    """An error as the service words it."""
+    """Send an error in BigQuery's form."""
     errors = [{"reason": reason, "message": message}]
     await answer(send, status, {"error": {"code": status, "message": message, "errors": errors}})
 
 
 def running(path: str) -> Message:
-    """A job that has not ended."""
+    """Return the resource of a job that still runs."""
     project, _, job = path.removeprefix("/bigquery/v2/projects/").partition("/jobs/")
     return {
         "kind": "bigquery#job",

@@ -1,4 +1,4 @@
-"""Processes and those that they started: who they are, and their end."""
+"""Process trees: finding the descendants of a process, and killing them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def descendants_of(pid: int) -> list[int]:
-    """Its children and theirs."""
+    """Return the process's children and all of their descendants."""
     try:
         children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
@@ -26,6 +26,6 @@ def kill(pid: int, number: int = signal.SIGKILL) -> None:
 
 
 def end(process: subprocess.Popen[Any]) -> None:
-    """Kill what is still there of a process and of those that it started."""
+    """Kill a process and all of its descendants that still run."""
     for pid in [] if process.poll() is not None else [process.pid, *descendants_of(process.pid)]:
         kill(pid)

@@ -1,11 +1,10 @@
-"""Google Cloud Storage in a process: gcp-storage-emulator, with what it leaves out of uploads.
+"""A Google Cloud Storage emulator: gcp-storage-emulator, with features of uploads that it lacks.
 
     python -m topology.gcs_emulator HOST PORT [BUCKET...]
 
-Added: generation preconditions, looked at when an upload begins and again when its object comes to be; resumable
-uploads that take a chunk twice, ask for the rest of one, and answer again when they are done, as the service says that
-it does.
-`GET /writes` tells how often each object was written.
+Added are generation preconditions, which are checked when an upload starts and again when its object is created, and
+resumable uploads that accept a chunk twice, ask for the rest of a chunk, and answer again after they are finished, as
+Google documents. `GET /writes` tells how often each object was written.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ ONE_AT_A_TIME = threading.Lock()
 
 @dataclass
 class Session:
-    """A resumable upload: what it shall be, under which condition, what came so far, and what came of it."""
+    """A resumable upload: the object's metadata, the precondition, the bytes so far, and the object when finished."""
 
     resource: dict[str, Any]
     generation: int | None
@@ -44,11 +43,11 @@ class Session:
 
 SESSIONS: dict[str, Session] = {}
 WRITES: Counter[str] = Counter()
-"""How often an object of that name came to be, bucket first."""
+"""How often each object, named `bucket/name`, was written."""
 
 
 def refuse(response: Any, status: HTTPStatus, reason: str, message: str) -> None:
-    """An error as the service words it."""
+    """Answer with an error in Cloud Storage's form."""
     response.status = status
     response.json(
         {"error": {"code": status.value, "message": message, "errors": [{"reason": reason, "message": message}]}}
@@ -56,12 +55,12 @@ def refuse(response: Any, status: HTTPStatus, reason: str, message: str) -> None
 
 
 def wanted_generation(request: Any) -> int | None:
-    """What `ifGenerationMatch` says."""
+    """Return the request's `ifGenerationMatch`, or None."""
     return int(request.query["ifGenerationMatch"][0]) if "ifGenerationMatch" in request.query else None
 
 
 def is_met(storage: Storage, bucket: str, name: str, generation: int | None) -> bool:
-    """Whether the object's generation, 0 for none, is the wanted one."""
+    """Return whether the object has the wanted generation; a missing object has generation 0."""
     try:
         found = int(storage.get_file_obj(bucket, name)["generation"])
     except NotFound:
@@ -70,7 +69,7 @@ def is_met(storage: Storage, bucket: str, name: str, generation: int | None) -> 
 
 
 def insert(request: Any, response: Any, storage: Storage, *about: Any) -> None:
-    """Begin a resumable upload, or take an object at once."""
+    """Start a resumable upload, or store an object that is sent at once."""
     body = request.data
     bucket, generation = request.params["bucket_name"], wanted_generation(request)
     name = request.query.get("name", [None])[0] or (body.get("meta", body) if isinstance(body, dict) else {})["name"]
@@ -86,7 +85,7 @@ def insert(request: Any, response: Any, storage: Storage, *about: Any) -> None:
 
 
 def take_chunk(request: Any, response: Any, storage: Storage, *about: Any) -> None:
-    """One chunk of a resumable upload, or a question how far it is."""
+    """Take one chunk of a resumable upload, or say how much of it has arrived."""
     content = request.data or b""
     session = SESSIONS.get(request.query["upload_id"][0])
     said = CONTENT_RANGE.fullmatch(request.get_header("Content-Range", ""))
@@ -130,7 +129,7 @@ def finish(session: Session, response: Any, storage: Storage) -> None:
 
 
 def alone(handler: Callable[..., None]) -> Callable[..., None]:
-    """One request at a time, once its body has come in."""
+    """Make a handler run one request at a time, after the request's body has arrived."""
 
     def handle(request: Any, response: Any, *about: Any) -> None:
         if request.method in ("POST", "PUT", "PATCH"):
@@ -142,7 +141,7 @@ def alone(handler: Callable[..., None]) -> Callable[..., None]:
 
 
 def tell_writes(request: Any, response: Any, storage: Storage, *about: Any) -> None:
-    """How often each object was written."""
+    """Answer `GET /writes`."""
     response.json(WRITES)
 
 
@@ -155,16 +154,16 @@ server.HANDLERS = ((r"^/writes$", {"GET": tell_writes}), *stricter)
 
 
 class Handler(server.RequestHandler):
-    """Keeps connections open, and quiet."""
+    """A request handler that keeps connections open and writes no log."""
 
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *about: Any) -> None:
-        """Nobody reads it."""
+        """Write nothing."""
 
 
 def main(host: str, port: str, *names: str) -> None:
-    """Serve until killed; it forgets everything then, but is born with these buckets."""
+    """Serve until killed, with these buckets from the start; everything is in memory."""
     storage = Storage(use_memory_fs=True, data_dir="/nowhere")
     storage._write_config_to_file = lambda: None
     for name in names:

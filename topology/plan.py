@@ -1,4 +1,4 @@
-"""What `make up` runs: each program, its command and what makes it well. A table; starts nothing itself."""
+"""The table of the programs that `make up` runs, with their commands and health checks. It starts nothing itself."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ FIRST_PORT = 18200
 BUCKET, COLLECTION, PROJECT = "sendit", "IRB12345", "topology"
 PYTHON = sys.executable
 ANSWER_SECONDS = 10
-"""What asks a database that is away needs six seconds to say so."""
+"""Long enough for a program that needs six seconds to find that its database is away."""
 
 
 class Unwell(Exception):
-    """What a program says of itself, in a few words."""
+    """A program is not healthy; the message says why in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One process under the process manager; `health` says in a few words that it is well, or raises Unwell."""
+    """One process under the process manager; `health` returns a few words about it, or raises Unwell."""
 
     name: str
     command: list[str]
     health: Callable[[], str]
     is_server: bool = False
-    """Whether the others need it before they are started."""
+    """Whether it must be healthy before the other programs start."""
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str = ""
     stop_signal: str = "TERM"
@@ -45,45 +45,45 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a topology is: its folder, and its ports, one after the other."""
+    """The place of a topology: its folder, and the first of its consecutive ports."""
 
     folder: Path
     first_port: int = FIRST_PORT
 
     @property
     def data(self) -> Path:
-        """Where study folders are dropped."""
+        """The data folder."""
         return self.folder / "data"
 
     @property
     def logs(self) -> Path:
-        """A log for each program."""
+        """The folder with a log of each program."""
         return self.folder / "logs"
 
     @property
     def client_secrets(self) -> Path:
-        """With which the gateway asks the identity service."""
+        """The gateway's client-secrets file for the identity service."""
         return self.folder / "gateway.client-secrets.json"
 
     def port(self, name: str) -> int:
-        """Of a program."""
+        """Return the port of a program."""
         return self.first_port + PORTS.index(name)
 
     def http(self, name: str) -> str:
-        """The origin of a program."""
+        """Return the base URL of a program."""
         return f"http://127.0.0.1:{self.port(name)}"
 
     def database(self, name: str) -> str:
-        """As SENDIT_DATABASE says it."""
+        """Return a database's URL, as SENDIT_DATABASE takes it."""
         return f"postgresql://{servers.USER}@127.0.0.1:{self.port('postgres')}/{name}"
 
     @property
     def broker(self) -> str:
-        """As SENDIT_BROKER says it."""
+        """The broker's URL, as SENDIT_BROKER takes it."""
         return f"redis://127.0.0.1:{self.port('broker')}/0"
 
     def environment(self) -> dict[str, str]:
-        """The gateway's settings: what makes the same batches run on all of these."""
+        """Return the gateway's settings, by which it uses all of these programs."""
         return {
             "SENDIT_VAR": str(self.folder / "var"),
             "SENDIT_DATA_BASE": str(self.data),
@@ -103,7 +103,7 @@ class Place:
         }
 
     def identity_environment(self) -> dict[str, str]:
-        """The identity service's: a folder, a key and a database of its own."""
+        """Return the identity service's settings: it has a folder, a key and a database of its own."""
         return {
             "SENDIT_VAR": str(self.folder / "identity"),
             "SENDIT_DATABASE": self.database("identity"),
@@ -114,7 +114,7 @@ class Place:
 
 
 def programs(place: Place) -> Iterator[Program]:
-    """All of them, in the order of their start."""
+    """Yield all programs in the order of their start."""
     yield from _servers(place)
     yield from _ours(place)
 
@@ -174,7 +174,7 @@ def _broker(place: Place) -> str:
 
 
 def _listens(place: Place, name: str) -> str:
-    """Whatever it answers, it does."""
+    """Check that the program answers, with whatever status."""
     try:
         urllib.request.urlopen(place.http(name), timeout=2).close()
     except urllib.error.HTTPError:
@@ -202,7 +202,7 @@ def _brief(body: bytes) -> str:
 
 
 def _worker(place: Place, queue: str) -> str:
-    """It answers through the broker, so it has one."""
+    """Check that the worker answers through the broker."""
     from celery import Celery
     from kombu.exceptions import OperationalError as TransportError
 

