@@ -59,9 +59,10 @@ def settle(folder: Path, var: Path, files: frozenset[KeyFile]) -> None:
     _ensure_bound(found, bound)
     if files == keys.ALL and not any(bound.values()):
         _ensure_they_fit()
-    for file, lines in found.items():
-        _bind(file, bound[file], keys.proofs(file, lines))
-    _ensure_bound(found, _bound())
+    with transaction.atomic():  # of hosts with different keys, one binds all of its own
+        for file, lines in found.items():
+            _bind(file, bound[file], keys.proofs(file, lines))
+        _ensure_bound(found, _bound())
     _remember(var, _bound())
 
 
