@@ -20,7 +20,7 @@ from sendit.deid.identifiers.residuals import (
     stands_in,
     suspects,
 )
-from sendit.deid.pixels.image_pixel import IMAGE_PIXEL_TAGS
+from sendit.deid.pixels.image_pixel import ICON_IMAGE_SEQUENCE, IMAGE_PIXEL_TAGS
 from sendit.deid.rewriting.actions import ElementAction
 from sendit.deid.rewriting.emptying import Emptier
 from sendit.deid.standard.safe_private import holds_only_numbers
@@ -48,7 +48,8 @@ SEARCHED_BYTES = 2048
 class Identity:
     """The encoded UIDs of what an output is and where it belongs; the File Meta repeats the first two.
 
-    `image_pixel` is the encoded values that tell the size of its picture, by tag.
+    `image_pixel` is the encoded values that tell the size of its picture, by tag; an empty
+    one of ICON_IMAGE_SEQUENCE says that there is pixel data within a sequence.
     """
 
     sop_class_uid: bytes
@@ -212,7 +213,9 @@ class Verifier:
                         depth -= tag == SEQUENCE_END
                     elif end < 0:
                         depth += 1
-                    elif suspected and remains(piece[begin:end], tag, vr, suspected):
+                    elif tag in PIXEL_DATA_TAGS and ICON_IMAGE_SEQUENCE not in wanted:
+                        wanted[ICON_IMAGE_SEQUENCE] = b""
+                    if vr and end >= 0 and suspected and remains(piece[begin:end], tag, vr, suspected):
                         found.append(self._found(start, tag))
                     continue
                 if tag <= last:

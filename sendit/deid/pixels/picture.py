@@ -7,10 +7,18 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 from sendit.deid.pixels.encapsulated import Encapsulated
-from sendit.deid.pixels.image_pixel import ImagePixel, image_pixel, number_of_frames
+from sendit.deid.pixels.icons import with_pictures
+from sendit.deid.pixels.image_pixel import (
+    ICON_IMAGE_SEQUENCE,
+    IMAGE_PIXEL_TAGS,
+    ImagePixel,
+    image_pixel,
+    number_of_frames,
+)
 from sendit.deid.pixels.selection import Spare, Witness
 from sendit.deid.pixels.syntaxes import CODECS
 from sendit.deid.rewriting.actions import DROP, ElementAction
@@ -56,6 +64,11 @@ def only_picture(
     DataFault
         BadPixelData, where a codestream cannot be understood; ResidualIdentifier.
     """
+    if ICON_IMAGE_SEQUENCE in values:
+        icons = Pictures(source, syntax, witness)
+        pieces, values = icons.of_items(pieces), {tag: values[tag] for tag in values.keys() & IMAGE_PIXEL_TAGS}
+        pieces, dropped = only_picture(pieces, values, source, syntax, witness)
+        return pieces, {*icons.dropped, *dropped}
     encoding, key = syntax.encoding, tuple(values.items())
     for piece in pieces:
         if piece.__class__ is Bulk and piece.tag in PIXEL_DATA_TAGS:
@@ -104,6 +117,21 @@ class Pictures:
                 piece = self.element(piece, values, found)
             found.append(piece)
         return found
+
+    def of_items(self, pieces: Pieces) -> Pieces:
+        """The pieces, with the pixel data within their sequences treated."""
+        encoding = self._syntax.encoding
+
+        def picture_of(bulk: Bulk, values: Mapping[int, bytes], inner: Encoding) -> Bulk:
+            pictures = Pictures(self._source, replace(self._syntax, encoding=inner), self._witness)
+            made = pictures.element(bulk, values, [])
+            self.dropped |= pictures.dropped
+            return made
+
+        return [
+            (with_pictures(piece, 0, len(piece), encoding, picture_of) or piece) if isinstance(piece, bytes) else piece
+            for piece in pieces
+        ]
 
     def element(self, bulk: Bulk, values: Mapping[int, bytes], before: Pieces) -> Bulk:
         """One element of pixel data; the extended offset table is one of the pieces before it, which change with it."""
