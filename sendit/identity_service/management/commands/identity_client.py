@@ -1,4 +1,4 @@
-"""`identity_client`: who may ask the identity service that this sendit serves."""
+"""`identity_client`: the clients of the identity service that this sendit serves."""
 
 from __future__ import annotations
 
@@ -31,21 +31,20 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Command(DatabaseCommand):
-    """Add, renew or revoke a client of the identity service, or list them with what they asked for."""
-
     key_files = KEY_FILES
-    help = "Add, renew or revoke a client of the identity service, or list them with what they asked for."
+    help = "Add, renew or revoke a client of the identity service, or list all clients and how much they asked."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare them."""
         parser.add_argument("action", choices=("add", "renew", "revoke", "list"), help="what to do")
         parser.add_argument("name", metavar="NAME", nargs="?", help="the client, such as a gateway's host name")
         parser.add_argument("--url", help="where the client reaches this service, such as https://identity.example.org")
-        parser.add_argument("--out", metavar="FILE", help="its secrets (default: NAME.client-secrets.json, here)")
+        parser.add_argument(
+            "--out", metavar="FILE", help="where its secrets go (default: NAME.client-secrets.json, here)"
+        )
         parser.add_argument("--json", action="store_true", help="list: one JSON object a line for each client")
 
     def handle(self, *args: Any, action: str, name: str | None, **options: Any) -> None:
-        """Do it; `list` ends with exit code 1 when a client was revoked because a token was stolen."""
+        """Run one action. `list` ends with exit code 1 if a client was revoked because a replaced token was used."""
         if action == "list":
             self._list(**options)
         elif name is None:
@@ -58,7 +57,7 @@ class Command(DatabaseCommand):
     def _give_secrets(self, action: str, name: str, url: str | None, out: str | None, **options: Any) -> None:
         path, base = Path(out or f"{name}.client-secrets.json"), _base(url)
         if path.exists():
-            raise WrongUse("The file for the secrets is there already; --out names another.")
+            raise WrongUse("The file for the secrets exists already; choose another with --out.")
         with transaction.atomic():
             client = _added(name) if action == "add" else _known(name)
             secrets = ClientSecrets(tokens.reissue(client), name, f"{base}/token/api/v1/refresh")
@@ -85,7 +84,7 @@ def _base(url: str | None) -> str:
     try:
         return endpoint(url)
     except ValueError:
-        raise WrongUse("--url is no https address (http only for this machine).") from None
+        raise WrongUse("--url must be an https address (http only for this machine).") from None
 
 
 def _added(name: str) -> Client:
@@ -108,7 +107,7 @@ HEADER = ("client", "last asked", "answered", "patients", "studies", "refused", 
 
 
 def _rows(clients: list[Client], since: datetime) -> Iterator[str]:
-    """For a person: the last 24 hours of each client, then of nobody."""
+    """Yield lines for a person: the last 24 hours of each client, then of requests without a client."""
     uses = [(client, use_of(client, since)) for client in clients]
     rows = [(client.name, _moment(use), *_numbers(use), _state(client)) for client, use in uses]
     yield from table(rows, header=HEADER) if rows else ["There is no client."]
@@ -133,5 +132,5 @@ def _numbers(use: Use) -> tuple[int, int, int, int]:
 def _state(client: Client) -> str:
     if client.revoked_at is None:
         return "may ask"
-    why = "a replaced token came: somebody has a copy" if client.revoked_for == tokens.REUSE else "by the operator"
+    why = "a replaced token was used: somebody has a copy" if client.revoked_for == tokens.REUSE else "by the operator"
     return f"revoked {client.revoked_at:%Y-%m-%d %H:%M:%S}, {why}"

@@ -27,7 +27,7 @@ class Command(DatabaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""
-        parser.add_argument("--dry-run", action="store_true", help="only say what would go")
+        parser.add_argument("--dry-run", action="store_true", help="only report what would be removed")
         parser.add_argument(
             "--older-than",
             metavar="DAYS",

@@ -35,7 +35,7 @@ class Command(ShellCommand):
         """Declare them."""
         parser.add_argument("source", metavar="IN", help="a file or a folder")
         parser.add_argument("out", metavar="OUT", help="a folder; for one file also a file name")
-        parser.add_argument("--force", action="store_true", help="replace files that are there already")
+        parser.add_argument("--force", action="store_true", help="replace files that exist already")
         add_how(parser)
 
     def handle(self, *args: Any, source: str, out: str, force: bool, **options: Any) -> None:

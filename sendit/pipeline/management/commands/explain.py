@@ -18,7 +18,7 @@ class Command(ShellCommand):
     """Tell what a recipe does to each attribute and why, and which images it withholds."""
 
     help = (
-        "Tell what a recipe does to each attribute of DICOM PS3.15 Table E.1-1 and beyond it, and why, and which "
+        "Describe what a recipe does to each attribute of DICOM PS3.15 Table E.1-1 and to others, and why, and which "
         "images it withholds."
     )
     requires_system_checks = []
@@ -29,7 +29,7 @@ class Command(ShellCommand):
             "recipe",
             metavar="RECIPE",
             nargs="?",
-            help="a recipe's name or path, or several with commas between (default: the setting STUDY_DEID)",
+            help="a recipe's name or path, or several separated by commas (default: the setting STUDY_DEID)",
         )
         parser.add_argument(
             "--format",

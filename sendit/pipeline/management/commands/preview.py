@@ -41,7 +41,7 @@ class Command(ShellCommand):
         parser.add_argument(
             "--reveal",
             action="store_true",
-            help="print identifiers although the output is no terminal but a file or a pipe",
+            help="print identifiers although the output is a file or a pipe, not a terminal",
         )
         add_how(parser)
 

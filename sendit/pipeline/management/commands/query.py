@@ -22,7 +22,7 @@ from sendit.projects.composition import Projects
 class Command(ShellCommand):
     """Ask the tables `dicom` (one row a study) and `instance` (one row an image) in SQL, read-only."""
 
-    help = "Ask the tables dicom (one row a study) and instance (one row an image) in SQL, read-only."
+    help = "Query the tables dicom (one row per study) and instance (one row per image) in SQL, read-only."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -15,7 +15,7 @@ class Command(ShellCommand):
     """Remove from the warehouse what tells true times; `sendit check` says whether it is needed."""
 
     help = (
-        "Removes from the warehouse's rows what sendit 0.1.0 wrote of true times: processed_at, the batch's number, "
+        "Remove the true times that sendit 0.1.0 wrote into the warehouse's rows: processed_at, the batch's number, "
         "and the generation in links. Beside shifted dates they tell the date shift. Needed once after an upgrade; may "
         "be stopped and repeated at any time."
     )

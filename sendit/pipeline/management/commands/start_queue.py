@@ -41,10 +41,10 @@ class Command(DatabaseCommand):
     """Queue new folders if none is queued, and process what is."""
 
     help = (
-        "Processes batches in QUEUE: import, screen, identify, de-identify. When none is in QUEUE, looks for new "
-        "folders first. Processed batches rest at DONEPROCESSING; upload_finished delivers them. Ctrl-C puts what is "
-        "in work back into the queue; a second one kills. Exit codes: 0 fine; 1 a batch is in ERROR or waits for a "
-        "service; 2 a deployment that is wrong; 128 + n ended by signal n."
+        "Process the batches in QUEUE: import, screen, identify, de-identify. If none is in QUEUE, look for new "
+        "folders first. Processed batches rest at DONEPROCESSING; upload_finished delivers them. Ctrl-C puts batches "
+        "in work back into the queue; a second Ctrl-C kills the workers. Exit codes: 0 fine; 1 a batch is in ERROR or "
+        "waits for a service; 2 wrong use or a wrong deployment; 128 + n ended by signal n."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -53,7 +53,7 @@ class Command(DatabaseCommand):
             "--number",
             default="1",
             metavar="N",
-            help="batches that this call adds and starts at most, or all; default 1",
+            help="the most batches that this call adds and starts, or all; default 1",
         )
         parser.add_argument("--subfolder", metavar="DIR", help="where to look instead; relative to the data folder")
 

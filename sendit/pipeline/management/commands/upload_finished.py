@@ -20,8 +20,8 @@ class Command(DatabaseCommand):
     """Store archives and load rows."""
 
     help = (
-        "Delivers batches in DONEPROCESSING: the archive into the object store, the rows into the warehouse, and then "
-        "DONE. May be repeated at any time: nothing is stored or loaded twice. Exit codes: as start_queue's."
+        "Deliver the batches in DONEPROCESSING: store the archive, load its rows into the warehouse, and set DONE. "
+        "May be repeated at any time: nothing is stored or loaded twice. Exit codes: the same as start_queue's."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

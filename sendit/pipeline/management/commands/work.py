@@ -19,7 +19,7 @@ from sendit.projects.composition import Projects
 class Command(BaseCommand):
     """The nursery of a supervisor."""
 
-    help = "Where local workers come from. Started by start_queue, upload_finished and start_watcher, not by a person."
+    help = "Run local workers. Started by start_queue, upload_finished and start_watcher, not by a person."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
