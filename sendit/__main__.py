@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from sendit import __version__
 from sendit.errors import EXIT_CODES, BrokenPromise, SenditError, ServiceDown, place_of
+from sendit.ground import core_dumps
 from sendit.ground.terminal import printable_lines
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ WITHOUT_DATABASE = ("deid", "preview")
 
 def main() -> None:
     """Run one command. An error is one line on stderr and an exit code, never a traceback, which may quote a value."""
+    core_dumps.forbid()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sendit.settings")
     if isinstance(sys.stdout, TextIOWrapper):  # print even what the locale's encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")

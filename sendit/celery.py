@@ -13,6 +13,9 @@ from celery import Celery
 from django.apps import apps
 from django.conf import settings
 
+from sendit.ground import core_dumps
+
+core_dumps.forbid()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sendit.settings")
 if not apps.ready:
     django.setup()

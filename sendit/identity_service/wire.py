@@ -82,6 +82,10 @@ def _list(untrusted: object, most: int) -> list[dict[str, Any]]:
 def _text(untrusted: object) -> str:
     if not isinstance(untrusted, str) or not 0 < len(untrusted.strip()) <= len(untrusted) <= MOST_CHARACTERS:
         _bad()
+    try:
+        untrusted.encode()
+    except UnicodeEncodeError:  # JSON can name half of a surrogate pair, which is no character
+        _bad()
     return untrusted
 
 

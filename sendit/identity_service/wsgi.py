@@ -11,11 +11,12 @@ application = get_wsgi_application()
 
 from django.conf import settings  # noqa: E402
 
-from sendit.ground import database, logs  # noqa: E402
+from sendit.ground import core_dumps, database, logs  # noqa: E402
 from sendit.identity_service import urls  # noqa: E402, F401 - after Django is set up, and before the first request
 from sendit.identity_service.apps import KEY_FILES  # noqa: E402
 from sendit.projects.composition import local_identity_service, pseudonym_key  # noqa: E402
 
+core_dumps.forbid()
 logs.speak(settings.SITE.log_format)
 database.ready_or_exit("identity.blind", "identity.sees", KEY_FILES)
 # Wrong settings are reported now, not by the first request.
