@@ -32,7 +32,7 @@ MARGIN = 2 * LONGEST
 """Bytes on either side that tell whether a form stands alone, or which word it stands in."""
 
 _WIDE = ("utf-16-le", "utf-16-be")
-_ENCODINGS = (*dict.fromkeys(python_encoding.values()), *_WIDE)
+_ENCODINGS = (*dict.fromkeys(python_encoding.values()), "cp1252", *_WIDE)
 _ESCAPE = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
 _NUMERIC_VRS = NUMBERS.keys() | {"AT", "OD", "OF", "OL", "OV", "OW"}
 _OPAQUE_VRS = frozenset({"OB", "UN"})

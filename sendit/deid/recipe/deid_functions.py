@@ -14,6 +14,7 @@ from pydicom.datadict import keyword_for_tag
 from sendit.deid.identifiers.ages import OLDEST, cap_age
 from sendit.deid.pseudonyms import Pseudonyms, shift_date, shift_datetime
 from sendit.deid.recipe.outcomes import Fate, Outcome
+from sendit.deid.stream import values
 
 Options = Mapping[str, str]
 _UID_ROOT = r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*"
@@ -53,8 +54,13 @@ def shifted(text: str, vr: str, days: int) -> str:
     if vr == "DA":
         return shift_date(text, days) or ""
     if vr == "DT":
-        return shift_datetime(text, days) or ""
+        return _on_the_clock(shift_datetime(text, days) or "")
     return shift_date(text, days) or shift_datetime(text, days) or ""
+
+
+def _on_the_clock(moment: str) -> str:
+    """A date and time; the date alone where no clock shows that time: 24:00, 10:60, 10:11:99."""
+    return moment if values.is_well_formed(moment, "DT") else moment[:8]
 
 
 # ---------------------------------------------------------------------------------------------- ages and dates

@@ -20,7 +20,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from sendit.deid.rewriting.actions import ActionKind, ElementAction, ImageAtHand
+from sendit.deid.rewriting.actions import ActionKind, ElementAction, ImageAtHand, repair
 from sendit.deid.rewriting.plan import NO_TAG, DatasetPlan
 from sendit.deid.rewriting.private_blocks import Creators, PrivateCreator
 from sendit.deid.stream.elements import DEPTH_LIMIT, ITEM_BEGINS, element_end, item_at
@@ -28,6 +28,7 @@ from sendit.deid.stream.encodings import UNDEFINED, Encoding, encoding_inside, l
 from sendit.deid.stream.ordering import sequence_in_order
 from sendit.deid.stream.sources import Bulk
 from sendit.deid.stream.tags import ITEM_END, SEQUENCE_END, creator_of
+from sendit.deid.stream.values import defined_terms
 from sendit.errors import DataFault
 
 Piece = bytes | Bulk | PrivateCreator
@@ -207,7 +208,11 @@ class DatasetWalk:
     def charset(self, action: ElementAction, start: int, value: int, size: int) -> int:
         """Read what follows in another character set."""
         after = self._end_of(action, start, value, size)
-        self.switch(self.plan.with_charset(self.buf[value:after]))
+        raw = self.buf[value:after]
+        self.switch(self.plan.with_charset(raw))
+        if (terms := defined_terms(raw)) != raw:
+            self.replace(start, self.plan.encoding.write(action.tag, "CS", terms), after)
+            self.done.append(repair(action.path, action.tag))
         return after
 
     def creator(self, action: ElementAction, start: int, value: int, size: int) -> int:

@@ -36,6 +36,34 @@ VRS = TEXT_VRS | LONG_VRS | NUMBERS.keys() | {"AT"}
 MAX_CHARACTERS = {"AE": 16, "CS": 16, "DS": 16, "IS": 12, "LO": 64, "SH": 16, "ST": 1024, "LT": 10240, "AS": 4}
 """PS3.5 Table 6.2-1, characters a value (PN: 64 a component group)."""
 
+_MISNOMERS = {
+    "ISO_IR 192": "UTF8|UTF 8|UNICODE|ISO 10646",
+    "ISO_IR 100": "LATIN1|LATIN 1|ISO 8859 1|ISO8859 1|CP1252|WINDOWS 1252|WINDOWS1252|ANSI",
+    "ISO_IR 101": "LATIN2|LATIN 2|ISO 8859 2|ISO8859 2",
+    "ISO_IR 109": "LATIN3|ISO 8859 3|ISO8859 3",
+    "ISO_IR 110": "LATIN4|ISO 8859 4|ISO8859 4",
+    "ISO_IR 144": "CYRILLIC|ISO 8859 5|ISO8859 5",
+    "ISO_IR 127": "ARABIC|ISO 8859 6|ISO8859 6",
+    "ISO_IR 126": "GREEK|ISO 8859 7|ISO8859 7",
+    "ISO_IR 138": "HEBREW|ISO 8859 8|ISO8859 8",
+    "ISO_IR 148": "LATIN5|ISO 8859 9|ISO8859 9",
+    "ISO_IR 203": "LATIN9|ISO 8859 15|ISO8859 15",
+    "ISO_IR 166": "TIS 620|TIS620|ISO 8859 11",
+    "GB18030": "GB 18030",
+    "GBK": "GB2312|GB 2312|CP936",
+    "": "ASCII|US ASCII|ISO_IR 6|ISO 646|NONE",
+}
+_CALLED = {name: term for term, names in _MISNOMERS.items() for name in names.split("|")}
+"""What writers call character sets, tidied, and the Defined Term (PS3.3 C.12.1.1.2) that is meant."""
+
+_WINDOWS_ONLY = re.compile(b"[\x80-\x9f]")
+_IN_LATIN = str.maketrans({
+    "€": "EUR", "‚": ",", "ƒ": "f", "„": '"', "…": "...", "†": "+", "‡": "++", "ˆ": "^", "‰": "0/00", "Š": "S",
+    "‹": "<", "Œ": "OE", "Ž": "Z", "‘": "'", "’": "'", "“": '"', "”": '"', "•": "\xb7", "–": "-", "—": "-",
+    "˜": "~", "™": "(TM)", "š": "s", "›": ">", "œ": "oe", "ž": "z", "Ÿ": "Y",
+})  # fmt: skip
+"""What only Windows-1252 has, written in Latin-1."""
+
 Charset = tuple[str, ...]
 """Python's names of the encodings that a Specific Character Set declares, the default one first."""
 
@@ -52,12 +80,9 @@ _ESCAPE = re.compile("\x1b[ -/]+[0-~]")
 @lru_cache(maxsize=256)
 def charset(raw: bytes) -> Charset:
     """The encodings of a (0008,0005) value; DataFault when a term is not one of PS3.3 C.12.1.1.2's."""
-    terms = [term.strip(" \0") for term in raw.decode("ascii", "replace").split("\\")]
     encodings = []
-    for term in terms:
-        tidy = re.sub(r"[ _-]+", " ", term.upper()).replace("ISOIR", "ISO IR")
-        tidy = tidy.replace("ISO IR", "ISO_IR") if tidy.startswith("ISO IR") else tidy
-        name = python_encoding.get(term) or python_encoding.get(tidy)
+    for term in _terms(raw):
+        name = python_encoding.get(_defined(term))
         if name is None:
             raise DataFault("UnknownCharacterSet", tag=0x00080005)
         encodings.append(name)
@@ -66,12 +91,51 @@ def charset(raw: bytes) -> Charset:
     return tuple(encodings)
 
 
+def _terms(raw: bytes) -> list[str]:
+    return [term.strip(" \0") for term in raw.decode("ascii", "replace").split("\\")]
+
+
+def _defined(term: str) -> str:
+    """The Defined Term that is meant: ISO_IR 192 for UTF-8."""
+    if term in python_encoding:
+        return term
+    tidy = re.sub(r"[ _-]+", " ", term.upper()).replace("ISOIR", "ISO IR")
+    tidy = tidy.replace("ISO IR", "ISO_IR") if tidy.startswith("ISO IR") else tidy
+    return _CALLED.get(tidy, tidy)
+
+
+def defined_terms(raw: bytes) -> bytes:
+    """A (0008,0005) value by its Defined Terms; as it is where it has them."""
+    terms = _terms(raw)
+    defined = [_defined(term) for term in terms]
+    if defined == terms:
+        return raw
+    value = "\\".join(defined).encode("ascii", "replace")
+    return value + b" " * (len(value) % 2)
+
+
+def is_windows(raw: bytes, encodings: Charset) -> bool:
+    """Whether a value that is declared as Latin-1 is in Windows-1252: Latin-1 has no characters there."""
+    return encodings == ("latin_1",) and _WINDOWS_ONLY.search(raw) is not None
+
+
+def shortened(text: str, vr: str) -> str:
+    """One value, cut behind a word where it is longer than its VR allows."""
+    limit = MAX_CHARACTERS.get(vr)
+    if limit is None or len(text) <= limit:
+        return text
+    words = text[: limit + 1].rstrip().rpartition(" ")[0].rstrip()
+    return words or text[:limit]
+
+
 def decode(raw: bytes, vr: str, encodings: Charset) -> str:
     """The text of a string value: padding gone, undecodable bytes shown as U+FFFD, never an error."""
     if raw.isascii() and b"\x1b" not in raw:
         return raw.decode("ascii").strip(" \0") if vr not in SINGLE_VRS else raw.decode("ascii").rstrip(" \0")
     if vr not in CHARSET_VRS:
         return raw.decode("latin-1").strip(" \0")
+    if is_windows(raw, encodings):
+        return raw.decode("cp1252", "replace").strip(" \0")
     delimiters = _PN_DELIMITERS if vr == "PN" else _TEXT_DELIMITERS
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -147,6 +211,8 @@ def _encode_text(value: object, vr: str, encodings: Charset, tag: int) -> bytes:
     text = value if isinstance(value, str) else "\\".join(_written(part, vr, tag) for part in _several(value))
     parts = [text] if vr in SINGLE_VRS else text.split("\\")
     text = "\\".join(_legal(part, vr, tag) for part in parts)
+    if encodings == ("latin_1",):
+        text = text.translate(_IN_LATIN)
     if text.isascii():
         return text.encode("ascii")
     if vr not in CHARSET_VRS:
