@@ -11,6 +11,7 @@ import re
 from sendit.deid.identifiers.vocabulary import fold, is_known, listed
 
 _WORD = re.compile(r"[^\W\d_]+")
+_LONG_NUMBER = re.compile(r"\d{3}")
 _MAKER_TAGS = frozenset({0x00080070})
 """Manufacturer."""
 _TERM_TAGS = frozenset({0x00080060, 0x00180015, 0x00181210, 0x00185100, 0x00200060})
@@ -20,6 +21,8 @@ OWN_TERMS = _MAKER_TAGS | _TERM_TAGS
 
 def holds_its_own_term(tag: int, text: str) -> bool:
     """Whether an attribute holds nothing but words that it is meant to hold."""
+    if _LONG_NUMBER.search(text):
+        return False
     words = [fold(word) for word in _WORD.findall(text)]
     if tag in _MAKER_TAGS:
         return bool(words) and all(word in listed("makers") for word in words)

@@ -47,10 +47,10 @@ class Attribute:
         return self.write("\\".join(change(str(part)) for part in self.read(raw)))
 
     def rewritten_text(self, raw: bytes, change: Callable[[str], str]) -> bytes:
-        """A text, each part changed and as long as its VR allows; empty if the character set cannot express it."""
+        """A text, each of its parts changed; empty where the result cannot be written in the character set."""
         encodings = self.place.encodings
         found = values.split(values.decode(raw, self.vr, encodings), self.vr)
-        changed = tuple(values.shortened(change(part), self.vr) for part in found)
+        changed = tuple(map(change, found))
         if changed == found and not values.is_windows(raw, encodings):
             return raw
         try:

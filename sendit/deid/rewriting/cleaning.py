@@ -32,5 +32,5 @@ def _cleaned_text(attribute: Attribute, raw: bytes, days: int | None) -> bytes:
     cleaner = attribute.place.study.cleaner(days)
     clean = cleaner.without_identifiers if attribute.tag in CODES else cleaner.clean
     if attribute.vr in ("AE", "CS"):
-        clean = cleaner.clean_term
-    return attribute.rewritten_text(raw, clean)
+        return attribute.rewritten_text(raw, cleaner.clean_term)
+    return attribute.rewritten_text(raw, lambda text: values.shortened(clean(text), attribute.vr))

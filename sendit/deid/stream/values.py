@@ -51,7 +51,7 @@ _MISNOMERS = {
     "ISO_IR 166": "TIS 620|TIS620|ISO 8859 11",
     "GB18030": "GB 18030",
     "GBK": "GB2312|GB 2312|CP936",
-    "": "ASCII|US ASCII|ISO_IR 6|ISO 646|NONE",
+    "": "ASCII|US ASCII|ISO_IR 6|ISO 646",
 }
 _CALLED = {name: term for term, names in _MISNOMERS.items() for name in names.split("|")}
 """What writers call character sets, tidied, and the Defined Term (PS3.3 C.12.1.1.2) that is meant."""

@@ -67,7 +67,7 @@ def test_a_moment_without_a_day_is_emptied(moment: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("vr", "tag", "limit"), [("LO", DESCRIPTION, 64), ("LO", 0x00181030, 64), ("SH", 0x00180024, 16)]
+    ("vr", "tag", "limit"), [("LO", DESCRIPTION, 64), ("LO", 0x00181030, 64), ("LO", 0x00400254, 64)]
 )
 def test_a_text_longer_than_its_vr_allows_is_cut_behind_a_word(vr: str, tag: int, limit: int) -> None:
     value = str(researched(element(tag, vr, b"axial knee coronal " * 9))[tag].value)
