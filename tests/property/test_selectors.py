@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydicom._dicom_dict import DicomDictionary
 
 from sendit.deid.recipe.addresses import Address, Field
-from sendit.deid.recipe.selectors import FieldError, Search, parse_field
+from sendit.deid.recipe.field_syntax import FieldError, parse_field
+from sendit.deid.recipe.selectors import Search
 
 TAGS = sorted(tag for tag in DicomDictionary if tag >> 16 > 2)
 SEQUENCES = [tag for tag in TAGS if DicomDictionary[tag][0] == "SQ"]

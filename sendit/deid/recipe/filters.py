@@ -6,15 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sendit.deid.recipe.selectors import (
-    FieldError,
-    Path,
-    UnknownAttribute,
-    compile_search,
-    hint,
-    parse_attribute,
-    tags_of,
-)
+from sendit.deid.recipe.field_syntax import FieldError, UnknownAttribute, compile_search, hint, parse_attribute
+from sendit.deid.recipe.selectors import Path, tags_of
 from sendit.deid.stream.tags import default_vr
 
 

@@ -3,166 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
-from sendit.deid.recipe.deid_functions import DEID_FUNCTIONS
+from sendit.deid.recipe.draft import Draft, ProfileLine, attribute_tags, is_sequence
+from sendit.deid.recipe.field_syntax import FieldError, UnknownAttribute, hint, parse_field
 from sendit.deid.recipe.filters import Check, Label, Region, RegionsFrom, is_coordinates, parse_check, parse_coordinates
-from sendit.deid.recipe.profile import Profile, ProfileError, parse_profile
-from sendit.deid.recipe.rules import PROTECTED, Action, BoundRule, Rule, Value
-from sendit.deid.recipe.selectors import (
-    AnyOf,
-    FieldError,
-    Keyword,
-    OfType,
-    Path,
-    Selector,
-    Tag,
-    UnknownAttribute,
-    hint,
-    only_tag,
-    parse_field,
-    tags_of,
-)
+from sendit.deid.recipe.profile import ProfileError, parse_profile
+from sendit.deid.recipe.recipe_lines import RecipeError, RecipeText, Words, words_of
+from sendit.deid.recipe.rule_values import is_coded, is_days, parse_value
+from sendit.deid.recipe.rules import PROTECTED, Action, Rule, Value
+from sendit.deid.recipe.selectors import Keyword, Path, Selector, Tag, only_tag
 from sendit.deid.recipe.value_lists import ValuesSource
-from sendit.deid.standard.codes import parse_codes
 from sendit.deid.stream.tags import default_vr, is_private
 from sendit.deid.stream.values import NUMBERS
 from sendit.errors import Misconfigured
-
-
-class RecipeError(Misconfigured):
-    """A line of a recipe cannot be understood; `str()` shows file:line:column and the reason."""
-
-    def __init__(self, file: str, line: int, column: int, reason: str) -> None:
-        self.file, self.line, self.column, self.reason = file, line, column, reason
-        super().__init__("BadRecipe", subject=f"{file}:{line}:{column}: {reason}")
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (RecipeError, (self.file, self.line, self.column, self.reason))
-
-
-@dataclass(frozen=True, slots=True)
-class RecipeText:
-    """A recipe's text and where it came from; `lenient` for those of the `deid` package, which name what is not."""
-
-    file: str
-    text: str
-    lenient: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """A line's words with the column of each; `rest(n)` is the text from the n-th word on, its comment gone."""
-
-    number: int
-    text: str
-    spans: tuple[tuple[int, int], ...]
-
-    def __len__(self) -> int:
-        return len(self.spans)
-
-    def __getitem__(self, n: int) -> str:
-        start, end = self.spans[n]
-        return self.text[start:end]
-
-    def rest(self, n: int) -> str:
-        return self.text[self.spans[n][0] : self.spans[-1][1]] if n < len(self.spans) else ""
-
-    def column(self, n: int) -> int:
-        """1 for the first character; of a word that is missing, just behind the last."""
-        return self.spans[n][0] + 1 if n < len(self.spans) else self.spans[-1][1] + 1
-
-
-_WORD = re.compile(r'(?:[^\s"]|"[^"]*"|"(?=[^"]*$))+')
-_ACTION_AND_FIELD = re.compile(r'\s*[^\s#"]*\s*(?:[^\s#"]|"[^"]*")*')
-
-
-def _without_comment(text: str) -> str:
-    """The line up to its first number sign that is not within the quotes of its field."""
-    match = _ACTION_AND_FIELD.match(text)
-    end = match.end() if match else 0
-    return (text[:end] + text[end:].partition("#")[0]).rstrip()
-
-
-def _words(number: int, line: str) -> _Words:
-    text = _without_comment(line)
-    return _Words(number, text, tuple(match.span() for match in _WORD.finditer(text)))
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileLine:
-    """A PROFILE line: what it chooses, and where it stands."""
-
-    profile: Profile
-    file: str
-    line: int
-    column: int
-
-
-@dataclass(slots=True)
-class Draft:
-    """What the parser has gathered; lists may be used before they are made, so rules are bound at the end.
-
-    `find` reads the recipes that INCLUDE lines name; `text` is all that was read as one text, which has the lines that
-    PROFILE and INCLUDE stand for in their places.
-    """
-
-    find: Callable[[str], RecipeText]
-    profile: ProfileLine | None = None
-    including: tuple[str, ...] = ()
-    includes: bool = False
-    has_format: bool = False
-    text: list[str | ProfileLine] = field(default_factory=list)
-    rules: list[Rule] = field(default_factory=list)
-    selectors: list[Selector | str] = field(default_factory=list)
-    filters: dict[str, list[Label]] = field(default_factory=dict)
-    fields_lists: dict[str, list[tuple[str, Selector]]] = field(default_factory=dict)
-    values_lists: dict[str, list[ValuesSource]] = field(default_factory=dict)
-    labels: list[tuple[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether there was no PROFILE and no INCLUDE line."""
-        return self.profile is None and not self.includes
-
-    def add(self, rule: Rule, selector: Selector | str) -> None:
-        """One rule; its selector, or the name of the %fields list that it is of."""
-        self.rules.append(rule)
-        self.selectors.append(selector)
-
-    def bound_rules(self) -> list[BoundRule]:
-        """The rules with what their fields match; RecipeError where one names a list that there is not."""
-        return [self._bind(rule, selector) for rule, selector in zip(self.rules, self.selectors, strict=True)]
-
-    def _bind(self, rule: Rule, selector: Selector | str) -> BoundRule:
-        if rule.values_list is not None and rule.values_list not in self.values_lists:
-            raise _no_list(rule, "values", rule.values_list, self.values_lists)
-        if not isinstance(selector, str):
-            return BoundRule(rule, selector)
-        if selector not in self.fields_lists:
-            raise _no_list(rule, "fields", selector, self.fields_lists)
-        members = AnyOf(tuple(member for _, member in self.fields_lists[selector]))
-        if rule.action in (Action.REPLACE, Action.JITTER):
-            for text, member in self.fields_lists[selector]:
-                if _is_sequence(member):
-                    raise RecipeError(rule.file, rule.line, rule.column, f"{text} of this list is a sequence")
-        return BoundRule(rule, members)
-
-
-def _no_list(rule: Rule, kind: str, name: str, lists: Iterable[str]) -> RecipeError:
-    known = {word.lower(): word for word in lists}
-    return RecipeError(rule.file, rule.line, rule.column, f"there is no %{kind} {name}" + hint(name, known))
-
-
-def _attribute_tags(selector: Selector) -> tuple[int, ...]:
-    leaf = selector.leaf if isinstance(selector, Path | OfType) else selector
-    return tags_of(leaf) if isinstance(leaf, Keyword | Tag) else ()
-
-
-def _is_sequence(selector: Selector) -> bool:
-    return any(default_vr(tag) == "SQ" for tag in _attribute_tags(selector))
 
 
 class Parser:
@@ -180,7 +34,7 @@ class Parser:
     def parse(self) -> None:
         """Read every line into the draft."""
         for number, line in enumerate(re.split(r"\r\n?|\n", self.source.text), start=1):
-            words = _words(number, line)
+            words = words_of(self.source.file, number, line)
             if self._is_own_line(words):
                 self.draft.text.append(line)
             if len(words):
@@ -189,12 +43,12 @@ class Parser:
         if not self.has_format:
             raise self._error(1, 1, "a recipe begins with FORMAT dicom")
 
-    def _is_own_line(self, words: _Words) -> bool:
+    def _is_own_line(self, words: Words) -> bool:
         """Whether the line stands in the text of it all as it is; only the first FORMAT does."""
         word = words[0].upper() if len(words) and self.section is None else ""
         return word not in _TOP_LINES and not (word == "FORMAT" and self.draft.has_format)
 
-    def _line(self, words: _Words, line: str) -> None:
+    def _line(self, words: Words, line: str) -> None:
         if words[0].startswith("%"):
             self._open_section(words)
         elif self.section is None and self.has_format and words[0].upper() in _TOP_LINES:
@@ -210,13 +64,13 @@ class Parser:
     def _warn(self, line: int, column: int, reason: str) -> None:
         self.draft.warnings.append(f"{self.source.file}:{line}:{column}: {reason}")
 
-    def _expect_end(self, words: _Words, count: int, what: str) -> None:
+    def _expect_end(self, words: Words, count: int, what: str) -> None:
         if len(words) > count:
             raise self._error(words.number, words.column(count), f"{what} takes no more than this")
 
     # ------------------------------------------------------------------------------------------ sections
 
-    def _format(self, words: _Words) -> None:
+    def _format(self, words: Words) -> None:
         if words[0].upper() != "FORMAT":
             what = "a section (%header, %filter ...)" if self.has_format else "FORMAT dicom"
             raise self._error(words.number, words.column(0), f"{what} is expected before anything else")
@@ -227,7 +81,7 @@ class Parser:
         self._expect_end(words, 2, "FORMAT")
         self.has_format = self.draft.has_format = True
 
-    def _profile(self, words: _Words) -> None:
+    def _profile(self, words: Words) -> None:
         if self.draft.profile is not None:
             raise self._error(words.number, words.column(0), "PROFILE stands once in all that is read")
         try:
@@ -237,7 +91,7 @@ class Parser:
         self.draft.profile = ProfileLine(profile, self.source.file, words.number, words.column(0))
         self.draft.text.append(self.draft.profile)
 
-    def _include(self, words: _Words) -> None:
+    def _include(self, words: Words) -> None:
         name, draft = words.rest(1), self.draft
         if not name:
             raise self._error(words.number, words.column(1), "INCLUDE names a recipe")
@@ -247,7 +101,7 @@ class Parser:
         Parser(self._found(words, name), draft).parse()
         draft.including = outer
 
-    def _found(self, words: _Words, name: str) -> RecipeText:
+    def _found(self, words: Words, name: str) -> RecipeText:
         try:
             return self.draft.find(name)
         except RecipeError:
@@ -255,7 +109,7 @@ class Parser:
         except Misconfigured:
             raise self._error(words.number, words.column(1), f"there is no recipe {name}") from None
 
-    def _open_section(self, words: _Words) -> None:
+    def _open_section(self, words: Words) -> None:
         self._close_label()
         section, name = words[0][1:].lower(), words.rest(1)
         if not self.has_format:
@@ -274,7 +128,7 @@ class Parser:
 
     # ------------------------------------------------------------------------------------------ %header
 
-    def _header(self, words: _Words, line: str) -> None:
+    def _header(self, words: Words, line: str) -> None:
         action = self._action(words)
         text = self._field_text(words, action)
         selector: Selector | str | None
@@ -295,21 +149,21 @@ class Parser:
             of_profile = self.section == "profile"
             self.draft.add(Rule(action, text, value, *at, of_values or values_list, of_profile), selector)
 
-    def _action(self, words: _Words) -> Action:
+    def _action(self, words: Words) -> Action:
         known = {action.value.lower(): action.value for action in Action}
         if words[0].lower() not in known:
             reason = f"{words[0]} is no action" + hint(words[0], known)
             raise self._error(words.number, words.column(0), reason)
         return Action(words[0].upper())
 
-    def _field_text(self, words: _Words, what: str) -> str:
+    def _field_text(self, words: Words, what: str) -> str:
         if len(words) < 2:
             raise self._error(words.number, words.column(1), f"{what} needs a field")
         if words[1].count('"') % 2:
             raise self._error(words.number, words.column(1) + words[1].index('"'), "a quotation mark is not closed")
         return words[1]
 
-    def _attribute(self, words: _Words, action: Action, text: str) -> Selector | None:
+    def _attribute(self, words: Words, action: Action, text: str) -> Selector | None:
         """What a FIELD that is no list matches; None where it names nothing that a rule could change."""
         selector = self._selector(words, text)
         if selector is None or self._is_file_meta(words, selector):
@@ -317,7 +171,7 @@ class Parser:
         self._check_attribute(words, action, selector)
         return self._place(words, selector) if action is Action.ADD else selector
 
-    def _selector(self, words: _Words, text: str, column: int | None = None) -> Selector | None:
+    def _selector(self, words: Words, text: str, column: int | None = None) -> Selector | None:
         """The selector of a FIELD; None for one that names nothing, where that is allowed."""
         column = words.column(1) if column is None else column
         try:
@@ -330,8 +184,8 @@ class Parser:
         except FieldError as error:
             raise self._error(words.number, column + error.offset, error.reason) from None
 
-    def _is_file_meta(self, words: _Words, selector: Selector) -> bool:
-        groups = {tag >> 16 for tag in _attribute_tags(selector)}
+    def _is_file_meta(self, words: Words, selector: Selector) -> bool:
+        groups = {tag >> 16 for tag in attribute_tags(selector)}
         if groups & {0x0000, 0xFFFE}:
             raise self._error(words.number, words.column(1), "no dataset holds this element")
         if groups != {0x0002}:
@@ -339,16 +193,16 @@ class Parser:
         self._warn(words.number, words.column(1), "File Meta Information is always written anew; the rule does nothing")
         return True
 
-    def _check_attribute(self, words: _Words, action: Action, selector: Selector) -> None:
-        if action is not Action.KEEP and set(_attribute_tags(selector)) & PROTECTED:
+    def _check_attribute(self, words: Words, action: Action, selector: Selector) -> None:
+        if action is not Action.KEEP and set(attribute_tags(selector)) & PROTECTED:
             reason = f"{words[1]} says what the bytes are; no rule changes it"
             raise self._error(words.number, words.column(1), reason)
-        if action in (Action.REPLACE, Action.JITTER, Action.ADD) and _is_sequence(selector) and not _is_coded(words):
+        if action in (Action.REPLACE, Action.JITTER, Action.ADD) and is_sequence(selector) and not is_coded(words):
             raise self._error(words.number, words.column(1), f"{words[1]} is a sequence; {action} what it holds")
-        if action is Action.CLEAN and any(default_vr(tag) in NUMBERS for tag in _attribute_tags(selector)):
+        if action is Action.CLEAN and any(default_vr(tag) in NUMBERS for tag in attribute_tags(selector)):
             raise self._error(words.number, words.column(1), f"{words[1]} is a number; there is nothing to clean")
 
-    def _place(self, words: _Words, selector: Selector) -> Path:
+    def _place(self, words: Words, selector: Selector) -> Path:
         """The one place that an ADD names."""
         place = Path((), selector) if isinstance(selector, Keyword | Tag) else selector
         if not isinstance(place, Path) or not isinstance(place.leaf, Keyword | Tag):
@@ -363,7 +217,7 @@ class Parser:
 
     # ------------------------------------------------------------------------------------------ values of rules
 
-    def _value(self, words: _Words, action: Action) -> tuple[Value | None, str | None]:
+    def _value(self, words: Words, action: Action) -> tuple[Value | None, str | None]:
         """A rule's value, and the %values list that it may name instead."""
         text, at = words.rest(2), words.column(2)
         if action in (Action.KEEP, Action.BLANK):
@@ -375,70 +229,34 @@ class Parser:
             raise self._error(words.number, at, f"{action} needs a value")
         if action is Action.REMOVE and text.lower().startswith("values:"):
             return None, self._list_name(words, text, at)
-        value = self._parse_value(words, text)
+        value = parse_value(words, text)
         if action is Action.REMOVE and value.kind != "func":
             raise self._error(words.number, at, "a value of REMOVE is func: or values:")
-        if action is Action.JITTER and not _is_days(value):
+        if action is Action.JITTER and not is_days(value):
             raise self._error(words.number, at, "a value of JITTER is a whole number of days, var: or func:")
-        if action is Action.CLEAN and (not _is_days(value) or value.kind == "func"):
+        if action is Action.CLEAN and (not is_days(value) or value.kind == "func"):
             raise self._error(words.number, at, "a value of CLEAN is a whole number of days, or var:")
         return value, None
 
-    def _parse_value(self, words: _Words, text: str) -> Value:
-        kind, colon, name = text.partition(":")
-        if kind.lower() == "code" and colon and _is_coded(words):
-            return self._codes(words, name)
-        if not colon or kind.lower() not in ("var", "func", "deid_func"):
-            return Value("literal", text)
-        kind, at = kind.lower(), words.column(2) + len(kind) + 1
-        function, *options = name.split() or [""]
-        if not re.fullmatch(r"\w[\w.-]*", function):
-            raise self._error(words.number, at, f"{kind}: goes on with a name")
-        if kind == "deid_func":
-            return Value(kind, function, tuple(self._options(words, function, options, at)))
-        if options:
-            raise self._error(words.number, words.column(3), f"{kind}: takes a name and nothing else")
-        return Value(kind, function)
-
-    def _codes(self, words: _Words, text: str) -> Value:
-        try:
-            return Value("code", "".join(map(str, parse_codes(text))))
-        except ValueError:
-            reason = 'code: goes on with codes as the Standard writes them: (113100, DCM, "meaning")'
-            raise self._error(words.number, words.column(2) + len("code:"), reason) from None
-
-    def _options(self, words: _Words, function: str, options: list[str], at: int) -> Iterator[tuple[str, str]]:
-        known = DEID_FUNCTIONS.get(function)
-        if known is None:
-            reason = f"there is no deid_func:{function}, only " + ", ".join(DEID_FUNCTIONS)
-            raise self._error(words.number, at, reason)
-        for number, option in enumerate(options):
-            name, _, value = option.partition("=")
-            if name not in known.options or not re.fullmatch(known.options[name], value):
-                taken = ", ".join(f"{word}=" for word in known.options) or "no options"
-                reason = f"deid_func:{function} takes {taken}"
-                raise self._error(words.number, words.column(3 + number), reason)
-            yield name, value
-
-    def _values_field(self, words: _Words, action: Action, text: str) -> str:
+    def _values_field(self, words: Words, action: Action, text: str) -> str:
         if action in (Action.ADD, Action.KEEP, Action.CLEAN):
             raise self._error(words.number, words.column(1), f"{action} cannot be of a values: list")
         return self._list_name(words, text, words.column(1))
 
-    def _list_name(self, words: _Words, text: str, column: int) -> str:
+    def _list_name(self, words: Words, text: str, column: int) -> str:
         name = text.partition(":")[2].strip()
         if not name:
             raise self._error(words.number, column, "the list's name is missing")
         return name
 
-    def _fields_name(self, words: _Words, action: Action, text: str) -> str:
+    def _fields_name(self, words: Words, action: Action, text: str) -> str:
         if action is Action.ADD:
             raise self._error(words.number, words.column(1), "ADD names one public attribute, by keyword or tag")
         return self._list_name(words, text, words.column(1))
 
     # ------------------------------------------------------------------------------------------ %fields, %values
 
-    def _fields(self, words: _Words, line: str) -> None:
+    def _fields(self, words: Words, line: str) -> None:
         if words[0].upper() != "FIELD":
             raise self._error(words.number, words.column(0), "a %fields list is made of FIELD lines")
         selector = self._member(words)
@@ -446,7 +264,7 @@ class Parser:
         if selector is not None:
             self.draft.fields_lists[self.section_name].append((words[1], selector))
 
-    def _values(self, words: _Words, line: str) -> None:
+    def _values(self, words: Words, line: str) -> None:
         if words[0].upper() not in ("FIELD", "SPLIT"):
             raise self._error(words.number, words.column(0), "a %values list is made of FIELD and SPLIT lines")
         selector = self._member(words)
@@ -458,13 +276,13 @@ class Parser:
         if selector is not None:
             self.draft.values_lists[self.section_name].append(ValuesSource(selector, by, minlength))
 
-    def _member(self, words: _Words) -> Selector | None:
+    def _member(self, words: Words) -> Selector | None:
         text = self._field_text(words, words[0].upper())
         if text.lower().startswith(("fields:", "values:")):
             raise self._error(words.number, words.column(1), "a list is not made of lists")
         return self._selector(words, text)
 
-    def _split_options(self, words: _Words) -> tuple[str, int]:
+    def _split_options(self, words: Words) -> tuple[str, int]:
         by, minlength = " ", 1
         for match in re.finditer(r"\s*([^=;]*?)\s*=\s*('[^']*'|\"[^\"]*\"|[^;]*?)\s*(?:;|$)|(\S+)", words.rest(2)):
             name, value = (match[1] or "").lower(), (match[2] or "").strip("'\"")
@@ -479,13 +297,13 @@ class Parser:
 
     # ------------------------------------------------------------------------------------------ %labels
 
-    def _labels(self, words: _Words, line: str) -> None:
+    def _labels(self, words: Words, line: str) -> None:
         self._action(words)
         self.draft.labels.append((self._field_text(words, words[0].upper()), words.rest(2)))
 
     # ------------------------------------------------------------------------------------------ %filter
 
-    def _filter(self, words: _Words, line: str) -> None:
+    def _filter(self, words: Words, line: str) -> None:
         if words[0].upper() == "LABEL":
             self._open_label(words, line)
         elif self.label is None:
@@ -493,7 +311,7 @@ class Parser:
         else:
             self._criteria(words.number, line)
 
-    def _open_label(self, words: _Words, line: str) -> None:
+    def _open_label(self, words: Words, line: str) -> None:
         self._close_label()
         text = line.split("#", 1)[0].split(None, 1)[1:]
         if not text or not text[0].strip():
@@ -526,27 +344,16 @@ class Parser:
         self.label, self.checks, self.regions = None, [], []
 
 
-def _is_coded(words: _Words) -> bool:
-    """Whether a rule's value is codes; `code:` and other words are a text."""
-    return re.match(r"code:\s*\(", words.rest(2), re.IGNORECASE) is not None
-
-
 def _is_code_sequence(selector: Selector | str) -> bool:
-    return not isinstance(selector, str) and _is_sequence(selector)
+    return not isinstance(selector, str) and is_sequence(selector)
 
 
-def _is_days(value: Value) -> bool:
-    if value.kind == "literal":
-        return re.fullmatch(r"[+-]?\d{1,6}", value.text) is not None
-    return value.kind in ("var", "func")
-
-
-_TOP_LINES: dict[str, Callable[[Parser, _Words], None]] = {"PROFILE": Parser._profile, "INCLUDE": Parser._include}
+_TOP_LINES: dict[str, Callable[[Parser, Words], None]] = {"PROFILE": Parser._profile, "INCLUDE": Parser._include}
 """What may stand between FORMAT and the first section."""
 
 MOST_INCLUDED = 16
 
-_SECTIONS: dict[str, Callable[[Parser, _Words, str], None]] = {
+_SECTIONS: dict[str, Callable[[Parser, Words, str], None]] = {
     "header": Parser._header,
     "profile": Parser._header,
     "filter": Parser._filter,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sendit.deid.recipe.selectors import hint
+from sendit.deid.recipe.field_syntax import hint
 from sendit.deid.standard.codes import Code
 from sendit.deid.standard.profile_table import Row, table
 

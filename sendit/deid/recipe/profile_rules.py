@@ -16,6 +16,7 @@ from pydicom._dicom_dict import DicomDictionary
 
 from sendit.deid.identifiers.ages import OLDEST
 from sendit.deid.recipe.departures import Departure
+from sendit.deid.recipe.field_syntax import parse_field
 from sendit.deid.recipe.profile import (
     CLEAN_DESCRIPTORS,
     FULL_DATES,
@@ -27,7 +28,7 @@ from sendit.deid.recipe.profile import (
     Ruling,
 )
 from sendit.deid.recipe.rules import PSEUDONYM, Action, BoundRule, Rule, Value
-from sendit.deid.recipe.selectors import Keyword, Path, PrivateTag, Selector, Tag, parse_field
+from sendit.deid.recipe.selectors import Keyword, Path, PrivateTag, Selector, Tag
 from sendit.deid.standard import shared_values
 from sendit.deid.standard.attribute_types import UNKNOWN, types
 from sendit.deid.standard.codes import Code

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 from sendit.deid.recipe.addresses import Field
 from sendit.deid.recipe.deid_functions import DEID_FUNCTIONS
 from sendit.deid.recipe.departures import Departure, departures
+from sendit.deid.recipe.draft import Draft, ProfileLine
 from sendit.deid.recipe.filters import Filter
-from sendit.deid.recipe.parser import Draft, Parser, ProfileLine, RecipeError, RecipeText
+from sendit.deid.recipe.parser import Parser
 from sendit.deid.recipe.precedence import Decisions, RuleSet
 from sendit.deid.recipe.profile import Profile
 from sendit.deid.recipe.profile_rules import clauses, said, text_of
+from sendit.deid.recipe.recipe_lines import RecipeError, RecipeText
 from sendit.deid.recipe.rules import Action, Addition, BoundRule, Decision, Rule, Step, Value
 from sendit.deid.recipe.value_lists import ValuesSource, extract_values
 from sendit.errors import Misconfigured

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sendit.deid.recipe.addresses import Field
+from sendit.deid.recipe.field_syntax import FieldError, parse_field
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.rules import Rule
-from sendit.deid.recipe.selectors import FieldError, PrivateTag, Tag, parse_field
+from sendit.deid.recipe.selectors import PrivateTag, Tag
 from sendit.deid.rewriting.actions import ElementAction
 from sendit.deid.rewriting.shared_runs import SharedRun
 from sendit.deid.stream.elements import elements

@@ -10,9 +10,10 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 
 from sendit.deid import deidentify
 from sendit.deid.recipe.addresses import Field
+from sendit.deid.recipe.field_syntax import parse_field
 from sendit.deid.recipe.recipe import Recipe, load_recipe, parse_recipe
 from sendit.deid.recipe.rules import Action
-from sendit.deid.recipe.selectors import PrivateTag, parse_field
+from sendit.deid.recipe.selectors import PrivateTag
 from sendit.deid.standard.safe_private import SafePrivate, known_as_safe, read_safe_private, safe_private
 from sendit.deid.stream.values import NUMBERS
 
