@@ -118,3 +118,26 @@ def test_what_tells_the_shift_goes_from_beside_a_shifted_date(text: str, cleaned
 def test_weekdays_and_zones_stay_where_dates_stay() -> None:
     text = "seen Tue 17 Jun 2011, 10:15 CEST"
     assert Cleaner((), 0).clean(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Lung_L", "Brainstem_PRV03", "PTV_High", "GTVp_1", "Bowel_Bag", "Glnd_Submand_L", "Musc_Constrict_S", "Lips"),
+        *("Cochlea_R", "OpticNrv_L_PRV03", "PTV_Eval_7000", "Cavity_Oral", "A_LAD", "V_Venacava_S", "LN_Neck_II_L"),
+        *("Pubic_Symphys", "Strct_Suprapatel", "CTVn_5940", "E-PTV_Ev05", "zPTV_opt", "Bolus_05mm", "Couch_Surface"),
+    ],
+)
+def test_structures_of_radiotherapy_keep_their_names(text: str) -> None:
+    assert Cleaner((), -37).clean(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Lunate", "Precuneus", "Vizamyl PET", "Lumason", "Kreuzbandruptur links", "Bovenbuik", "Genou gauche"),
+        *("Ginocchio destro", "Rodilla izquierda", "Joelho direito", "Hamate", "Operculum", "Illuccix 185 MBq"),
+    ],
+)
+def test_bones_brain_tracers_and_compounds_stay(text: str) -> None:
+    assert Cleaner((), -37).clean(text) == text
