@@ -52,7 +52,7 @@ def _row(entry: dict[str, str]) -> Row:
     codes = {KEYS[key]: entry[key] for key in KEYS if key in entry}
     basic = codes.pop("basic")
     if not CODES.fullmatch(basic) or not set(codes.values()) <= {"K", "C"}:
-        raise ValueError(f"{entry['tag']}: a code that is none")
+        raise ValueError(f"{entry['tag']}: not a code of the Standard")
     name = " ".join(re.sub(r"\(see Note.*\)", "", entry["name"]).split())
     row = Row(_tag(entry["tag"]), name, entry["stdCompIOD"] == "Y", basic, codes)
     _check_name(row)

@@ -65,7 +65,7 @@ class Site:
         (), folders, "folders, comma-separated", "Folders whose sub-folders are study folders; over DATA_SUBFOLDER."
     )
     secrets: str = setting(
-        "", str, "a folder", "Where the site's keys are; empty is VAR/secrets. All hosts have the same."
+        "", str, "a folder", "Where the site's keys are; empty is VAR/secrets. All hosts need the same keys."
     )
     database: str = setting(
         "",
@@ -89,16 +89,16 @@ class Site:
         10.0,
         at_least(0.1, float),
         "seconds",
-        "How long one question to the DASHER API may take before it is put again.",
+        "How long one request to the DASHER API may take before it is repeated.",
     )
     identity_retry_seconds: float = setting(
-        15.0, at_least(0, float), "seconds", "For how long it is put again; then the batch waits instead."
+        15.0, at_least(0, float), "seconds", "For how long the request is repeated; then the batch waits instead."
     )
     stanford_client_secrets: str = setting(
         "",
         str,
         "a file",
-        "The client-secrets file for the DASHER API. The variable is called so, without `SENDIT_`.",
+        "The client-secrets file for the DASHER API. The name has no `SENDIT_` prefix.",
         own_variable="STANFORD_CLIENT_SECRETS",
     )
     anonymize_pixels: bool = setting(False, flag, "true or false", "Scrub pixels; not supported yet, must be false.")
@@ -112,7 +112,10 @@ class Site:
     )
     # how it works
     runner: str = setting(
-        "embedded", one_of("embedded", "celery"), "embedded or celery", "Who works: local processes, or Celery's."
+        "embedded",
+        one_of("embedded", "celery"),
+        "embedded or celery",
+        "Who processes batches: local processes or Celery's.",
     )
     broker: str = setting(
         "redis://127.0.0.1:6379/0",
@@ -126,12 +129,12 @@ class Site:
         10, at_least(1, int), "a number", "Processes that upload_finished spreads batches over."
     )
     lease_seconds: int = setting(
-        60, at_least(1, int), "seconds", "A worker that is silent for so long is taken for dead."
+        60, at_least(1, int), "seconds", "A worker that is silent for this long counts as dead."
     )
-    max_attempts: int = setting(3, at_least(1, int), "a number", "How often a batch is taken up before it is an ERROR.")
+    max_attempts: int = setting(3, at_least(1, int), "a number", "How often a batch is tried before it is an ERROR.")
     rescan_seconds: int = setting(30, at_least(1, int), "seconds", "How often the watcher looks at every folder again.")
     settle_seconds: float = setting(
-        0.5, at_least(0, float), "seconds", "A folder written to within so many seconds is still being written."
+        0.5, at_least(0, float), "seconds", "A folder written to within this time is still being written."
     )
     # delivery
     send_to_google: bool = setting(True, flag, "true or false", "Deliver; false lets batches rest at DONEPROCESSING.")
@@ -139,7 +142,7 @@ class Site:
         0.0,
         at_least(0, float),
         "hours",
-        "Each batch rests at DONEPROCESSING for a random time up to so many hours; when it arrives then tells less.",
+        "Each batch rests at DONEPROCESSING for a random time of up to this many hours, so its arrival tells less.",
     )
     store: str = setting(
         "",
@@ -160,26 +163,26 @@ class Site:
         "IRB00000", str, "a name", "The collection: prefix of objects, dataset name."
     )
     google_project_name: str = setting("", str, "a project", "The Google Cloud project; empty is the credentials' own.")
-    google_location: str = setting("US", str, "a location", "Where the BigQuery data set is made if it is not there.")
+    google_location: str = setting("US", str, "a location", "Where a missing BigQuery data set is created.")
     google_application_credentials: str = setting(
         "",
         str,
         "a file",
-        "Google's credentials; empty is what Application Default Credentials find. Called so, without `SENDIT_`.",
+        "Google's credentials; empty is what Application Default Credentials find. The name has no `SENDIT_` prefix.",
         own_variable="GOOGLE_APPLICATION_CREDENTIALS",
     )
     storage_emulator_host: str = setting(
         "",
         str,
         "a URL",
-        "An emulator in Cloud Storage's place, for tests. Called so, without `SENDIT_`.",
+        "An emulator in Cloud Storage's place, for tests. The name has no `SENDIT_` prefix.",
         own_variable="STORAGE_EMULATOR_HOST",
     )
     bigquery_emulator_host: str = setting(
         "",
         str,
         "a URL",
-        "An emulator in BigQuery's place, for tests. Called so, without `SENDIT_`.",
+        "An emulator in BigQuery's place, for tests. The name has no `SENDIT_` prefix.",
         own_variable="BIGQUERY_EMULATOR_HOST",
     )
     # afterwards

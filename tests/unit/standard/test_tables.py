@@ -37,8 +37,8 @@ def test_rows_are_written_in_the_order_of_their_tags_and_read_back() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"basicProfile": "Q"}, "a code that is none"),
-        ({"cleanDescOpt": "X"}, "a code that is none"),
+        ({"basicProfile": "Q"}, "not a code of the Standard"),
+        ({"cleanDescOpt": "X"}, "not a code of the Standard"),
         ({"cleanFacesOpt": "C"}, "columns that are not known"),
         ({"tag": "(0008,00ZZ)"}, "is no tag"),
         ({"name": "Series Date"}, "the dictionary knows no Series Date there"),
