@@ -18,13 +18,16 @@ from sendit.deid.rewriting.plan import NO_TAG, DatasetPlan
 from sendit.deid.rewriting.private_blocks import Creators, PrivateCreator, are_in
 from sendit.deid.rewriting.shared_runs import Rewritten, SharedRun, Trace
 from sendit.deid.rewriting.walk import END, HANDLERS, VALUE, DatasetWalk
-from sendit.deid.stream.encodings import UNDEFINED, long_length
+from sendit.deid.stream.encodings import UNDEFINED, encoding_inside, long_length
 from sendit.deid.stream.ordering import in_order
 from sendit.deid.stream.sources import HEADER_LIMIT, WINDOW, Bulk, BytesSource, Source, fragments_end
+from sendit.deid.stream.streaming import sequence_end
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS, creator_of
 from sendit.deid.stream.values import BYTES_VRS
 from sendit.errors import DataFault
 
+STREAMED_FROM = 1024 * 1024
+"""Bytes of a window from which on a sequence that goes and passes it is not held."""
 BULK_BYTES = 64 * 1024
 """A value of bytes at the root that passes the window is streamed, not held, from this length on."""
 
@@ -194,9 +197,21 @@ class RootWalk(DatasetWalk):
         try:
             return HANDLERS[found.kind](self, found, start, value, size)
         except DataFault as fault:
-            if fault.code == "Truncated":  # a sequence of undefined length may merely pass the window
-                raise Incomplete from None
-            raise
+            if fault.code != "Truncated":
+                raise
+            # A sequence of undefined length may merely pass the window.
+            if found.kind is DROP and self.end >= STREAMED_FROM:
+                return self._drop_unread(found, start, value)
+            raise Incomplete from None
+
+    def _drop_unread(self, action: ElementAction, start: int, value: int) -> int:
+        """Drop a long sequence without holding it."""
+        inside = encoding_inside(action.vr, self.plan.encoding)
+        after = sequence_end(self._source, self._base + value, inside) - self._base
+        self.done.append(action)
+        self.copy_to(start)
+        self.copied = self.end = after
+        return after
 
     def _beyond(self, action: ElementAction, start: int, value: int, after: int) -> int:
         """Deal with an element that passes the window: without reading on, if its value need not be seen."""

@@ -8,14 +8,14 @@ from pathlib import Path
 from pydicom.datadict import tag_for_keyword
 
 from sendit.deid.stream import values
-from sendit.deid.stream.elements import Element, elements, items
-from sendit.deid.stream.encodings import IMPLICIT_LE, Encoding, encoding_inside
+from sendit.deid.stream.elements import Element, element_at, elements, items
+from sendit.deid.stream.encodings import IMPLICIT_LE, UNDEFINED, Encoding, encoding_inside
 from sendit.deid.stream.heads import ORDINARY, heads
 from sendit.deid.stream.mending import REPAIRABLE, mended, mended_sequence
 from sendit.deid.stream.part_ten import PartTen, open_part_ten
 from sendit.deid.stream.sources import HEADER_LIMIT, WINDOW
 from sendit.deid.stream.tags import ITEM_END, PIXEL_DATA_TAGS
-from sendit.deid.stream.values import DEFAULT_CHARSET, Charset
+from sendit.deid.stream.values import BYTES_VRS, DEFAULT_CHARSET, Charset
 from sendit.errors import DataFault
 
 
@@ -28,6 +28,8 @@ def known_tag(name: int | str) -> int:
 
 
 CHARACTER_SET = 0x00080005
+BULK_BYTES = 64 * 1024
+"""A value of bytes from this length on is not held where a header is too long to be."""
 
 Spans = dict[int, Element]
 """A dataset's elements by tag."""
@@ -186,8 +188,29 @@ class HeaderReader:
                 if fault.code != "Truncated" or base + len(buf) >= source.size:
                     raise
             if size >= HEADER_LIMIT:
-                raise DataFault("TooLarge")
+                buf = self._without_bulk(part_ten)
+                return buf, self.spans(buf, 0, len(buf), part_ten.encoding, 0)
             buf, size = b"", min(size * 4, HEADER_LIMIT)
+
+    def _without_bulk(self, part_ten: PartTen) -> bytes:
+        """The elements up to the pixel data, without long values of bytes and long private ones."""
+        source, encoding, pos = part_ten.source, part_ten.encoding, part_ten.start
+        parts: list[bytes] = []
+        held = 0
+        while pos + 8 <= source.size:
+            head = source.read(pos, 12)
+            tag, written, begin, size = element_at(head, 0, source.size, encoding)
+            if tag in PIXEL_DATA_TAGS:
+                break
+            if size == UNDEFINED:
+                raise DataFault("TooLarge", tag=tag)
+            if size < BULK_BYTES or not (tag >> 16 & 1 or written in BYTES_VRS):
+                held += size
+                if held > HEADER_LIMIT:
+                    raise DataFault("TooLarge", tag=tag)
+                parts.append(source.read(pos, begin + size))
+            pos += begin + size
+        return b"".join(parts)
 
     def spans(self, buf: bytes, pos: int, end: int, encoding: Encoding, depth: int) -> Spans:
         """The elements of one dataset up to its pixel data, its end or its item's delimiter."""
