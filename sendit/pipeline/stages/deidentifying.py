@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sendit.deid.description import Instance
-from sendit.deid.engine import DeidentifiedImage, Deidentifier, ImageStream
+from sendit.deid.engine import DeidentifiedImage, Deidentifier
+from sendit.deid.image_stream import ImageStream
 from sendit.deid.rewriting.account import Account
 from sendit.deid.rewriting.geometry import Withheld
 from sendit.deid.stream.part_ten import open_part_ten

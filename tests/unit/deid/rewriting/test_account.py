@@ -1,4 +1,4 @@
-"""The account of what was done: every element once, whether it was walked alone or recognized in a stretch."""
+"""The account of what was done: every element once, whether it was walked alone or recognized in a shared run."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_private_elements_are_one_place() -> None:
 
 @pytest.mark.parametrize("syntax", ["implicit", "explicit", "deflated"])
 def test_images_of_a_series_count_as_each_would_alone(syntax: str) -> None:
-    """The stretches that the first images teach change no number; nor does a header beyond the window."""
+    """The runs that are learned from the first images change no number; nor does a header beyond the window."""
     recipe = """
 REMOVE startswith:Patient
 REPLACE select:VR:UI deid_func:pydicom_uuid
