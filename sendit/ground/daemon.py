@@ -13,9 +13,11 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from sendit.durable import private
 from sendit.errors import Misconfigured
 
 POLL_SECONDS = 0.05
@@ -103,13 +105,16 @@ class LogFile(RotatingFileHandler):
     """A log that is rotated when it is full, and reopened on request, for operators who rotate it themselves."""
 
     def __init__(self, path: Path, max_bytes: int = 10_000_000, old_files: int = 9) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         super().__init__(path, maxBytes=max_bytes, backupCount=old_files, encoding="utf-8")
         self._is_to_reopen = False
 
     def reopen(self) -> None:
         """Reopen the file before the next line; safe to call in a signal handler."""
         self._is_to_reopen = True
+
+    def _open(self) -> TextIOWrapper:
+        return TextIOWrapper(open(self.baseFilename, "ab", opener=private), encoding=self.encoding)
 
     def emit(self, record: logging.LogRecord) -> None:
         if self._is_to_reopen:

@@ -4,10 +4,11 @@ mean that it is away.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -26,7 +27,7 @@ from django.db import (
 from django.db.migrations.executor import MigrationExecutor
 
 from sendit import keys
-from sendit.durable import locked
+from sendit.durable import locked, private
 from sendit.errors import EXIT_CODES, Misconfigured, SenditError
 from sendit.ground import events
 from sendit.keys import KeyFile
@@ -70,7 +71,7 @@ def make_ready(files: frozenset[KeyFile] = keys.ALL) -> None:
 
     Raises Misconfigured("BadKey") if a key of `files`, which are those that the process needs, is not the bound one.
     """
-    settings.SITE.var.mkdir(parents=True, exist_ok=True)
+    settings.SITE.var.mkdir(mode=0o750, parents=True, exist_ok=True)
     _expect_new_file()
     if not is_current():
         with _alone():
@@ -117,6 +118,8 @@ def _expect_new_file() -> None:
         with _alone():
             if not path.exists():
                 _key_bindings().forget_place(settings.SITE.var)
+                with suppress(OSError):  # SQLite will say so, too; what it adds beside the file has the file's mode
+                    os.close(private(str(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC))
 
 
 def is_current() -> bool:

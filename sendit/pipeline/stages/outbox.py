@@ -28,7 +28,8 @@ class Outbox:
         """A folder of this attempt's own, gone afterwards unless it was published."""
         draft = self.folder / f".{batch}.{secrets.token_hex(8)}.tmp"
         with disk("outbox"):
-            draft.mkdir(mode=0o700, parents=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft.mkdir(mode=0o700)
         try:
             yield draft
         finally:
