@@ -115,13 +115,12 @@ class Deidentifier:
     def _rewritten(self, part_ten: PartTen, repairs: Sequence[Repair]) -> DeidentifiedImage:
         plan = self._plan(part_ten)
         rewriter = Rewriter(part_ten.source, HeaderAtHand(part_ten))
-        pieces = rewriter.root(plan.root_of(part_ten), part_ten.start, part_ten.window)
+        root = plan.root_of(part_ten)
+        pieces = rewriter.root(root, part_ten.start, part_ten.window)
         if any(action.loses_places for action in rewriter.done):
             ensure_geometry(rewriter.done, part_ten, self._recipe)
         ensure_agreement(pieces, part_ten.syntax)
-        identity = self._verifier.check(
-            pieces, part_ten.encoding, part_ten.source, part_ten.sop_class_uid, rewriter.done
-        )
+        identity = self._verifier.check(pieces, part_ten.encoding, part_ten.source, root.sop_class_uid, rewriter.done)
         rewriter.done.extend(repair(one.path, one.tag) for one in repairs)
         values, search = identity.image_pixel, self._verifier.search
         pieces, dropped = only_picture(pieces, values, part_ten.source, part_ten.syntax, search)

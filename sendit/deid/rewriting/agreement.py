@@ -20,8 +20,10 @@ def ensure_agreement(pieces: Sequence[bytes | Bulk], syntax: TransferSyntax) -> 
         UnknownTransferSyntax: nobody could decode the pixels.
     """
     for piece in reversed(pieces):
-        head = piece.head if isinstance(piece, Bulk) else piece[:12]
-        tag = syntax.encoding.tag(head[:4])
+        if isinstance(piece, Bulk):
+            tag, head = piece.tag, piece.head
+        else:
+            tag, head = syntax.encoding.tag(piece[:4]), piece[:12]
         if tag == PIXEL_DATA and _is_encapsulated(head, syntax.encoding) is not syntax.encapsulated:
             raise DataFault("UnknownTransferSyntax", tag=PIXEL_DATA)
         if tag <= PIXEL_DATA:
