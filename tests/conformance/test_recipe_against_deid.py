@@ -207,6 +207,13 @@ DIFFERENCES: dict[str, Callable[[Case], bool]] = {
     "REMOVE, BLANK or JITTER of a Type 1 UID": lambda case: (
         case.tag in NEEDED_UIDS and case.ours is not None and case.ours[1][0].startswith("2.25.")
     ),
+    "an image without SOP Instance UID": lambda case: (
+        case.place == ("00080018",) and case.original is None and case.ours is not None
+    ),
+    "Pixel Data that is no picture": lambda case: (
+        case.tag == 0x7FE00010 and case.ours is not None and case.theirs == case.original is not None
+        and len(case.ours[1][0]) < len(case.original[1][0])
+    ),
     "a Private Creator": lambda case: bool(
         case.tag >> 16 & 1 and 0x10 <= case.tag & 0xFFFF <= 0xFF and (case.untouched or case.ours is None)
     ),
