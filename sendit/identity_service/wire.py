@@ -83,8 +83,8 @@ def _text(untrusted: object) -> str:
     if not isinstance(untrusted, str) or not 0 < len(untrusted.strip()) <= len(untrusted) <= MOST_CHARACTERS:
         _bad()
     try:
-        untrusted.encode()
-    except UnicodeEncodeError:  # JSON can name half of a surrogate pair, which is no character
+        untrusted.encode(errors="surrogateescape")
+    except UnicodeEncodeError:  # JSON can name half of a surrogate pair; only bytes of a file name may look like one
         _bad()
     return untrusted
 

@@ -11,6 +11,7 @@ from pydicom import dcmread
 
 from sendit.deid import Deidentifier, Header, load_recipe, read_header
 from sendit.deid.recipe.screen import screen
+from sendit.deid.rewriting.geometry import Withheld
 from sendit.errors import DataFault
 from tests.conformance.test_default_recipe import PSEUDONYMS, SHIPPED, VARIABLES
 from tests.support.dciodvfy import Errors, errors_of
@@ -64,9 +65,21 @@ def errors_after(paths: Iterable[Path], recipe: str, folder: Path) -> dict[Path,
     return dict(zip(outputs, errors_of(outputs.values()), strict=True))
 
 
+def loses_geometry(path: Path, recipe: str) -> bool:
+    """Whether the image is a mosaic that the recipe would leave without places for its slices: it is withheld."""
+    try:
+        Deidentifier(load_recipe(recipe), PSEUDONYMS, VARIABLES).deidentify(path).close()
+    except Withheld:
+        return True
+    except DataFault:
+        pass
+    return False
+
+
 def new_errors(recipe: str, root: Path | None, folder: Path) -> dict[str, Errors]:
     after, before = errors_after(instances(root), recipe, folder), errors_before(root)
-    assert len(after) > len(before) * 0.9, "hardly any file was de-identified"
+    mosaics = sum(loses_geometry(path, recipe) for path in before)
+    assert len(after) > (len(before) - mosaics) * 0.9, "hardly any file was de-identified"
     return {path.name: found for path, errors in after.items() if (found := errors - before[path])}
 
 

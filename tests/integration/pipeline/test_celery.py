@@ -194,7 +194,7 @@ def test_what_beat_rings_does_not_pile_up_where_nobody_reads(site: Site, valkey:
 def test_what_waits_for_a_service_is_not_claimed_before_its_time(site: Site, valkey: Valkey) -> None:
     site.study(1, images=1)
     site.queue()
-    Batch.objects.update(not_before=timezone.now() + timezone.timedelta(hours=1))
+    Batch.objects.update(not_before=timezone.now() + timezone.timedelta(minutes=9))
     tasks.work.apply()
     assert Batch.objects.get().state == "QUEUE"
 
