@@ -12,15 +12,17 @@ from typing import Any
 from sendit.deid.description import Describer, Instance
 from sendit.deid.identifiers.identifiers import Identifier, extract
 from sendit.deid.image_stream import ImageStream, joined, send_all, write_all
+from sendit.deid.pixels.image_pixel import NUMBER_OF_FRAMES
 from sendit.deid.pixels.picture import only_picture
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.recipe import Recipe, load_recipe, parse_recipe
-from sendit.deid.rewriting.actions import ElementAction, repair
+from sendit.deid.rewriting.actions import FORM, ElementAction, repair
 from sendit.deid.rewriting.agreement import ensure_agreement
 from sendit.deid.rewriting.emptying import Emptier
 from sendit.deid.rewriting.geometry import ensure_geometry
 from sendit.deid.rewriting.plan import StudyPlan
 from sendit.deid.rewriting.rewrite import Rewriter
+from sendit.deid.rewriting.shared_runs import each_action
 from sendit.deid.rewriting.study import Study
 from sendit.deid.stream.datasets import read_dataset
 from sendit.deid.stream.encodings import EXPLICIT_LE
@@ -124,7 +126,9 @@ class Deidentifier:
         rewriter.done.extend(repair(one.path, one.tag) for one in repairs)
         values, search = identity.image_pixel, self._verifier.search
         pieces, dropped = only_picture(pieces, values, part_ten.source, part_ten.syntax, search)
-        rewriter.done += dropped
+        if dropped:
+            _ensure_frames(dropped, rewriter.done)
+            rewriter.done += dropped
         head = _PREAMBLE + file_meta(identity.sop_class_uid, identity.sop_instance_uid, part_ten.syntax.uid)
         return DeidentifiedImage(part_ten, head, pieces, self._describer, rewriter.done, identity)
 
@@ -143,6 +147,14 @@ class Deidentifier:
 
     def _new_plan(self, lists: Mapping[str, frozenset[str]]) -> StudyPlan:
         return StudyPlan(Study(self._recipe, self._pseudonyms, self._variables, lists, self._residuals))
+
+
+def _ensure_frames(dropped: Iterable[ElementAction], done: Iterable[ElementAction]) -> None:
+    """Refuse pixels beyond the one frame that is written where Number of Frames was text: they may be frames."""
+    if any(one.action == "PIXELS_TAIL" for one in dropped) and any(
+        one.tag == NUMBER_OF_FRAMES and one.action == FORM for one in each_action(done)
+    ):
+        raise DataFault("BadPixelData", tag=NUMBER_OF_FRAMES)
 
 
 def value_lists(recipe: Recipe, part_ten: PartTen) -> dict[str, frozenset[str]]:

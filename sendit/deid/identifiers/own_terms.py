@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from sendit.deid.identifiers.vocabulary import fold, is_known, listed
+from sendit.deid.identifiers.vocabulary import either, fold, is_listed, is_name, listed
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LONG_NUMBER = re.compile(r"\d{3}")
@@ -26,4 +26,9 @@ def holds_its_own_term(tag: int, text: str) -> bool:
     words = [fold(word) for word in _WORD.findall(text)]
     if tag in _MAKER_TAGS:
         return bool(words) and all(word in listed("makers") for word in words)
-    return tag in _TERM_TAGS and bool(words) and all(map(is_known, words))
+    return tag in _TERM_TAGS and bool(words) and all(map(_is_term, words))
+
+
+def _is_term(word: str) -> bool:
+    """Whether a list has the word as it is; one that is only formed like a term, as Paloma is, may be a name."""
+    return is_listed(word) and not is_name(word) and word not in either("titles")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from sendit.deid.recipe.addresses import Field
 from sendit.deid.recipe.field_syntax import FieldError, parse_field
@@ -10,7 +10,7 @@ from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.rules import Rule
 from sendit.deid.recipe.selectors import PrivateTag, Tag
 from sendit.deid.rewriting.actions import ElementAction
-from sendit.deid.rewriting.shared_runs import SharedRun
+from sendit.deid.rewriting.shared_runs import each_action
 from sendit.deid.stream.elements import elements
 from sendit.deid.stream.header import HeaderReader
 from sendit.deid.stream.heads import FLAT
@@ -49,19 +49,11 @@ def ensure_geometry(done: Iterable[ElementAction], part_ten: PartTen, recipe: Re
     Withheld
         One of these elements goes, and no line of the recipe removes it by name.
     """
-    lost = [action.tag for action in _actions(done) if action.loses_places and not action.path]
+    lost = [action.tag for action in each_action(done) if action.loses_places and not action.path]
     if lost and _is_mosaic(part_ten):
         for tag in lost:
             if not _is_removed_by_name(tag, recipe):
                 raise Withheld(RULE, tag=tag)
-
-
-def _actions(done: Iterable[ElementAction]) -> Iterator[ElementAction]:
-    for action in done:
-        if isinstance(action, SharedRun):
-            yield from action.actions
-        else:
-            yield action
 
 
 def _is_mosaic(part_ten: PartTen) -> bool:

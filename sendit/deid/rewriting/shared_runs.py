@@ -190,3 +190,12 @@ def _make_runs(plan: P, spans: list[Span], buf: bytes, creators: Creators, rewri
         rewritten, fallback = rewrite(plan, source, tags, creators), plan.actions[key][1]
         run = SharedRun(source, tags[0], tags[-1], rewritten, plan.additions_up_to(tags[-1]), fallback)
         plan.actions[key] = (tags[0], run)
+
+
+def each_action(done: Iterable[ElementAction]) -> Iterator[ElementAction]:
+    """The actions one by one, those within shared runs too."""
+    for action in done:
+        if isinstance(action, SharedRun):
+            yield from action.actions
+        else:
+            yield action

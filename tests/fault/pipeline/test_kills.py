@@ -18,7 +18,7 @@ from sendit.ground.database import disconnect
 from sendit.pipeline.record import leases, models
 from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch
-from sendit.pipeline.stages import deidentifying, delivering, processing
+from sendit.pipeline.stages import deidentifying, delivering, processing, rows
 from sendit.pipeline.stages.archive import ArchiveWriter
 from sendit.pipeline.stages.outbox import Outbox
 from tests.support.aftermath import everything_is_right, leftovers
@@ -35,7 +35,8 @@ PROCESSING = [
     (processing, "identify", AFTER, 1),
     (ArchiveWriter, "add", AFTER, 1),
     (ArchiveWriter, "add", AFTER, 3),
-    (deidentifying, "write_parquet", AFTER, 1),
+    (rows, "sync", AFTER, 1),
+    (deidentifying.StudyArchiver, "close", BEFORE, 1),
     (processing, "deidentify_study", AFTER, 1),
     (processing, "_write_study_row", AFTER, 1),
     (processing, "_finish_as", AFTER, 1),

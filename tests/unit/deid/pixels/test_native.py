@@ -139,3 +139,12 @@ def test_a_dataset_out_of_order_loses_its_tail_too() -> None:
 def test_an_implicit_head_says_the_new_length() -> None:
     out = split_part10(deidentified(image(bytes(9) + even(TEXT) + b"K", IMPLICIT)))[1]
     assert out.endswith(IMPLICIT.element(PIXEL_DATA, "OW", bytes(10)))
+
+
+def test_frames_of_which_the_number_is_text_are_not_cut_off() -> None:
+    """One frame is what can be written for such a number; in later images it comes out of a shared run."""
+    deid = deidentifier("REMOVE PatientName")
+    for _ in range(3):
+        deid.deidentify(image(bytes(9) + b"\0", frames="1 frame ")).close()
+        with refused("BadPixelData"):
+            deid.deidentify(image(bytes(range(27)) + b"\0", frames="3 frames"))

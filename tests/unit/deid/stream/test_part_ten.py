@@ -38,13 +38,12 @@ NO_DICOM = {
     "rtplan.dump", "zipMR.gz", "rtstruct.dump", "crayons.icc", "README.txt", "meta_missing_tsyntax.dcm", "test_PN.json",
     "test1.json", "no_meta.dcm", "README", "FileInfo.txt",
 }  # fmt: skip
-NO_NUMBERS = {"badVR.dcm": (0x00280008,)}
-"""Elements whose value is none that their VR allows."""
+NO_NUMBER_OF_FRAMES = {"badVR.dcm"}
 NOT_ALL_PICTURE = {
     "693_J2KI.dcm", "GDCMJ2K_TextGBR.dcm", "J2K_pixelrep_mismatch.dcm", "JPEG-lossy.dcm",
     "JPEG2000-embedded-sequence-delimiter.dcm", "JPEG2000.dcm", "JPGExtended.dcm", "MR_small_jp2klossless.dcm",
     "MR_small_padded.dcm", "SC_rgb_gdcm_KY.dcm", "SC_rgb_jls_lossy_line.dcm", "SC_rgb_jls_lossy_sample.dcm",
-    "SC_rgb_jpeg.dcm", "badVR.dcm", "examples_jpeg2k.dcm", "rtdose_rle.dcm",
+    "SC_rgb_jpeg.dcm", "examples_jpeg2k.dcm", "rtdose_rle.dcm",
 }  # fmt: skip
 """Files whose Pixel Data holds comments, tables or padding that are no picture."""
 TRUNCATED = {"rtplan_truncated.dcm", "MR_truncated.dcm", "DICOMDIR-nooffset"}
@@ -66,10 +65,11 @@ def test_every_bundled_file_comes_out_equal_where_no_rule_speaks_or_is_refused(p
     elif path.name in TRUNCATED:
         with refused("Truncated"):
             deidentified(path)
+    elif path.name in NO_NUMBER_OF_FRAMES:
+        with refused("BadPixelData"):
+            deidentified(path)
     else:
         before, after = read(path), read(deidentified(path))
-        for tag in NO_NUMBERS.get(path.name, ()):
-            del before[tag], after[tag]
         if "SOPInstanceUID" not in before:  # it is then the File Meta's
             after.pop("SOPInstanceUID", None)
         if path.name in NOT_ALL_PICTURE:  # tests/unit/deid/pixels compares what is decoded
