@@ -30,9 +30,10 @@ pytestmark = pytest.mark.on_postgres
 def away_for(server: Postgres, seconds: float) -> None:
     """Kill it now, and start it again after so long."""
     server.end()
+    time.sleep(0.5)  # its backends end a moment later, and may answer until then
 
     def start_again() -> None:
-        time.sleep(seconds)
+        time.sleep(seconds - 0.5)
         server.start()
 
     threading.Thread(target=start_again).start()

@@ -140,11 +140,11 @@ def test_a_database_that_is_away_for_a_while_costs_nothing(
     make_study(site.data / "a")
     real, calls = watcher.admit, []
 
-    def failing(contender: object) -> object:
+    def failing(contender: object, *actor: str) -> object:
         calls.append(contender)
         if len(calls) < 3:
             raise OperationalError("database is locked")
-        return real(contender)
+        return real(contender, *actor)
 
     monkeypatch.setattr(watcher, "admit", failing)
     watch_until(lambda: Batch.objects.count() == 1 and "watcher.sees DatabaseDown" in log())
