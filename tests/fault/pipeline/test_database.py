@@ -33,7 +33,7 @@ def away_for(server: Postgres, seconds: float) -> None:
     time.sleep(0.5)  # its backends end a moment later, and may answer until then
 
     def start_again() -> None:
-        time.sleep(seconds - 0.5)
+        time.sleep(seconds)
         server.start()
 
     threading.Thread(target=start_again).start()

@@ -26,7 +26,7 @@ from tests.support.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud,
 from tests.support.phantoms import leaks_in
 from tests.support.processes import FORK
 from tests.support.site import Site
-from topology.families import kill
+from topology.families import descendants_of, kill
 
 pytestmark = ONE_WORKER
 
@@ -205,7 +205,8 @@ def test_a_run_that_is_killed_in_bad_weather_is_finished_by_the_next(
     while len(google_cloud.writes()) < 9 and time.monotonic() < ends_at:
         time.sleep(0.02)
     assert killed.pid is not None
-    kill(killed.pid)
+    for pid in (killed.pid, *descendants_of(killed.pid)):  # its workers too, which would end what they have in hand
+        kill(pid)
     killed.join()
     on_google.call("upload_finished", "--workers", "3")
     arrived_once(on_google, google_cloud)
