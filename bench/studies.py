@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,10 +103,11 @@ def clone(study: Study, folder: Path) -> Study:
     return Study(study.name, folder)
 
 
-def given() -> Iterator[Study]:
-    """The real studies beside the repository, if this machine has them."""
-    for folder in sorted(GIVEN.iterdir()) if GIVEN.is_dir() else ():
-        yield Study(f"given: {folder.name}", folder)
+def given(root: Path = GIVEN) -> Iterator[Study]:
+    """The real studies beside the repository, if this machine has them: each folder that holds files itself."""
+    for name, _, files in sorted(os.walk(root)):
+        if files:
+            yield Study(f"given: {Path(name).relative_to(root)}", Path(name))
 
 
 def _study(name: str, folder: Path, images: int, base: str, rows: int, columns: int) -> Study:

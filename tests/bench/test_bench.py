@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import report
+from bench import report, studies
 from bench.measure import Bar, Section
 
 ROOT = Path(__file__).parents[2]
@@ -42,3 +42,11 @@ def test_the_page_says_what_was_missed() -> None:
     page = report.page([section], seconds=1, load=0.1)
     assert "1 of 2 bars met" in page
     assert "| slow | ≥ 2 × | 1.00 × | MISSED |" in page
+
+
+def test_real_files_are_measured_folder_by_folder_and_their_absence_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "mosaic" / "axial").mkdir(parents=True)
+    (tmp_path / "mosaic" / "axial" / "1.dcm").touch()
+    (tmp_path / "empty").mkdir()
+    assert [(study.name, len(study.files)) for study in studies.given(tmp_path)] == [("given: mosaic/axial", 1)]
+    assert list(studies.given(tmp_path / "missing")) == []
