@@ -1,8 +1,10 @@
 """What may go, and when: leftovers of attempts that ended, and, if the settings say so, what identifies.
 
-Originals go last and only when everything says that they are not needed: the batch is DONE without an error, the
-store's bytes are the archive's, and the folder holds what was processed. Each removal may be cut short at any moment
-and done again. Nothing is removed while it is being looked for: the caller applies what it was shown.
+Originals go last and only when everything says that they are not needed: the batch is DONE without an error, every file
+of it was delivered, the store's bytes are the archive's, and the folder holds what was processed. Files that a rule
+withheld may be the only ones of their kind, so their folder goes only where the caller includes such folders. Each
+removal may be cut short at any moment and done again. Nothing is removed while it is being looked for: the caller
+applies what it was shown.
 """
 
 from __future__ import annotations
@@ -19,15 +21,15 @@ from pathlib import Path
 
 import google_crc32c
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from sendit.durable import sync
 from sendit.errors import DataFault, SenditError
 from sendit.pipeline.intake.aftercare import mark_changed
-from sendit.pipeline.intake.folders import Entry, fingerprint, list_folder
+from sendit.pipeline.intake.folders import NOT_THE_ONLY_COPY, Entry, fingerprint, list_folder
 from sendit.pipeline.record import history
-from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event
+from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event, Image, Outcome
 from sendit.pipeline.record.processes import is_known_dead
 from sendit.pipeline.record.states import TERMINAL, Job, State
 from sendit.ports import ObjectStore
@@ -57,7 +59,18 @@ class Kept:
     why: str
 
 
-def plan(projects: Projects, older_than: timedelta, now: datetime | None = None) -> Iterator[Removal | Kept]:
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Originals that stay because a rule withheld files of them, which exist nowhere else."""
+
+    batch: int
+    files: int
+    """How many of the folder's files were withheld."""
+
+
+def plan(
+    projects: Projects, older_than: timedelta, *, include_withheld: bool = False, now: datetime | None = None
+) -> Iterator[Removal | Kept | Withheld]:
     """Everything that may go; of a batch, what tells where its originals are goes last.
 
     Outbox folders go at any age; originals and identifiers of batches that were delivered longer ago than that.
@@ -66,7 +79,15 @@ def plan(projects: Projects, older_than: timedelta, now: datetime | None = None)
     yield from _outboxes(site.outbox_folder)
     if site.originals == "delete" or site.identifiers == "purge":
         for batch in _delivered_before((now or timezone.now()) - older_than, site):
-            yield from _of_batch(batch, projects)
+            yield from _of_batch(batch, projects, include_withheld)
+
+
+def withheld(projects: Projects, older_than: timedelta, *, now: datetime | None = None) -> Iterator[Withheld]:
+    """The folders that `include_withheld` adds to the plan."""
+    if projects.site.originals == "delete":
+        for batch in _delivered_before((now or timezone.now()) - older_than, projects.site):
+            if (files := _withheld_files(batch)) and _Places.of(batch).exist():
+                yield Withheld(batch.pk, files)
 
 
 # ---------------------------------------------------------------------------------------------- outbox
@@ -138,6 +159,7 @@ time, and so that a deletion that was cut short is told from a folder that was c
 def _delivered_before(moment: datetime, site: Site) -> Iterator[Batch]:
     """Batches that nobody needs to look at any more, and of which something is left to remove."""
     done = Batch.objects.filter(state=State.DONE, has_error=False, delivered_at__lt=moment, identifiers__isnull=False)
+    done = done.filter(found=F("delivered") + F("filtered"))  # nothing waits for a decision
     if site.identifiers != "purge":
         deleted = Event.objects.filter(batch=OuterRef("pk"), name="batch.originals_deleted")
         done = done.filter(~Exists(deleted))
@@ -145,21 +167,30 @@ def _delivered_before(moment: datetime, site: Site) -> Iterator[Batch]:
         yield from done.filter(pk=key).select_related("identifiers")
 
 
-def _of_batch(batch: Batch, projects: Projects) -> Iterator[Removal | Kept]:
+def _of_batch(batch: Batch, projects: Projects, include_withheld: bool) -> Iterator[Removal | Kept | Withheld]:
     are_to_go = projects.site.originals == "delete"
-    originals = _originals(batch, projects) if are_to_go else None
+    originals = _originals(batch, projects, include_withheld) if are_to_go else None
     if originals:
         yield originals
-    if projects.site.identifiers == "purge" and not isinstance(originals, Kept):
+    if projects.site.identifiers == "purge" and not isinstance(originals, Kept | Withheld):
         yield Removal("identifiers", batch.pk, 0, 0, partial(_purge, batch, are_to_go))
 
 
-def _originals(batch: Batch, projects: Projects) -> Removal | Kept | None:
+def _withheld_files(batch: Batch) -> int:
+    """How many files would be lost with the folder, because nobody else has them."""
+    kept = Q(outcome=Outcome.DELIVERED) | Q(outcome=Outcome.FILTERED, rule__in=NOT_THE_ONLY_COPY)
+    return max(0, batch.found - Image.objects.filter(kept, batch=batch).count())
+
+
+def _originals(batch: Batch, projects: Projects, include_withheld: bool) -> Removal | Kept | Withheld | None:
     """What there is to do; nothing where a person was faster."""
     places = _Places.of(batch)
     if places.deleted.exists():
         return Removal("rest of the originals", batch.pk, *_size(places.deleted), partial(_delete, batch, places))
     places.put_back()
+    files = 0 if include_withheld else _withheld_files(batch)
+    if files and places.folder.exists():
+        return Withheld(batch.pk, files)
     try:
         entries = list_folder(str(places.folder))
     except DataFault as fault:

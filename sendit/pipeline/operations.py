@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.db import transaction
 
 from sendit.ground import daemon
 from sendit.pipeline import cleaning
-from sendit.pipeline.cleaning import Kept, Removal
+from sendit.pipeline.cleaning import Kept, Removal, Withheld
 from sendit.pipeline.intake import contenders
 from sendit.pipeline.intake.presence import watcher_pid_file
 from sendit.pipeline.record import clock, history
@@ -26,7 +26,17 @@ from sendit.pipeline.record.states import RETRYABLE, WAITING_FOR_PERSON, Job, St
 from sendit.projects.composition import Projects
 from sendit.projects.project import DataFolder
 
-__all__ = ["COMMAND", "Cleaned", "Retried", "clean_up", "queue_folders", "retry", "retry_stopped", "stop_watcher"]
+__all__ = [
+    "COMMAND",
+    "Cleaned",
+    "Retried",
+    "clean_up",
+    "queue_folders",
+    "retry",
+    "retry_stopped",
+    "stop_watcher",
+    "withheld_originals",
+]
 
 # ---------------------------------------------------------------------------------------------- queue
 
@@ -101,16 +111,45 @@ def retry_stopped(code: str | None, actor: str) -> Iterator[Retried]:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """Something that went or would go, or was kept for a doubt."""
+    """Something that was or would be removed, or was kept: for a doubt, or for the withheld files in it."""
 
-    item: Removal | Kept
+    item: Removal | Kept | Withheld
     doubt: str
 
 
-def clean_up(projects: Projects, older_than: timedelta, actor: str, *, is_dry_run: bool = False) -> Iterator[Cleaned]:
-    """Remove what `cleaning.plan` says may go; in a dry run, only say so."""
-    for item in cleaning.plan(projects, older_than):
-        yield Cleaned(item, item.why if isinstance(item, Kept) else "" if is_dry_run else item.apply(actor))
+def clean_up(
+    projects: Projects,
+    older_than: timedelta,
+    actor: str,
+    *,
+    include_withheld: bool = False,
+    is_dry_run: bool = False,
+    now: datetime | None = None,
+) -> Iterator[Cleaned]:
+    """Remove what `cleaning.plan` says may go; in a dry run, only say so.
+
+    Folders with files that a rule withheld stay, unless they are included: nobody else may have those files.
+    """
+    for item in cleaning.plan(projects, older_than, include_withheld=include_withheld, now=now):
+        yield Cleaned(item, _doubt(item, "" if is_dry_run else actor))
+
+
+def _doubt(item: Removal | Kept | Withheld, actor: str) -> str:
+    """Why something was kept, after an attempt by the actor to remove it; nothing is attempted without one."""
+    match item:
+        case Removal():
+            return item.apply(actor) if actor else ""
+        case Kept():
+            return item.why
+        case Withheld():
+            return ""
+
+
+def withheld_originals(projects: Projects, older_than: timedelta, *, now: datetime) -> tuple[int, int]:
+    """How many folders `clean_up` with `include_withheld` at that moment removes beyond the others, and how many
+    withheld files are lost with them."""
+    counts = [item.files for item in cleaning.withheld(projects, older_than, now=now)]
+    return len(counts), sum(counts)
 
 
 # ---------------------------------------------------------------------------------------------- the watcher

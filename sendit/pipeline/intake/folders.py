@@ -70,6 +70,9 @@ WITHHELD_DICOMDIR = "sendit: DICOMDIR"
 WITHHELD_COPY = "sendit: identical copy"
 WITHHELD_LINK = "sendit: link inside the folder"
 
+NOT_THE_ONLY_COPY = (WITHHELD_DICOMDIR, WITHHELD_COPY, WITHHELD_LINK)
+"""Rules that withhold a file of which nothing is lost with the folder: every image in it is delivered otherwise."""
+
 REFUSED = {
     Kind.EMPTY: "EmptyFile",
     Kind.LINK_OUTSIDE: "LinkOutsideFolder",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import pydicom
 import pytest
 from django.conf import settings as djangos
 from django.utils import timezone
@@ -18,6 +20,7 @@ from sendit.pipeline.record import leases
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event
 from sendit.pipeline.record.processes import new_token
 from sendit.projects.composition import Projects
+from tests.support.phantoms import FILES, accession_number
 from tests.support.processes import FORK
 from tests.support.shell import Ran, run
 from tests.support.site import Site
@@ -67,7 +70,7 @@ def test_an_outbox_that_its_batch_does_not_need_goes(site: Site, state: str) -> 
     site.process()
     Batch.objects.update(state=state)
     (line,) = things(run("clean_up"))
-    assert re.fullmatch(r"batch 1: outbox \(5 files, 0\.\d MB\): gone\.", line)
+    assert re.fullmatch(r"batch 1: outbox \(5 files, 0\.\d MB\): removed\.", line)
     assert not (site.outbox / "1").exists()
     assert Event.objects.get(name="batch.outbox_cleaned").fields["files"] == 5
 
@@ -84,7 +87,7 @@ def test_an_outbox_that_may_be_needed_stays(site: Site, state: str) -> None:
 
 def test_an_outbox_of_no_batch_goes(site: Site) -> None:
     path = outbox("99")
-    assert things(run("clean_up")) == ["batch 99: outbox (1 file, 0.0 MB): gone."]
+    assert things(run("clean_up")) == ["batch 99: outbox (1 file, 0.0 MB): removed."]
     assert not path.exists()
 
 
@@ -106,7 +109,7 @@ def test_a_draft_of_a_dead_worker_goes_and_of_a_living_one_stays(site: Site) -> 
     dead = new_token().replace(f".{os.getpid()}.", f".{child.pid}.")
     child.join()
     Batch.objects.update(lease_token=dead)
-    assert things(run("clean_up")) == [f"batch {key}: draft of the outbox (1 file, 0.0 MB): gone."]
+    assert things(run("clean_up")) == [f"batch {key}: draft of the outbox (1 file, 0.0 MB): removed."]
     assert not draft.exists()
 
 
@@ -124,7 +127,7 @@ def test_a_draft_of_a_batch_that_nobody_works_on_goes(site: Site) -> None:
 def test_originals_of_a_delivered_batch_go_when_told(folder: Path) -> None:
     ran = run("clean_up")
     assert ran.code == 0
-    assert things(ran) == ["batch 1: originals (5 files, 0.2 MB): gone.", "batch 1: identifiers: gone."]
+    assert things(ran) == ["batch 1: originals (5 files, 0.2 MB): removed.", "batch 1: identifiers: removed."]
     assert list(folder.parent.iterdir()) == []
     assert list(Event.objects.order_by("-pk").values_list("name", flat=True)[:2]) == [
         "batch.identifiers_purged",
@@ -137,7 +140,7 @@ def test_a_dry_run_says_exactly_what_would_go_and_removes_nothing(folder: Path) 
     assert len(list(folder.iterdir())) == 5
     assert BatchIdentifiers.objects.count() == 1
     wet = run("clean_up")
-    assert [line.replace("would go", "gone") for line in things(dry)] == things(wet)
+    assert [line.replace("would be removed", "removed") for line in things(dry)] == things(wet)
 
 
 def test_a_second_run_has_nothing_to_do(folder: Path) -> None:
@@ -147,7 +150,7 @@ def test_a_second_run_has_nothing_to_do(folder: Path) -> None:
 
 def test_originals_go_and_identifiers_stay_where_it_is_set_so(folder: Path, site: Site) -> None:
     site.set(IDENTIFIERS="keep")
-    assert things(run("clean_up")) == ["batch 1: originals (5 files, 0.2 MB): gone."]
+    assert things(run("clean_up")) == ["batch 1: originals (5 files, 0.2 MB): removed."]
     assert things(run("clean_up")) == []
     assert BatchIdentifiers.objects.count() == 1
 
@@ -254,7 +257,7 @@ def test_a_batch_that_is_no_longer_fine_at_the_last_moment_keeps_its_originals(f
 def test_a_folder_that_a_person_removed_is_no_doubt(folder: Path) -> None:
     shutil.rmtree(folder)
     ran = run("clean_up")
-    assert (ran.code, things(ran)) == (0, ["batch 1: identifiers: gone."])
+    assert (ran.code, things(ran)) == (0, ["batch 1: identifiers: removed."])
 
 
 def test_a_link_in_the_folder_is_no_doubt(site: Site) -> None:
@@ -263,8 +266,111 @@ def test_a_link_in_the_folder_is_no_doubt(site: Site) -> None:
     site.process()
     site.deliver()
     site.set(ORIGINALS="delete")
-    assert things(run("clean_up")) == ["batch 1: originals (6 files, 0.2 MB): gone."]
+    assert things(run("clean_up")) == ["batch 1: originals (6 files, 0.2 MB): removed."]
     assert not folder.exists()
+
+
+# ---------------------------------------------------------------------------------------------- withheld files
+
+
+def withhold(path: Path) -> None:
+    """Make the image one that a rule of `research` withholds."""
+    ds = pydicom.dcmread(path)
+    ds.BurnedInAnnotation = "YES"
+    ds.save_as(path)
+
+
+@pytest.fixture
+def partly_withheld(site: Site) -> Path:
+    """A delivered batch's folder, two images of which were withheld; what identifies is to go too."""
+    folder = site.study(1)
+    for path in sorted(folder.iterdir())[:2]:
+        withhold(path)
+    site.process()
+    site.deliver()
+    site.set(ORIGINALS="delete", IDENTIFIERS="purge")
+    return folder
+
+
+def say(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    """Be an operator at a terminal who gives this answer."""
+    monkeypatch.setattr("sys.stdin", TtyInput(f"{answer}\n"))
+
+
+class TtyInput(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"], ["--yes"]], ids=str)
+def test_a_folder_with_files_that_were_withheld_stays(partly_withheld: Path, options: list[str]) -> None:
+    ran = run("clean_up", *options)
+    assert things(ran) == ["batch 1: originals: kept, 2 files were withheld and never delivered."]
+    assert "1 folder stays because of withheld files" in ran.out
+    assert ran.code == 0
+    assert len(list(partly_withheld.iterdir())) == 5
+    assert BatchIdentifiers.objects.count() == 1
+
+
+def test_a_timer_that_agrees_removes_withheld_files_too(partly_withheld: Path) -> None:
+    dry = run("clean_up", "--include-withheld", "--dry-run")
+    assert things(dry)[0] == "batch 1: originals (5 files, 0.2 MB): would be removed."
+    assert partly_withheld.is_dir()
+    ran = run("clean_up", "--include-withheld", "--yes")
+    assert things(ran) == ["batch 1: originals (5 files, 0.2 MB): removed.", "batch 1: identifiers: removed."]
+    assert not partly_withheld.exists()
+
+
+@pytest.mark.parametrize(("answer", "stays"), [("y", False), ("yes", False), ("", True), ("n", True), ("what", True)])
+def test_the_operator_is_asked_with_a_count(
+    partly_withheld: Path, monkeypatch: pytest.MonkeyPatch, answer: str, stays: bool
+) -> None:
+    say(monkeypatch, answer)
+    ran = run("clean_up", "--include-withheld")
+    assert "1 folder has 2 files that a rule withheld." in ran.out
+    assert partly_withheld.exists() is stays
+
+
+def test_where_nobody_can_answer_nothing_is_removed(partly_withheld: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    ran = run("clean_up", "--include-withheld")
+    assert (ran.code, partly_withheld.exists()) == (2, True)
+    assert "--yes" in ran.err
+
+
+def test_there_is_no_question_without_withheld_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert run("clean_up", "--include-withheld").code == 0
+    assert not folder.exists()
+
+
+def test_a_batch_that_is_delivered_while_the_operator_thinks_stays(
+    partly_withheld: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def think(question: str) -> str:
+        late = site.study(2)
+        withhold(sorted(late.iterdir())[0])
+        site.process()
+        site.deliver()
+        return "y"
+
+    monkeypatch.setattr("sys.stdin", TtyInput())
+    monkeypatch.setattr("builtins.input", think)
+    run("clean_up", "--include-withheld")
+    assert [path.name for path in site.data.iterdir()] == [accession_number(2)]
+
+
+def test_copies_links_and_dicomdirs_are_not_missed(site: Site) -> None:
+    folder = site.study(1)
+    first = sorted(folder.iterdir())[0]
+    shutil.copy(first, folder / "copy")
+    (folder / "link").symlink_to(first.name)
+    shutil.copy(FILES / "dicomdirtests" / "DICOMDIR", folder / "DICOMDIR")
+    (batch,) = site.process()
+    assert (batch.delivered, batch.filtered, batch.errors) == (5, 3, [])
+    site.deliver()
+    site.set(ORIGINALS="delete")
+    assert things(run("clean_up")) == ["batch 1: originals (8 files, 0.3 MB): removed."]
 
 
 # ---------------------------------------------------------------------------------------------- cut short
@@ -314,7 +420,7 @@ def test_what_may_not_be_removed_is_kept_without_its_name(folder: Path, monkeypa
     assert ran.code == 1
     assert "kept, the operating system says EACCES" in ran.out
     monkeypatch.undo()
-    assert things(run("clean_up"))[0] == "batch 1: rest of the originals (5 files, 0.2 MB): gone."
+    assert things(run("clean_up"))[0] == "batch 1: rest of the originals (5 files, 0.2 MB): removed."
 
 
 @pytest.mark.parametrize("days", ["-1", "nan"])
