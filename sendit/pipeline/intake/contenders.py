@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 
 from sendit.errors import Misconfigured
+from sendit.ground.phi_field import digest
 from sendit.phi import Phi
 from sendit.pipeline.intake.folders import has_settled, is_finished
 from sendit.pipeline.record import clock, history, statements
 from sendit.pipeline.record.models import Batch, BatchIdentifiers
-from sendit.pipeline.record.phi_field import digest
 from sendit.pipeline.record.states import Job
 from sendit.projects.project import DataFolder
 

@@ -96,7 +96,7 @@ def list_folder(folder: str) -> list[Entry]:
 
 def fingerprint(entries: Sequence[Entry]) -> str:
     """A keyed digest of names, sizes and times: the same as long as nobody writes to the folder."""
-    from sendit.pipeline.record.phi_field import digest  # a listing alone needs no database
+    from sendit.ground.phi_field import digest  # a listing alone needs no database
 
     lines = (f"{entry.kind} {entry.size_bytes} {entry.modified_ns} {entry.name}\0" for entry in entries)
     return digest(os.fsencode("".join(lines)))

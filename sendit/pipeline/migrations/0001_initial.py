@@ -5,8 +5,8 @@ import django.db.models.expressions
 import django.utils.timezone
 from django.db import migrations, models
 
+import sendit.ground.phi_field
 import sendit.pipeline.record.models
-import sendit.pipeline.record.phi_field
 
 
 class Migration(migrations.Migration):
@@ -97,11 +97,11 @@ class Migration(migrations.Migration):
                         to="pipeline.batch",
                     ),
                 ),
-                ("folder", sendit.pipeline.record.phi_field.PhiField()),
-                ("files", sendit.pipeline.record.phi_field.PhiField(default=sendit.pipeline.record.models.nothing)),
-                ("extracted", sendit.pipeline.record.phi_field.PhiField(default=sendit.pipeline.record.models.nothing)),
-                ("request", sendit.pipeline.record.phi_field.PhiField(default=sendit.pipeline.record.models.nothing)),
-                ("response", sendit.pipeline.record.phi_field.PhiField(default=sendit.pipeline.record.models.nothing)),
+                ("folder", sendit.ground.phi_field.PhiField()),
+                ("files", sendit.ground.phi_field.PhiField(default=sendit.pipeline.record.models.nothing)),
+                ("extracted", sendit.ground.phi_field.PhiField(default=sendit.pipeline.record.models.nothing)),
+                ("request", sendit.ground.phi_field.PhiField(default=sendit.pipeline.record.models.nothing)),
+                ("response", sendit.ground.phi_field.PhiField(default=sendit.pipeline.record.models.nothing)),
             ],
         ),
         migrations.AddIndex(

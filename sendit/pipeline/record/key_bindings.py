@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from sendit import keys
 from sendit.errors import Misconfigured
+from sendit.ground.phi_field import digest
 from sendit.keys import KeyFile, Lines, Memory, Proofs
 from sendit.pipeline.record.models import BatchIdentifiers, KeyBinding
-from sendit.pipeline.record.phi_field import digest
 
 ROWS_TRIED = 20
 """Of a database of the last release, the latest; one is enough, and some may have been purged."""

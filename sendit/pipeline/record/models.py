@@ -15,9 +15,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from sendit.errors import BrokenPromise
+from sendit.ground.phi_field import PhiField, digest
 from sendit.phi import Phi
 from sendit.pipeline.record import statements
-from sendit.pipeline.record.phi_field import PhiField, digest
 from sendit.pipeline.record.states import COUNTED, FIRST, LEGAL, WORKING, State
 from sendit.projects.project import DEFAULT
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
+from sendit.ground.phi_field import digest
 from sendit.pipeline.intake import contenders as intake
 from sendit.pipeline.intake import folders
 from sendit.pipeline.intake.folders import Entry, StudyFolder, fingerprint, list_folder
 from sendit.pipeline.record.models import Batch
-from sendit.pipeline.record.phi_field import digest
 from sendit.pipeline.stages import processing
 from sendit.pipeline.stages.archive import ArchiveWriter
 from sendit.projects.project import DEFAULT

@@ -10,8 +10,8 @@ from django.core import serializers
 from django.db import IntegrityError, connection, transaction
 
 from sendit.errors import BrokenPromise, Misconfigured
+from sendit.ground import phi_field
 from sendit.phi import Phi
-from sendit.pipeline.record import phi_field
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event, Image
 from tests.support.site import Site
 
