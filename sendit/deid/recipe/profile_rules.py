@@ -66,6 +66,9 @@ STRUCTURE = (
 )  # fmt: skip
 """Terms of the Standard that say how codes, content and graphics are to be read; cleaning a sequence leaves them."""
 
+REFERRED_TO = ("GraphicLayer",)
+"""Names by which one item of an image refers to another: both must come to the same, and no two of them."""
+
 TEXTS = ("AE", "CS", "LO", "LT", "SH", "SQ", "ST", "UC", "UT")
 """VRs that can be cleaned; of others the code C comes to the Basic Profile's."""
 
@@ -140,6 +143,11 @@ def _clauses(profile: Profile) -> Iterator[Clause]:
         "how codes, content and graphics are to be read",
         "beyond the table",
         tuple(Line(Action.KEEP, keyword) for keyword in STRUCTURE),
+    )
+    yield Clause(
+        "names of layers, to which graphics refer",
+        "beyond the table",
+        tuple(Line(Action.KEEP, keyword) for keyword in REFERRED_TO),
     )
 
 

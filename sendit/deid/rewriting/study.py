@@ -15,7 +15,7 @@ from sendit.deid.identifiers.identifiers import VERIFIED, Identifier
 from sendit.deid.identifiers.own_terms import OWN_TERMS, holds_its_own_term
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.profile import FULL_DATES
-from sendit.deid.recipe.profile_rules import STRUCTURE
+from sendit.deid.recipe.profile_rules import REFERRED_TO, STRUCTURE
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.rules import Value
 from sendit.deid.rewriting.actions import ImageAtHand
@@ -27,6 +27,7 @@ from sendit.errors import DataFault, Misconfigured
 
 READ_BY_MACHINES = CODES | {tag_for_keyword(keyword) for keyword in STRUCTURE}
 """Codes, and attributes that say how to read codes and content. They are no text: only identifiers are taken out."""
+LAYERS = frozenset(tag_for_keyword(keyword) for keyword in REFERRED_TO)
 VERSIONS = frozenset({0x00181019, 0x00181020})
 """Secondary Capture Device Software Versions, Software Versions."""
 CLEANERS = 64
@@ -109,6 +110,8 @@ class Study:
         if closed is not None:
             return lambda text: enumerated(closed, text)
         cleaner = self.makers_cleaner if tag in MAKERS else self.kept_cleaner
+        if tag in LAYERS:
+            return lambda text: cleaner.device_term(text) or self._layer(text)
         if vr == "CS":
             return cleaner.body_part if tag == BODY_PART_EXAMINED else cleaner.device_term
         if tag in READ_BY_MACHINES:
@@ -116,6 +119,10 @@ class Study:
         if tag in VERSIONS:
             return cleaner.clean_version
         return cleaner.clean_device_text if vr in ("LO", "SH", "UC") else None
+
+    def _layer(self, name: str) -> str:
+        """What a layer is called whose name identifies somebody: the same wherever graphics refer to it."""
+        return f"LAYER {self.pseudonyms.number('layer', name):032X}"[:16]
 
     @cached_property
     def kept_cleaner(self) -> Cleaner:

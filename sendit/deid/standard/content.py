@@ -52,16 +52,20 @@ class Concept(StrEnum):
 
 
 _IDENTITIES = (
-    "121008", "121009", "121013", "121016", "121017", "121022", "121029", "121030", "121040", "121041", "121043",
-    "111700", "111705", "111706", "111724", "110119", "110122", "110182", "110190", "113516", "113870", "113871",
-    "113872", "113873", "113877", "113880", "121000", "121114", "121148", "121193", "121196", "128674", "128774",
-    "128775",
+    "121008", "121009", "121013", "121016", "121017", "121022", "121029", "121030", "121040", "121041",
+    "121043", "111700", "111705", "111706", "111724", "110119", "110122", "110182", "110190", "113516",
+    "113870", "113871", "113872", "113873", "113877", "113880", "121000", "121114", "121148", "121193",
+    "121196", "128674", "128774", "128775", "121020", "121021", "121081", "121121", "121149", "121197",
+    "121434", "121435", "122143", "125010", "128739", "130231", "113511", "113512", "113513", "113514",
 )  # fmt: skip
-"""PS3.16 Annex D: Person Observer Name, its Organization, Device Observer Name, Serial Number and Physical Location;
-Accession Number; Subject Name and ID; accession numbers and identifiers of specimens, slides and containers, with their
-issuers; Station AE Title, Login, Node ID; Prescription Identifier; Person Name and ID with issuer, Organization Name;
-Device Name and Serial Number; Unique Device Identifiers, Performing Physician, Unit Serial Identifier, Device Subject
-Name and Serial Number; Lead Radiologic Technologist; Person Observer's Login Name and Identifier."""
+"""PS3.16 Annex D: Person Observer Name, its Organization, Device Observer Name, Serial Number and Physical
+Location; Accession, Placer and Filler Number; Subject Name and ID; accession numbers and identifiers of
+specimens, slides and containers, with their issuers; Station AE Title, Login, Node ID; Prescription Identifier;
+Person Name and ID with issuer, Organization Name; Device Name and Serial Number; Unique Device Identifiers,
+Performing Physician, Unit Serial Identifier, Device Subject Name, Serial Number and Physical Location; Lead
+Radiologic Technologist; Person Observer's Login Name and Identifier; Physician, Room identification, Lot
+Identifier, Service Delivery Location and Performer, Acquisition Device ID, Identifier, UDI, Barcode Value;
+identifiers of a radiopharmaceutical's unit, lot and vials."""
 _AGES = ("111518", "111519", "111520", "111521", "111522", "111523", "111524", "111525", "111538", "121033")
 """Subject Age, and the ages at which something happened."""
 

@@ -144,5 +144,5 @@ def test_programs_read_the_same() -> None:
     assert data["profile"][0] == {"name": "Basic Profile", "code": "113100", "scheme": "DCM"}
     assert len(data["attributes"]) == len(table().rows)
     assert {one["fate"] for one in data["attributes"]} <= {fate.name.lower() for fate in Fate}
-    assert data["withheld"][0]["rule"] == "burned-in annotation"
+    assert data["withheld"][0]["rule"] == "no SOP class"
     assert any("Clean Pixel Data" in limit for limit in data["limits"])

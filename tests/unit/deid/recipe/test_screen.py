@@ -287,12 +287,16 @@ def test_an_ordinary_image_passes(modality: str, sop_class: str, more: dict[str,
         ("burned-in annotation", CT, {"BurnedInAnnotation": "YES"}),
         ("recognizable visual features", MR, {"RecognizableVisualFeatures": "YES"}),
         ("no SOP class", "", {}),
-        ("not an image class that this recipe knows", "1.2.840.10008.5.1.4.1.1.88.22", {"Modality": "SR"}),
+        ("not an image class that this recipe knows", "1.2.840.10008.5.1.4.1.1.9.4.1", {"Modality": "AU"}),
+        ("not an image class that this recipe knows", "1.2.840.10008.5.1.4.1.1.9.4.2", {"Modality": "ECG"}),
+        ("not an image class that this recipe knows", "1.2.840.10008.5.1.4.1.1.88.2", {"Modality": "SR"}),
         ("not an image class that this recipe knows", "1.2.840.10008.5.1.4.1.1.104.1", {"Modality": "DOC"}),
-        ("not an image class that this recipe knows", "1.2.840.10008.5.1.4.1.1.11.1", {"Modality": "PR"}),
+        ("not an image class that this recipe knows", "1.2.840.10008.5.1.4.1.1.104.2", {"Modality": "SR"}),
+        ("not an image class that this recipe knows", "1.2.840.10008.5.1.4.1.1.77.1.4.1", {"Modality": "XC"}),
         ("not an image class that this recipe knows", "1.2.840.10008.5.1.4.1.1.77.1.4", {}),
         ("not an image class that this recipe knows", "1.2.840.10008.5.1.4.1.1.20.1", {}),
         ("document, report or presentation", CT, {"Modality": "DOC"}),
+        ("document, report or presentation", CT, {"Modality": "SR"}),
         ("screen save, report or protocol page", CT, {"ImageType": ("DERIVED", "SECONDARY", "SCREEN SAVE")}),
         ("screen save, report or protocol page", CT, {"ImageType": ("DERIVED", "SECONDARY", "OTHER", "CT_SOM5 PROT")}),
         ("screen save, report or protocol page", CT, {"SeriesDescription": "Dose Report"}),
@@ -314,6 +318,28 @@ def test_an_image_that_may_show_text_is_withheld(
     attributes = {"Modality": "CT", "SOPClassUID": sop_class, "ImageType": ORIGINAL, "SamplesPerPixel": "1", **more}
     verdict = screen(Values(**attributes), RESEARCH)  # type: ignore[arg-type]
     assert (verdict.passed, verdict.rule) == (False, rule)
+
+
+CONTENT = [
+    *(("SR", f"88.{end}") for end in (11, 22, 33, 34, 35, 40, 50, 65, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77)),
+    ("KO", "88.59"),
+    *(("PR", f"11.{end}") for end in range(1, 13)),
+    *(("ECG", f"9.1.{end}") for end in range(1, 5)),
+    *(("HD", f"9.{end}") for end in ("2.1", "3.1", "5.1", "6.1", "6.2", "7.1", "7.2", "7.3", "7.4", "8.1")),
+]
+"""Modality and SOP class of what says something of images."""
+
+
+@pytest.mark.parametrize(("modality", "end"), CONTENT)
+def test_structured_content_passes_where_a_recipe_cleans_it(modality: str, end: str) -> None:
+    header = Values(Modality=modality, SOPClassUID=f"1.2.840.10008.5.1.4.1.1.{end}", SeriesDescription="Dose Report")
+    passed = {name: screen(header, load_recipe(name)).passed for name in ("basic", "research", "limited-dataset")}
+    assert passed == {"basic": False, "research": True, "limited-dataset": True}
+
+
+def test_a_recipe_that_includes_screening_withholds_structured_content_as_before() -> None:
+    recipe = parse_recipe("FORMAT dicom\nINCLUDE screening\nPROFILE Basic + Clean Structured Content")
+    assert screen(read_header(bundled("reportsi.dcm")), recipe).rule == "not an image class that this recipe knows"
 
 
 def test_an_image_without_an_image_type_is_withheld_where_its_class_asks_for_one() -> None:
@@ -340,8 +366,8 @@ def test_text_hidden_in_the_bits_of_the_pixel_data_is_withheld() -> None:
         ("examples_overlay.dcm", ""),
         ("examples_palette.dcm", "ultrasound, not declared free of burned-in text"),
         ("SC_rgb_jpeg.dcm", "secondary capture, not declared free of burned-in text"),
-        ("reportsi.dcm", "not an image class that this recipe knows"),
-        ("waveform_ecg.dcm", "not an image class that this recipe knows"),
+        ("reportsi.dcm", ""),
+        ("waveform_ecg.dcm", ""),
         ("priv_SQ.dcm", "no SOP class"),
     ],
 )
