@@ -6,7 +6,9 @@ pyarrow is imported when it is first needed: most commands never need it, and it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -49,6 +51,7 @@ def schema(columns: tuple[Column, ...]) -> pyarrow.Schema:
         "STRING": arrow.string(),
         "JSON": arrow.string(),
         "INT64": arrow.int64(),
+        "FLOAT64": arrow.float64(),
         "DATE": arrow.date32(),
         "TIMESTAMP": arrow.timestamp("us", tz="UTC"),
     }
@@ -164,6 +167,7 @@ _PREPARE: dict[str, Callable[[Any], Any]] = {
     "STRING": _text,
     "JSON": _json,
     "INT64": int.__index__,
+    "FLOAT64": float,
     "DATE": _day,
     "TIMESTAMP": _instant,
 }
@@ -173,7 +177,9 @@ _PREPARE: dict[str, Callable[[Any], Any]] = {
 
 
 def count_rows(path: Path, columns: Sequence[Column], **constants: str) -> int:
-    """Count the rows of a Parquet file that has exactly these columns, and in all rows the values of `constants`.
+    """Count the rows of a Parquet file that has these columns, and in all rows the values of `constants`.
+
+    A file of an earlier version may lack columns that were added since.
 
     Raises
     ------
@@ -192,13 +198,53 @@ def count_rows(path: Path, columns: Sequence[Column], **constants: str) -> int:
         if error.errno is not None:  # from the disk; Arrow reports a malformed footer as an OSError without errno
             raise
         raise BrokenPromise("RowsFile") from None
-    if not found.equals(schema(tuple(columns))) or not are_alike:
+    if not _is_part_of(found, schema(tuple(columns))) or not are_alike:
         raise BrokenPromise("RowsFile")
     return int(count)
 
 
+@contextmanager
+def completed(path: Path, columns: Sequence[Column]) -> Iterator[Path]:
+    """Give a file with the rows of `path` and all columns: `path` itself, or a temporary copy with those it lacks.
+
+    Raises
+    ------
+    OSError
+        The disk refused.
+    """
+    from pyarrow import parquet
+
+    wanted = schema(tuple(columns))
+    with parquet.ParquetFile(path) as file:
+        if file.schema_arrow.equals(wanted):
+            yield path
+            return
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".completed-", suffix=".parquet") as copy:
+            with parquet.ParquetWriter(copy.name, wanted) as writer:
+                for group in file.iter_batches(batch_size=ROW_GROUP_ROWS):
+                    writer.write_batch(_with_nulls(group, wanted))
+            yield Path(copy.name)
+
+
+def _with_nulls(group: Any, wanted: pyarrow.Schema) -> Any:
+    arrow = _arrow()
+    there = set(group.schema.names)
+    arrays = [
+        group.column(field.name) if field.name in there else arrow.nulls(group.num_rows, field.type) for field in wanted
+    ]
+    return arrow.record_batch(arrays, schema=wanted)
+
+
+def _is_part_of(found: pyarrow.Schema, wanted: pyarrow.Schema) -> bool:
+    """Return whether all fields are wanted ones, in the same order."""
+    rest = iter(wanted)
+    return all(any(field.equals(one) for one in rest) for field in found)
+
+
 def _is_everywhere(metadata: Any, name: str, value: str) -> bool:
     """Return whether a text column has this value in all rows, according to the statistics of each row group."""
+    if name not in metadata.schema.names:
+        return False
     place = metadata.schema.names.index(name)
     known = (metadata.row_group(number).column(place).statistics for number in range(metadata.num_row_groups))
     return all(each and (each.min, each.max, each.null_count) == (value, value, 0) for each in known)

@@ -107,7 +107,8 @@ class ObjectStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a warehouse table; `type` is a BigQuery type name (STRING, INT64, DATE, TIMESTAMP, JSON)."""
+    """One column of a warehouse table; `type` is a BigQuery type name (STRING, INT64, FLOAT64, DATE, TIMESTAMP,
+    JSON)."""
 
     name: str
     type: str
@@ -147,6 +148,37 @@ class Warehouse(Protocol):
         It may be stopped at any moment and repeated; queries and loads may run at the same time.
         """
         ...
+
+
+HEADER_COLUMNS = (
+    Column("SeriesDescription", "STRING", "(0008,103E) after de-identification"),
+    Column("SeriesDate", "DATE", "shifted (0008,0021)"),
+    Column("AcquisitionNumber", "INT64", "(0020,0012)"),
+    Column("ImageType", "STRING", "(0008,0008), values separated by backslashes"),
+    Column("BodyPartExamined", "STRING", "(0018,0015)"),
+    Column("Laterality", "STRING", "(0020,0060)"),
+    Column("ViewPosition", "STRING", "(0018,5101)"),
+    Column("PatientPosition", "STRING", "(0018,5100)"),
+    Column("ProtocolName", "STRING", "(0018,1030) after de-identification"),
+    Column("ContrastBolusAgent", "STRING", "(0018,0010) after de-identification"),
+    Column("Manufacturer", "STRING", "(0008,0070)"),
+    Column("ManufacturerModelName", "STRING", "(0008,1090)"),
+    Column("MagneticFieldStrength", "FLOAT64", "(0018,0087), in tesla"),
+    Column("RepetitionTime", "FLOAT64", "(0018,0080), in milliseconds"),
+    Column("EchoTime", "FLOAT64", "(0018,0081), in milliseconds"),
+    Column("FlipAngle", "FLOAT64", "(0018,1314), in degrees"),
+    Column("KVP", "FLOAT64", "(0018,0060), in kilovolts"),
+    Column("ConvolutionKernel", "STRING", "(0018,1210), values separated by backslashes"),
+    Column("SliceThickness", "FLOAT64", "(0018,0050), in millimetres"),
+    Column("SpacingBetweenSlices", "FLOAT64", "(0018,0088), in millimetres"),
+    Column("SliceLocation", "FLOAT64", "(0020,1041), in millimetres"),
+    Column("PixelSpacing", "STRING", "(0028,0030): between rows and between columns, in millimetres"),
+    Column("ImagePositionPatient", "STRING", "(0020,0032): x, y and z, in millimetres"),
+    Column("ImageOrientationPatient", "STRING", "(0020,0037): six direction cosines"),
+    Column("PhotometricInterpretation", "STRING", "(0028,0004)"),
+    Column("BitsStored", "INT64", "(0028,0101)"),
+)
+"""Columns of `instance` that are an attribute of the header, or of the Shared Functional Groups, by keyword."""
 
 
 TABLES: dict[str, tuple[Column, ...]] = {
@@ -201,5 +233,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("header", "JSON", "de-identified header as DICOM JSON without bulk data (PS3.18 F)"),
         Column("batch", "INT64", "always NULL: the order of processing tells true dates"),
         Column("load_id", "STRING", "names one load; rows of a repeated load are not added again"),
+        *HEADER_COLUMNS,
+        Column("orientation", "STRING", "axial, coronal, sagittal or oblique, by (0020,0037)"),
     ),
 }

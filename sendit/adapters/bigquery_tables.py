@@ -6,12 +6,14 @@ import http.client
 import json
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sendit.adapters.bigquery_jobs import Jobs
 from sendit.adapters.google_cloud import Patience, failures, status_of
+from sendit.adapters.series_view import series_view
 from sendit.errors import Misconfigured
 from sendit.ports import TABLES, Column, go_on
 
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 STAGING = "sendit_staging_"
 STAGING_LIFE = timedelta(days=1)
 """BigQuery removes a staging table after this time if no worker has; a MERGE may wait six hours for its turn."""
-_SAME_TYPES = {"INTEGER": "INT64"}
-"""BigQuery's legacy name of a type, and its name in GoogleSQL."""
+_SAME_TYPES = {"INTEGER": "INT64", "FLOAT": "FLOAT64"}
+"""BigQuery's legacy names of types, and their names in GoogleSQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class BigQueryTables:
         self._client, self._dataset, self._patience = client, dataset, patience
         self._wanted_location = location
         self._locations: dict[str, str] = {}
+        self._has_series = False
 
     def make_ready(self, table: str) -> str:
         """Create or widen the table if needed, and return its location. Later calls look again only after `forget`.
@@ -72,6 +75,16 @@ class BigQueryTables:
             self._widen(found, TABLES[table])
             self._locations[table] = found.location or ""
         return self._locations[table]
+
+    def offer_series(self) -> None:
+        """Create or renew the view `series`, once; an account that may not create views goes without."""
+        if self._has_series:
+            return
+        names = (f"`{self._dataset}`.`{table}`" for table in ("instance", "dicom"))
+        sql = f"CREATE OR REPLACE VIEW `{self._dataset}`.`series` AS {series_view(_quoted, *names)}"
+        with suppress(*failures()):
+            self._client().query(sql, **self._patience.terms).result(**self._patience.terms)
+        self._has_series = True
 
     def is_there(self, table: str) -> bool:
         return table in self._locations or self._found(table) is not None
@@ -167,6 +180,10 @@ def _missing(table: Table, columns: Sequence[Column]) -> list[Column]:
         if field.mode == "REQUIRED":
             raise Misconfigured("TableSchema", subject=f"{table.table_id}, {field.name}")
     return missing
+
+
+def _quoted(name: str) -> str:
+    return f"`{name}`"
 
 
 def _addition(column: Column) -> str:

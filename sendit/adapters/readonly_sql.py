@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sendit.adapters.series_view import series_view
+from sendit.adapters.tag_functions import TagFunctions
 from sendit.errors import BrokenPromise, Misconfigured
 from sendit.ports import Column, QueryResult
 
@@ -18,7 +20,14 @@ if TYPE_CHECKING:
     import duckdb
 
 ROW_GROUP_ROWS = 20_480
-TYPES = {"STRING": "VARCHAR", "INT64": "BIGINT", "DATE": "DATE", "TIMESTAMP": "TIMESTAMPTZ", "JSON": "VARCHAR"}
+TYPES = {
+    "STRING": "VARCHAR",
+    "INT64": "BIGINT",
+    "FLOAT64": "DOUBLE",
+    "DATE": "DATE",
+    "TIMESTAMP": "TIMESTAMPTZ",
+    "JSON": "VARCHAR",
+}
 _SHOWN = {"JSON": '"{0}"::JSON AS "{0}"', "TIMESTAMP": 'timezone(\'UTC\', "{0}") AS "{0}"'}
 _CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "allow_persistent_secrets": "false",
@@ -45,6 +54,7 @@ class ReadOnlyTables:
     def __init__(self, schema: str, files: Mapping[str, tuple[Sequence[Column], Sequence[Path]]]) -> None:
         from sendit.adapters.readonly_files import ReadOnlyFiles
 
+        self._tags = TagFunctions()
         readable = ReadOnlyFiles([path for _, paths in files.values() for path in paths])
         names = iter(readable.names)
         self._connection = _connect()
@@ -56,6 +66,9 @@ class ReadOnlyTables:
             for table, (columns, paths) in files.items():
                 rows = _typed_rows(columns, [next(names) for _ in paths])
                 self._connection.execute(f"CREATE VIEW {_quoted(table)} AS {_shown(columns, rows)}")
+            self._tags.add_to(self._connection)
+            if {"dicom", "instance"} <= files.keys():
+                self._connection.execute(f"CREATE VIEW series AS {series_view(_quoted)}")
             self._close_in(readable.names)
             undo.pop_all()
 
@@ -82,13 +95,17 @@ class ReadOnlyTables:
         Misconfigured
             `BadQuery`: it is not a single statement that only reads, or DuckDB cannot run it.
         """
-        with _bad_query():
-            statements = self._connection.extract_statements(untrusted_sql)
-            if not _is_one_select(statements):
-                raise Misconfigured("BadQuery", subject="one statement, and one that only reads the tables")
-            self._connection.execute(statements[0])
-            rows = self._connection.fetchall()
-            return QueryResult(tuple(column[0] for column in self._connection.description or ()), rows)
+        self._tags.refused = None
+        try:
+            with _bad_query():
+                statements = self._connection.extract_statements(untrusted_sql)
+                if not _is_one_select(statements):
+                    raise Misconfigured("BadQuery", subject="one statement, and one that only reads the tables")
+                self._connection.execute(statements[0])
+                rows = self._connection.fetchall()
+                return QueryResult(tuple(column[0] for column in self._connection.description or ()), rows)
+        except Misconfigured as error:
+            raise self._tags.refused or error from None
 
 
 @contextmanager

@@ -122,6 +122,7 @@ class BigQueryWarehouse:
         with speaking_to(SERVICE):
             for table in TABLES:
                 location = self._tables.make_ready(table)
+            self._tables.offer_series()
             self._check(sql, location)
             try:
                 answer = self._ask(sql, location).result(**self._patience.terms)
@@ -177,7 +178,7 @@ class BigQueryWarehouse:
         terms: dict[str, Any] = {"location": jobs.location or None, "num_retries": 0, "timeout": self._patience.timeout}
 
         def begin() -> LoadJob:
-            with rows.open("rb") as file:
+            with parquet.completed(rows, TABLES[table]) as whole, whole.open("rb") as file:
                 return self._client().load_table_from_file(
                     file, staging, job_id=f"sendit-load-{token}", job_config=config, **terms
                 )

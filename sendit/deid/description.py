@@ -6,11 +6,13 @@ What was said of a run of elements is remembered: most of a study's bytes are th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple
+
+from pydicom.datadict import tag_for_keyword
 
 from sendit.deid.stream import values
 from sendit.deid.stream.elements import elements
@@ -42,6 +44,18 @@ WANTED = {
 }
 """The attributes that an Instance names, by field."""
 _FIELDS = {tag: name for name, tag in WANTED.items()}
+# fmt: off
+ATTRIBUTES = (
+    "SeriesDescription", "SeriesDate", "AcquisitionNumber", "ImageType", "BodyPartExamined", "Laterality",
+    "ViewPosition", "PatientPosition", "ProtocolName", "ContrastBolusAgent", "Manufacturer", "ManufacturerModelName",
+    "MagneticFieldStrength", "RepetitionTime", "EchoTime", "FlipAngle", "KVP", "ConvolutionKernel", "SliceThickness",
+    "SpacingBetweenSlices", "SliceLocation", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient",
+    "PhotometricInterpretation", "BitsStored",
+)
+# fmt: on
+"""The keywords of further attributes that an Instance has, from the root or from the Shared Functional Groups."""
+_ATTRIBUTES = {tag: keyword for keyword in ATTRIBUTES if (tag := tag_for_keyword(keyword)) is not None}
+SHARED_FUNCTIONAL_GROUPS = 0x52009229
 _NUMBER_FIELDS = frozenset({"series_number", "instance_number", "rows", "columns", "number_of_frames"})
 
 
@@ -49,6 +63,7 @@ _NUMBER_FIELDS = frozenset({"series_number", "instance_number", "rows", "columns
 class Instance:
     """What an output says of itself; texts are "" and numbers None where it says nothing.
 
+    `attributes` are the values of `ATTRIBUTES` that it has, by keyword.
     `header_parts` are runs of the header's members as DICOM JSON (PS3.18 Annex F), without bulk data, in order; the
     images of a study have most of them in common.
     """
@@ -69,6 +84,7 @@ class Instance:
     patient_age: str = ""
     study_description: str = ""
     series_description: str = ""
+    attributes: Mapping[str, tuple[object, ...]] = field(default_factory=dict, repr=False)
     header_parts: tuple[str, ...] = field(default=(), repr=False)
 
     @property
@@ -93,10 +109,12 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One run of elements as members of a DICOM JSON object, an Instance's values by field, and how to read on."""
+    """One run of elements as members of a DICOM JSON object, what of it an Instance has, and how to read on."""
 
     json: str
     wanted: dict[str, Any]
+    attributes: dict[str, tuple[object, ...]]
+    shared: dict[str, tuple[object, ...]]
     reading: Reading
 
 
@@ -115,6 +133,8 @@ class Describer:
         known = self._known.setdefault((encoding, reading), {})
         parts: list[str] = []
         wanted: dict[str, Any] = {}
+        attributes: dict[str, tuple[object, ...]] = {}
+        shared: dict[str, tuple[object, ...]] = {}
         for piece in pieces:
             if not isinstance(piece, bytes):
                 vr = effective_vr(piece.tag, "" if encoding.implicit else piece.head[4:6].decode("latin-1"))
@@ -130,7 +150,10 @@ class Describer:
             if described.json:
                 parts.append(described.json)
             wanted.update(described.wanted)
-        return Instance(transfer_syntax_uid=syntax_uid, header_parts=tuple(parts), **wanted)
+            attributes.update(described.attributes)
+            shared.update(described.shared)
+        attributes = shared | attributes
+        return Instance(transfer_syntax_uid=syntax_uid, attributes=attributes, header_parts=tuple(parts), **wanted)
 
     def _remember(self, known: dict[bytes, Described], piece: bytes, described: Described) -> None:
         size = len(piece) + len(described.json)
@@ -151,6 +174,8 @@ def describe(piece: bytes, encoding: Encoding, reading: Reading) -> Described:
     """The DICOM JSON (PS3.18 Annex F) of a run of elements, without bulk data."""
     text = _JsonText(reading)
     wanted: dict[str, Any] = {}
+    attributes: dict[str, tuple[object, ...]] = {}
+    shared: dict[str, tuple[object, ...]] = {}
     for tag, vr, _, _, begin, end, inner in elements(piece, 0, len(piece), DEEP[encoding]):
         if not vr:
             text.mark(tag)
@@ -164,7 +189,11 @@ def describe(piece: bytes, encoding: Encoding, reading: Reading) -> Described:
                 found = values.read_values(raw, vr, encoding.order, text.reading.encodings)
                 word = str(found[0]) if found else ""
                 wanted[field] = _whole(word) if field in _NUMBER_FIELDS else word
-    return Described(text.members(), wanted, text.reading)
+            if tag in _ATTRIBUTES and (text.is_at_root or text.is_shared):
+                found = values.read_values(raw, vr, encoding.order, text.reading.encodings)
+                if found:
+                    (attributes if text.is_at_root else shared)[_ATTRIBUTES[tag]] = found
+    return Described(text.members(), wanted, attributes, shared, text.reading)
 
 
 class _JsonText:
@@ -181,6 +210,11 @@ class _JsonText:
     @property
     def is_at_root(self) -> bool:
         return not self._sequences
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the element is said of all frames."""
+        return self._sequences[0] == SHARED_FUNCTIONAL_GROUPS
 
     def members(self) -> str:
         """The members of the root."""

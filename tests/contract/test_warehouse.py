@@ -86,6 +86,26 @@ def test_two_tables_can_be_joined(warehouse: Warehouse, rows: Any, tmp_path: Pat
     assert [tuple(row) for row in warehouse.query(joined).rows] == [(INSTANCES,)]
 
 
+def test_a_view_has_a_row_for_each_series(warehouse: Warehouse, tmp_path: Path) -> None:
+    images = [
+        instance("one", 1, SeriesInstanceUID="1.1", SliceThickness=2.5, NumberOfFrames=3, size_bytes=10, length=4),
+        instance("one", 2, SeriesInstanceUID="1.1", SliceThickness=2.0, size_bytes=20, length=5, Rows=512),
+        instance("one", 3, SeriesInstanceUID="1.2", orientation="axial"),
+    ]
+    write_parquet("instance", images, tmp_path / "i.parquet")
+    write_parquet("dicom", [study("one", study_date=date(2010, 2, 9))], tmp_path / "d.parquet")
+    warehouse.load("dicom", tmp_path / "d.parquet", "one")
+    warehouse.load("instance", tmp_path / "i.parquet", "one")
+    columns = (
+        "SeriesInstanceUID, study_date, image_count, frame_count, size_bytes, stored_bytes, SliceThickness, orientation"
+    )
+    found = warehouse.query(f"SELECT {columns} FROM series ORDER BY SeriesInstanceUID").rows
+    assert [tuple(row) for row in found] == [
+        ("1.1", date(2010, 2, 9), 2, 4, 30, 9, 2.0, None),
+        ("1.2", date(2010, 2, 9), 1, 1, None, None, None, "axial"),
+    ]
+
+
 def test_a_repeated_load_adds_no_row(warehouse: Warehouse, rows: Any) -> None:
     for _ in range(3):
         assert warehouse.load("instance", rows(), "one") == INSTANCES

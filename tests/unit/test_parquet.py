@@ -102,6 +102,7 @@ def test_duckdb_sees_the_types_that_bigquery_will(path: Path, table: str) -> Non
         "STRING": "VARCHAR",
         "JSON": "VARCHAR",
         "INT64": "BIGINT",
+        "FLOAT64": "DOUBLE",
         "DATE": "DATE",
         "TIMESTAMP": "TIMESTAMP WITH TIME ZONE",
     }
@@ -156,11 +157,22 @@ def test_a_file_is_recognised_by_its_columns(path: Path) -> None:
     for others in (
         COLUMNS[:-1],
         COLUMNS[::-1],
-        (*COLUMNS, Column("x", "STRING", "")),
         (Column("s", "INT64", ""), *COLUMNS[1:]),
     ):
         with pytest.raises(BrokenPromise, match="RowsFile"):
             parquet.count_rows(path, others)
+
+
+def test_a_file_of_an_earlier_version_lacks_columns_that_came_since(path: Path) -> None:
+    write(path, [{"i": number} for number in range(7)])
+    now = (Column("w", "FLOAT64", ""), *COLUMNS[:2], Column("x", "STRING", ""), *COLUMNS[2:])
+    assert parquet.count_rows(path, now) == 7
+    with parquet.completed(path, COLUMNS) as same, parquet.completed(path, now) as whole:
+        assert same == path and whole != path
+        with duckdb.connect() as connection:
+            found = connection.execute(f"SELECT * FROM read_parquet('{whole}')").fetchall()
+    assert found == [(None, None, number, None, None, None, None) for number in range(7)]
+    assert not whole.exists()
 
 
 def test_files_of_other_writers_are_recognised(path: Path) -> None:

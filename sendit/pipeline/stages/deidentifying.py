@@ -19,6 +19,7 @@ from sendit.pipeline.intake.folders import StudyFile
 from sendit.pipeline.record.leases import Lease
 from sendit.pipeline.record.member import Member
 from sendit.pipeline.stages.archive import ArchiveFacts, ArchiveWriter
+from sendit.pipeline.stages.header_columns import header_columns
 from sendit.pipeline.stages.identity import date_text, variables
 from sendit.pipeline.stages.importing import Seen, Study
 from sendit.pipeline.stages.rows import rows_written
@@ -170,6 +171,7 @@ class StudyArchiver:
             "sha256": member.sha256,
             "header": instance.header_json,
             "load_id": load_id(self._object_name),
+            **header_columns(instance.attributes),
         }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from sendit.ports import HEADER_COLUMNS
 from tests.support.phantoms import accession_number
 from tests.support.site import Site
 
@@ -26,6 +27,7 @@ PROFILE Basic + Retain Longitudinal Temporal Information with Modified Dates + R
 """.replace(" \\\n", " ")
 KEY = b"a pseudonym key that only this test has"
 COMPRESSION = {"size_bytes", "crc32c", "offset", "length"}
+SINCE = {column.name for column in HEADER_COLUMNS} | {"orientation"}
 ELSEWHERE = {"storage_download", "storage_metadataLink", "storage_uri"}
 VERSION = {"sendit_version", "software"}
 CORE = {"recipe_sha256", "sha256", "profile", "actions", "attributes", "verification"}
@@ -81,7 +83,7 @@ def delivered(site: Site) -> Delivered:
         study_instance_uid=study["StudyInstanceUID"],
         date_shift_days=batch.identifiers.response.reveal()["jitter"],
         archive=sha256(gzip.decompress((store / batch.object_name).read_bytes())),
-        image_rows=digest(without(rows(site, "instance", batch.object_name), COMPRESSION)),
+        image_rows=digest(without(rows(site, "instance", batch.object_name), COMPRESSION | SINCE)),
         study_row=digest(without(study, COMPRESSION | ELSEWHERE | VERSION | {"recipe_sha256"})),
         report=digest(without(report, COMPRESSION | VERSION | CORE)),
     )

@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -60,6 +61,80 @@ def tables(file: Path) -> Iterator[ReadOnlyTables]:
 )
 def test_what_reads_the_tables_is_run(tables: ReadOnlyTables, sql: str, first: tuple[object, ...]) -> None:
     assert tables.query(sql).rows[0] == first
+
+
+HEADER = {
+    "00080008": {"vr": "CS", "Value": ["ORIGINAL", "PRIMARY", None, "M"]},
+    "00080020": {"vr": "DA", "Value": ["20100209"]},
+    "0008002A": {"vr": "DT", "Value": ["20100209101112.5"]},
+    "00100010": {"vr": "PN", "Value": [{"Alphabetic": "A^B", "Ideographic": "C"}]},
+    "00180050": {"vr": "DS", "Value": [0.6666667]},
+    "00280030": {"vr": "DS", "Value": [0.5, 0.25]},
+    "00181030": {"vr": "LO"},
+    "00400275": {
+        "vr": "SQ",
+        "Value": [{"00400009": {"vr": "SH", "Value": ["A"]}}, {"00400009": {"vr": "SH", "Value": ["B"]}}],
+    },
+    "00191010": {"vr": "LO", "Value": ["private"]},
+}
+
+
+@pytest.fixture
+def with_header(tmp_path: Path) -> Iterator[ReadOnlyTables]:
+    path = tmp_path / "h.parquet"
+    write_parquet("instance", [{"header": HEADER}, {"header": "{}"}, {}], path)
+    with ReadOnlyTables("IRB1", {"instance": (TABLES["instance"], [path]), "dicom": (TABLES["dicom"], [])}) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("tag(header, 'SliceThickness')", "0.6666667"),
+        ("tag_number(header, 'SliceThickness')", 0.6666667),
+        ("tag(i.header, 'ImageType')", "ORIGINAL\\PRIMARY\\\\M"),
+        ("tag(header, 'ImageType[4]')", "M"),
+        ("tag(header, 'ImageType[3]')", None),
+        ("tag(header, 'ImageType[9]')", None),
+        ("tag_number(header, 'PixelSpacing')", 0.5),
+        ("tag_number(header, 'PixelSpacing[2]')", 0.25),
+        ("tag_number(header, 'ImageType')", None),
+        ("tag_date(header, 'StudyDate')", date(2010, 2, 9)),
+        ("tag_date(header, 'AcquisitionDateTime')", date(2010, 2, 9)),
+        ("tag_date(header, 'PatientName')", None),
+        ("tag(header, 'PatientName')", "A^B"),
+        ("tag(header, 'ProtocolName')", None),
+        ("tag(header, 'RequestAttributesSequence.ScheduledProcedureStepID')", "A"),
+        ("tag(header, 'RequestAttributesSequence[2].ScheduledProcedureStepID')", "B"),
+        ("tag(header, '00191010')", "private"),
+        ("tag(header, '0008002a')", "20100209101112.5"),
+    ],
+)
+def test_a_header_is_asked_by_keyword(with_header: ReadOnlyTables, asked: str, answer: object) -> None:
+    rows = with_header.query(f"SELECT {asked} FROM instance AS i").rows
+    assert list(rows) == [(answer,), (None,), (None,)]
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("SliceThicknes", "SliceThicknes is not a keyword; did you mean SliceThickness?"),
+        ("slicethickness", "did you mean SliceThickness?"),
+        ("Nonsense12345", "Nonsense12345 is not a keyword"),
+        ("RequestAttributesSequence.Nothing", "Nothing is not a keyword"),
+        ("", "a keyword such as"),
+        ("PixelSpacing[0]", "a keyword such as"),
+        ('$."x"', "a keyword such as"),
+    ],
+)
+def test_a_wrong_keyword_is_an_error(with_header: ReadOnlyTables, address: str, said: str) -> None:
+    with pytest.raises(Misconfigured, match="BadQuery") as caught:
+        with_header.query(f"SELECT tag_number(header, '{address}') FROM instance")
+    assert said in str(caught.value)
+    assert with_header.query("SELECT tag(header, 'SliceThickness') FROM instance").rows[0] == ("0.6666667",)
+    with pytest.raises(Misconfigured) as other:
+        with_header.query("SELECT nothing FROM instance")
+    assert "keyword" not in str(other.value)
 
 
 @pytest.mark.parametrize("sql", ["DESCRIBE instance", "SHOW TABLES", "SUMMARIZE instance"])

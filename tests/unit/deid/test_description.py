@@ -98,6 +98,7 @@ def test_how_the_elements_are_cut_into_pieces_does_not_show(path: Path, size: in
     pieces = described(path, size)
     assert pieces.header_json == described(path).header_json
     assert {name: getattr(pieces, name) for name in WANTED} == {name: getattr(described(path), name) for name in WANTED}
+    assert pieces.attributes == described(path).attributes
 
 
 @pytest.mark.parametrize("path", IMAGES, ids=lambda path: path.name)
@@ -113,6 +114,21 @@ def test_an_instance_says_what_pydicom_reads(path: Path) -> None:
 
 def _is_number(name: str) -> bool:
     return name.endswith("_number") or name in ("rows", "columns", "number_of_frames")
+
+
+@pytest.mark.parametrize("path", IMAGES, ids=lambda path: path.name)
+def test_attributes_are_pydicoms_in_the_root_or_the_shared_groups(path: Path) -> None:
+    dataset, found = read(path), described(path).attributes
+    shared = Dataset()
+    for item in dataset.get("SharedFunctionalGroupsSequence", []):
+        for element in item.iterall():
+            shared.setdefault(element.tag, element)
+    for keyword in description.ATTRIBUTES:
+        where = dataset if keyword in dataset else shared
+        element = where[keyword] if keyword in where else None  # noqa: SIM401 - get() gives the value
+        wanted = [] if element is None or element.value in (None, "", b"") else element.value
+        wanted = list(wanted) if element is not None and element.VM > 1 else [wanted] if wanted != [] else []
+        assert [str(value) for value in found.get(keyword, ())] == [str(value).strip() for value in wanted], keyword
 
 
 def test_a_describer_that_has_seen_others_says_the_same() -> None:
