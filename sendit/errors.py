@@ -145,7 +145,10 @@ CODES: dict[str, ErrorCode] = {
         ),
         MixedPatients=("The folder holds more than one patient.", "Split it into one folder per study, then retry."),
         MixedStudies=("The folder holds more than one study.", "Split it into one folder per study, then retry."),
-        MissingPatientID=("The Patient ID is blank.", "Repair or re-export the file."),
+        MissingPatientID=(
+            "The Patient ID is blank.",
+            "Repair or re-export the file; or let SENDIT_BLANK_PATIENT_ID say what stands in for it.",
+        ),
         NothingReadable=("No file of the folder could be read as DICOM.", "Look at the folder, then retry."),
         ConflictingInstance=("Different files share one SOP Instance UID.", "Keep the right one, then retry."),
         LinkOutsideFolder=("A symbolic link leads out of the folder.", "Replace the link by the file itself."),

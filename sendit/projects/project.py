@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from sendit.projects.site import Site, variable
 
 DEFAULT = "default"
 """The project that every site has; it is made of the site's settings."""
+
+
+class BlankPatientID(StrEnum):
+    """What stands in for a Patient ID that is blank."""
+
+    ERROR = "error"
+    """Nothing: the image is an error."""
+    FOLDER = "folder"
+    ACCESSION = "accession"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +30,7 @@ class IdentityNames:
     entity_source: str
     item_keyword: str
     item_source: str
+    blank_entity: BlankPatientID = BlankPatientID.ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,7 @@ def default_project(site: Site) -> Project:
             entity_source=site.entity_id_source,
             item_keyword=site.item_id,
             item_source=site.item_id_source,
+            blank_entity=BlankPatientID(site.blank_patient_id),
         ),
         max_date_shift_days=site.max_date_shift_days,
         data_folders=tuple(_data_folders(site)),

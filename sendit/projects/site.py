@@ -104,6 +104,12 @@ class Site:
     anonymize_pixels: bool = setting(False, flag, "true or false", "Scrub pixels; not supported yet, must be false.")
     entity_id: str = setting("PatientID", str, "a keyword", "The attribute that identifies the patient.")
     item_id: str = setting("AccessionNumber", str, "a keyword", "The attribute that identifies the study.")
+    blank_patient_id: str = setting(
+        "error",
+        one_of("error", "folder", "accession"),
+        "error, folder or accession",
+        "What stands in for a blank Patient ID: nothing, the folder's name or the accession number.",
+    )
     entity_id_source: str = setting("Stanford MRN", str, "text", "The identity service's name for the patient's id.")
     item_id_source: str = setting("DCM Accession #", str, "text", "The identity service's name for the study's id.")
     som_study: str = setting("test", str, "a name", "The collection that the identity service is asked for.")

@@ -32,6 +32,7 @@ from sendit.pipeline.stages.identity import (
     request_for,
     variables,
 )
+from sendit.pipeline.stages.nameless import stand_in_for
 from sendit.ports import IdentityService
 from sendit.projects.project import IdentityNames
 
@@ -115,10 +116,11 @@ class Deidentification:
 
     def group_of(self, header: Header, path: Path) -> Group:
         """The patient-study of an image; a blank study id is the name of its folder, as in a batch."""
-        entity_id = entity_id_of(header, self._names)
+        folder_name, item_id = path.absolute().parent.name, item_id_of(header, self._names)
+        entity_id = entity_id_of(header, self._names) or stand_in_for(self._names, item_id, folder_name)
         if not entity_id and not self._given.keys() >= ENOUGH:
             raise DataFault("MissingPatientID")
-        return Group(entity_id, item_id_of(header, self._names) or path.absolute().parent.name)
+        return Group(entity_id, item_id or folder_name)
 
     def deidentifier(self, group: Group) -> Deidentifier:
         """For the images of one patient-study. Raises what the identity service raises."""

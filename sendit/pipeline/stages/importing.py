@@ -34,8 +34,16 @@ from sendit.pipeline.intake.folders import (
     Kind,
 )
 from sendit.pipeline.stages.identity import DATE_KEYWORDS, MEDIA_STORAGE_DIRECTORY, entity_id_of, item_id_of
+from sendit.pipeline.stages.nameless import (
+    OTHER_IMAGES,
+    StandIn,
+    are_several,
+    identifiers_of,
+    name_parts,
+    stand_in_for,
+)
 from sendit.pipeline.stages.work import Work
-from sendit.projects.project import IdentityNames
+from sendit.projects.project import BlankPatientID, IdentityNames
 
 READ_BYTES = 1 << 20
 
@@ -54,6 +62,7 @@ class SeriesFacts:
     series_number: int
     birth_date: str
     dates: tuple[str, ...]
+    name_parts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -146,7 +155,7 @@ def _identity_reader(entity_id: str, item_id: str) -> HeaderReader:
 
 
 def _series_keywords(names: IdentityNames) -> tuple[str, ...]:
-    keywords = ("StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "PatientBirthDate")
+    keywords = ("StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "PatientBirthDate", "PatientName")
     return (*keywords, *DATE_KEYWORDS, names.entity_keyword, names.item_keyword)
 
 
@@ -159,6 +168,7 @@ def _series_facts(header: Header, names: IdentityNames) -> SeriesFacts:
         series_number=_whole(header.text("SeriesNumber")),
         birth_date=header.text("PatientBirthDate"),
         dates=tuple(header.text(keyword) for keyword in DATE_KEYWORDS),
+        name_parts=name_parts(header.text("PatientName")),
     )
 
 
@@ -179,6 +189,8 @@ class Study:
     """Pseudonymous UIDs of the series of each of these."""
     withheld_series: frozenset[str]
     """Pseudonymous UIDs of series of which a filter withholds an image."""
+    stand_in: StandIn | None = None
+    """What stands in for the Patient ID of images that have none."""
 
 
 def import_study(work: Work, recipe: Recipe, pseudonyms: Pseudonyms, names: IdentityNames) -> Study:
@@ -191,21 +203,24 @@ def import_study(work: Work, recipe: Recipe, pseudonyms: Pseudonyms, names: Iden
     """
     reader, pseudonym = Reader(recipe, names), cache(pseudonyms.uid)
     found = list(_read_all(work, reader))
-    _ensure_one_study(found, names)
+    folder_name = os.path.basename(work.folder)
+    item_id = _first(facts.series.item_id for facts in found)
+    entity_id, stand_in = _ensure_one_study(found, names, stand_in_for(names, item_id, folder_name))
     named = list(_with_patient(work, found, names))
     passed = [facts for facts in named if facts.passed]
     left = sorted(_distinct(work, passed), key=lambda facts: facts.order)
     return Study(
-        entity_id=Phi(_first(facts.series.entity_id for facts in named)),
-        item_id=Phi(_first(facts.series.item_id for facts in found) or os.path.basename(work.folder)),
+        entity_id=Phi(entity_id),
+        item_id=Phi(item_id or folder_name),
         birth_date=Phi(_first(facts.series.birth_date for facts in named)),
         study_date=Phi(_first(date for kind in zip(*(f.series.dates for f in found), strict=True) for date in kind)),
-        identifiers=reader.identifiers.all(),
+        identifiers=(*reader.identifiers.all(), *(identifiers_of(entity_id, folder_name) if stand_in else ())),
         names=names,
         numbers=tuple(facts.number for facts in left),
         seen=tuple(Seen.of(facts) for facts in left),
         series=tuple(pseudonym(facts.series.series_instance_uid) for facts in left),
         withheld_series=frozenset(pseudonym(facts.series.series_instance_uid) for facts in found if not facts.passed),
+        stand_in=stand_in,
     )
 
 
@@ -250,23 +265,37 @@ def _first(texts: Iterable[str]) -> str:
     return next((text for text in texts if text.strip()), "")
 
 
-def _ensure_one_study(found: list[Facts], names: IdentityNames) -> None:
-    """The images that a filter withholds count too: they may be why the folder is not one study."""
+def _ensure_one_study(found: list[Facts], names: IdentityNames, instead: str) -> tuple[str, StandIn | None]:
+    """The patient's id, or `instead`, and where it stands in for one.
+
+    The images that a filter withholds count too: they may be why the folder is not one study.
+    """
     if not found:
         raise DataFault("NothingReadable")
     patients = {facts.series.entity_id for facts in found} - {""}
-    if not patients:
+    if not patients and not instead:
         raise DataFault("MissingPatientID", tag=tag_for_keyword(names.entity_keyword))
     if len(patients) > 1:
         raise DataFault("MixedPatients", count=len(patients))
     for several in ({facts.series.study_instance_uid for facts in found}, {facts.series.item_id for facts in found}):
         if len(several - {""}) > 1:
             raise DataFault("MixedStudies", count=len(several - {""}))
+    return _first(patients) or instead, _stand_in(found, names)
+
+
+def _stand_in(found: list[Facts], names: IdentityNames) -> StandIn | None:
+    """What stands in for ids that are blank; where it does, the patient's names must not speak of several people."""
+    blank = sum(not facts.series.entity_id for facts in found)
+    if not blank or names.blank_entity is BlankPatientID.ERROR:
+        return None
+    if are_several(facts.series.name_parts for facts in found):
+        raise DataFault("MixedPatients")
+    return StandIn(blank, names.blank_entity if blank == len(found) else OTHER_IMAGES)
 
 
 def _with_patient(work: Work, found: list[Facts], names: IdentityNames) -> Iterator[Facts]:
     for facts in found:
-        if facts.series.entity_id:
+        if facts.series.entity_id or names.blank_entity is not BlankPatientID.ERROR:
             yield facts
         elif work.ledger.is_open(facts.number):
             fault = DataFault("MissingPatientID", tag=tag_for_keyword(names.entity_keyword))

@@ -70,7 +70,7 @@ def _finish(work: Work, study: Study, made: Made, ports: Ports, draft: Path) -> 
     recipe = ports.recipe
     work.lease.check()
     _write_study_row(work, study, made, recipe, draft / STUDY)
-    write_report(made, recipe, study.identifiers, work.ledger, draft)
+    write_report(made, recipe, study, work.ledger, draft)
     with transaction.atomic():
         _finish_as(
             work,

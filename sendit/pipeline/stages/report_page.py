@@ -27,6 +27,13 @@ WORDS = {
 }
 """What a recipe's actions mean to a reader of the page."""
 
+STAND_INS = {
+    "folder": "the folder's name, by the setting BLANK_PATIENT_ID: one patient a folder",
+    "accession": "the accession number, by the setting BLANK_PATIENT_ID: one patient a folder",
+    "other images": "the id of the folder's other images, by the setting BLANK_PATIENT_ID: one patient a folder",
+}
+"""What stands in for a blank Patient ID."""
+
 STYLE = """
 body { font: 10pt/1.4 sans-serif; margin: 2cm auto; max-width: 18cm; color: #111; }
 h1 { font-size: 16pt; } h2 { font-size: 12pt; margin-top: 1.5em; }
@@ -66,6 +73,9 @@ def _archive(report: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     yield "CRC32C", archive["crc32c"]
     yield "patient (pseudonym)", report["CodedPatientID"]
     yield "study (pseudonym)", report["CodedAccessionNumberID"]
+    if (blank := report["blank_patient_id"]) is not None:
+        yield "images without a Patient ID", blank["images"]
+        yield "what stands in for it", STAND_INS[blank["by"]]
 
 
 def _files(files: Mapping[str, int]) -> Iterable[tuple[str, Any]]:

@@ -21,15 +21,16 @@ from sendit.deid.rewriting.account import Done
 from sendit.durable import disk
 from sendit.pipeline.record.ledger import Ledger
 from sendit.pipeline.stages.deidentifying import Made
+from sendit.pipeline.stages.importing import Study
 from sendit.pipeline.stages.report_page import page
 
 JSON, PAGE = "report.json", "report.html"
 CONTENT_TYPES = {JSON: "application/json", PAGE: "text/html; charset=utf-8"}
 
 
-def write_report(made: Made, recipe: Recipe, identifiers: Iterable[Identifier], ledger: Ledger, outbox: Path) -> None:
+def write_report(made: Made, recipe: Recipe, study: Study, ledger: Ledger, outbox: Path) -> None:
     """Write both forms of the report into `outbox`."""
-    report = make_report(made, recipe, identifiers, ledger)
+    report = make_report(made, recipe, study, ledger)
     for name, text in ((JSON, _lines(report)), (PAGE, page(report))):
         with disk("report"), (outbox / name).open("w", encoding="utf-8") as file:
             file.write(text)
@@ -37,7 +38,7 @@ def write_report(made: Made, recipe: Recipe, identifiers: Iterable[Identifier], 
             os.fsync(file.fileno())
 
 
-def make_report(made: Made, recipe: Recipe, identifiers: Iterable[Identifier], ledger: Ledger) -> dict[str, Any]:
+def make_report(made: Made, recipe: Recipe, study: Study, ledger: Ledger) -> dict[str, Any]:
     """The report as JSON's values."""
     attributes = made.account.rows()
     actions: Counter[str] = Counter()
@@ -51,6 +52,7 @@ def make_report(made: Made, recipe: Recipe, identifiers: Iterable[Identifier], l
         },
         "CodedPatientID": made.entity_suid,
         "CodedAccessionNumberID": made.item_suid,
+        "blank_patient_id": None if study.stand_in is None else asdict(study.stand_in),
         "files": ledger.counts(),
         "filtered": [{"rule": rule, "count": count} for rule, count in sorted(ledger.rules().items())],
         "errors": ledger.errors(),
@@ -60,7 +62,7 @@ def make_report(made: Made, recipe: Recipe, identifiers: Iterable[Identifier], l
         "attributes": [{name: getattr(done, name) for name in _ATTRIBUTE} for done in attributes],
         "verification": {
             "images_proven": made.summary.images,
-            "identifiers_searched_for": dict(sorted(Counter(_searched_for(identifiers)).items())),
+            "identifiers_searched_for": dict(sorted(Counter(_searched_for(study.identifiers)).items())),
             "images_withheld": sum(e["count"] for e in ledger.errors() if e["code"] == "ResidualIdentifier"),
         },
         "software": f"sendit {sendit.__version__}",

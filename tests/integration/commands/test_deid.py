@@ -113,9 +113,18 @@ def test_who_gives_all_variables_needs_no_patient_id(site: Site, tmp_path: Path,
     refused = deid(folder, out)
     assert (refused.code, refused.err) == (
         1,
-        "file 1: error, MissingPatientID: The Patient ID is blank. Repair or re-export the file.\n",
+        "file 1: error, MissingPatientID: The Patient ID is blank. Repair or re-export the file; or let "
+        "SENDIT_BLANK_PATIENT_ID say what stands in for it.\n",
     )
     assert deid(folder, out, "--var", "entity_id=P1", "--var", "item_id=S1", "--var", "jitter=0").code == 0
+
+
+def test_by_setting_the_folders_name_stands_in_for_a_blank_patient_id(site: Site, tmp_path: Path, out: Path) -> None:
+    site.set(BLANK_PATIENT_ID="folder")
+    for number in (1, 2):
+        make_study(tmp_path / "nameless" / f"s{number}", number=number, images=1, PatientID="")
+    assert deid(tmp_path / "nameless", out).code == 0
+    assert len({dcmread(path).PatientID for path in out.rglob("*.dcm")}) == 2
 
 
 def test_a_key_file_makes_other_pseudonyms(site: Site, source: Path, out: Path, tmp_path: Path) -> None:

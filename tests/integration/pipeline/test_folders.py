@@ -224,3 +224,48 @@ def test_a_real_dicomdir_fileset_is_a_batch_too(site: Site) -> None:
     files.write(site.data / accession_number(4))
     batch = process(site)
     assert (batch.state, batch.delivered, batch.filtered) == ("DONEPROCESSING", 3, 1)
+
+
+@pytest.mark.parametrize("stands_in", ["folder", "accession"])
+def test_by_setting_another_id_stands_in_for_a_blank_patient_id(site: Site, stands_in: str) -> None:
+    site.set(BLANK_PATIENT_ID=stands_in)
+    site.study(1, images=2, PatientID="")
+    site.study(2, images=1, PatientID="")
+    first, second = sorted(site.process(), key=lambda batch: batch.found, reverse=True)
+    assert (first.state, first.delivered, second.state) == ("DONEPROCESSING", 2, "DONEPROCESSING")
+    assert first.entity_suid != second.entity_suid
+    asked = first.identifiers.request.reveal()["id"]
+    assert asked == accession_number(1).replace("-", "")
+
+
+def test_a_blank_patient_id_among_others_is_the_same_patient_by_setting(site: Site) -> None:
+    site.set(BLANK_PATIENT_ID="folder")
+    folder = site.study(images=3)
+    _rewrite(sorted(folder.iterdir())[1], PatientID="")
+    batch = process(site)
+    assert (batch.state, batch.delivered) == ("DONEPROCESSING", 3)
+    assert batch.identifiers.request.reveal()["id"] == patient_id(1).replace("-", "")
+
+
+def test_names_of_two_people_are_two_patients_even_where_a_folder_stands_in(site: Site) -> None:
+    site.set(BLANK_PATIENT_ID="folder")
+    folder = site.study(images=3, PatientID="", PatientName="Abelard^Piotr")
+    first, second, _ = sorted(folder.iterdir())
+    _rewrite(first, PatientName="ABELARD^PIOTR^M")
+    _rewrite(second, PatientName="Heloise^Ana")
+    assert process(site).errors[0]["code"] == "MixedPatients"
+
+
+def test_one_name_may_be_longer_than_the_other_where_a_folder_stands_in(site: Site) -> None:
+    site.set(BLANK_PATIENT_ID="folder")
+    folder = site.study(images=3, PatientID="", PatientName="Abelard^Piotr")
+    first, second, _ = sorted(folder.iterdir())
+    _rewrite(first, PatientName="ABELARD^PIOTR^M")
+    _rewrite(second, PatientName="")
+    assert process(site).delivered == 3
+
+
+def test_no_accession_number_stands_in_for_nobody(site: Site) -> None:
+    site.set(BLANK_PATIENT_ID="accession")
+    site.study(images=1, PatientID="", AccessionNumber="")
+    assert process(site).errors[0]["code"] == "MissingPatientID"

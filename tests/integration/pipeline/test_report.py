@@ -117,3 +117,16 @@ def test_a_report_that_is_there_already_stays(site: Site, monkeypatch: pytest.Mo
     path.write_text("{}")
     [batch] = site.deliver()
     assert (batch.state, path.read_text()) == ("DONE", "{}")
+
+
+def test_it_says_what_stands_in_for_a_blank_patient_id(site: Site) -> None:
+    site.set(BLANK_PATIENT_ID="folder")
+    site.study(1, images=2, PatientID="")
+    batch = delivered(site)
+    assert report_of(site, batch)["blank_patient_id"] == {"images": 2, "by": "folder"}
+    assert "the folder&#x27;s name" in beside(site, batch, reporting.PAGE).read_text()
+
+
+def test_it_says_nothing_of_patient_ids_where_all_images_have_one(site: Site) -> None:
+    site.study(1, images=1)
+    assert report_of(site, delivered(site))["blank_patient_id"] is None
