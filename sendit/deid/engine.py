@@ -13,11 +13,11 @@ from sendit.deid.description import Describer, Instance
 from sendit.deid.identifiers.identifiers import Identifier, extract
 from sendit.deid.image_stream import ImageStream, joined, send_all, write_all
 from sendit.deid.pixels.image_pixel import NUMBER_OF_FRAMES
-from sendit.deid.pixels.picture import only_picture
+from sendit.deid.pixels.picture import StudyPictures, dropping
+from sendit.deid.pixels.selection import Spare
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.recipe import Recipe, load_recipe, parse_recipe
 from sendit.deid.rewriting.actions import FORM, ElementAction, repair
-from sendit.deid.rewriting.agreement import ensure_agreement
 from sendit.deid.rewriting.emptying import Emptier
 from sendit.deid.rewriting.geometry import ensure_geometry
 from sendit.deid.rewriting.plan import StudyPlan
@@ -68,6 +68,7 @@ class Deidentifier:
         self._plans: dict[frozenset[tuple[str, frozenset[str]]], StudyPlan] = {}
         self._only_plan = None if recipe.uses_values else self._new_plan({})
         self._verifier = Verifier(self._residuals, Emptier(recipe, spoken or {}))
+        self._pictures = StudyPictures(self._verifier.search)
         self._describer = Describer()
 
     def deidentify(self, source: Path | str | bytes | PartTen) -> DeidentifiedImage:
@@ -119,13 +120,12 @@ class Deidentifier:
         rewriter = Rewriter(part_ten.source, HeaderAtHand(part_ten))
         root = plan.root_of(part_ten)
         pieces = rewriter.root(root, part_ten.start, part_ten.window)
-        if any(action.loses_places for action in rewriter.done):
+        if plan.study.places_slices:
             ensure_geometry(rewriter.done, part_ten, self._recipe)
-        ensure_agreement(pieces, part_ten.syntax)
         identity = self._verifier.check(pieces, part_ten.encoding, part_ten.source, root.sop_class_uid, rewriter.done)
-        rewriter.done.extend(repair(one.path, one.tag) for one in repairs)
-        values, search = identity.image_pixel, self._verifier.search
-        pieces, dropped = only_picture(pieces, values, part_ten.source, part_ten.syntax, search)
+        if repairs:
+            rewriter.done += [repair(one.path, one.tag) for one in repairs]
+        pieces, dropped = self._pictures.only_picture(pieces, identity.image_pixel, part_ten.source, part_ten.syntax)
         if dropped:
             _ensure_frames(dropped, rewriter.done)
             rewriter.done += dropped
@@ -151,7 +151,7 @@ class Deidentifier:
 
 def _ensure_frames(dropped: Iterable[ElementAction], done: Iterable[ElementAction]) -> None:
     """Refuse pixels beyond the one frame that is written where Number of Frames was text: they may be frames."""
-    if any(one.action == "PIXELS_TAIL" for one in dropped) and any(
+    if any(one is dropping(one.tag, Spare.TAIL) for one in dropped) and any(
         one.tag == NUMBER_OF_FRAMES and one.action == FORM for one in each_action(done)
     ):
         raise DataFault("BadPixelData", tag=NUMBER_OF_FRAMES)
@@ -176,9 +176,10 @@ def _meta_around(sop_class_uid: bytes, syntax_uid: str) -> tuple[bytes, bytes]:
 def file_meta(sop_class_uid: bytes, sop_instance_uid: bytes, syntax_uid: str) -> bytes:
     """The File Meta Information of an output (PS3.10 7.1): written anew, never copied."""
     head, tail = _meta_around(sop_class_uid, syntax_uid)
-    instance = EXPLICIT_LE.write(0x00020003, "UI", _even(sop_instance_uid)) if sop_instance_uid else b""
-    size = len(head) + len(instance) + len(tail)
-    return b"\x02\0\0\0UL\x04\0" + size.to_bytes(4, "little") + head + instance + tail
+    if sop_instance_uid:
+        uid = _even(sop_instance_uid)
+        head = b"%b\2\0\3\0UI%b%b" % (head, len(uid).to_bytes(2, "little"), uid)
+    return b"\2\0\0\0UL\4\0%b%b%b" % ((len(head) + len(tail)).to_bytes(4, "little"), head, tail)
 
 
 def _even(uid: bytes) -> bytes:

@@ -66,27 +66,22 @@ class ImageStream:
 
 
 def joined(pieces: Iterable[bytes | Bulk]) -> Iterator[bytes | Bulk]:
-    """The same, but what lies between bulk values, with their heads, at once."""
+    """The same, but what lies between bulk values, with their heads, at once; parts of a value stand in its place."""
     held: list[bytes] = []
-    for piece in _flat(pieces):
+    for piece in pieces:
         if isinstance(piece, bytes):
             held.append(piece)
             continue
-        yield b"".join((*held, piece.head))
-        yield piece
-        held = []
+        held.append(piece.head)
+        for part in piece.parts or (piece,):
+            if isinstance(part, bytes):
+                held.append(part)
+            else:
+                yield b"".join(held)
+                yield part
+                held = []
     if held:
         yield b"".join(held)
-
-
-def _flat(pieces: Iterable[bytes | Bulk]) -> Iterator[bytes | Bulk]:
-    """The same, with the parts of a value in its place."""
-    for piece in pieces:
-        if isinstance(piece, Bulk) and piece.parts:
-            yield piece.head
-            yield from piece.parts
-        else:
-            yield piece
 
 
 def write_all(handle: int, data: bytes) -> int:

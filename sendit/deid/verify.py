@@ -6,7 +6,8 @@ What was proven of a run of elements is remembered: most of a study's bytes are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from sendit.deid.identifiers.identifiers import Identifier
 from sendit.deid.identifiers.residuals import (
@@ -39,13 +40,13 @@ SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = (
     0x0020000E,
 )
 PIXEL_DATA = 0x7FE00010
-WANTED = IMAGE_PIXEL_TAGS | {SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID}
+UIDS = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
+WANTED = IMAGE_PIXEL_TAGS | UIDS
 SEARCHED_BYTES = 2048
 """The longest part of Pixel Data that is remembered as searched: its tables are alike in all images of a study."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """The encoded UIDs of what an output is and where it belongs; the File Meta repeats the first two.
 
     `image_pixel` is the encoded values that tell the size of its picture, by tag; an empty
@@ -56,7 +57,7 @@ class Identity:
     sop_instance_uid: bytes
     study_instance_uid: bytes = b""
     series_instance_uid: bytes = b""
-    image_pixel: Mapping[int, bytes] = field(default_factory=dict)
+    image_pixel: Mapping[int, bytes] = MappingProxyType({})
 
     def ensure_whole(self) -> None:
         """MissingUID, with its tag, where an image does not say which one it is, or of which study and series."""
@@ -70,8 +71,13 @@ class Identity:
                 raise DataFault("MissingUID", tag=tag)
 
 
-Proven = tuple[int, int, Mapping[int, bytes]]
-"""What was found in one run of elements: first and last tag, and the encoded values of an Identity, by tag."""
+class Proven(NamedTuple):
+    """What was found in one run of elements: first and last tag, and the encoded values of an Identity, by tag."""
+
+    first: int
+    last: int
+    uids: Mapping[int, bytes]
+    image_pixel: Mapping[int, bytes]
 
 
 class Verifier:
@@ -116,6 +122,7 @@ class Verifier:
         known, last = self._proven.setdefault(encoding, {}), -1
         suspected: Sequence[Needle] | None = None
         wanted: dict[int, bytes] = {}
+        image_pixel: Mapping[int, bytes] = {}
         for index, piece in enumerate(pieces):
             if piece.__class__ is Bulk:
                 first = tag = piece.tag
@@ -128,20 +135,17 @@ class Verifier:
                         suspected = self._suspects(pieces, known)
                     pieces[index], proven = self._settle(piece, encoding, suspected, sop_class_uid, done)  # type: ignore[arg-type]
                     self._remember(known, pieces[index], proven)  # type: ignore[arg-type]
-                first, tag, found = proven
+                first, tag, uids, found = proven
+                if uids:
+                    wanted.update(uids)
                 if found:
-                    wanted.update(found)
+                    image_pixel = {**image_pixel, **found} if image_pixel else found
             if first <= last:
                 raise BrokenPromise("OutputUnreadable", tag=first)
             last = tag
-        take = wanted.pop
-        return Identity(
-            take(SOP_CLASS_UID, b""),
-            take(SOP_INSTANCE_UID, b""),
-            take(STUDY_INSTANCE_UID, b""),
-            take(SERIES_INSTANCE_UID, b""),
-            wanted,
-        )
+        uid = wanted.get
+        sop_class, instance = uid(SOP_CLASS_UID, b""), uid(SOP_INSTANCE_UID, b"")
+        return Identity(sop_class, instance, uid(STUDY_INSTANCE_UID, b""), uid(SERIES_INSTANCE_UID, b""), image_pixel)
 
     def search(self, data: bytes, vr: str) -> None:
         """Look for identifiers in a part of Pixel Data, whose bytes are read as of that VR.
@@ -192,7 +196,7 @@ class Verifier:
             new, actions = self._emptier.without(piece, encoding, found, sop_class_uid)
             proven, found = self._prove(new, encoding, suspected)
             if found and self._emptier.without(new, encoding, found, sop_class_uid)[1]:
-                raise DataFault("ResidualIdentifier", tag=proven[0])
+                raise DataFault("ResidualIdentifier", tag=proven.first)
             if len(self._emptied) >= MEMO_ENTRIES:
                 self._emptied.clear()
             if len(piece) <= MEMO_PIECE_BYTES:
@@ -231,7 +235,8 @@ class Verifier:
             if depth or fault.code == "ResidualIdentifier":
                 raise
             raise BrokenPromise("OutputUnreadable", tag=fault.tag) from None  # what is in a sequence may be the file's
-        return (first, last, wanted), found
+        uids = {tag: wanted.pop(tag) for tag in UIDS & wanted.keys()}
+        return Proven(first, last, uids, wanted), found
 
     def _found(self, start: int, tag: int) -> int:
         if self._emptier is None:

@@ -22,6 +22,7 @@ from sendit.deid.pixels.image_pixel import (
 from sendit.deid.pixels.selection import Spare, Witness
 from sendit.deid.pixels.syntaxes import CODECS
 from sendit.deid.rewriting.actions import DROP, ElementAction
+from sendit.deid.rewriting.agreement import ensure_agreement
 from sendit.deid.stream.encodings import UNDEFINED, Encoding, TransferSyntax
 from sendit.deid.stream.sources import CHUNK, Bulk, BytesSource, Source
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS
@@ -77,6 +78,47 @@ def only_picture(
                 pictures = Pictures(source, syntax, witness)
                 return pictures.of(pieces, values), pictures.dropped
     return pieces, ()  # the commonest case: not a byte too many
+
+
+class StudyPictures:
+    """Leaves only picture in a study's images; those of a series agree in all that decides about their pixel data.
+
+    Parameters
+    ----------
+    search : callable
+        Searches what is left that is not coded pixels.
+    """
+
+    __slots__ = ("_head", "_length", "_search", "_syntax", "_values")
+
+    def __init__(self, search: Witness) -> None:
+        self._search = search
+        self._head, self._length = b"", 0
+        self._syntax: TransferSyntax | None = None
+        self._values: Mapping[int, bytes] = {}
+
+    def only_picture(
+        self, pieces: Pieces, values: Mapping[int, bytes], source: Source, syntax: TransferSyntax
+    ) -> tuple[Pieces, Collection[ElementAction]]:
+        """The same as the function; pixel data that is not what the transfer syntax says is refused first."""
+        bulks = [piece for piece in pieces if isinstance(piece, Bulk)]
+        if len(bulks) == 1 and self._is_like_latest(bulks[0], values, syntax):
+            return pieces, ()
+        ensure_agreement(pieces, syntax)
+        found, dropped = only_picture(pieces, values, source, syntax, self._search)
+        if found is pieces and len(bulks) == 1 and bulks[0].tag in PIXEL_DATA_TAGS:
+            self._head, self._length, self._syntax, self._values = bulks[0].head, bulks[0].length, syntax, values
+        return found, dropped
+
+    def _is_like_latest(self, bulk: Bulk, values: Mapping[int, bytes], syntax: TransferSyntax) -> bool:
+        """Whether it has the head, the length and the Image Pixel Module of the latest that stayed as it was."""
+        return (
+            bulk.length == self._length
+            and bulk.head == self._head
+            and not bulk.parts
+            and syntax is self._syntax
+            and values == self._values
+        )
 
 
 @lru_cache(maxsize=1024)

@@ -24,6 +24,7 @@ from sendit.deid.rewriting.place import DatasetPlace, ElementKey
 from sendit.deid.standard.safe_private import SafePrivate, known_as_safe
 from sendit.deid.stream import values
 from sendit.deid.stream.tags import ITEM_END, PIXEL_DATA_TAGS, SEQUENCE_END, TRAILING_PADDING, effective_vr
+from sendit.deid.vendors.places import places_slices
 from sendit.errors import DataFault
 
 
@@ -46,6 +47,7 @@ def compiled(place: DatasetPlace, key: bytes) -> tuple[int, ElementAction | None
     if tag & 0xFFFF == 0 or tag == TRAILING_PADDING:
         return tag, ElementAction(ActionKind.DROP, tag, vr or "UL", long)
     if group & 1:
+        place.study.places_slices = place.study.places_slices or places_slices(tag)
         return tag, _of_private_group(place, tag, vr, long)
     return tag, action_of(place, tag, vr, long, None)
 

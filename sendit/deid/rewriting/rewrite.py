@@ -32,7 +32,6 @@ BULK_BYTES = 64 * 1024
 """A value of bytes at the root that passes the window is streamed, not held, from this length on."""
 
 DROP, COPY, BULK = ActionKind.DROP, ActionKind.COPY, ActionKind.BULK
-CREATOR, SHARED_RUN = ActionKind.CREATOR, ActionKind.SHARED_RUN
 
 
 class NoImage:
@@ -66,20 +65,22 @@ class RootWalk(DatasetWalk):
         The elements that were walked, where the image is learned from.
     """
 
-    __slots__ = ("_base", "_source", "ahead", "last", "trace")
+    __slots__ = ("_base", "_first_plan", "_source", "ahead", "last", "trace")
 
     def __init__(self, plan: DatasetPlan, image: ImageAtHand, done: list[ElementAction], source: Source) -> None:
         DatasetWalk.__init__(self, plan, image, done)
-        self._source, self.last = source, -1
+        self._source, self._first_plan, self.last = source, plan, -1
         self.trace: Trace | None = None
 
-    def checkpoint(self) -> Checkpoint:
-        """The state to go back to where a window turns out to be too small."""
+    def checkpoint(self) -> Checkpoint | None:
+        """The state to go back to where a window turns out to be too small; None before the first window."""
+        if self.last < 0:
+            return None
         return len(self.out), len(self.done), self._added, dict(self.creators), self.plan
 
-    def go_back(self, checkpoint: Checkpoint) -> None:
+    def go_back(self, checkpoint: Checkpoint | None) -> None:
         """Take back what was put out since then."""
-        pieces, done, added, self.creators, plan = checkpoint
+        pieces, done, added, self.creators, plan = checkpoint or (0, 0, 0, {}, self._first_plan)
         del self.out[pieces:], self.done[done:]
         super().switch(plan)
         self.pass_additions(added)
@@ -104,9 +105,7 @@ class RootWalk(DatasetWalk):
                 pos += 8 + size
                 last = tag
                 continue
-            kind = action.kind
-            if kind is SHARED_RUN:
-                assert isinstance(action, SharedRun)
+            if type(action) is SharedRun:
                 if buf.startswith(action.source, pos) and (not action.blocks or are_in(action.blocks, self.creators)):
                     pos, last = self._take(action, pos), action.last
                     next_added = self.next_added
@@ -114,13 +113,16 @@ class RootWalk(DatasetWalk):
                     self._give_up(action, key)
                 continue
             last = tag
-            value = pos + 8
+            kind, value = action.kind, pos + 8
             if action.long:
                 value = pos + 12
                 if value > end:
                     break
                 size = long_length(buf, pos + 8, order)
             after = value + size
+            if kind is BULK:
+                pos = end = self._pass_on(action, pos, value, size)
+                break
             if after <= end and (kind is VALUE or kind is DROP):  # an undefined length is far beyond the end
                 new = action.cache[buf[value:after]] if kind is VALUE else b""  # type: ignore[index]
                 if new is not None:
@@ -192,8 +194,6 @@ class RootWalk(DatasetWalk):
             return value + size
         if size != UNDEFINED and value + size > self.end:
             return self._beyond(found, start, value, value + size)
-        if found.kind is BULK:
-            return self._pass_on(found, start, value, size)
         try:
             return HANDLERS[found.kind](self, found, start, value, size)
         except DataFault as fault:
@@ -226,7 +226,7 @@ class RootWalk(DatasetWalk):
             self.copy_to(start)
             self.copied = self.end = after
             return after
-        if kind is BULK or (kind is COPY and length >= BULK_BYTES and action.vr in BYTES_VRS):
+        if kind is COPY and length >= BULK_BYTES and action.vr in BYTES_VRS:
             return self._pass_on(action, start, value, length)
         raise Incomplete
 
@@ -242,6 +242,8 @@ class RootWalk(DatasetWalk):
         after = value + size
         if size == UNDEFINED:
             after = fragments_end(self._source, self._base + value, self.plan.encoding) - self._base
+        elif self._base + after > self._source.size:
+            raise DataFault("Truncated", tag=action.tag)
         self.copy_to(start)
         self.out.append(Bulk(action.tag, self.buf[start:value], self._base + value, after - value))
         self.copied = self.end = after

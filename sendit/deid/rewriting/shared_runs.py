@@ -114,7 +114,6 @@ class SharedRun(ElementAction):
         super().__init__(ActionKind.SHARED_RUN, first, "", long=False)
         self.source, self.last, self.additions, self.fallback = source, last, additions, fallback
         self.blocks, self.actions = rewritten.blocks, rewritten.actions
-        self.loses_places = any(action.loses_places for action in rewritten.actions)
         creators = [p for p in rewritten.pieces if isinstance(p, PrivateCreator) and p.block_end > last]
         pieces = tuple(_joined(rewritten.pieces, last))
         self.used = {creator.tag: creator for creator in creators if creator.used}

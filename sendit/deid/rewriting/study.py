@@ -79,6 +79,8 @@ class Study:
         self.removes_all_private, self.uses_indices = recipe.removes_all_private, recipe.uses_indices
         self.uses_classes = recipe.uses_types or checks_values
         self._remembered = 0
+        self.places_slices = False
+        """Whether an element was met that puts the slices of a mosaic in their places."""
 
     @property
     def is_full(self) -> bool:

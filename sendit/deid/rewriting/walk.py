@@ -144,7 +144,11 @@ class DatasetWalk:
         """What was put out, each Private Creator only if an element of its block was."""
         if not self.creators:
             return self.out  # type: ignore[return-value]
-        return [piece.encoded if isinstance(piece, PrivateCreator) else piece for piece in self.out if _stays(piece)]
+        return [
+            piece.encoded if type(piece) is PrivateCreator else piece  # type: ignore[misc]
+            for piece in self.out
+            if type(piece) is not PrivateCreator or piece.used
+        ]
 
     # ------------------------------------------------------------------------------------------ single elements
 
@@ -269,10 +273,6 @@ class DatasetWalk:
         except ItemDisorder:  # the order changed what is read, so it cannot be understood
             raise DataFault("BadSequence", tag=action.tag) from None
         return ordered[: -8 if delimited else None] if new is None else new, value + len(ordered)
-
-
-def _stays(piece: Piece) -> bool:
-    return not isinstance(piece, PrivateCreator) or piece.used
 
 
 HANDLERS: dict[ActionKind, Callable[[DatasetWalk, ElementAction, int, int, int], int]] = {

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from sendit.deid.stream.encodings import (
     EXPLICIT_BIG,
@@ -26,18 +27,25 @@ from sendit.errors import DataFault
 _META_HEAD = struct.Struct("<2xH2sH").unpack_from
 MOST_META = 16 * 1024 * 1024
 """Bytes that a File Meta Information may have, its private information included."""
+_INSTANCE = b"\2\0\3\0UI"
+"""The beginning of Media Storage SOP Instance UID, the one element that tells the File Metas of a series apart."""
+_HEAD_BYTES, _MOST_SHAPES, _SHAPE_BYTES = 8, 64, 1024
 _VRS, _LONG_VRS = {vr.encode() for vr in VRS}, {vr.encode() for vr in LONG_VRS}
 
 
 @dataclass(slots=True)
 class PartTen:
-    """An opened file: its transfer syntax, where its dataset begins, its File Meta, and what was read of `source`."""
+    """An opened file: its transfer syntax, where its dataset begins, its File Meta, and what was read of `source`.
+
+    `encoded_sop_class_uid` is the value of Media Storage SOP Class UID with its padding, empty where there is none.
+    """
 
     source: Source
     syntax: TransferSyntax
     start: int
     meta_bytes: bytes = b""
     window: bytes = b""
+    encoded_sop_class_uid: bytes = b""
 
     @property
     def meta(self) -> dict[int, bytes]:
@@ -50,18 +58,35 @@ class PartTen:
         return self.encoded_sop_class_uid.rstrip(b" \0").decode("ascii", "replace")
 
     @property
-    def encoded_sop_class_uid(self) -> bytes:
-        """The bytes of its value, padding included."""
-        head = self.meta_bytes.find(b"\2\0\2\0UI")
-        if head < 0:
-            return b""
-        begin = head + 8
-        end = begin + int.from_bytes(self.meta_bytes[head + 6 : begin], "little")
-        return self.meta_bytes[begin:end]
-
-    @property
     def encoding(self) -> Encoding:
         return self.syntax.encoding
+
+
+class MetaShape(NamedTuple):
+    """The File Meta Information of a series: what stands before and behind the length and value of its instance's UID.
+
+    Images of a series differ there alone, so that what was read of one is known of the others. `behind` goes on to the
+    first bytes of the dataset, by which its encoding is told.
+    """
+
+    before: bytes
+    behind: bytes
+    syntax: TransferSyntax
+    encoded_sop_class_uid: bytes
+
+    def opened(self, source: Source, window: bytes, start: int) -> PartTen | None:
+        """The file that begins with `window`, if its File Meta has this shape."""
+        size_at = start + len(self.before)
+        value = size_at + 2
+        behind = value + int.from_bytes(window[size_at:value], "little")
+        if not (window.startswith(self.before, start) and window.startswith(self.behind, behind)):
+            return None
+        end = behind + len(self.behind) - _HEAD_BYTES
+        return PartTen(source, self.syntax, end, window[start:end], window, self.encoded_sop_class_uid)
+
+
+_shapes: dict[bytes, MetaShape] = {}
+"""The shapes that were met, by the first element of the File Meta Information: its group length."""
 
 
 def open_part_ten(source: Path | str | bytes | Source) -> PartTen:
@@ -95,6 +120,13 @@ def _open(source: Source) -> PartTen:
         raise DataFault("EmptyFile")
     window = source.read(0, WINDOW)
     start = 132 if window[128:132] == b"DICM" else 0
+    shape = _shapes.get(window[start : start + 12])
+    known = None if shape is None else shape.opened(source, window, start)
+    return known or _read(source, window, start)
+
+
+def _read(source: Source, window: bytes, start: int) -> PartTen:
+    """The file whose File Meta Information, if it has one, begins at `start`."""
     while True:
         try:
             declared, end = _declared_syntax(window, start, source)
@@ -107,12 +139,40 @@ def _open(source: Source) -> PartTen:
     if declared:
         syntax = transfer_syntax(declared)
         if syntax.deflated:
-            return PartTen(InflatedSource(source, end), syntax, 0, meta)
-        return PartTen(source, _as_encoded(syntax, window, end, source), end, meta, window)
+            return PartTen(InflatedSource(source, end), syntax, 0, meta, b"", _sop_class_uid(meta))
+        syntax = _as_encoded(syntax, window, end, source)
+        _remember_shape(meta, window[end : end + _HEAD_BYTES], syntax)
+        return PartTen(source, syntax, end, meta, window, _sop_class_uid(meta))
     guess = _guess(_at(source, window, end))
     if guess is None:
         raise DataFault("NotDicom")
-    return PartTen(source, guess, end, meta, window)
+    return PartTen(source, guess, end, meta, window, _sop_class_uid(meta))
+
+
+def _remember_shape(meta: bytes, first: bytes, syntax: TransferSyntax) -> None:
+    """Remember what the File Metas of a series have in common; `first` is how the dataset begins."""
+    before, instance, behind = meta.partition(_INSTANCE)
+    size = int.from_bytes(behind[:2], "little") + 2
+    if not instance or len(meta) > _SHAPE_BYTES or len(first) < _HEAD_BYTES or not _begins(meta, len(before), size):
+        return
+    if len(_shapes) >= _MOST_SHAPES:
+        _shapes.clear()
+    _shapes[meta[:12]] = MetaShape(before + instance, behind[size:] + first, syntax, _sop_class_uid(meta))
+
+
+def _begins(meta: bytes, pos: int, size: int) -> bool:
+    """Whether the SOP Instance UID stands at `pos`, and what looks like it there is no part of another value."""
+    length_at = pos + len(_INSTANCE)
+    return (3, length_at + 2, length_at + size) in _meta_elements(meta, 0, len(meta))
+
+
+def _sop_class_uid(meta: bytes) -> bytes:
+    """The encoded Media Storage SOP Class UID."""
+    head = meta.find(b"\2\0\2\0UI")
+    if head < 0:
+        return b""
+    begin = head + 8
+    return meta[begin : begin + int.from_bytes(meta[head + 6 : begin], "little")]
 
 
 def _declared_syntax(window: bytes, start: int, source: Source) -> tuple[bytes, int]:

@@ -148,3 +148,13 @@ def test_frames_of_which_the_number_is_text_are_not_cut_off() -> None:
         deid.deidentify(image(bytes(9) + b"\0", frames="1 frame ")).close()
         with refused("BadPixelData"):
             deid.deidentify(image(bytes(range(27)) + b"\0", frames="3 frames"))
+
+
+def test_an_image_that_only_resembles_the_one_before_it_is_looked_at_itself() -> None:
+    one, whole = deidentifier(), image(bytes(range(9)) + b"\0")
+    longer = image(bytes(9) + b"\0" + WORD.encode())
+    for other in (longer, image(bytes(10), rows=2), image(bytes(10), columns=2)):
+        one.deidentify(whole).close()
+        found = split_part10(one.deidentify(other).tobytes())[1]
+        assert found == split_part10(deidentified(other))[1]
+        assert len(found) < len(split_part10(other)[1])
