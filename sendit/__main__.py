@@ -25,11 +25,15 @@ NOT_FOR_PERSONS = ("work",)
 WITHOUT_DATABASE = ("deid", "preview")
 """Commands that need no database; they start without loading Django's models."""
 
+SETTINGS_OF = {"web": "sendit.web.settings"}
+"""Commands that are servers, and serve with settings of their own."""
+
 
 def main() -> None:
     """Run one command. An error is one line on stderr and an exit code, never a traceback, which may quote a value."""
     core_dumps.forbid()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sendit.settings")
+    if os.environ.get("DJANGO_SETTINGS_MODULE", "").partition(".")[0] in ("", "sendit"):  # one process started another
+        os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS_OF.get(" ".join(sys.argv[1:2]), "sendit.settings")
     if isinstance(sys.stdout, TextIOWrapper):  # print even what the locale's encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
     if "--traceback" not in sys.argv:

@@ -189,6 +189,12 @@ CODES: dict[str, ErrorCode] = {
             "A folder that sendit writes to is missing or not writable.",
             "Create it for the user who runs sendit, or correct the setting named.",
         ),
+        RolesCombined=(
+            "One person with these roles would see a pseudonym beside a true time, and so the date shift.",
+            "Add a role that sees accession numbers, or leave one of them out.",
+        ),
+        LastAdmin=("Nobody would be left who may add users.", "Make another user an admin first."),
+        CannotListen=("The address is taken, or is none of this machine's.", "Give another address and port."),
         WatcherRuns=("A watcher is already running.", "Stop it with `sendit stop_watcher` first."),
         WatcherStops=("The watcher is stopping and still puts batches back.", "Wait, or end the process named."),
         WatcherFailed=("The watcher did not start.", "Run `sendit start_watcher --foreground` to see why."),

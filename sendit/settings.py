@@ -28,7 +28,15 @@ os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
 SECRET_KEY = _django_key()
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
-INSTALLED_APPS = ["sendit.pipeline", "sendit.identity_service"]
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",  # which the next one needs
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "sendit.pipeline",
+    "sendit.identity_service",
+    "sendit.web",
+]
+AUTH_USER_MODEL = "web.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"

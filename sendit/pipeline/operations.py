@@ -6,6 +6,7 @@ the history and not in the logs.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from typing import Any
 
 from django.db import transaction
 
+from sendit.errors import Misconfigured
 from sendit.ground import daemon
 from sendit.pipeline import cleaning
 from sendit.pipeline.cleaning import Kept, Removal, Withheld
@@ -31,9 +33,11 @@ __all__ = [
     "Cleaned",
     "Retried",
     "clean_up",
+    "is_retryable",
     "queue_folders",
     "retry",
     "retry_stopped",
+    "start_watcher",
     "stop_watcher",
     "withheld_originals",
 ]
@@ -95,6 +99,11 @@ def _queue_again(batch: Batch, was: State, actor: str) -> bool:
     return True
 
 
+def is_retryable(state: State) -> bool:
+    """Whether a person may retry a batch in that state."""
+    return state in RETRYABLE
+
+
 def retry_stopped(code: str | None, actor: str) -> Iterator[Retried]:
     """Retry every batch that waits for a person; with a code, only those that have it."""
     stopped = Batch.objects.filter(state__in=WAITING_FOR_PERSON).order_by("pk")
@@ -153,6 +162,21 @@ def withheld_originals(projects: Projects, older_than: timedelta, *, now: dateti
 
 
 # ---------------------------------------------------------------------------------------------- the watcher
+
+
+WATCHER = (sys.executable, "-m", "sendit", "start_watcher", "--foreground")
+
+
+def start_watcher(var: Path) -> int:
+    """Start the watcher in a process of its own and wait until it is up; returns its pid.
+
+    Raises Misconfigured("WatcherRuns") where one runs, and ("WatcherFailed") where it does not come up.
+    """
+    watcher_pid_file(var).ensure_free()
+    pid = daemon.launch(WATCHER)
+    if pid is None:
+        raise Misconfigured("WatcherFailed")
+    return pid
 
 
 def stop_watcher(var: Path, patience_seconds: float) -> int | None:

@@ -198,6 +198,22 @@ class Site:
     identifiers: str = setting(
         "keep", one_of("keep", "purge"), "keep or purge", "What clean_up does with a DONE batch's identifiers."
     )
+    # the pages
+    web_listen: str = setting(
+        "127.0.0.1:8000",
+        matching(r"\S+:\d{1,5}"),
+        "address:port",
+        "Where `sendit web` listens. Nothing is encrypted on the way: keep it on this machine, or behind a TLS proxy.",
+    )
+    web_url: str = setting(
+        "",
+        matching(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?"),
+        "https://host",
+        "The address in the browser, where a proxy stands before the pages; empty is WEB_LISTEN on this machine.",
+    )
+    web_session_minutes: int = setting(
+        60, at_least(1, int), "minutes", "A session ends after so long without a click, and after 12 hours."
+    )
     sentry_dsn: str = setting(
         "", matching(DSN), "https://key@host/number", "Where alarms go; empty is nowhere.", is_secret=True
     )

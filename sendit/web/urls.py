@@ -1,15 +1,35 @@
-"""The web's URLs. None shows an identifier, and none asks for a password: keep them inside the hospital's network."""
+"""The web's URLs. Each has a name, and a row of that name in the table of access."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from sendit.web import health, metrics
+from sendit.web import health, metrics, static_files
+from sendit.web.pages import batch, batches, overview, signing_in, users
 
 urlpatterns = [
-    path("healthz", health.alive),
-    path("readyz", health.ready),
-    path("metrics", metrics.metrics),
+    path("healthz", health.alive, name="health"),
+    path("readyz", health.ready, name="ready"),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("static/<str:digest>/<path:name>", static_files.serve, name="static"),
+    path("", signing_in.home, name="home"),
+    path("sign-in", signing_in.sign_in, name="sign-in"),
+    path("sign-out", signing_in.sign_out, name="sign-out"),
+    path("welcome/<str:token>", signing_in.welcome, name="welcome"),
+    path("account", signing_in.account, name="account"),
+    path("overview", overview.overview, name="overview"),
+    path("queue", overview.queue, name="queue"),
+    path("retry-code", overview.retry_code, name="retry-code"),
+    path("watcher/start", overview.start_watcher, name="watcher-start"),
+    path("watcher/stop", overview.stop_watcher, name="watcher-stop"),
+    path("batches", batches.batches, name="batches"),
+    path("batches.csv", batches.batches_csv, name="batches-csv"),
+    path("batches/search", batches.search, name="batches-search"),
+    path("batches/<int:key>", batch.batch, name="batch"),
+    path("batches/<int:key>/retry", batch.retry, name="batch-retry"),
+    path("users", users.users, name="users"),
+    path("users/<int:key>", users.user, name="user"),
 ]
-handler404 = "sendit.web.health.no_such_address"
-handler500 = "sendit.web.health.failed"
+handler400 = "sendit.web.failures.bad_request"
+handler404 = "sendit.web.failures.no_such_address"
+handler500 = "sendit.web.failures.failed"

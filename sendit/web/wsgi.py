@@ -1,4 +1,4 @@
-"""The WSGI application: `gunicorn sendit.web.wsgi`."""
+"""The WSGI application: `gunicorn sendit.web.wsgi`, and what `sendit web` serves."""
 
 from __future__ import annotations
 

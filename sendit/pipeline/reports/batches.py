@@ -19,6 +19,8 @@ from sendit.phi import Phi
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event, Image, Outcome
 from sendit.pipeline.record.states import State
 
+STATES = tuple(State)
+
 CHUNK = 250
 """Batches whose codes or rules are looked up in one statement."""
 
@@ -30,12 +32,16 @@ LOOKED_THROUGH = 4 * CHUNK
 class BatchFilter:
     """Which batches are asked for; all of what is given must hold."""
 
-    state: State | None = None
+    state: str = ""
     has_error: bool = False
     code: str = ""
     """An error's code that the batch or one of its files has."""
     rule: str = ""
     """A rule that withholds one of its files."""
+    project: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    """Found from `since` on, and before `until`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ class BatchSummary:
 
     batch: int
     project: str
+    item_suid: str
+    """The study's pseudonym; blank until the identity service has answered."""
     state: State
     has_error: bool
     found: int
@@ -107,10 +115,22 @@ class WithheldFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchArchive:
+    """What a batch became, and by which recipe; blank before."""
+
+    object_name: str
+    storage_uri: str
+    archive_bytes: int
+    recipe_name: str
+    recipe_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class BatchReport:
     """Everything about a batch that does not identify."""
 
     summary: BatchSummary
+    archive: BatchArchive
     events: tuple[BatchEvent, ...]
     withheld: tuple[WithheldFiles, ...]
 
@@ -152,6 +172,11 @@ def page(which: BatchFilter = BatchFilter(), before: int | None = None, size: in
     return Page(_summaries(matching), last)
 
 
+def those(batches: Iterable[int]) -> Page:
+    """The batches with these keys, the newest first."""
+    return Page(_summaries(Batch.objects.filter(pk__in=list(batches)).order_by("-pk")), None)
+
+
 def _candidates(which: BatchFilter, before: int | None) -> QuerySet[Batch]:
     """What an index finds; whoever has a code has an error."""
     batches = Batch.objects.order_by("-pk")
@@ -159,7 +184,27 @@ def _candidates(which: BatchFilter, before: int | None) -> QuerySet[Batch]:
         batches = batches.filter(pk__lt=before)
     if which.state:
         batches = batches.filter(state=which.state)
+    if which.project:
+        batches = batches.filter(project=which.project)
+    if which.since:
+        batches = batches.filter(pk__gte=_first_found_from(which.since))
+    if which.until:
+        batches = batches.filter(pk__lt=_first_found_from(which.until))
     return batches.filter(has_error=True) if which.has_error or which.code else batches
+
+
+def _first_found_from(moment: datetime) -> int:
+    """The lowest key of a batch found at that moment or later: keys grow with time, so twenty looks find it."""
+    keys = Batch.objects.order_by("pk")
+    low, high = 0, (keys.values_list("pk", flat=True).last() or 0) + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = keys.filter(pk__gte=middle).values_list("pk", "created_at").first()
+        if found is None or found[1] >= moment:
+            high = middle
+        else:
+            low = found[0] + 1
+    return low
 
 
 def _matching(chunk: list[Batch], which: BatchFilter) -> Iterator[Batch]:
@@ -181,6 +226,7 @@ def _summary(batch: Batch) -> BatchSummary:
     return BatchSummary(
         batch=batch.pk,
         project=batch.project,
+        item_suid=batch.item_suid,
         state=State(batch.state),
         has_error=batch.has_error,
         found=batch.found,
@@ -207,7 +253,23 @@ def _summary(batch: Batch) -> BatchSummary:
 def report(batch: int) -> BatchReport | None:
     """All about one batch; None where there is none of that key."""
     found = Batch.objects.filter(pk=batch).first()
-    return BatchReport(_summary(found), tuple(_events(batch)), tuple(_withheld(batch))) if found else None
+    if found is None:
+        return None
+    return BatchReport(_summary(found), _archive(found), tuple(_events(batch)), tuple(_withheld(batch)))
+
+
+def _archive(batch: Batch) -> BatchArchive:
+    return BatchArchive(
+        batch.object_name, batch.storage_uri, batch.archive_bytes, batch.recipe_name, batch.recipe_sha256
+    )
+
+
+def of_same_study(batch: int) -> list[int]:
+    """The keys of other batches with the same study pseudonym."""
+    found = Batch.objects.filter(pk=batch).values_list("item_suid", flat=True).first()
+    if not found:
+        return []
+    return list(Batch.objects.filter(item_suid=found).exclude(pk=batch).order_by("pk").values_list("pk", flat=True))
 
 
 def _events(batch: int) -> Iterator[BatchEvent]:
@@ -233,6 +295,12 @@ def identified(batch: int) -> Identified:
     return Identified(row.path, Phi(row.files.reveal() or []))
 
 
+def accession_numbers(batches: Iterable[int]) -> dict[int, Phi[str]]:
+    """The names of batches' folders, which are accession numbers as a rule; those that were purged are left out."""
+    rows = BatchIdentifiers.objects.filter(batch__in=list(batches))
+    return {row.pk: Phi(folder["uid"]) for row in rows if (folder := row.folder.reveal())}
+
+
 def meant_by(identity: str) -> list[int]:
     """The keys of the batches that somebody may mean, by key, by the folder's name, or by the study's pseudonym.
 
@@ -241,8 +309,20 @@ def meant_by(identity: str) -> list[int]:
     kind, colon, rest = identity.partition(":")
     if not colon or kind not in ("pk", "uid"):
         kind, rest = "", identity
-    is_key = kind != "uid" and rest.isascii() and rest.isdigit() and len(rest) < 19
-    by_key = Batch.objects.filter(pk=int(rest)) if is_key else Batch.objects.none()
+    by_key = _by_key(rest) if kind != "uid" else []
     by_uid = Batch.objects.for_uid(rest) if kind != "pk" else Batch.objects.none()
-    by_study = Batch.objects.filter(item_suid=identity).exclude(item_suid="")
-    return [batch.pk for batch in (*by_key, *by_uid)] or [batch.pk for batch in by_study]
+    return [*by_key, *(batch.pk for batch in by_uid)] or _by_study(identity)
+
+
+def meant_without_identifiers(identity: str) -> list[int]:
+    """The same for somebody who must not learn whether an accession number is known here: by key or by pseudonym."""
+    return _by_key(identity.removeprefix("pk:")) or _by_study(identity)
+
+
+def _by_key(text: str) -> list[int]:
+    is_key = text.isascii() and text.isdigit() and len(text) < 19
+    return [batch.pk for batch in Batch.objects.filter(pk=int(text))] if is_key else []
+
+
+def _by_study(item_suid: str) -> list[int]:
+    return [batch.pk for batch in Batch.objects.filter(item_suid=item_suid).exclude(item_suid="")]

@@ -68,6 +68,8 @@ class Reason:
     code: str
     batches: int
     files: int
+    stopped: int = 0
+    """How many of the batches wait for a person, and can be retried together."""
 
     @property
     def what(self) -> str:
@@ -222,8 +224,9 @@ def _withheld(floor: int) -> Iterator[tuple[str, int]]:
 def _reasons(floor: int) -> Iterator[Reason]:
     """Codes, with the batches and the files that have them; most batches first."""
     files = dict(_tally(Outcome.ERROR, "code", floor))
-    batches = Counter(chain.from_iterable(_newest_codes()))
-    reasons = [Reason(code, batches[code], files.get(code, 0)) for code in {*batches, *files}]
+    stopped, elsewhere = (Counter(chain.from_iterable(codes)) for codes in _newest_codes())
+    batches = stopped + elsewhere
+    reasons = [Reason(code, batches[code], files.get(code, 0), stopped[code]) for code in {*batches, *files}]
     yield from sorted(reasons, key=lambda reason: (-reason.batches, -reason.files, reason.code))
 
 
@@ -240,10 +243,10 @@ def _tally(outcome: Outcome, field: str, floor: int) -> Iterator[tuple[str, int]
             yield value, number
 
 
-def _newest_codes() -> Iterator[set[str]]:
+def _newest_codes() -> Iterator[list[set[str]]]:
     """The codes of each of the newest batches in ERROR, and of the newest elsewhere that have an error."""
     newest = Batch.objects.order_by("-pk")
     marked = newest.filter(state=State.ERROR), newest.filter(has_error=True).exclude(state=State.ERROR)
     for batches in marked:
-        for errors in batches.values_list("errors", flat=True)[:RECENT_BATCHES]:
-            yield {error["code"] for error in errors}
+        codes = batches.values_list("errors", flat=True)[:RECENT_BATCHES]
+        yield [{error["code"] for error in errors} for errors in codes]

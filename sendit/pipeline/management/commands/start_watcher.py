@@ -12,16 +12,15 @@ from typing import Any
 
 from django.conf import settings
 
-from sendit.errors import Misconfigured, SenditError, place_of
+from sendit.errors import SenditError, place_of
 from sendit.ground import daemon, database, events, logs
 from sendit.ground.commands import DatabaseCommand
 from sendit.pipeline.intake.presence import watcher_pid_file
 from sendit.pipeline.intake.watcher import Watcher
+from sendit.pipeline.operations import start_watcher
 from sendit.pipeline.workforce.choice import workforce
 from sendit.projects import composition
 from sendit.projects.composition import Projects
-
-COMMAND = (sys.executable, "-m", "sendit", "start_watcher", "--foreground")
 
 
 class Command(DatabaseCommand):
@@ -51,14 +50,10 @@ class Command(DatabaseCommand):
 
     def handle(self, *args: Any, foreground: bool, ready_fd: int | None, **options: Any) -> None:
         """Be the watcher, or start it in a process of its own and wait until it is up."""
-        pid_file = watcher_pid_file(settings.SITE.var)
         if foreground:
-            watch(pid_file, ready_fd)
+            watch(watcher_pid_file(settings.SITE.var), ready_fd)
             return
-        pid_file.ensure_free()
-        pid = daemon.launch(COMMAND)
-        if pid is None:
-            raise Misconfigured("WatcherFailed")
+        pid = start_watcher(settings.SITE.var)
         self.stdout.write(f"The watcher runs (pid {pid}). Its log is {log_path()}.")
 
 

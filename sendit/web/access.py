@@ -1,0 +1,126 @@
+"""Who may open what: the table of pages and roles, and the middleware that asks it before every view.
+
+A URL whose name has no row in the table is closed to everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from sendit.web import answers
+from sendit.web.models import User
+from sendit.web.roles import EVERYBODY, Role, Roles
+
+NOBODY: Roles = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may read a page (GET, HEAD) and who may send something to it (POST)."""
+
+    reads: Roles = NOBODY
+    sends: Roles = NOBODY
+    is_public: bool = False
+    """Whether the page needs no session at all; then `reads` and `sends` only say which methods it has."""
+
+    def of(self, method: str) -> Roles:
+        """Return the roles that may use a method."""
+        return {"GET": self.reads, "HEAD": self.reads, "POST": self.sends}.get(method, NOBODY)
+
+    def has(self, method: str) -> bool:
+        """Return whether the page has that method at all."""
+        return bool(self.of(method))
+
+
+BATCHES = frozenset({Role.VIEWER, Role.OPERATOR, Role.REVIEWER})
+OPERATOR, ADMIN = frozenset({Role.OPERATOR}), frozenset({Role.ADMIN})
+
+MONITORED = ("health", "ready", "metrics")
+"""What a monitor asks of each process, by whatever name it knows the process."""
+
+ACCESS: dict[str, Access] = {
+    # open: nothing in them identifies, and who asks has no session yet
+    "health": Access(reads=EVERYBODY, is_public=True),
+    "ready": Access(reads=EVERYBODY, is_public=True),
+    "metrics": Access(reads=EVERYBODY, is_public=True),
+    "static": Access(reads=EVERYBODY, is_public=True),
+    "sign-in": Access(reads=EVERYBODY, sends=EVERYBODY, is_public=True),
+    "welcome": Access(reads=EVERYBODY, sends=EVERYBODY, is_public=True),
+    # everybody who has signed in
+    "home": Access(reads=EVERYBODY),
+    "account": Access(reads=EVERYBODY, sends=EVERYBODY),
+    "sign-out": Access(sends=EVERYBODY),
+    # batches
+    "overview": Access(reads=BATCHES),
+    "batches": Access(reads=BATCHES),
+    "batches-csv": Access(reads=BATCHES),
+    "batches-search": Access(sends=BATCHES),
+    "batch": Access(reads=BATCHES),
+    # what a person may do
+    "batch-retry": Access(sends=OPERATOR),
+    "retry-code": Access(sends=OPERATOR),
+    "queue": Access(sends=OPERATOR),
+    "watcher-start": Access(sends=OPERATOR),
+    "watcher-stop": Access(sends=OPERATOR),
+    # users
+    "users": Access(reads=ADMIN, sends=ADMIN),
+    "user": Access(reads=ADMIN, sends=ADMIN),
+}
+"""Each page by the name of its URL."""
+
+
+class AccessMiddleware:
+    """Asks the table before a view is called."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        """Return the refusal, or None where the view may answer."""
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if name not in MONITORED:
+            request.get_host()  # raises DisallowedHost
+        row = ACCESS.get(name, Access())
+        method = request.method or ""
+        if row.is_public and row.has(method):
+            return None
+        if not request.user.is_authenticated:
+            return _sign_in_first(request)
+        if not row.has(method) and row != Access():
+            return answers.refused(request, 405)
+        return None if may(request, name, method) else answers.refused(request, 403)
+
+
+def person(request: HttpRequest) -> User:
+    """Return who has signed in; only for views behind the middleware."""
+    return cast(User, request.user)
+
+
+def may(request: HttpRequest, name: str, method: str = "GET") -> bool:
+    """Return whether the signed-in person may use a page."""
+    row = ACCESS.get(name, Access())
+    return bool(person(request).roles & row.of(method))
+
+
+def _sign_in_first(request: HttpRequest) -> HttpResponse:
+    """Lead a browser to the page where one signs in, and from there back to the page that was asked for."""
+    page = reverse("sign-in")
+    if request.headers.get("HX-Request"):
+        answer = HttpResponse(status=401)
+        answer["HX-Redirect"] = page
+        return answer
+    if request.method in ("GET", "HEAD") and request.path != "/":
+        page = f"{page}?{urlencode({'next': request.path})}"
+    return redirect(page)

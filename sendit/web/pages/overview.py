@@ -1,0 +1,153 @@
+"""Overview: what waits, what is done, what was withheld and why, and the switches."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from sendit.errors import CODES
+from sendit.ground.terminal import counted, duration
+from sendit.pipeline import operations
+from sendit.pipeline.reports import overview as reports
+from sendit.pipeline.reports import surroundings
+from sendit.pipeline.reports.overview import Overview, Throughput
+from sendit.web import answers, notices
+from sendit.web.access import may, person
+from sendit.web.eyes import Eyes
+from sendit.web.site import projects, site
+
+RETRY_SECONDS = 10.0
+"""A press of the button retries for so long; the page says how many are left."""
+STOP_SECONDS = 45.0
+"""More than the watcher gives its workers."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """A state with its count and, for who may see it, its oldest batch."""
+
+    state: str
+    count: int
+    oldest: int | None = None
+    age: str = ""
+
+
+def overview(request: HttpRequest) -> HttpResponse:
+    """Answer `/overview`; a browser that asks for news gets the part that changes."""
+    if request.headers.get("HX-Request"):
+        return answers.fragment(request, "web/overview_now.html", _now(request))
+    return render(request, "web/overview.html", _now(request) | {"notices": notices.take(request)})
+
+
+def _now(request: HttpRequest) -> dict[str, Any]:
+    eyes, found = Eyes.of(request), reports.overview()
+    context: dict[str, Any] = {
+        "rows": list(_rows(found, eyes)),
+        "with_errors": found.with_errors,
+        "withheld": found.withheld,
+        "reasons": found.reasons,
+        "is_whole_history": found.is_whole_history,
+        "newest_files": reports.RECENT_FILES,
+        "may_operate": may(request, "queue", "POST"),
+        "delivers": site().send_to_google,
+        "sees_times": eyes.sees_times,
+    }
+    return context | (_surroundings(found) if eyes.sees_times else {})
+
+
+def _rows(found: Overview, eyes: Eyes) -> Iterator[StateRow]:
+    oldest = {one.state: one for one in found.oldest} if eyes.sees_times else {}
+    for state, count in found.states.items():
+        one = oldest.get(state)
+        yield StateRow(state, count, one.batch, duration(one.seconds)) if one else StateRow(state, count)
+
+
+def _surroundings(found: Overview) -> dict[str, Any]:
+    """Return what tells when and how fast, which is not for everybody."""
+    at = site()
+    return {
+        "watcher": surroundings.watcher(at.var),
+        "watcher_is_ours": at.runner == "embedded",
+        "broker": surroundings.broker(),
+        "folders": surroundings.folders(projects().default.project),
+        "last_hour": _speed(found.last_hour),
+        "latest": _speed(found.latest),
+        "free": _free(),
+        "postponed": [(code, number, CODES[code]) for code, number in sorted(found.postponed.items()) if code in CODES],
+        "lapsed": found.lapsed,
+    }
+
+
+def _speed(throughput: Throughput) -> str:
+    if not throughput.batches:
+        return "nothing"
+    return (
+        f"{counted(throughput.batches, 'batch', 'batches')}, {counted(throughput.images, 'image')}, "
+        f"{throughput.images_per_second:,.1f} images/s, {throughput.megabytes_per_second:,.1f} MB/s"
+    )
+
+
+def _free() -> str:
+    usage = shutil.disk_usage(site().var)
+    return f"{usage.free / 1e9:,.0f} GB of {usage.total / 1e9:,.0f} GB"
+
+
+# ------------------------------------------------------------------------------------------ the switches
+
+
+def queue(request: HttpRequest) -> HttpResponse:
+    """Answer `POST /queue`: make batches of the finished folders."""
+    with notices.of_errors(request):
+        project = projects().default.project
+        added = operations.queue_folders(
+            project.data_folders, project.name, site().settle_seconds, None, person(request).name
+        )
+        notices.give(request, f"{counted(added, 'new folder')} queued.{_who_works()}")
+    return redirect("overview")
+
+
+def _who_works() -> str:
+    if site().runner != "embedded" or surroundings.watcher(site().var).runs:
+        return ""
+    return " No watcher runs: start it to have them processed."
+
+
+def retry_code(request: HttpRequest) -> HttpResponse:
+    """Answer `POST /retry-code`: retry every batch in ERROR that has a code."""
+    code = request.POST.get("code", "")
+    if code not in CODES:
+        return answers.refused(request, 404)
+    ends_at, queued = time.monotonic() + RETRY_SECONDS, 0
+    for retried in operations.retry_stopped(code, person(request).name):
+        queued += retried.is_queued
+        if time.monotonic() > ends_at:
+            notices.give(request, "There are more: press the button again.")
+            break
+    notices.give(request, f"{counted(queued, 'batch', 'batches')} with {code} queued again.{_who_works()}")
+    return redirect("overview")
+
+
+def start_watcher(request: HttpRequest) -> HttpResponse:
+    """Answer `POST /watcher/start`."""
+    if site().runner != "embedded":
+        return answers.refused(request, 404)
+    with notices.of_errors(request):
+        operations.start_watcher(site().var)
+        notices.give(request, "The watcher runs.")
+    return redirect("overview")
+
+
+def stop_watcher(request: HttpRequest) -> HttpResponse:
+    """Answer `POST /watcher/stop`."""
+    if site().runner != "embedded":
+        return answers.refused(request, 404)
+    with notices.of_errors(request):
+        stopped = operations.stop_watcher(site().var, STOP_SECONDS)
+        notices.give(request, "No watcher runs." if stopped is None else "The watcher has stopped.")
+    return redirect("overview")
