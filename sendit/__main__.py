@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from django.core.management.base import BaseCommand
 
 NOT_FOR_PERSONS = ("work",)
-WITHOUT_DATABASE = ("deid", "preview")
+WITHOUT_DATABASE = ("deid", "download", "preview")
 """Commands that need no database; they start without loading Django's models."""
 
 SETTINGS_OF = {"web": "sendit.web.settings"}
