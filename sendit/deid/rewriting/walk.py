@@ -21,6 +21,7 @@ import struct
 from collections.abc import Callable
 
 from sendit.deid.rewriting.actions import ActionKind, ElementAction, ImageAtHand, repair
+from sendit.deid.rewriting.distinct_names import NAMED, told_apart
 from sendit.deid.rewriting.plan import NO_TAG, DatasetPlan
 from sendit.deid.rewriting.private_blocks import Creators, PrivateCreator
 from sendit.deid.stream.elements import DEPTH_LIMIT, ITEM_BEGINS, element_end, item_at
@@ -244,6 +245,8 @@ class DatasetWalk:
         items, after = self._rewritten_items(action, start, value, limit, delimited=size == UNDEFINED)
         if items is None:
             return after
+        if action.tag in NAMED:
+            items = told_apart(self.plan, action, self.buf[value:after], items)
         if size != UNDEFINED:
             new = self.plan.encoding.write(action.tag, "SQ" if action.vr == "SQ" else "UN", items)
         else:
