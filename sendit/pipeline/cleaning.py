@@ -28,8 +28,8 @@ from sendit.durable import sync
 from sendit.errors import DataFault, SenditError
 from sendit.pipeline.intake.aftercare import mark_changed
 from sendit.pipeline.intake.folders import NOT_THE_ONLY_COPY, Entry, fingerprint, list_folder
-from sendit.pipeline.record import history
-from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event, Image, Outcome
+from sendit.pipeline.record import deliveries, history
+from sendit.pipeline.record.models import Batch, BatchIdentifiers, Delivery, Event, Image, Outcome
 from sendit.pipeline.record.processes import is_known_dead
 from sendit.pipeline.record.states import TERMINAL, Job, State
 from sendit.ports import ObjectStore
@@ -231,18 +231,19 @@ def _doubt(batch: Batch, content: str, projects: Projects) -> str:
     if content != batch.fingerprint:
         return CHANGED
     try:
-        stored = _stored_crc32c(batch, projects.of(batch.project).object_store)
+        store = projects.of(batch.project).object_store
+        is_stored = all(_stored_crc32c(each, store) == each.crc32c for each in deliveries.standing(batch.pk))
     except SenditError as error:
         return str(error)
-    return "" if stored == batch.archive_crc32c else "the store's bytes are not the archive's"
+    return "" if is_stored else "the store's bytes are not the archive's"
 
 
-def _stored_crc32c(batch: Batch, store: ObjectStore) -> str:
+def _stored_crc32c(delivery: Delivery, store: ObjectStore) -> str:
     """Of the object as the store gives it back, all of it."""
     crc32c = 0
-    for offset in range(0, batch.archive_bytes, READ_BYTES):
-        length = min(READ_BYTES, batch.archive_bytes - offset)
-        crc32c = google_crc32c.extend(crc32c, store.read(batch.object_name, offset, length))
+    for offset in range(0, delivery.size_bytes, READ_BYTES):
+        length = min(READ_BYTES, delivery.size_bytes - offset)
+        crc32c = google_crc32c.extend(crc32c, store.read(delivery.object_name, offset, length))
     return base64.b64encode(crc32c.to_bytes(4, "big")).decode()
 
 

@@ -17,12 +17,14 @@ def everything_is_right(site: Site, images: int) -> None:
     for batch in Batch.objects.order_by("pk"):
         assert batch.state == "DONE", batch.errors
         assert batch.found == batch.delivered + batch.filtered + batch.errored == batch.images.count() == images
-        content = site.ports.object_store.read(batch.object_name, 0, batch.archive_bytes)
+        (delivery,) = batch.deliveries.all()
+        assert delivery.state == "DONE" and delivery.size_bytes == batch.archive_bytes
+        content = site.ports.object_store.read(delivery.object_name, 0, delivery.size_bytes)
         for image in batch.images.all():
             name, data = read_member(lambda o, n, of=content: of[o : o + n], image.offset, image.length)
             assert (name, hashlib.sha256(data).hexdigest()) == (image.member, image.sha256)
         rows = site.ports.warehouse.query(
-            f"SELECT count(*), count(DISTINCT member) FROM instance WHERE object_name = '{batch.object_name}'"
+            f"SELECT count(*), count(DISTINCT member) FROM instance WHERE object_name = '{delivery.object_name}'"
         )
         assert rows.rows[0] == (images, images)
     batches = Batch.objects.count()

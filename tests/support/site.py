@@ -206,6 +206,11 @@ class Site:
         return list(Batch.objects.filter(pk__in=keys).order_by("pk"))
 
 
+def delivery_of(batch: Any) -> Any:
+    """The one delivery of a batch."""
+    return batch.deliveries.get()
+
+
 def leaks_under(folder: Path) -> dict[str, list[str]]:
     """Planted identifiers in names and contents of all files below; archives are unpacked and rows read."""
     found = {}

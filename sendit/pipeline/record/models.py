@@ -1,4 +1,4 @@
-"""What the pipeline knows: Batch, Image, BatchIdentifiers, Event.
+"""What the pipeline knows: Batch, Delivery, Image, BatchIdentifiers, Event.
 
 BatchIdentifiers is the one table with identifiers, encrypted. No other column may hold a value, a name or a path from
 a study folder: a batch is its primary key, a file its number.
@@ -18,12 +18,13 @@ from sendit.errors import BrokenPromise
 from sendit.ground.phi_field import PhiField, digest
 from sendit.phi import Phi
 from sendit.pipeline.record import statements
-from sendit.pipeline.record.states import COUNTED, FIRST, LEGAL, WORKING, State
+from sendit.pipeline.record.states import COUNTED, FIRST, LEGAL, VOID, WORKING, DeliveryState, State
 from sendit.projects.project import DEFAULT
 
 # A migration keeps what it was made with: plain words, not members of an enum that may change.
 _COUNTED = [state.value for state in COUNTED]
 _WORKING = [state.value for state in WORKING]
+_VOID = [state.value for state in VOID]
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):
@@ -96,17 +97,13 @@ class Batch(models.Model):
     errors = models.JSONField(default=list)
     """A list of {"code", "tag", "count", "stage"}; tag as "GGGG,EEEE" or ""."""
 
-    # pseudonyms, the recipe and the archive
+    # pseudonyms, the recipe and what was made
     entity_suid = models.CharField(max_length=128, default="")
     item_suid = models.CharField(max_length=128, default="")
     recipe_name = models.CharField(max_length=255, default="")
     recipe_sha256 = models.CharField(max_length=64, default="")
-    object_name = models.CharField(max_length=1024, default="")
     archive_bytes = models.BigIntegerField(default=0)
-    archive_made_at = models.DateTimeField(null=True)
-    """When an archive of these bytes was first made: made again, it gives the same rows."""
-    archive_crc32c = models.CharField(max_length=16, default="")
-    storage_uri = models.CharField(max_length=2048, default="")
+    """Of all archives that were made of the batch; `Delivery` has each."""
 
     objects = BatchQuerySet.as_manager()
 
@@ -168,6 +165,41 @@ class Batch(models.Model):
         for name, value in values.items():
             setattr(self, name, value)
         return True
+
+
+class Delivery(models.Model):
+    """One archive of a batch, on its way to one destination; the batch is DONE when all of its deliveries are."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
+    part = models.PositiveSmallIntegerField(default=1)
+    destination = models.CharField(max_length=64)
+    """The name of one of the project's destinations."""
+    state = models.CharField(max_length=16, default=DeliveryState.WAITING.value)
+    attempts = models.PositiveIntegerField(default=0)
+    """Attempts that ended without a delivery; after the first, something may be at the destination."""
+    object_name = models.CharField(max_length=1024)
+    images = models.PositiveIntegerField(default=0)
+    size_bytes = models.BigIntegerField()
+    crc32c = models.CharField(max_length=16)
+    made_at = models.DateTimeField(null=True)
+    """When an archive of these bytes was first made."""
+    uri = models.CharField(max_length=2048, default="")
+    """Where the destination keeps the archive; blank until it does."""
+    delivered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="delivery_of_part", fields=["batch", "part", "destination"], condition=~Q(state__in=_VOID)
+            ),
+            models.CheckConstraint(
+                name="delivery_state", condition=Q(state__in=[state.value for state in DeliveryState])
+            ),
+        ]
+        indexes = [models.Index(name="delivery_of_batch", fields=["batch"])]
+
+    def __str__(self) -> str:
+        return f"part {self.part} of batch {self.batch_id} to {self.destination}"
 
 
 class Outcome(models.TextChoices):

@@ -1,4 +1,4 @@
-"""The states of a Batch, what may happen in each, and the moves between them, as data.
+"""The states of a Batch and of a Delivery, what may happen in each, and the moves between them, as data.
 
 The tables drive the model's CHECK constraints, claims and leases, `Batch.move`, the reports, docs/states.md and the
 tests. Other modules ask for a property of a state and do not name one that a batch passes through, so that a new state
@@ -166,3 +166,37 @@ LEGAL: frozenset[tuple[State, State]] = frozenset((move.source, move.target) for
 
 RETRYABLE = tuple(move.source for move in MOVES if move.cause == RETRIED)
 """States from which a person queues a batch again."""
+
+
+class DeliveryState(StrEnum):
+    """Where a Delivery stands: one archive on its way to one destination."""
+
+    WAITING = "WAITING"
+    DONE = "DONE"
+    ERROR = "ERROR"
+    REMOVED = "REMOVED"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryProperties:
+    """What a delivery's state means."""
+
+    meaning: str
+    is_pending: bool = False
+    """Whether a worker still has to deliver the archive."""
+    is_void: bool = False
+    """Whether the archive counts no longer, so that another one may have its name."""
+
+
+DELIVERY_TABLE: dict[DeliveryState, DeliveryProperties] = {
+    DeliveryState.WAITING: DeliveryProperties("The archive is made and waits to be delivered.", is_pending=True),
+    DeliveryState.DONE: DeliveryProperties("The archive and its rows are at the destination."),
+    DeliveryState.ERROR: DeliveryProperties("The destination refuses the archive; some of it may be there."),
+    DeliveryState.REMOVED: DeliveryProperties("What was delivered was removed from the destination.", is_void=True),
+}
+
+PENDING = tuple(state for state, row in DELIVERY_TABLE.items() if row.is_pending)
+"""States of deliveries that a worker still has to make."""
+
+VOID = tuple(state for state, row in DELIVERY_TABLE.items() if row.is_void)
+"""States of deliveries whose archive counts no longer."""

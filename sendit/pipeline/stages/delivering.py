@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from django.utils import timezone
 
 from sendit.errors import SenditError, ServiceRefused
 from sendit.pipeline.intake.folders import FolderChanged
-from sendit.pipeline.record import history
+from sendit.pipeline.record import deliveries, history
 from sendit.pipeline.record.ledger import tag_text
-from sendit.pipeline.record.models import Batch, Image, Outcome
+from sendit.pipeline.record.models import Batch, Delivery, Image, Outcome
 from sendit.pipeline.record.states import State
 from sendit.pipeline.stages.deidentifying import INSTANCES, load_id
 from sendit.pipeline.stages.processing import STUDY
@@ -43,26 +44,31 @@ def deliver(work: Work, ports: Ports) -> None:
         The batch stays at DONEPROCESSING.
     """
     work.stage = "deliver"
-    batch, outbox = work.batch, work.outbox.of(work.batch.pk)
-    archive = outbox / batch.object_name.rpartition("/")[2]
+    delivered = {delivery: _deliver_one(work, delivery, ports) for delivery in deliveries.pending(work.batch.pk)}
+    _finish(work, delivered)
+    work.outbox.remove(work.batch.pk)
+
+
+def _deliver_one(work: Work, delivery: Delivery, ports: Ports) -> StoredObject:
+    batch, name, outbox = work.batch, delivery.object_name, work.outbox.of(work.batch.pk)
+    archive = outbox / name.rpartition("/")[2]
     _ensure_as_processed(work, archive)
-    stored = ports.object_store.put(batch.object_name, archive, _about(batch), work.lease.check)
+    stored = ports.object_store.put(name, archive, _about(batch, delivery), work.lease.check)
     work.lease.check()
-    _put_report(ports.object_store, batch.object_name, outbox)
+    _put_report(ports.object_store, name, outbox)
     work.lease.check()
     write_parquet("dicom", [_study_row(outbox / STUDY, stored)], outbox / STUDIES)
     for table, rows in (("instance", INSTANCES), ("dicom", STUDIES)):
-        ports.warehouse.load(table, outbox / rows, load_id(batch.object_name), work.lease.check)
+        ports.warehouse.load(table, outbox / rows, load_id(name), work.lease.check)
         work.lease.check()
-    _finish(work, stored)
-    work.outbox.remove(batch.pk)
+    return stored
 
 
-def _about(batch: Batch) -> dict[str, str]:
+def _about(batch: Batch, delivery: Delivery) -> dict[str, str]:
     """What the store is told of an archive."""
     return {
         "content_type": "application/gzip",
-        "images": str(batch.delivered),
+        "images": str(delivery.images),
         "recipe": batch.recipe_name,
         "recipe_sha256": batch.recipe_sha256,
     }
@@ -101,18 +107,19 @@ def _study_row(path: Path, stored: StoredObject) -> dict[str, Any]:
     }
 
 
-def _finish(work: Work, stored: StoredObject) -> None:
-    batch = work.batch
+def _finish(work: Work, delivered: Mapping[Delivery, StoredObject]) -> None:
+    batch, now = work.batch, timezone.now()
     with transaction.atomic():
         work.lease.finish(
             State.DONE,
-            storage_uri=stored.uri,
-            delivered_at=timezone.now(),
+            delivered_at=now,
             attempts=0,
             postponements=0,
             waits_for="",
         )
-        seconds = (timezone.now() - (batch.started_at or batch.changed_at)).total_seconds()
+        for delivery, stored in delivered.items():
+            deliveries.finish(delivery, stored.uri, now)
+        seconds = (now - (batch.started_at or batch.changed_at)).total_seconds()
         history.record(
             "batch.delivered",
             batch.pk,
@@ -135,6 +142,7 @@ def fail(work: Work, error: SenditError, **where: str) -> None:
             errors=[entry, *batch.errors],
             has_error=True,
         )
+        deliveries.fail(batch.pk)
         Image.objects.filter(batch=batch, outcome=Outcome.DELIVERED).update(
             outcome=Outcome.ERROR, code=error.code, member="", offset=None, length=None, sha256=""
         )

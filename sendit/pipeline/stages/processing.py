@@ -21,9 +21,10 @@ from sendit.deid.recipe.recipe import Recipe
 from sendit.durable import disk
 from sendit.errors import DataFault, SenditError
 from sendit.phi import Phi
-from sendit.pipeline.record import clock, history, statements
+from sendit.pipeline.record import clock, deliveries, history, statements
+from sendit.pipeline.record.deliveries import MadeArchive
 from sendit.pipeline.record.ledger import tag_text
-from sendit.pipeline.record.models import Batch, BatchIdentifiers, Image, Outcome
+from sendit.pipeline.record.models import BatchIdentifiers, Image, Outcome
 from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.stages.deidentifying import Made, deidentify_study, load_id
 from sendit.pipeline.stages.identifying import identify
@@ -67,7 +68,8 @@ def _deidentify(work: Work, study: Study, ports: Ports, draft: Path) -> Made | N
 
 
 def _finish(work: Work, study: Study, made: Made, ports: Ports, draft: Path) -> None:
-    recipe = ports.recipe
+    recipe, is_first = ports.recipe, not work.batch.archive_bytes
+    archive = MadeArchive(made.object_name, made.summary.images, made.archive.size_bytes, made.archive.crc32c)
     work.lease.check()
     _write_study_row(work, study, made, recipe, draft / STUDY)
     write_report(made, recipe, study, work.ledger, draft)
@@ -79,12 +81,10 @@ def _finish(work: Work, study: Study, made: Made, ports: Ports, draft: Path) -> 
             item_suid=made.item_suid,
             recipe_name=name_of(recipe),
             recipe_sha256=recipe.sha256,
-            object_name=made.object_name,
             archive_bytes=made.archive.size_bytes,
-            archive_crc32c=made.archive.crc32c,
-            archive_made_at=_made_at(work.batch, made),
             not_before=_delivered_from(ports.site.delivery_delay_hours),
         )
+        deliveries.add(work.batch.pk, archive, is_first=is_first)
         history.record("batch.processed", work.batch.pk, **_numbers(work), **_stages(work))
         work.outbox.publish(draft, work.batch.pk)
 
@@ -127,6 +127,8 @@ def _finish_as(work: Work, state: State, **results: Any) -> None:
     was_processed = batch.processed_at is not None
     work.lease.finish(state, **results)
     if was_processed:
+        if state is not Job.DELIVER.waiting:
+            deliveries.abandon(batch.pk)
         statements.delete(Image, {"batch": batch.pk})
     rows = ledger.images()
     while some := [{"batch": batch.pk, **row} for row in islice(rows, ROWS_AT_ONCE)]:
@@ -159,13 +161,6 @@ def _stages(work: Work) -> dict[str, float]:
 def name_of(recipe: Recipe) -> str:
     """Its name; of one that was loaded by path the last part, for where it lies is nobody's business."""
     return os.path.basename(recipe.name)
-
-
-def _made_at(batch: Batch, made: Made) -> datetime:
-    """Now, or when an earlier attempt made the same bytes. Only the gateway's own database knows this time."""
-    before = (batch.object_name, batch.archive_crc32c, batch.archive_bytes)
-    is_same = before == (made.object_name, made.archive.crc32c, made.archive.size_bytes)
-    return batch.archive_made_at if is_same and batch.archive_made_at else timezone.now()
 
 
 def _delivered_from(delay_hours: float) -> datetime:

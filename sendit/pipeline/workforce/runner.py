@@ -17,7 +17,7 @@ from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown, pl
 from sendit.ground import database, events
 from sendit.ground.database import AWAY
 from sendit.pipeline.intake.folders import FolderChanged
-from sendit.pipeline.record import clock, history
+from sendit.pipeline.record import clock, deliveries, history
 from sendit.pipeline.record.leases import (
     FIRST_DELAY_SECONDS,
     NOBODY,
@@ -88,8 +88,10 @@ def _try(work: Work, job: Job, projects: Projects) -> None:
     except (LeaseLost, Stopped, FolderChanged, ServiceDown) as cause:
         _give_back(work, job, cause)
     except SenditError as error:
+        work.lease.recall()
         FAIL[job](work, error, **({"subject": error.subject} if error.subject else {}))
     except Exception as error:  # noqa: BLE001 - the one place that catches everything
+        work.lease.recall()
         FAIL[job](work, BrokenPromise("UnexpectedFailure"), failure=type(error).__name__, place=place_of(error))
 
 
@@ -127,7 +129,14 @@ def _give_back_when_it_answers(work: Work, job: Job) -> None:
 def _record_release(work: Work, job: Job, reason: str, release: Callable[[], float | None]) -> None:
     with transaction.atomic():
         delay_seconds = release() or 0
+        _count_attempt(work, job)
         history.record("batch.released", work.batch.pk, state=job.working, reason=reason, seconds=delay_seconds)
+
+
+def _count_attempt(work: Work, job: Job) -> None:
+    """A delivery that did not come to its end may have left something at its destination."""
+    if job is Job.DELIVER:
+        deliveries.count_attempt(work.batch.pk)
 
 
 def _queue_again(work: Work, job: Job) -> None:
@@ -139,6 +148,7 @@ def _queue_again(work: Work, job: Job) -> None:
     delay = timedelta(seconds=FIRST_DELAY_SECONDS)
     with transaction.atomic():
         work.lease.release(attempts=0)
+        _count_attempt(work, job)
         history.record("batch.folder_changed", work.batch.pk, state=job.working, changes=changes)
         terms = {"folder_changes": changes, "not_before": clock.now() + delay}
         if job is Job.PROCESS:

@@ -15,7 +15,7 @@ from sendit.pipeline.files import deid_files
 from sendit.projects.composition import pseudonym_key
 from tests.support.phantoms import leaks_in, make_study
 from tests.support.shell import Ran, run
-from tests.support.site import Site
+from tests.support.site import Site, delivery_of
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_files_get_what_they_would_get_in_a_batch(site: Site, out: Path) -> None
     for path in out.rglob("*.dcm"):
         ds = dcmread(path)
         assert (ds.PatientID, ds.AccessionNumber) == (batch.entity_suid, batch.item_suid)
-        assert ds.StudyDate == batch.object_name.split("_")[-2]
+        assert ds.StudyDate == delivery_of(batch).object_name.split("_")[-2]
 
 
 def test_a_blank_accession_number_is_the_folders_name_as_in_a_batch(site: Site, out: Path) -> None:

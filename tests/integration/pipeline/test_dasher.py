@@ -14,7 +14,7 @@ from tests.support.aftermath import everything_is_right
 from tests.support.hostile import HostileServer, Play, answers, hostile, says
 from tests.support.phantoms import accession_number, leaks_in
 from tests.support.shell import Ran, run
-from tests.support.site import Site
+from tests.support.site import Site, delivery_of
 
 
 def use(site: Site, server: HostileServer, path: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_batch_is_de_identified_with_the_services_pseudonyms(site: Site, tmp_p
     assert request.path == "/identifiers/api/v1/uid/irb12345"
     assert request.json["identifiers"][0]["items"][0]["id"] == accession_number(7)
     assert batch.identifiers.response.reveal()["items"][0]["jitter"] == 5
-    assert batch.object_name.startswith("Collection/IRB00000/Entity/p0/p0_20040124_s0")
+    assert delivery_of(batch).object_name.startswith("Collection/IRB00000/Entity/p0/p0_20040124_s0")
 
 
 def test_a_service_that_is_away_for_longer_than_anyone_waits_delays_batches_and_loses_none(

@@ -18,14 +18,14 @@ from django.db import connections
 from sendit.adapters import store_gcs
 from sendit.pipeline import checks
 from sendit.pipeline.record.leases import Job
-from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record.models import Batch, Delivery
 from sendit.pipeline.stages.reporting import CONTENT_TYPES
 from sendit.ports import StoredObject
 from tests.support.aftermath import everything_is_right
 from tests.support.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud, sign_in
 from tests.support.phantoms import leaks_in
 from tests.support.processes import FORK
-from tests.support.site import Site
+from tests.support.site import Site, delivery_of
 from topology.families import descendants_of, kill
 
 pytestmark = ONE_WORKER
@@ -59,8 +59,8 @@ def test_store_and_warehouse_may_be_google_each_by_itself(site: Site, google_clo
         site.process()
         (batch,) = site.deliver()
         assert batch.state == "DONE", batch.errors
-        assert batch.storage_uri.startswith("gs://" if store else "file://")
-        assert (batch.object_name in google_cloud.objects()) is bool(store)
+        assert delivery_of(batch).uri.startswith("gs://" if store else "file://")
+        assert (delivery_of(batch).object_name in google_cloud.objects()) is bool(store)
     assert google_cloud.count("dicom") == 1
     assert len(list(site.settings.warehouse_folder.rglob("*.parquet"))) == 2
     assert len(list(site.settings.store_folder.rglob("*.tar.gz"))) == 1
@@ -74,7 +74,7 @@ def studies(site: Site, count: int) -> None:
 def arrived_once(site: Site, cloud: GoogleCloud) -> None:
     """An archive, its reports and its rows for each batch, by the emulators' account; no folders in their place."""
     everything_is_right(site, images=IMAGES)
-    archives = list(Batch.objects.values_list("object_name", flat=True))
+    archives = list(Delivery.objects.values_list("object_name", flat=True))
     reports = [f"{name.removesuffix('.tar.gz')}.{report}" for name in archives for report in CONTENT_TYPES]
     assert cloud.writes() == dict.fromkeys([*archives, *reports], 1)
     assert (cloud.count("dicom"), cloud.count("instance")) == (len(archives), IMAGES * len(archives))
@@ -100,13 +100,14 @@ def test_batches_arrive_as_objects_and_rows_with_nothing_identified(on_google: S
     arrived_once(on_google, google_cloud)
     assert leaks_in(said_to_google(google_cloud)) == []
     batch, *_ = Batch.objects.order_by("pk")
-    kept = google_cloud.objects()[batch.object_name]
-    assert (kept["size"], kept["crc32c"]) == (str(batch.archive_bytes), batch.archive_crc32c)
+    kept = google_cloud.objects()[delivery_of(batch).object_name]
+    assert (kept["size"], kept["crc32c"]) == (str(batch.archive_bytes), delivery_of(batch).crc32c)
     assert (kept["contentType"], kept["metadata"]["images"]) == ("application/gzip", str(IMAGES))
     links = "storage_uri, storage_download, storage_metadataLink"
-    asked = f"SELECT {links} FROM dicom WHERE object_name = '{batch.object_name}'"
+    asked = f"SELECT {links} FROM dicom WHERE object_name = '{delivery_of(batch).object_name}'"
     [row] = json.loads(on_google.call("query", "--format", "json", asked))
-    assert row["storage_uri"] == f"gs://{google_cloud.bucket}/{batch.object_name}" == batch.storage_uri
+    delivery = delivery_of(batch)
+    assert row["storage_uri"] == f"gs://{google_cloud.bucket}/{delivery.object_name}" == delivery.uri
     assert row["storage_download"] == without_generation(kept["mediaLink"]) and row["storage_metadataLink"].endswith(
         kept["selfLink"]
     )

@@ -21,7 +21,7 @@ from sendit.pipeline.stages.archive import read_member
 from sendit.pipeline.stages.outbox import Outbox
 from sendit.pipeline.stages.work import Work
 from tests.support.phantoms import accession_number, leaks_in, patient_id, uid
-from tests.support.site import Site
+from tests.support.site import Site, delivery_of
 
 
 def archive_of(site: Site, batch: Batch) -> Path:
@@ -40,7 +40,7 @@ def test_a_study_becomes_one_archive_and_its_rows(site: Site) -> None:
     assert (batch.found, batch.delivered, batch.filtered, batch.errored) == (5, 5, 0, 0)
     archive = archive_of(site, batch)
     stem = archive.name.removesuffix(".tar.gz")
-    assert batch.object_name == f"Collection/IRB00000/Entity/{batch.entity_suid}/{archive.name}"
+    assert delivery_of(batch).object_name == f"Collection/IRB00000/Entity/{batch.entity_suid}/{archive.name}"
     assert stem.startswith(batch.entity_suid) and stem.endswith(batch.item_suid)
     with tarfile.open(archive) as tar:
         names = tar.getnames()
@@ -89,13 +89,13 @@ def test_delivery_stores_the_archive_and_loads_both_tables(site: Site) -> None:
     content = archive_of(site, batch).read_bytes()
     (batch,) = site.deliver()
     assert batch.state == "DONE" and batch.delivered_at and not (site.outbox / str(batch.pk)).exists()
-    assert site.ports.object_store.read(batch.object_name, 0, len(content)) == content
+    assert site.ports.object_store.read(delivery_of(batch).object_name, 0, len(content)) == content
     instances = site.ports.warehouse.query('SELECT member, "offset", length, sha256 FROM instance ORDER BY member').rows
     assert [tuple(row) for row in instances] == list(
         batch.images.order_by("member").values_list("member", "offset", "length", "sha256")
     )
     ((header, count, uri),) = site.ports.warehouse.query("SELECT DicomHeader, image_count, storage_uri FROM dicom").rows
-    assert (count, uri) == (3, batch.storage_uri)
+    assert (count, uri) == (3, delivery_of(batch).uri)
     shared = json.loads(str(header))
     assert (shared["Modality"], shared["IMAGE_COUNT"], shared["NumberOfSeries"]) == ("CT", 3, 1)
     assert "InstanceNumber" not in shared and "PixelData" not in shared
@@ -115,6 +115,7 @@ def test_a_batch_that_was_delivered_but_not_marked_is_delivered_again_without_a_
     site.process()
     (batch,) = site.deliver()
     _set_state(batch, "QUEUE")
+    batch.deliveries.update(state="WAITING", uri="", delivered_at=None)
     site.process()
     (batch,) = site.deliver()
     assert batch.state == "DONE"

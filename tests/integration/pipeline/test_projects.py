@@ -16,7 +16,7 @@ from sendit.pipeline.record.models import Batch
 from sendit.pipeline.workforce.runner import attempt
 from sendit.projects.composition import Projects
 from sendit.projects.project import StoreFolder, WarehouseFolder, default_project
-from tests.support.site import Site, use_database
+from tests.support.site import Site, delivery_of, use_database
 
 BEFORE = [("pipeline", "0003_batches_counted")]
 
@@ -56,12 +56,14 @@ def test_each_batch_gets_the_recipe_store_and_warehouse_of_its_project(site: Sit
     mine, theirs = Batch.objects.get(project="default"), Batch.objects.get(project="trial")
     assert (mine.state, theirs.state) == ("DONE", "DONE")
     assert (mine.recipe_name, theirs.recipe_name) == ("research", "basic")
-    assert mine.object_name.startswith("Collection/IRB00000/") and theirs.object_name.startswith("Collection/TRIAL/")
+    assert delivery_of(mine).object_name.startswith("Collection/IRB00000/") and delivery_of(
+        theirs
+    ).object_name.startswith("Collection/TRIAL/")
     for batch in (mine, theirs):
         ports = projects.of(batch.project)
-        assert ports.object_store.read(batch.object_name, 0, 2) == b"\x1f\x8b"
+        assert ports.object_store.read(delivery_of(batch).object_name, 0, 2) == b"\x1f\x8b"
         assert ports.warehouse.query("SELECT object_name, recipe FROM dicom").rows == [
-            (batch.object_name, batch.recipe_name)
+            (delivery_of(batch).object_name, batch.recipe_name)
         ]
 
 

@@ -13,7 +13,7 @@ import sendit
 from sendit.deid.identifiers.identifiers import VERIFIED
 from sendit.pipeline.stages import reporting
 from tests.support.phantoms import leaks_in
-from tests.support.site import Site
+from tests.support.site import Site, delivery_of
 
 
 def delivered(site: Site) -> Any:
@@ -24,7 +24,7 @@ def delivered(site: Site) -> Any:
 
 
 def beside(site: Site, batch: Any, name: str) -> Path:
-    return site.settings.store_folder / batch.object_name.replace(".tar.gz", f".{name}")
+    return site.settings.store_folder / delivery_of(batch).object_name.replace(".tar.gz", f".{name}")
 
 
 def report_of(site: Site, batch: Any) -> dict[str, Any]:
@@ -36,9 +36,9 @@ def test_it_says_what_the_batch_is_and_by_which_rules(site: Site) -> None:
     batch = delivered(site)
     report, recipe = report_of(site, batch), site.ports.recipe
     assert report["archive"] == {
-        "object_name": batch.object_name,
+        "object_name": delivery_of(batch).object_name,
         "size_bytes": batch.archive_bytes,
-        "crc32c": batch.archive_crc32c,
+        "crc32c": delivery_of(batch).crc32c,
     }
     assert report["files"] == {name: getattr(batch, name) for name in ("found", "delivered", "filtered", "errored")}
     assert report["recipe"] == {"name": recipe.name, "sha256": recipe.sha256}
@@ -87,7 +87,7 @@ def test_the_page_says_the_same_and_fetches_nothing(site: Site) -> None:
     page.feed(text)
     report = report_of(site, batch)
     assert page.links == []
-    for told in (batch.object_name, report["recipe"]["sha256"], "StudyDate", "113100 DCM"):
+    for told in (delivery_of(batch).object_name, report["recipe"]["sha256"], "StudyDate", "113100 DCM"):
         assert told in page.words
 
 

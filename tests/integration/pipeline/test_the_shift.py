@@ -23,7 +23,7 @@ from pydicom import Dataset, dcmread
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.sequence import Sequence
 
-from tests.support.site import Site
+from tests.support.site import Site, delivery_of
 
 PATIENTS = 7
 TODAY = datetime.now(UTC).date()
@@ -192,7 +192,7 @@ def studies(site: Site) -> list[Study]:
             add_private_times(path, study_date(number))
     batches = [*reversed(site.process())]
     assert [batch.state for batch in batches] == ["DONEPROCESSING"] * PATIENTS, [batch.errors for batch in batches]
-    dates = {batch.object_name: study_date(int(batch.folder.reveal()[-5:])) for batch in batches}
+    dates = {delivery_of(batch).object_name: study_date(int(batch.folder.reveal()[-5:])) for batch in batches}
     site.deliver()
     return [study(site.var / "store" / name, site.var / "warehouse", true) for name, true in dates.items()]
 

@@ -17,7 +17,7 @@ import pytest
 
 from sendit.ports import HEADER_COLUMNS
 from tests.support.phantoms import accession_number
-from tests.support.site import Site
+from tests.support.site import Site, delivery_of
 
 RECIPE = """FORMAT dicom
 
@@ -76,14 +76,14 @@ def delivered(site: Site) -> Delivered:
     (batch,) = site.deliver()
     assert batch.state == "DONE", batch.errors
     store = site.var / "store"
-    report = json.loads((store / batch.object_name.replace(".tar.gz", ".report.json")).read_bytes())
-    (study,) = rows(site, "dicom", batch.object_name)
+    report = json.loads((store / delivery_of(batch).object_name.replace(".tar.gz", ".report.json")).read_bytes())
+    (study,) = rows(site, "dicom", delivery_of(batch).object_name)
     return Delivered(
-        object_name=batch.object_name,
+        object_name=delivery_of(batch).object_name,
         study_instance_uid=study["StudyInstanceUID"],
         date_shift_days=batch.identifiers.response.reveal()["jitter"],
-        archive=sha256(gzip.decompress((store / batch.object_name).read_bytes())),
-        image_rows=digest(without(rows(site, "instance", batch.object_name), COMPRESSION | SINCE)),
+        archive=sha256(gzip.decompress((store / delivery_of(batch).object_name).read_bytes())),
+        image_rows=digest(without(rows(site, "instance", delivery_of(batch).object_name), COMPRESSION | SINCE)),
         study_row=digest(without(study, COMPRESSION | ELSEWHERE | VERSION | {"recipe_sha256"})),
         report=digest(without(report, COMPRESSION | VERSION | CORE)),
     )

@@ -17,7 +17,7 @@ from sendit.pipeline.stages.rows import write_parquet
 from sendit.projects import composition
 from tests.support.aftermath import everything_is_right
 from tests.support.phantoms import make_study
-from tests.support.site import Site
+from tests.support.site import Site, delivery_of
 
 
 def test_everything_that_rests_is_delivered_by_several_at_a_time(site: Site) -> None:
@@ -46,7 +46,9 @@ def test_a_study_that_is_taken_back_is_delivered_anew(site: Site) -> None:
     site.process()
     (second,) = site.deliver()
     assert (second.state, second.errors[0]["code"]) == ("ERROR", "ObjectConflict")
-    (row,) = site.ports.warehouse.query(f"SELECT load_id FROM dicom WHERE object_name = '{first.object_name}'").rows
+    (row,) = site.ports.warehouse.query(
+        f"SELECT load_id FROM dicom WHERE object_name = '{delivery_of(first).object_name}'"
+    ).rows
     for place in ("store", "warehouse"):
         for path in (site.var / place).rglob(f"{row[0]}.*"):
             path.unlink()
@@ -57,7 +59,7 @@ def test_a_study_that_is_taken_back_is_delivered_anew(site: Site) -> None:
     rows = site.ports.warehouse.query(
         "SELECT object_name, image_count, (SELECT count(*) FROM instance) FROM dicom"
     ).rows
-    assert rows == [(second.object_name, 3, 3)]
+    assert rows == [(delivery_of(second).object_name, 3, 3)]
 
 
 def test_switched_off_batches_rest_and_it_says_so(site: Site) -> None:
@@ -73,7 +75,7 @@ def test_a_store_that_is_down_for_one_batch_does_not_stop_the_others(site: Site)
     for number in range(4):
         site.study(number, images=1)
     first, *_ = site.process()
-    in_the_way = (site.var / "store" / first.object_name).parent
+    in_the_way = (site.var / "store" / delivery_of(first).object_name).parent
     in_the_way.parent.mkdir(parents=True)
     in_the_way.touch()
     with pytest.raises(SystemExit) as ended:

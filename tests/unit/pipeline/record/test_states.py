@@ -14,6 +14,7 @@ from sendit.errors import BrokenPromise
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import (
     COUNTED,
+    DELIVERY_TABLE,
     LEGAL,
     MOVES,
     RETRYABLE,
@@ -23,6 +24,7 @@ from sendit.pipeline.record.states import (
     WAITING_FOR_PERSON,
     WITH_ARCHIVE,
     WORKING,
+    DeliveryState,
     Job,
     Mover,
     State,
@@ -166,8 +168,10 @@ def test_the_page_says_what_the_tables_say() -> None:
     meanings = [f"| {state} | {row.meaning} |" for state, row in TABLE.items()]
     properties = [f"| {state} | {' | '.join(_properties(row))} |" for state, row in TABLE.items()]
     moves = [f"| {move.source} | {move.target} | {move.cause} |" for move in MOVES]
-    rows = [line for line in page.splitlines() if line.startswith("| ") and line[2:].split(" |")[0] in set(State)]
-    assert rows == meanings + properties + moves
+    deliveries = [f"| {state} | {row.meaning} |" for state, row in DELIVERY_TABLE.items()]
+    states = {*State, *DeliveryState}
+    rows = [line for line in page.splitlines() if line.startswith("| ") and line[2:].split(" |")[0] in states]
+    assert rows == meanings + properties + moves + deliveries
 
 
 def _properties(row: StateProperties) -> list[str]:
