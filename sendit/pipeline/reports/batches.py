@@ -16,8 +16,8 @@ from django.db.models import QuerySet
 
 from sendit.errors import CODES
 from sendit.phi import Phi
-from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event, Image, Outcome
-from sendit.pipeline.record.states import State
+from sendit.pipeline.record.models import Batch, BatchIdentifiers, Delivery, Event, Image, Outcome
+from sendit.pipeline.record.states import DeliveryState, State
 
 STATES = tuple(State)
 
@@ -115,14 +115,26 @@ class WithheldFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchArchive:
-    """What a batch became, and by which recipe; blank before."""
+class BatchRecipe:
+    """By which recipe a batch was de-identified; blank before."""
 
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDelivery:
+    """One archive of a batch, on its way to one destination; `uri` is blank until it is there."""
+
+    part: int
+    destination: str
+    state: DeliveryState
+    attempts: int
     object_name: str
-    storage_uri: str
-    archive_bytes: int
-    recipe_name: str
-    recipe_sha256: str
+    uri: str
+    images: int
+    size_bytes: int
+    delivered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +142,8 @@ class BatchReport:
     """Everything about a batch that does not identify."""
 
     summary: BatchSummary
-    archive: BatchArchive
+    recipe: BatchRecipe
+    deliveries: tuple[BatchDelivery, ...]
     events: tuple[BatchEvent, ...]
     withheld: tuple[WithheldFiles, ...]
 
@@ -255,13 +268,25 @@ def report(batch: int) -> BatchReport | None:
     found = Batch.objects.filter(pk=batch).first()
     if found is None:
         return None
-    return BatchReport(_summary(found), _archive(found), tuple(_events(batch)), tuple(_withheld(batch)))
-
-
-def _archive(batch: Batch) -> BatchArchive:
-    return BatchArchive(
-        batch.object_name, batch.storage_uri, batch.archive_bytes, batch.recipe_name, batch.recipe_sha256
+    recipe = BatchRecipe(found.recipe_name, found.recipe_sha256)
+    return BatchReport(
+        _summary(found), recipe, tuple(_deliveries(batch)), tuple(_events(batch)), tuple(_withheld(batch))
     )
+
+
+def _deliveries(batch: int) -> Iterator[BatchDelivery]:
+    for row in Delivery.objects.filter(batch=batch).order_by("part", "pk"):
+        yield BatchDelivery(
+            part=row.part,
+            destination=row.destination,
+            state=DeliveryState(row.state),
+            attempts=row.attempts,
+            object_name=row.object_name,
+            uri=row.uri,
+            images=row.images,
+            size_bytes=row.size_bytes,
+            delivered_at=row.delivered_at,
+        )
 
 
 def of_same_study(batch: int) -> list[int]:

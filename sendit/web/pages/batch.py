@@ -39,7 +39,8 @@ def _context(found: BatchReport, eyes: Eyes) -> dict[str, Any]:
     names = identified.names.reveal() if identified else []
     return {
         "summary": summary,
-        "archive": found.archive,
+        "recipe": found.recipe,
+        "deliveries": found.deliveries,
         "eyes": eyes,
         "folder": identified.folder.reveal() if identified and identified.folder else "",
         "found_at": eyes.moment(summary.created_at),

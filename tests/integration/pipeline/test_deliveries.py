@@ -12,7 +12,7 @@ from sendit.errors import ServiceDown, ServiceRefused
 from sendit.pipeline.record.models import Batch, Delivery
 from tests.support.site import Site, delivery_of
 
-LAST_RELEASE = "0006"
+LAST_RELEASE = "0007"
 
 
 def failing(error: Exception) -> Any:

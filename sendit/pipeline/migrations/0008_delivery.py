@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
     """What a batch had of its one archive becomes its first delivery."""
 
     dependencies = [
-        ("pipeline", "0006_event_actor"),
+        ("pipeline", "0007_batch_of_study"),
     ]
 
     operations = [
