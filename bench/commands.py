@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from sendit import keys
+
 POLL_SECONDS = 0.02
 
 
@@ -29,12 +31,14 @@ def sendit(*arguments: str, var: Path, data: Path, workers: int = 1) -> Ran:
     """Run one command to its end."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SENDIT_")}
     environment |= {
+        "SENDIT_CONFIG": os.devnull,
         "SENDIT_VAR": str(var),
         "SENDIT_DATA_BASE": str(data),
         "SENDIT_WORKERS": str(workers),
         "SENDIT_UPLOAD_WORKERS": str(workers),
         "SENDIT_SETTLE_SECONDS": "0",
     }
+    keys.make(var / "secrets")
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "sendit", *arguments],

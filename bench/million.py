@@ -70,8 +70,10 @@ def _set_up(var: Path) -> None:
     import django
 
     django.setup()
+    from sendit import keys
     from sendit.ground.database import make_ready
 
+    keys.make(var / "secrets")
     make_ready()
 
 

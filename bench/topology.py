@@ -21,6 +21,7 @@ import psycopg
 
 from bench import million, studies
 from bench.measure import Bar, Section, Size
+from sendit import keys
 from topology import plan, servers
 from topology.families import end
 from topology.plan import Place, Program, Unwell
@@ -217,6 +218,7 @@ def _gateway(
     """A watcher and a worker that are up and idle."""
     data = folder / "data"
     data.mkdir(parents=True)
+    keys.make(folder / "var" / "secrets")
     environment = {**settings, "SENDIT_VAR": str(folder / "var"), "SENDIT_DATA_BASE": str(data)}
     site = Site(data, settings["SENDIT_DATABASE"], environment, [])
     subprocess.run([sys.executable, "-m", "sendit", "migrate", "-v0"], env=environment, check=True)
@@ -240,6 +242,7 @@ def _gateway(
 def _servers(place: Place) -> Iterator[dict[str, str]]:
     """PostgreSQL, Valkey and the identity service; the settings of a gateway that uses them and delivers to folders."""
     (place.folder / "broker").mkdir(parents=True)
+    place.make_keys()
     place.logs.mkdir()
     servers.make_postgres(place.folder / "postgres")
     programs = {program.name: program for program in plan.programs(place)}

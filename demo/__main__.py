@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from demo import studies
+from sendit import keys
 
 ROOT = Path(__file__).parents[1]
 VAR = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else ROOT / "var" / "demo"
@@ -37,6 +38,7 @@ def main() -> None:
     """Run all acts, after removing what an earlier run left."""
     started = time.monotonic()
     shutil.rmtree(VAR, ignore_errors=True)
+    keys.make(VAR / "secrets")
     for act in (folders, work, deliver, glance, one_header, one_image, one_question):
         act()
     _act("That is all", f"{time.monotonic() - started:.0f} seconds. What was made is in {_short(VAR)}/:")
@@ -128,7 +130,12 @@ def sendit(*arguments: str, quiet: bool = False) -> str:
 
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SENDIT_")}
-    return kept | {"SENDIT_VAR": str(VAR), "SENDIT_DATA_BASE": str(DATA), "SENDIT_SETTLE_SECONDS": "0"}
+    return kept | {
+        "SENDIT_CONFIG": os.devnull,  # not the operator's own
+        "SENDIT_VAR": str(VAR),
+        "SENDIT_DATA_BASE": str(DATA),
+        "SENDIT_SETTLE_SECONDS": "0",
+    }
 
 
 def _ranged_read(archive: Path, offset: int, length: int) -> bytes:

@@ -25,13 +25,28 @@ def settings_page() -> str:
     files = " and ".join(f"`SENDIT_{name}_FILE`" for name, entry in SETTINGS.items() if entry.is_secret)
     return f"""# Settings
 
-Every setting `X` is an environment variable `SENDIT_X` (but for one that another system named) and a field `x` of
-`Site`; `sendit/projects/site.py` is the one place that says what the environment means. A variable `SENDIT_…` that is
-not in this table, or a value that makes no sense, stops every command with `UnknownSetting` or `BadSetting`: a typing
-error never means "the default". A folder that is not given in full is below the one in which a command is started: give
-VAR and DATA_BASE in full, for elsewhere sendit would begin anew, with other keys. What may hold a password may also
-stand in a file:
-{files} name it.
+Every setting `X` is an environment variable `SENDIT_X` (but for one that another system named) and a key `x` of the
+settings file. An unknown variable `SENDIT_…`, an unknown key, or a value that makes no sense stops every command with
+`UnknownSetting` or `BadSetting`: a typing error never means "the default".
+
+**The settings file** is `sendit.toml`. `sendit init` writes one in which every setting is explained. sendit looks for
+it in this order, and takes the first:
+
+1. the file that the environment variable `SENDIT_CONFIG` names
+2. `sendit.toml` in the folder that `SENDIT_VAR` names
+3. `/etc/sendit/sendit.toml`
+4. `sendit.toml` in the current folder, if folder and file are your own and not everybody may write to them
+
+The environment wins over the file. Relative paths in the file are below the file's folder, and so are VAR and DATA_BASE
+where nothing names them; relative paths in the environment are below the current folder. Lists are TOML lists:
+`data_input_folders = ["ct", "mr"]`.
+
+**Secrets** do not stand in the settings file. A setting that may hold a password stands in a file of its own, which
+{files} name in the environment, and the same names in lower case without `SENDIT_` in the settings file, such as
+`database_file = "/run/secrets/database_url"`.
+
+**Which VAR.** A command that needs a VAR refuses one without keys (`NotInitialised`), because with new keys the same
+patients would get other pseudonyms. `sendit status` shows which VAR is used, and the fingerprint of its keys.
 
 {_table(("setting", "form", "default", "what it is for"), rows)}
 """

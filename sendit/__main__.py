@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from django.core.management.base import BaseCommand
 
 NOT_FOR_PERSONS = ("work",)
-WITHOUT_DATABASE = ("deid", "download", "preview")
+WITHOUT_DATABASE = ("deid", "download", "init", "preview")
 """Commands that need no database; they start without loading Django's models."""
+BEFORE_SETTINGS = ("init",)
+"""Commands that may run before there are settings, or make them."""
 
 SETTINGS_OF = {"web": "sendit.web.settings"}
 """Commands that are servers, and serve with settings of their own."""
@@ -71,10 +73,16 @@ def _commands() -> Iterator[str]:
 
 
 def _run(arguments: list[str]) -> None:
+    if arguments[1:2] and arguments[1] in BEFORE_SETTINGS:
+        from django.conf import settings
+
+        settings.configure()
     if arguments[1:2] and arguments[1] in WITHOUT_DATABASE:
         import_module(f"sendit.pipeline.management.commands.{arguments[1]}").Command().run_from_argv(arguments)
         return
     from django.core.management import ManagementUtility, get_commands
+
+    from sendit.ground.commands import ensure_keys
 
     class Utility(ManagementUtility):
         """Django's utility, with a message of our own for an unknown command."""
@@ -83,6 +91,8 @@ def _run(arguments: list[str]) -> None:
             if subcommand not in get_commands():
                 print("sendit: there is no such command; `sendit --help` lists them.", file=sys.stderr)
                 sys.exit(EXIT_CODES["Misconfigured"])
+            if subcommand == "migrate":
+                ensure_keys()
             return super().fetch_command(subcommand)
 
     Utility(arguments).execute()

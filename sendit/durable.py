@@ -95,6 +95,20 @@ def place(draft: Path, path: Path) -> None:
     sync(path.parent)
 
 
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file under a name that nothing has yet; if there is something by then, it stays."""
+    draft = draft_of(path)
+    try:
+        with open(draft, "xb") as stream:
+            stream.write(content)
+        sync(draft)
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        sync(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def forget_time(*paths: Path) -> None:
     """Set the modification time of files and folders that recipients read to 0; those of other users are left alone."""
     for path in paths:

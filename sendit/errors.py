@@ -7,13 +7,15 @@
     ├── ServiceRefused   the operator: the service answered, and the answer is no
     └── BrokenPromise    us: a bug in sendit; the work stops
 
-An error carries a code, a tag, a count and a subject; never a value and never a path. The sentences that a person reads
-come from `CODES`, so no identifier can enter one.
+An error carries a code, a tag, a count and a subject; never a value, and never a path but one that the settings name.
+The sentences that a person reads come from `CODES`, so no identifier can enter one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from traceback import extract_tb
 from typing import ClassVar
@@ -100,6 +102,12 @@ def place_of(error: BaseException) -> str:
     return f"{Path(frames[-1].filename).relative_to(package)}:{frames[-1].lineno}" if frames else "elsewhere"
 
 
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean X?` if a known word resembles one that is not known, else nothing."""
+    close = get_close_matches(word, known, n=1, cutoff=0.7)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
     """What a code means (`what`) and what to do next (`then`), one sentence each, without values."""
@@ -166,12 +174,16 @@ CODES: dict[str, ErrorCode] = {
     ),
     **_codes(
         "Misconfigured",
-        UnknownSetting=("There is no such setting.", "Correct or remove the variable named."),
+        NotInitialised=(
+            "This VAR has no keys, so it is not the one that you use, or it is new.",
+            "Set SENDIT_VAR or SENDIT_CONFIG to the one that you use, or make a new one with `sendit init`.",
+        ),
+        UnknownSetting=("There is no such setting.", "Correct or remove what is named."),
         UnknownProject=(
             "The batch belongs to a project that this site does not have.",
             "Configure the project, then retry.",
         ),
-        BadSetting=("A setting has an invalid value.", "Give it a value of the form named."),
+        BadSetting=("A setting has an invalid value.", "Give it a value of the form that is named."),
         MissingPackage=("A package that a setting needs is not installed.", "Install the extra named, with pip."),
         BadRecipe=("The recipe is invalid.", "Correct the line named."),
         UnknownRecipe=("There is no such recipe.", "Give the name of a shipped recipe, or a path."),

@@ -152,6 +152,8 @@ def _write(path: Path, content: bytes, put: Callable[[Path, Path], object]) -> N
 
 
 MEMORY = "bound-keys.json"
+DATABASE = "sendit.sqlite3"
+"""The database of a site that names none, in VAR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +194,40 @@ def load_known(folder: Path, file: KeyFile, var: Path) -> Lines:
     return lines
 
 
-def make_without_database(folder: Path, has_database: bool) -> None:
-    """Make all keys for a command that uses no database. If a key or a database exists, a missing key was lost."""
-    if not has_database and not present(folder):
-        make(folder)
+def ensure_made(folder: Path, var: Path, looked: object) -> None:
+    """Refuse a VAR for which nobody has made keys; `looked` says where its settings were looked for.
+
+    If a key or the memory of one is there, the site is an old one, and what is missing is `BadKey`.
+
+    Raises
+    ------
+    Misconfigured
+        `NotInitialised`, `FolderRefused`: the folder may not be looked into.
+    """
+    if not (present(folder) or Memory.read(var).proofs or (var / DATABASE).exists()):
+        raise Misconfigured("NotInitialised", subject=f"no keys in {folder}, {looked}")
+
+
+def make_for_new_site(folder: Path, var: Path) -> None:
+    """Make the keys of a new site. A site may begin with a copy of another's `pseudonym.key`.
+
+    Raises
+    ------
+    Misconfigured
+        `BadKey`: a key is missing that this site had.
+    """
+    is_old = bool(Memory.read(var).proofs) or (var / DATABASE).exists()
+    if present(folder) - {KeyFile.PSEUDONYM} or is_old:
+        for file in KeyFile:
+            load(folder, file)
+    make(folder)
+
+
+def fingerprint(folder: Path) -> str:
+    """Return what tells one site's keys from another's, such as `3f2a-91bc-77de`; sites with one have the same
+    pseudonyms. It is of `pseudonym.key` and tells nothing of it."""
+    (proof,) = proofs(KeyFile.PSEUDONYM, load(folder, KeyFile.PSEUDONYM))
+    return "-".join(proof[at : at + 4] for at in (0, 4, 8))
 
 
 def open_to_others(folder: Path) -> list[str]:

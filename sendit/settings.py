@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from sendit import keys
 from sendit.errors import Misconfigured
 from sendit.keys import secret
-from sendit.projects.site import SETTINGS, Site, variable
+from sendit.projects import settings_file
+from sendit.projects.site import SETTINGS, variable
 
-SITE = Site.from_environment(os.environ)
+SETTINGS_FILE = settings_file.find(os.environ, Path.cwd())
+SITE = settings_file.load(os.environ, SETTINGS_FILE)
+
+# What another system's library reads from the environment by itself.
+os.environ |= {
+    entry.own_variable: text
+    for name, entry in SETTINGS.items()
+    if entry.own_variable and (text := getattr(SITE, name.lower()))
+}
 
 
 def _django_key() -> str:
-    """The first secret that every command needs: who may not make or read it may do nothing."""
+    """The first secret that a process needs: one that may not make or read it can do nothing.
+
+    Where nobody has made keys, it is a passing one, so that a command that needs no VAR leaves nothing behind.
+    """
     try:
+        with suppress(FileNotFoundError):
+            SITE.secrets_folder.stat()  # says what `present` does not: that it may not be looked into
+        if not keys.present(SITE.secrets_folder):
+            return secrets.token_hex(32)
         return secret(SITE.secrets_folder / "django.key", lambda: secrets.token_hex(32).encode()).decode()
     except (PermissionError, FileNotFoundError, NotADirectoryError, FileExistsError):
         named = variable("SECRETS" if SITE.secrets else "VAR")
@@ -44,7 +63,7 @@ TIME_ZONE = "UTC"
 
 def database(url: str) -> dict[str, Any]:
     """Django's DATABASES entry for a URL; empty is SQLite in VAR."""
-    scheme, _, path = (url or f"sqlite:///{SITE.var / 'sendit.sqlite3'}").partition("://")
+    scheme, _, path = (url or f"sqlite:///{SITE.var / keys.DATABASE}").partition("://")
     if scheme == "sqlite" and path.startswith("/"):
         return _sqlite(path[1:])
     if scheme in ("postgres", "postgresql"):

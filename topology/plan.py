@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import redis
 
+from sendit import keys
 from sendit.ground.daemon import PidFile
 from topology import servers
 
@@ -85,6 +86,7 @@ class Place:
     def environment(self) -> dict[str, str]:
         """Return the gateway's settings, by which it uses all of these programs."""
         return {
+            "SENDIT_CONFIG": os.devnull,  # not the operator's own
             "SENDIT_VAR": str(self.folder / "var"),
             "SENDIT_DATA_BASE": str(self.data),
             "SENDIT_RUNNER": "celery",
@@ -111,6 +113,11 @@ class Place:
             "SENDIT_ANONYMIZE_RESTFUL": "false",
             "SENDIT_GOOGLE_CLOUD_STORAGE": "",
         }
+
+    def make_keys(self) -> None:
+        """Make the keys of the gateway and of the identity service that are missing."""
+        for environment in (self.environment(), self.identity_environment()):
+            keys.make(Path(environment["SENDIT_VAR"]) / "secrets")
 
 
 def programs(place: Place) -> Iterator[Program]:

@@ -10,6 +10,7 @@ from argparse import SUPPRESS
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO, cast
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper, SystemCheckError
 
 from sendit import keys
@@ -41,11 +42,18 @@ class PrintableOutput(OutputWrapper):
         super().write(printable_lines(msg), style_func, ending)
 
 
+def ensure_keys() -> None:
+    """Refuse a VAR that has no keys, in place of making another one by accident."""
+    keys.ensure_made(settings.SITE.secrets_folder, settings.SITE.var, settings.SETTINGS_FILE)
+
+
 class Command(BaseCommand):
     """The base of sendit's commands; their help leaves out Django's own options."""
 
     suppressed_base_arguments = set(DJANGOS_OPTIONS)
     requires_system_checks = [BEFORE_EVERY_COMMAND]
+    needs_keys = True
+    """Whether the command needs a VAR, which is one that has keys."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Return Django's parser with `sendit` as the program's name."""
@@ -69,6 +77,8 @@ class Command(BaseCommand):
         self.stdout = PrintableOutput(options.pop("stdout", None) or self.stream)
         self.stderr = PrintableOutput(options.pop("stderr", None) or cast(TextIO, self.stderr._out))
         self.stderr.style_func = style
+        if self.needs_keys:
+            ensure_keys()
         try:
             return super().execute(*args, **options)
         except WrongUse as error:

@@ -69,8 +69,13 @@ def _key_bindings() -> KeyBindings:
 def make_ready(files: frozenset[KeyFile] = keys.ALL) -> None:
     """Apply missing migrations and bind the keys; if several processes start, one does it and the others wait.
 
-    Raises Misconfigured("BadKey") if a key of `files`, which are those that the process needs, is not the bound one.
+    Raises
+    ------
+    Misconfigured
+        `NotInitialised`: nobody has made keys for this VAR. `BadKey`: a key of `files`, which are those that the
+        process needs, is not the bound one.
     """
+    keys.ensure_made(settings.SITE.secrets_folder, settings.SITE.var, settings.SETTINGS_FILE)
     settings.SITE.var.mkdir(mode=0o750, parents=True, exist_ok=True)
     _expect_new_file()
     if not is_current():

@@ -124,6 +124,10 @@ def true_times(**_kwargs: Any) -> list[CheckMessage]:
 def site_keys(**_kwargs: Any) -> list[CheckMessage]:
     """Whether the keys are those that this VAR remembers, and nobody else's to read."""
     found: list[CheckMessage] = []
+    try:
+        keys.ensure_made(settings.SITE.secrets_folder, settings.SITE.var, settings.SETTINGS_FILE)
+    except Misconfigured as error:
+        found.append(Error(str(error), hint="docs/operations.md, “Keys”, says more.", id="sendit.E011"))
     for file in keys.present(settings.SITE.secrets_folder) | keys.Memory.read(settings.SITE.var).proofs.keys():
         try:
             keys.load_known(settings.SITE.secrets_folder, file, settings.SITE.var)

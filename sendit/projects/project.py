@@ -147,3 +147,8 @@ def _warehouse(site: Site) -> WarehouseChoice:
     if site.google_cloud_storage and not site.warehouse:
         return BigQueryDataset(site.google_project_name, site.google_location, variable("GOOGLE_CLOUD_STORAGE"))
     return WarehouseFolder(site.warehouse_folder)
+
+
+def is_missing(warehouse: WarehouseChoice) -> bool:
+    """Whether the warehouse is a folder in VAR that is not there, because it is new or because VAR is another one."""
+    return isinstance(warehouse, WarehouseFolder) and not warehouse.path.exists()

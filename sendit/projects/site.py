@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sendit.client_secrets import endpoint
-from sendit.errors import Misconfigured
+from sendit.errors import Misconfigured, suggestion
 from sendit.projects.parsing import at_least, flag, folder, folders, matching, one_of
+
+CONFIG = "SENDIT_CONFIG"
+"""The variable that names the settings file (`projects.settings_file`); it is no setting itself."""
 
 DSN = r"https?://[^@/\s]+@[^@/\s]+(/\S*)?/\d+"
 
@@ -33,6 +36,8 @@ class Setting:
     """Its environment variable, if another system chose the name."""
     is_secret: bool = False
     """Whether `SENDIT_X_FILE` may name a file that holds it, because more people can see an environment."""
+    is_path: bool = False
+    """Whether it names a file or a folder; a relative one in a settings file is below that file's folder."""
 
 
 def setting(
@@ -43,9 +48,10 @@ def setting(
     *,
     own_variable: str = "",
     is_secret: bool = False,
+    is_path: bool = False,
 ) -> Value:
     """Declare a field of `Site`. The repr leaves out a setting that may hold a password."""
-    about_it = Setting(default, parse, form, about, own_variable, is_secret)
+    about_it = Setting(default, parse, form, about, own_variable, is_secret, is_path)
     return field(default=default, repr=not is_secret, metadata={"setting": about_it})
 
 
@@ -55,17 +61,25 @@ class Site:
 
     # where things are
     var: Path = setting(  # noqa: RUF009 - makes a field
-        Path("var"), folder, "a folder", "Where sendit keeps its database, keys, logs, outbox, store and warehouse."
+        Path("var"),
+        folder,
+        "a folder",
+        "Where sendit keeps its database, keys, logs, outbox, store and warehouse.",
+        is_path=True,
     )
     data_base: Path = setting(  # noqa: RUF009 - makes a field
-        Path("data"), folder, "a folder", "The data folder: its sub-folders are the study folders."
+        Path("data"), folder, "a folder", "The data folder: its sub-folders are the study folders.", is_path=True
     )
     data_subfolder: str = setting("", str, "a folder name", "A sub-folder of DATA_BASE to look in instead.")
     data_input_folders: tuple[str, ...] = setting(
         (), folders, "folders, comma-separated", "Folders whose sub-folders are study folders; over DATA_SUBFOLDER."
     )
     secrets: str = setting(
-        "", str, "a folder", "Where the site's keys are; empty is VAR/secrets. All hosts need the same keys."
+        "",
+        str,
+        "a folder",
+        "Where the site's keys are; empty is VAR/secrets. All hosts need the same keys.",
+        is_path=True,
     )
     database: str = setting(
         "",
@@ -100,6 +114,7 @@ class Site:
         "a file",
         "The client-secrets file for the DASHER API. The name has no `SENDIT_` prefix.",
         own_variable="STANFORD_CLIENT_SECRETS",
+        is_path=True,
     )
     anonymize_pixels: bool = setting(False, flag, "true or false", "Scrub pixels; not supported yet, must be false.")
     entity_id: str = setting("PatientID", str, "a keyword", "The attribute that identifies the patient.")
@@ -176,6 +191,7 @@ class Site:
         "a file",
         "Google's credentials; empty is what Application Default Credentials find. The name has no `SENDIT_` prefix.",
         own_variable="GOOGLE_APPLICATION_CREDENTIALS",
+        is_path=True,
     )
     storage_emulator_host: str = setting(
         "",
@@ -270,12 +286,16 @@ def variable(name: str) -> str:
     return SETTINGS[name].own_variable or f"SENDIT_{name}"
 
 
+VARIABLES: dict[str, str] = {variable(name): name for name in SETTINGS} | {
+    f"{variable(name)}_FILE": name for name, entry in SETTINGS.items() if entry.is_secret
+}
+"""The setting that each environment variable belongs to."""
+
+
 def _ensure_known(environ: Mapping[str, str]) -> None:
-    names = {variable(name) for name in SETTINGS}
-    files = {f"{variable(name)}_FILE" for name, entry in SETTINGS.items() if entry.is_secret}
     for name in environ:
-        if name.startswith("SENDIT_") and name not in names | files:
-            raise Misconfigured("UnknownSetting", subject=name)
+        if name.startswith("SENDIT_") and name not in VARIABLES and name != CONFIG:
+            raise Misconfigured("UnknownSetting", subject=name + suggestion(name, [*VARIABLES, CONFIG]))
 
 
 def _value(name: str, entry: Setting, environ: Mapping[str, str]) -> Any:

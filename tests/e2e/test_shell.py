@@ -43,7 +43,7 @@ def test_a_setting_that_makes_no_sense_is_one_line_and_exit_code_2(site: Site, m
     monkeypatch.setenv("SENDIT_WROKERS", "2")
     done = site.run("status")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("sendit: UnknownSetting (SENDIT_WROKERS): There is no such setting.")
+    assert done.stderr.startswith("sendit: UnknownSetting (SENDIT_WROKERS; did you mean SENDIT_WORKERS?): There is no ")
     assert done.stderr.count("\n") == 1
 
 

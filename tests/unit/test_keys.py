@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,18 +52,52 @@ def test_of_several_who_make_keys_at_once_all_have_the_same_and_none_sees_one_lo
     folder = tmp_path / "secrets"
 
     def start() -> object:
-        keys.make_without_database(folder, has_database=False)
+        keys.make_for_new_site(folder, tmp_path)
         return keys.load(folder, KeyFile.PSEUDONYM)
 
     assert set(at_once(*[start] * 8)) == {keys.load(folder, KeyFile.PSEUDONYM)}
     assert {path.name for path in folder.iterdir()} == keys.ALL
 
 
-@pytest.mark.parametrize("there", KeyFile)
-def test_beside_a_key_none_is_made_without_a_database(tmp_path: Path, there: KeyFile) -> None:
+@pytest.mark.parametrize("there", [KeyFile.IDENTIFIERS, KeyFile.DIGEST])
+def test_beside_a_key_that_others_belong_to_none_is_made(tmp_path: Path, there: KeyFile) -> None:
     keys.make(tmp_path, {there})
-    keys.make_without_database(tmp_path, has_database=False)
+    with pytest.raises(Misconfigured, match="BadKey"):
+        keys.make_for_new_site(tmp_path, tmp_path)
     assert keys.present(tmp_path) == {there}
+
+
+def test_a_new_site_may_begin_with_the_pseudonyms_of_another(tmp_path: Path) -> None:
+    keys.make(tmp_path, {KeyFile.PSEUDONYM})
+    before = keys.fingerprint(tmp_path)
+    keys.make_for_new_site(tmp_path, tmp_path)
+    assert keys.present(tmp_path) == keys.ALL and keys.fingerprint(tmp_path) == before
+
+
+@pytest.mark.parametrize("kept", [keys.DATABASE, keys.MEMORY])
+def test_keys_that_were_lost_are_not_made_again(tmp_path: Path, kept: str) -> None:
+    keys.make(tmp_path / "secrets")
+    proofs = keys.proofs(KeyFile.DIGEST, keys.load(tmp_path / "secrets", KeyFile.DIGEST))
+    keys.Memory({KeyFile.DIGEST: proofs}).write(tmp_path)
+    if kept == keys.DATABASE:
+        (tmp_path / keys.MEMORY).rename(tmp_path / keys.DATABASE)
+    shutil.rmtree(tmp_path / "secrets")
+    keys.ensure_made(tmp_path / "secrets", tmp_path, "nowhere")
+    with pytest.raises(Misconfigured, match="BadKey"):
+        keys.make_for_new_site(tmp_path / "secrets", tmp_path)
+
+
+def test_a_var_without_keys_is_refused_and_stays_as_it_was(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"NotInitialised \(no keys in .*secrets, nowhere\)"):
+        keys.ensure_made(tmp_path / "secrets", tmp_path, "nowhere")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fingerprint_is_the_keys_own(tmp_path: Path) -> None:
+    keys.make(tmp_path / "a")
+    keys.make(tmp_path / "b")
+    assert re.fullmatch(r"[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}", keys.fingerprint(tmp_path / "a"))
+    assert keys.fingerprint(tmp_path / "a") != keys.fingerprint(tmp_path / "b")
 
 
 def test_making_keys_replaces_none(tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from sendit.errors import ServiceDown
 from sendit.ground.daemon import Holder
+from sendit.keys import fingerprint
 from sendit.pipeline.intake.contenders import Contender, places, unknown
 from sendit.pipeline.intake.folders import is_finished
 from sendit.pipeline.intake.presence import watcher_pid_file
 from sendit.pipeline.workforce import choice
 from sendit.projects.project import Project
+from sendit.projects.site import Site
 
 SILENT_SECONDS = 120
 """A watcher that has not been heard from for so long hangs, on a network share as a rule."""
@@ -54,6 +56,19 @@ class FolderCounts:
     marked_failed: int = 0
     not_taken: int = 0
     missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Which VAR this is, and the fingerprint of its keys: another one means other pseudonyms."""
+
+    var: str
+    keys: str
+
+
+def installation(site: Site) -> Installation:
+    """The VAR and keys that a process with these settings uses."""
+    return Installation(str(site.var), fingerprint(site.secrets_folder))
 
 
 def watcher(var: Path) -> WatcherStatus:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
+from sendit import keys
 from sendit.pipeline.files import deid_files
 from sendit.projects.composition import pseudonym_key
 from tests.support.phantoms import leaks_in, make_study
@@ -245,6 +246,7 @@ def test_a_file_system_without_links_will_do(
 def test_it_runs_without_a_database(source: Path, out: Path, tmp_path: Path) -> None:
     var = tmp_path / "var"
     program = "import sys; sys.argv[1:1] = ['deid']; from sendit.__main__ import main; main(); print(*sys.modules)"
+    keys.make(var / "secrets")
     environment = {"SENDIT_VAR": str(var), "PATH": os.environ["PATH"]}
     done = subprocess.run(
         [sys.executable, "-c", program, str(source), str(out)], env=environment, capture_output=True, text=True

@@ -20,6 +20,7 @@ from sendit.ground.database import disconnect
 from sendit.keys import KeyFile
 from tests.support.phantoms import accession_number
 from tests.support.servers import Cluster, Valkey
+from tests.support.shell import run
 from tests.support.site import DATABASE, Site, use_database
 
 AS_PROCESSES = [("start_watcher",), ("start_watcher", "--foreground"), ("retry", "--all-errors"), ("upload_finished",)]
@@ -175,6 +176,7 @@ def test_a_celery_worker_says_it_and_ends(valkey: Valkey, site: Site, cluster: C
 
 def test_a_new_site_makes_its_keys_and_binds_them(site: Site) -> None:
     shutil.rmtree(site.var)
+    assert site.run("init").returncode == 0
     assert site.run("status").returncode == 0
     made = content(site)
     assert set(made) == keys.ALL
@@ -186,14 +188,33 @@ def test_a_new_site_makes_its_keys_and_binds_them(site: Site) -> None:
     assert not any(key in stored for key in made.values())
 
 
-def test_a_command_without_a_database_makes_the_keys_of_a_new_site(site: Site, tmp_path: Path) -> None:
+def test_no_command_makes_a_var_or_keys_by_accident(site: Site, tmp_path: Path) -> None:
     site.study(1)
     shutil.rmtree(site.var)
-    assert site.run("deid", str(site.data), str(tmp_path / "out")).returncode == 0
-    made = content(site)
-    assert set(made) == keys.ALL
-    assert site.run("start_queue").returncode == 0
-    assert content(site) == made
+    image = next((site.data / accession_number(1)).iterdir())
+    on_files = [("deid", str(site.data), str(tmp_path / "out")), ("preview", "--reveal", str(image))]
+    alone = [("query", "SELECT 1"), ("remove_times",), ("stop_watcher",)]
+    for command in (*AS_PROCESSES, *IN_THIS_PROCESS, *on_files, *alone):
+        ran = run(*command)
+        assert ran.code == 2 and ran.err.startswith(f"NotInitialised (no keys in {site.var}/secrets"), command
+    for command in (("status",), ("migrate",)):
+        done = site.run(*command)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), command
+        assert done.stderr.startswith(f"sendit: NotInitialised (no keys in {site.var}/secrets"), command
+    assert not site.var.exists()
+
+
+def test_what_needs_no_var_runs_without_one(site: Site, tmp_path: Path) -> None:
+    site.study(1)
+    shutil.rmtree(site.var)
+    (tmp_path / "key").write_text("a site's own secret")
+    image = next((site.data / accession_number(1)).iterdir())
+    with_key = ("--key-file", str(tmp_path / "key"))
+    assert site.run("deid", str(site.data), str(tmp_path / "out"), *with_key).returncode == 0
+    assert run("explain", "basic").code == run("preview", "--reveal", str(image), *with_key, reveals=True).code == 0
+    assert site.run("status", "--help").returncode == 0
+    assert "sendit.E011) NotInitialised" in site.run("check").stderr
+    assert not site.var.exists()
 
 
 @pytest.mark.parametrize("left", [file for file in KeyFile if file is not KeyFile.PSEUDONYM])
@@ -312,6 +333,7 @@ def test_processes_that_start_a_new_site_together_agree_on_its_keys(site: Site) 
     for number in range(1, 5):
         site.study(number)
     shutil.rmtree(site.var)
+    assert [process.wait(120) for process in [site.start("init") for _ in range(3)]] == [0] * 3
     started = [site.start("start_queue", "--number", "all") for _ in range(4)]
     assert [process.wait(120) for process in started] == [0] * 4
     made = content(site)

@@ -17,6 +17,7 @@ from django.test import Client, override_settings
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
+from sendit import keys
 from sendit.pipeline.record import history
 from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch, Event, Totals
@@ -214,6 +215,7 @@ def test_what_is_not_there_or_fails_quotes_nothing(
 def test_a_server_says_its_events(tmp_path: Path, module: str) -> None:
     event = "events.log('web.failed', failure='KeyError', place='a:1')"
     program = f"import {module}; from sendit.ground import events; {event}"
+    keys.make(tmp_path / "secrets")
     environment = {**os.environ, "SENDIT_VAR": str(tmp_path), "SENDIT_LOG_FORMAT": "json"}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     (line,) = done.stderr.splitlines()

@@ -11,11 +11,10 @@ from typing import Any
 
 from django.conf import settings
 
-from sendit import keys
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.recipe import load_recipe
 from sendit.ground import logs
-from sendit.ground.commands import NEEDS_A_LOOK, WrongUse
+from sendit.ground.commands import NEEDS_A_LOOK, WrongUse, ensure_keys
 from sendit.ground.commands import Command as ShellCommand
 from sendit.ground.terminal import counted
 from sendit.pipeline.files.deid_files import Deidentification, Fate, Target, deidentify_files, inputs_of
@@ -30,6 +29,7 @@ class Command(ShellCommand):
         "pseudonyms that a batch would get, and names made of their new UIDs."
     )
     requires_system_checks = []
+    needs_keys = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""
@@ -76,19 +76,11 @@ def how(*, recipe: str | None, var: list[str], key_file: str | None, **options: 
     project = ports.project
     chosen = load_recipe(recipe or project.recipe)
     if key_file is None:
-        _make_keys()
+        ensure_keys()
         return Deidentification(chosen, ports.pseudonyms, ports.identity_service, project.identity, _variables(var))
     key = _key(Path(key_file))
     local = local_identity_service(key, project.max_date_shift_days)
     return Deidentification(chosen, Pseudonyms(key), local, project.identity, _variables(var))
-
-
-def _make_keys() -> None:
-    """The keys of a new site; where there is a database, those that are missing are lost, and none is made."""
-    database = settings.DATABASES["default"]
-    is_local = database["ENGINE"] == "django.db.backends.sqlite3"
-    has_database = not is_local or Path(database["NAME"]).exists()
-    keys.make_without_database(settings.SITE.secrets_folder, has_database)
 
 
 def _key(path: Path) -> bytes:

@@ -16,12 +16,13 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 
 from sendit.errors import SenditError
 from sendit.ground import logs
-from sendit.ground.commands import NEEDS_A_LOOK, WrongUse
+from sendit.ground.commands import NEEDS_A_LOOK, WrongUse, ensure_keys
 from sendit.ground.commands import Command as ShellCommand
 from sendit.ground.terminal import counted
 from sendit.pipeline.files.download import Wanted, chosen_by, download, named_by
 from sendit.ports import Warehouse
 from sendit.projects.composition import Projects
+from sendit.projects.project import is_missing
 
 
 class Command(ShellCommand):
@@ -33,6 +34,7 @@ class Command(ShellCommand):
         "file is checked by its SHA-256. If the download is stopped, the same command goes on where it was."
     )
     requires_system_checks = []
+    needs_keys = False  # where the warehouse is elsewhere
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""
@@ -51,6 +53,8 @@ class Command(ShellCommand):
         if (sql is None) == (manifest is None):
             raise WrongUse("Give either SQL or --manifest.")
         ports = Projects(settings.SITE).default
+        if is_missing(ports.project.warehouse):
+            ensure_keys()
         wanted = _wanted(ports.warehouse, sql, manifest)
         done: Counter[str] = Counter()
         with ExitStack() as stack:

@@ -22,6 +22,7 @@ class Command(ShellCommand):
         "images it withholds."
     )
     requires_system_checks = []
+    needs_keys = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""

@@ -34,6 +34,7 @@ class Command(ShellCommand):
         "added; = stands for the same value. Prints identifiers, so only to a terminal."
     )
     requires_system_checks = []
+    needs_keys = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""

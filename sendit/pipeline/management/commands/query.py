@@ -13,10 +13,11 @@ from typing import Any
 from django.conf import settings
 
 from sendit.ground.commands import Command as ShellCommand
-from sendit.ground.commands import WrongUse
+from sendit.ground.commands import WrongUse, ensure_keys
 from sendit.ground.terminal import counted, table
 from sendit.ports import QueryResult
 from sendit.projects.composition import Projects
+from sendit.projects.project import is_missing
 
 
 class Command(ShellCommand):
@@ -24,6 +25,7 @@ class Command(ShellCommand):
 
     help = "Query the tables dicom (one row per study) and instance (one row per image) in SQL, read-only."
     requires_system_checks = []
+    needs_keys = False  # where the warehouse is elsewhere
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""
@@ -41,7 +43,10 @@ class Command(ShellCommand):
         statement = sys.stdin.read() if sql == "-" else sql
         if not statement.strip():
             raise WrongUse("There is no SQL.")
-        text = FORMATS[format](Projects(settings.SITE).default.warehouse.query(statement))
+        ports = Projects(settings.SITE).default
+        if is_missing(ports.project.warehouse):
+            ensure_keys()
+        text = FORMATS[format](ports.warehouse.query(statement))
         if format == "csv" and not self.stream.isatty():  # a program reads it, and CSV has no escapes
             self.stream.write(text)
         else:

@@ -7,8 +7,10 @@ from typing import Any
 from django.conf import settings
 
 from sendit.ground.commands import Command as ShellCommand
+from sendit.ground.commands import ensure_keys
 from sendit.ground.terminal import counted
 from sendit.projects.composition import Projects
+from sendit.projects.project import is_missing
 
 
 class Command(ShellCommand):
@@ -20,7 +22,12 @@ class Command(ShellCommand):
         "be stopped and repeated at any time."
     )
 
+    needs_keys = False  # where the warehouse is elsewhere
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Remove them, and say how many rows had any."""
-        removed = Projects(settings.SITE).default.warehouse.remove_times()
+        ports = Projects(settings.SITE).default
+        if is_missing(ports.project.warehouse):
+            ensure_keys()
+        removed = ports.warehouse.remove_times()
         self.stdout.write(f"{counted(removed, 'row')} told a true time; none does any more.")

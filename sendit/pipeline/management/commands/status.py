@@ -44,7 +44,9 @@ class Command(DatabaseCommand):
             surroundings.folders(default_project(settings.SITE)),
         )
         if options["json"]:
-            self.stdout.write(json.dumps(as_object(overview, watcher, broker, folders), default=str, indent=1))
+            shown = as_object(overview, watcher, broker, folders)
+            shown["installation"] = dataclasses.asdict(surroundings.installation(settings.SITE))
+            self.stdout.write(json.dumps(shown, default=str, indent=1))
         else:
             self.lines(as_text(overview, watcher, broker, folders))
         if overview.needs_a_look or watcher.hangs or watcher.died or folders.missing or (broker and not broker.answers):
@@ -101,6 +103,8 @@ def _facts(
         yield "broker", _broker(broker)
     yield "delivery", "on" if settings.SITE.send_to_google else "off: batches rest at DONEPROCESSING"
     yield "folders", _folders(folders)
+    here = surroundings.installation(settings.SITE)
+    yield "VAR", f"{here.var}, keys {here.keys}"
 
 
 def _wait(wait: Wait) -> str:
