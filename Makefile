@@ -1,6 +1,6 @@
 # sendit: bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: docs-heavy help setup demo up down health test test-unit check docs lint bench fuzz corpus wheel lock clean
+.PHONY: site docs-heavy help setup demo up down health test test-unit check docs lint bench fuzz corpus wheel lock clean
 SHELL := /bin/bash
 # Where it is set, each of the many processes that tests start would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -49,6 +49,9 @@ test: setup ## all tests; a few with servers that fail among the others run once
 
 docs: setup ## write the pages that are tables of the code
 	@SENDIT_VAR=$(SCRATCH) $(BIN)/python docs/generate.py
+
+site: setup ## docs/ as a site in build/site, its links checked
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 docs-heavy: setup ## the block of docs/researchers.md that brings torch (some 2 GB, once)
 	@test -x build/heavy/bin/python || $(PYTHON) -m venv build/heavy
