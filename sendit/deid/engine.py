@@ -125,7 +125,9 @@ class Deidentifier:
         identity = self._verifier.check(pieces, part_ten.encoding, part_ten.source, root.sop_class_uid, rewriter.done)
         if repairs:
             rewriter.done += [repair(one.path, one.tag) for one in repairs]
-        pieces, dropped = self._pictures.only_picture(pieces, identity.image_pixel, part_ten.source, part_ten.syntax)
+        pieces, dropped = self._pictures.only_picture(
+            pieces, identity.image_pixel, identity.bulks, part_ten.source, part_ten.syntax
+        )
         if dropped:
             _ensure_frames(dropped, rewriter.done)
             rewriter.done += dropped

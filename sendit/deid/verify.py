@@ -50,7 +50,7 @@ class Identity(NamedTuple):
     """The encoded UIDs of what an output is and where it belongs; the File Meta repeats the first two.
 
     `image_pixel` is the encoded values that tell the size of its picture, by tag; an empty
-    one of ICON_IMAGE_SEQUENCE says that there is pixel data within a sequence.
+    one of ICON_IMAGE_SEQUENCE says that there is pixel data within a sequence. `bulks` is what is not held in memory.
     """
 
     sop_class_uid: bytes
@@ -58,6 +58,7 @@ class Identity(NamedTuple):
     study_instance_uid: bytes = b""
     series_instance_uid: bytes = b""
     image_pixel: Mapping[int, bytes] = MappingProxyType({})
+    bulks: Sequence[Bulk] = ()
 
     def ensure_whole(self) -> None:
         """MissingUID, with its tag, where an image does not say which one it is, or of which study and series."""
@@ -71,13 +72,8 @@ class Identity(NamedTuple):
                 raise DataFault("MissingUID", tag=tag)
 
 
-class Proven(NamedTuple):
-    """What was found in one run of elements: first and last tag, and the encoded values of an Identity, by tag."""
-
-    first: int
-    last: int
-    uids: Mapping[int, bytes]
-    image_pixel: Mapping[int, bytes]
+Proven = tuple[int, int, Mapping[int, bytes], Mapping[int, bytes]]
+"""What was found in one run of elements: first and last tag, and the UIDs and Image Pixel Module of an Identity."""
 
 
 class Verifier:
@@ -123,8 +119,10 @@ class Verifier:
         suspected: Sequence[Needle] | None = None
         wanted: dict[int, bytes] = {}
         image_pixel: Mapping[int, bytes] = {}
+        bulks: list[Bulk] = []
         for index, piece in enumerate(pieces):
             if piece.__class__ is Bulk:
+                bulks.append(piece)
                 first = tag = piece.tag
                 if self._needles and tag not in PIXEL_DATA_TAGS and self._stands_in_bulk(piece, encoding, source):
                     pieces[index] = self._empty_bulk(piece, encoding, sop_class_uid, done)
@@ -133,8 +131,11 @@ class Verifier:
                 if proven is None:
                     if suspected is None:
                         suspected = self._suspects(pieces, known)
-                    pieces[index], proven = self._settle(piece, encoding, suspected, sop_class_uid, done)  # type: ignore[arg-type]
-                    self._remember(known, pieces[index], proven)  # type: ignore[arg-type]
+                    proven, remaining = self._prove(piece, encoding, suspected)  # type: ignore[arg-type]
+                    if remaining:
+                        piece, proven = self._settle(piece, encoding, suspected, sop_class_uid, done)  # type: ignore[arg-type]
+                        pieces[index] = piece
+                    self._remember(known, piece, proven)  # type: ignore[arg-type]
                 first, tag, uids, found = proven
                 if uids:
                     wanted.update(uids)
@@ -145,7 +146,8 @@ class Verifier:
             last = tag
         uid = wanted.get
         sop_class, instance = uid(SOP_CLASS_UID, b""), uid(SOP_INSTANCE_UID, b"")
-        return Identity(sop_class, instance, uid(STUDY_INSTANCE_UID, b""), uid(SERIES_INSTANCE_UID, b""), image_pixel)
+        study, series = uid(STUDY_INSTANCE_UID, b""), uid(SERIES_INSTANCE_UID, b"")
+        return Identity(sop_class, instance, study, series, image_pixel, bulks)
 
     def search(self, data: bytes, vr: str) -> None:
         """Look for identifiers in a part of Pixel Data, whose bytes are read as of that VR.
@@ -177,8 +179,8 @@ class Verifier:
 
     def _suspects(self, pieces: Sequence[bytes | Bulk], known: Mapping[bytes, Proven]) -> Sequence[Needle]:
         """What may stand in the pieces that are not proven yet: they are looked through at once."""
-        unknown = (piece for piece in pieces if not isinstance(piece, Bulk) and piece not in known)
-        return suspects(self._needles, b"\0".join(unknown))
+        unknown = [piece for piece in pieces if piece.__class__ is not Bulk and piece not in known]
+        return suspects(self._needles, b"\0".join(unknown))  # type: ignore[arg-type]
 
     def _settle(
         self,
@@ -189,14 +191,15 @@ class Verifier:
         done: list[ElementAction] | None,
     ) -> tuple[bytes, Proven]:
         """A run of elements without the values in which something remains, and what was found in it."""
+        assert self._emptier is not None
         key = encoding, piece, sop_class_uid
         new, actions = self._emptied.get(key, (piece, ()))
         proven, found = self._prove(new, encoding, suspected)
-        if found and self._emptier is not None:
+        if found:
             new, actions = self._emptier.without(piece, encoding, found, sop_class_uid)
             proven, found = self._prove(new, encoding, suspected)
             if found and self._emptier.without(new, encoding, found, sop_class_uid)[1]:
-                raise DataFault("ResidualIdentifier", tag=proven.first)
+                raise DataFault("ResidualIdentifier", tag=proven[0])
             if len(self._emptied) >= MEMO_ENTRIES:
                 self._emptied.clear()
             if len(piece) <= MEMO_PIECE_BYTES:
@@ -230,13 +233,15 @@ class Verifier:
                     found.append(self._found(start, tag))
                 if tag in WANTED:
                     wanted[tag] = piece[begin:end]
-                first, last = (tag if first < 0 else first), tag
+                if first < 0:
+                    first = tag
+                last = tag
         except DataFault as fault:
             if depth or fault.code == "ResidualIdentifier":
                 raise
             raise BrokenPromise("OutputUnreadable", tag=fault.tag) from None  # what is in a sequence may be the file's
-        uids = {tag: wanted.pop(tag) for tag in UIDS & wanted.keys()}
-        return Proven(first, last, uids, wanted), found
+        uids = {tag: wanted.pop(tag) for tag in UIDS & wanted.keys()} if wanted else {}
+        return (first, last, uids, wanted), found
 
     def _found(self, start: int, tag: int) -> int:
         if self._emptier is None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from pydicom.charset import python_encoding
 
@@ -38,8 +38,7 @@ _NUMERIC_VRS = NUMBERS.keys() | {"AT", "OD", "OF", "OL", "OV", "OW"}
 _OPAQUE_VRS = frozenset({"OB", "UN"})
 
 
-@dataclass(frozen=True, slots=True)
-class Needle:
+class Needle(NamedTuple):
     """The lower-case bytes of an identifier in one encoding; of a birth date in words, its year's.
 
     `unit` is the bytes of a character where it counts what stands beside it, else 0: in a script without spaces every
@@ -69,11 +68,15 @@ def needles(identifiers: Iterable[Identifier]) -> Needles:
 
 
 def _in_common(needle: Needle) -> bytes:
-    """What several forms of a birth date have in common: the year, or a slash, which is quickly looked for and rare."""
+    """What several forms have in common: of UTF-16 the letters, of a birth date the year or what divides it.
+
+    A slash or a dash is quickly looked for, and rare.
+    """
     if needle.kind != "date":
-        return needle.form
+        return needle.form.strip(b"\0")
     year = _YEAR.search(needle.form)
-    return year[0] if year else b"/" if b"/" in needle.form else needle.form
+    divider = next((divider for divider in (b"/", b"-") if divider in needle.form), needle.form)
+    return year[0] if year else divider
 
 
 _YEAR = re.compile(rb"\d\0?\d\0?\d\0?\d")

@@ -6,7 +6,7 @@ Frames keep their coded bytes; lengths and offset tables are those of what is le
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -98,10 +98,12 @@ class StudyPictures:
         self._values: Mapping[int, bytes] = {}
 
     def only_picture(
-        self, pieces: Pieces, values: Mapping[int, bytes], source: Source, syntax: TransferSyntax
+        self, pieces: Pieces, values: Mapping[int, bytes], bulks: Sequence[Bulk], source: Source, syntax: TransferSyntax
     ) -> tuple[Pieces, Collection[ElementAction]]:
-        """The same as the function; pixel data that is not what the transfer syntax says is refused first."""
-        bulks = [piece for piece in pieces if isinstance(piece, Bulk)]
+        """The same as the function; pixel data that is not what the transfer syntax says is refused first.
+
+        `bulks` is which of the pieces are not held in memory.
+        """
         if len(bulks) == 1 and self._is_like_latest(bulks[0], values, syntax):
             return pieces, ()
         ensure_agreement(pieces, syntax)

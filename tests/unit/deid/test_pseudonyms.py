@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 import subprocess
 import sys
@@ -202,3 +203,12 @@ def test_a_date_time_keeps_its_precision_and_time_and_loses_its_offset(rest: str
 )
 def test_a_date_time_without_a_day_or_sense_is_not_shifted(text: str) -> None:
     assert shift_datetime(text, 1) is None
+
+
+@pytest.mark.parametrize("size", [16, 63, 64, 65, 200])
+def test_numbers_are_hmac_sha_256_of_the_key(size: int) -> None:
+    key = bytes(range(size))
+    digest = hmac.digest(key, b"sendit/uid/1\x001.2.3", "sha256")
+    found = Pseudonyms(key).number("uid", "1.2.3").to_bytes(16, "big")
+    assert found[:6] == digest[:6]
+    assert found[9:] == digest[9:16]
