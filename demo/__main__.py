@@ -43,7 +43,8 @@ def main() -> None:
         act()
     _act("That is all", f"{time.monotonic() - started:.0f} seconds. What was made is in {_short(VAR)}/:")
     console.print(
-        "data/ the originals, unchanged · store/ archives · warehouse/ rows · secrets/ keys",
+        "data/ the originals, unchanged · store/ archives · warehouse/ rows · secrets/ keys\n"
+        "`make demo-web` shows all of it in a browser.",
         soft_wrap=True,
     )
 
@@ -118,7 +119,7 @@ def sendit(*arguments: str, quiet: bool = False) -> str:
     ran = subprocess.run(
         [sys.executable, "-m", "sendit", *arguments],
         cwd=ROOT,
-        env=_environment(),
+        env=environment(),
         text=True,
         stdout=subprocess.PIPE if quiet else None,
         check=False,
@@ -128,7 +129,8 @@ def sendit(*arguments: str, quiet: bool = False) -> str:
     return ran.stdout or ""
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Return the settings of the demo, in place of the site's own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SENDIT_")}
     return kept | {
         "SENDIT_CONFIG": os.devnull,  # not the operator's own

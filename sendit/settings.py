@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",  # which the next one needs
     "django.contrib.auth",
     "django.contrib.sessions",
+    "sendit.audit",
     "sendit.pipeline",
     "sendit.identity_service",
     "sendit.web",

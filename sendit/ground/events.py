@@ -55,6 +55,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "watcher.blind": ("code",),
     "watcher.sees": ("code",),
     "watcher.failed": ("failure", "place"),
+    # the audit trail
+    "audit.noted": ("number", "digest"),
     # the web
     "web.failed": ("failure", "place"),
     # the identity service

@@ -14,8 +14,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from sendit.audit.acts import Act, Outcome
 from sendit.web import answers
 from sendit.web.models import User
+from sendit.web.noting import note
 from sendit.web.roles import EVERYBODY, Role, Roles
 
 NOBODY: Roles = frozenset()
@@ -40,7 +42,7 @@ class Access:
 
 
 BATCHES = frozenset({Role.VIEWER, Role.OPERATOR, Role.REVIEWER})
-OPERATOR, ADMIN = frozenset({Role.OPERATOR}), frozenset({Role.ADMIN})
+OPERATOR, PRIVACY, ADMIN = frozenset({Role.OPERATOR}), frozenset({Role.PRIVACY}), frozenset({Role.ADMIN})
 
 MONITORED = ("health", "ready", "metrics")
 """What a monitor asks of each process, by whatever name it knows the process."""
@@ -69,6 +71,9 @@ ACCESS: dict[str, Access] = {
     "queue": Access(sends=OPERATOR),
     "watcher-start": Access(sends=OPERATOR),
     "watcher-stop": Access(sends=OPERATOR),
+    # the audit trail
+    "audit": Access(reads=PRIVACY),
+    "audit-export": Access(reads=PRIVACY),
     # users
     "users": Access(reads=ADMIN, sends=ADMIN),
     "user": Access(reads=ADMIN, sends=ADMIN),
@@ -100,7 +105,10 @@ class AccessMiddleware:
             return _sign_in_first(request)
         if not row.has(method) and row != Access():
             return answers.refused(request, 405)
-        return None if may(request, name, method) else answers.refused(request, 403)
+        if may(request, name, method):
+            return None
+        note(request, Act.REFUSED, outcome=Outcome.MINOR_FAILURE, reason=name)
+        return answers.refused(request, 403)
 
 
 def person(request: HttpRequest) -> User:

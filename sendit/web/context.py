@@ -14,6 +14,7 @@ from sendit.web.static_files import address
 MENU = (
     ("overview", "Overview", "overview"),
     ("batches", "Batches", "batch"),
+    ("audit", "Audit", "audit"),
     ("users", "Users", "user"),
 )
 """The menu in its order: a page, its title, and how the names of the pages below it begin. Each person sees the pages

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from sendit.web import health, metrics, static_files
-from sendit.web.pages import batch, batches, overview, signing_in, users
+from sendit.web.pages import audit, batch, batches, overview, signing_in, users
 
 urlpatterns = [
     path("healthz", health.alive, name="health"),
@@ -27,6 +27,8 @@ urlpatterns = [
     path("batches/search", batches.search, name="batches-search"),
     path("batches/<int:key>", batch.batch, name="batch"),
     path("batches/<int:key>/retry", batch.retry, name="batch-retry"),
+    path("audit", audit.audit, name="audit"),
+    path("audit/export", audit.export_rows, name="audit-export"),
     path("users", users.users, name="users"),
     path("users/<int:key>", users.user, name="user"),
 ]

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from sendit.audit.acts import Act
 from sendit.ground import events
 from sendit.pipeline import operations
 from sendit.pipeline.reports import batches as reports
@@ -14,6 +15,7 @@ from sendit.pipeline.reports.batches import BatchEvent, BatchReport, WithheldFil
 from sendit.web import answers, notices
 from sendit.web.access import may, person
 from sendit.web.eyes import Eyes
+from sendit.web.noting import note
 
 NAMES_SHOWN = 200
 """So many names of files are shown for one reason."""
@@ -30,6 +32,8 @@ def batch(request: HttpRequest, key: int) -> HttpResponse:
         "of_same_study": reports.of_same_study(key),
         "notices": notices.take(request),
     }
+    if eyes.sees_identifiers:
+        note(request, Act.VIEW_BATCH, [key])
     return render(request, "web/batch.html", context)
 
 
@@ -73,6 +77,7 @@ def _event(event: BatchEvent, eyes: Eyes) -> dict[str, Any]:
 
 def retry(request: HttpRequest, key: int) -> HttpResponse:
     """Answer `POST /batches/<key>/retry`."""
+    note(request, Act.RETRY, [key])
     retried = operations.retry(key, person(request).name)
     if retried is None:
         return answers.refused(request, 404)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
+from sendit.audit.acts import Act
 from sendit.errors import CODES
 from sendit.pipeline.reports import batches as reports
 from sendit.pipeline.reports.batches import BatchFilter, BatchSummary, Page
-from sendit.web import answers, notices
+from sendit.web import answers, notices, reading
 from sendit.web.eyes import Eyes
+from sendit.web.noting import note
 
 SIZE, CSV_ROWS = 50, 5_000
 FILTERS = ("state", "has_error", "code", "rule", "project", "since", "until")
@@ -25,11 +26,15 @@ FILTERS = ("state", "has_error", "code", "rule", "project", "since", "until")
 def batches(request: HttpRequest) -> HttpResponse:
     """Answer `/batches`; a browser that asks for news gets the table."""
     eyes = Eyes.of(request)
-    page = reports.page(_filter(request.GET, eyes), _number(request.GET, "before"), SIZE)
+    page = reports.page(_filter(request.GET, eyes), reading.number(request.GET, "before"), SIZE)
     context = {"page": page, "rows": _rows(page, eyes), "eyes": eyes, "next": _next(request.GET, page, eyes)}
     if request.headers.get("HX-Request"):
-        return answers.fragment(request, "web/batches_rows.html", context)
-    return render(request, "web/batches.html", context | _choices(request, eyes))
+        answer = answers.fragment(request, "web/batches_rows.html", context)
+    else:
+        answer = render(request, "web/batches.html", context | _choices(request, eyes))
+    if eyes.sees_identifiers and page.batches and answer.status_code == 200:
+        note(request, Act.LIST, (one.batch for one in page.batches))
+    return answer
 
 
 def _choices(request: HttpRequest, eyes: Eyes) -> dict[str, Any]:
@@ -56,22 +61,9 @@ def _filter(query: QueryDict, eyes: Eyes) -> BatchFilter:
         code=code if code in CODES else "",
         rule=query.get("rule", "")[:255],
         project=query.get("project", "")[:64],
-        since=_midnight(query.get("since", "")) if eyes.sees_times else None,
-        until=_midnight(query.get("until", ""), days=1) if eyes.sees_times else None,
+        since=reading.midnight(query, "since") if eyes.sees_times else None,
+        until=reading.midnight(query, "until", days=1) if eyes.sees_times else None,
     )
-
-
-def _midnight(text: str, days: int = 0) -> datetime | None:
-    """Return the day's beginning in UTC, some days later."""
-    try:
-        return datetime.combine(date.fromisoformat(text) + timedelta(days=days), time(), UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _number(query: QueryDict, name: str) -> int | None:
-    text = query.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _kept(query: QueryDict, eyes: Eyes) -> dict[str, str]:
@@ -103,6 +95,7 @@ def search(request: HttpRequest) -> HttpResponse:
     """Answer `POST /batches/search`. What is searched for may identify, so it stands in no URL."""
     eyes, wanted = Eyes.of(request), request.POST.get("wanted", "").strip()
     found = sorted(set(_meant(wanted, eyes))) if wanted else []
+    note(request, Act.SEARCH, found[:SIZE])
     if len(found) == 1:
         return redirect("batch", found[0])
     if not found:
@@ -129,16 +122,19 @@ def batches_csv(request: HttpRequest) -> HttpResponse:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(_header(eyes))
+    listed: list[int] = []
     for page in _pages(request.GET, eyes):
+        listed += [one.batch for one in page.batches]
         names = {row["summary"].batch: row["accession_number"] for row in _rows(page, eyes)}
         writer.writerows(_line(one, names[one.batch], eyes) for one in page.batches)
+    note(request, Act.DOWNLOAD, listed, reason="list of batches as CSV")
     answer = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="batches.csv"'
     return answer
 
 
 def _pages(query: QueryDict, eyes: Eyes) -> Iterator[Page]:
-    which, before, left = _filter(query, eyes), _number(query, "before"), CSV_ROWS
+    which, before, left = _filter(query, eyes), reading.number(query, "before"), CSV_ROWS
     while left > 0:
         page = reports.page(which, before, min(left, 500))
         yield page

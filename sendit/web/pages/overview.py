@@ -11,6 +11,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from sendit.audit.acts import Act
 from sendit.errors import CODES
 from sendit.ground.terminal import counted, duration
 from sendit.pipeline import operations
@@ -20,6 +21,7 @@ from sendit.pipeline.reports.overview import Overview, Throughput
 from sendit.web import answers, notices
 from sendit.web.access import may, person
 from sendit.web.eyes import Eyes
+from sendit.web.noting import note
 from sendit.web.site import projects, site
 
 RETRY_SECONDS = 10.0
@@ -103,6 +105,7 @@ def _free() -> str:
 
 def queue(request: HttpRequest) -> HttpResponse:
     """Answer `POST /queue`: make batches of the finished folders."""
+    note(request, Act.QUEUE)
     with notices.of_errors(request):
         project = projects().default.project
         added = operations.queue_folders(
@@ -123,13 +126,14 @@ def retry_code(request: HttpRequest) -> HttpResponse:
     code = request.POST.get("code", "")
     if code not in CODES:
         return answers.refused(request, 404)
-    ends_at, queued = time.monotonic() + RETRY_SECONDS, 0
+    ends_at, queued = time.monotonic() + RETRY_SECONDS, []
     for retried in operations.retry_stopped(code, person(request).name):
-        queued += retried.is_queued
+        queued += [retried.batch] if retried.is_queued else []
         if time.monotonic() > ends_at:
             notices.give(request, "There are more: press the button again.")
             break
-    notices.give(request, f"{counted(queued, 'batch', 'batches')} with {code} queued again.{_who_works()}")
+    note(request, Act.RETRY, queued, reason=code)
+    notices.give(request, f"{counted(len(queued), 'batch', 'batches')} with {code} queued again.{_who_works()}")
     return redirect("overview")
 
 
@@ -137,6 +141,7 @@ def start_watcher(request: HttpRequest) -> HttpResponse:
     """Answer `POST /watcher/start`."""
     if site().runner != "embedded":
         return answers.refused(request, 404)
+    note(request, Act.START_WATCHER)
     with notices.of_errors(request):
         operations.start_watcher(site().var)
         notices.give(request, "The watcher runs.")
@@ -147,6 +152,7 @@ def stop_watcher(request: HttpRequest) -> HttpResponse:
     """Answer `POST /watcher/stop`."""
     if site().runner != "embedded":
         return answers.refused(request, 404)
+    note(request, Act.STOP_WATCHER)
     with notices.of_errors(request):
         stopped = operations.stop_watcher(site().var, STOP_SECONDS)
         notices.give(request, "No watcher runs." if stopped is None else "The watcher has stopped.")

@@ -10,15 +10,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from sendit.audit.acts import Act, Outcome
 from sendit.web import accounts, answers, limits
 from sendit.web.access import ACCESS, may, person
 from sendit.web.models import OneTimeLink, User
+from sendit.web.noting import note
 from sendit.web.roles import MEANINGS, Role
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 WRONG = "That name and password do not belong together."
 LOCKED = "Too many attempts. Wait a quarter of an hour."
-FIRST_PAGES = ("overview", "users")
+FIRST_PAGES = ("overview", "audit", "users")
 """Where a person begins: the first of these that a role of theirs may open."""
 
 
@@ -32,9 +34,12 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     user = authenticate(request, username=name, password=request.POST.get("password", ""))
     if not isinstance(user, User):
         limits.note_failure(request, name)
+        known = [name] if User.objects.filter(name=name).exists() else []  # else it may be a password
+        note(request, Act.SIGN_IN, users=known, outcome=Outcome.MINOR_FAILURE)
         return _sign_in_page(request, WRONG, 403)
     limits.forget_failures(name)
     login(request, user)
+    note(request, Act.SIGN_IN)
     return redirect(_next(request))
 
 
@@ -53,6 +58,7 @@ def _next(request: HttpRequest) -> str:
 
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Answer `POST /sign-out`."""
+    note(request, Act.SIGN_OUT)
     logout(request)
     return redirect("sign-in")
 
@@ -77,6 +83,7 @@ def welcome(request: HttpRequest, token: str) -> HttpResponse:
     except ValidationError as error:
         return _welcome_page(request, link, " ".join(error.messages), 400)
     login(request, user, BACKEND)
+    note(request, Act.CHANGE_USER, users=[user.name], reason="followed a one-time link")
     return redirect("home")
 
 
@@ -125,4 +132,5 @@ def _change_password(request: HttpRequest) -> None:
     if request.POST.get("password", "") != request.POST.get("again", ""):
         raise ValidationError("The two passwords differ.")
     accounts.set_password(user, request.POST.get("password", ""))
+    note(request, Act.CHANGE_USER, users=[user.name], reason="changed the password")
     update_session_auth_hash(request, user)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
+from sendit.audit.acts import Act
 from sendit.errors import SenditError
 from sendit.web import accounts, notices
 from sendit.web.access import person
 from sendit.web.models import User
+from sendit.web.noting import note
 from sendit.web.roles import MEANINGS, Role
 
 
@@ -34,6 +37,7 @@ def _add(request: HttpRequest) -> HttpResponse:
     except SenditError as error:
         notices.give(request, str(error), is_problem=True)
         return redirect("users")
+    note(request, Act.CHANGE_ROLES, users=[name], reason=f"added as {_told(user.roles)}")
     return _with_link(request, user)
 
 
@@ -56,13 +60,16 @@ def _change(request: HttpRequest, found: User) -> HttpResponse:
         case "roles":
             with notices.of_errors(request):
                 accounts.give(found, _roles(request))
+                note(request, Act.CHANGE_ROLES, users=[found.name], reason=f"now {_told(_roles(request))}")
                 notices.give(request, "The roles are changed.")
         case "disable" if found.pk != person(request).pk:
             with notices.of_errors(request):
                 accounts.set_active(found, False)
+                note(request, Act.CHANGE_USER, users=[found.name], reason="disabled")
                 notices.give(request, "The user is disabled; open sessions have ended.")
         case "enable":
             accounts.set_active(found, True)
+            note(request, Act.CHANGE_USER, users=[found.name], reason="enabled")
             notices.give(request, "The user may sign in again.")
         case "link" if found.is_active:
             return _with_link(request, found)
@@ -71,8 +78,13 @@ def _change(request: HttpRequest, found: User) -> HttpResponse:
 
 def _with_link(request: HttpRequest, found: User) -> HttpResponse:
     """Show a fresh link, once: it is kept as a digest only."""
+    note(request, Act.CHANGE_USER, users=[found.name], reason="made a one-time link")
     path = reverse("welcome", args=[accounts.new_link(found)])
     return _user_page(request, found, request.build_absolute_uri(path))
+
+
+def _told(roles: Iterable[Role]) -> str:
+    return ", ".join(sorted(roles)) or "nothing"
 
 
 def _roles(request: HttpRequest) -> list[Role]:

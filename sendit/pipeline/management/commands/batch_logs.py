@@ -9,11 +9,16 @@ from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from django.conf import settings
+
+from sendit.audit.acts import Act
+from sendit.audit.trail import Actor, AuditKey, note
 from sendit.ground.commands import DatabaseCommand, WrongUse
 from sendit.ground.events import in_order
 from sendit.ground.logs import text_line
 from sendit.ground.terminal import printable, table
 from sendit.pipeline.management.naming import named
+from sendit.pipeline.operations import COMMAND
 from sendit.pipeline.reports import batches
 from sendit.pipeline.reports.batches import BatchError, BatchEvent, BatchFilter, BatchReport, Identified
 
@@ -48,6 +53,9 @@ class Command(DatabaseCommand):
         if number is not None and number < 1:
             raise WrongUse("--number is at least 1.")
         keys = named(ids) if ids else _newest(number or 10, errors)
+        if reveal and keys:
+            audit_key = AuditKey.of(settings.SITE.secrets_folder, settings.SITE.var)
+            note(audit_key, Act.VIEW_BATCH, Actor(COMMAND), [("batch", key) for key in keys])
         for key in keys:
             self._show(key, reveal, options["json"])
         if not keys and not options["json"]:

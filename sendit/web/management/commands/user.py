@@ -10,8 +10,11 @@ from typing import Any
 
 from django.conf import settings
 
+from sendit.audit.acts import Act
+from sendit.audit.trail import Actor, AuditKey, note
 from sendit.ground.commands import DatabaseCommand, WrongUse
 from sendit.ground.terminal import table
+from sendit.pipeline.operations import COMMAND
 from sendit.web import accounts
 from sendit.web.models import User
 from sendit.web.roles import Role
@@ -54,6 +57,7 @@ class Command(DatabaseCommand):
                 self._link(_known(name))
             case _:
                 accounts.set_active(_known(name), action == "enable")
+                _note(Act.CHANGE_USER, name, f"{action}d")
                 self.stdout.write(
                     f"{name} {'may sign in again' if action == 'enable' else 'may not sign in any more'}."
                 )
@@ -64,14 +68,23 @@ class Command(DatabaseCommand):
         user = User.objects.filter(name=name).first()
         if user:
             accounts.give(user, roles)
+            _note(Act.CHANGE_ROLES, name, f"now {', '.join(sorted(roles))}")
             self.stdout.write(f"{name} has these roles now: {', '.join(sorted(roles))}.")
             return
-        self._link(accounts.add(name, roles))
+        added = accounts.add(name, roles)
+        _note(Act.CHANGE_ROLES, name, f"added as {', '.join(sorted(roles))}")
+        self._link(added)
 
     def _link(self, user: User) -> None:
+        _note(Act.CHANGE_USER, user.name, "made a one-time link")
         base = settings.SITE.web_url or f"http://{settings.SITE.web_listen}"
         self.stdout.write(f"With this link {user.name} chooses a password, once and within 24 hours:")
         self.stdout.write(f"  {base}/welcome/{accounts.new_link(user)}")
+
+
+def _note(act: Act, name: str, reason: str) -> None:
+    key = AuditKey.of(settings.SITE.secrets_folder, settings.SITE.var)
+    note(key, act, Actor(COMMAND), [("user", name)], reason=reason)
 
 
 def _add_name(parser: ArgumentParser) -> None:
