@@ -209,6 +209,14 @@ CODES: dict[str, ErrorCode] = {
         CannotListen=("The address is taken, or is none of this machine's.", "Give another address and port."),
         WatcherRuns=("A watcher is already running.", "Stop it with `sendit stop_watcher` first."),
         WatcherStops=("The watcher is stopping and still puts batches back.", "Wait, or end the process named."),
+        ListenerRuns=("A listener is already running.", "Stop it with `sendit stop_listener` first."),
+        ListenerStops=("The listener is stopping and still ends associations.", "Wait, or end the process named."),
+        ListenerFailed=("The listener did not start.", "Look at what it printed, or at its log."),
+        PortTaken=(
+            "The address to listen on is in use, or is not one of this host's.",
+            "Change the setting, or end the other program.",
+        ),
+        BadPeers=("The peers file is wrong.", "docs/dicom.md says what it holds; correct what is named."),
         WatcherFailed=("The watcher did not start.", "Run `sendit start_watcher --foreground` to see why."),
         ClientSecrets=(
             "The client-secrets file is missing, unreadable or incomplete.",

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "sendit.audit",
     "sendit.pipeline",
+    "sendit.receiving",
     "sendit.identity_service",
     "sendit.web",
 ]

@@ -39,18 +39,18 @@ class PidFile:
     because two processes could then each hold a lock on a file of that name.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, service: str = "Watcher") -> None:
+        self.path, self._service = path, service
         self._handle: int | None = None
 
     def acquire(self) -> int | None:
-        """Take the file, or raise Misconfigured("WatcherRuns"). Returns the pid that a killed holder left, if any."""
+        """Take the file, and return the pid that a killed holder left, if any. Raises Misconfigured (`WatcherRuns`)."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         if not _lock(handle):
             pid = _pid(handle)
             os.close(handle)
-            raise Misconfigured("WatcherRuns", subject=f"pid {pid or 'unknown'}")
+            raise self._refusal("Runs", pid)
         left_behind = _pid(handle)
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
@@ -98,7 +98,14 @@ class PidFile:
         """Raise Misconfigured("WatcherRuns") if a process holds the file."""
         holder = self.holder()
         if holder:
-            raise Misconfigured("WatcherRuns", subject=f"pid {holder.pid}")
+            raise self._refusal("Runs", holder.pid)
+
+    def stops_slowly(self, pid: int) -> Misconfigured:
+        """Return the error that says that the holder has not ended yet."""
+        return self._refusal("Stops", pid)
+
+    def _refusal(self, what: str, pid: int | None) -> Misconfigured:
+        return Misconfigured(f"{self._service}{what}", subject=f"pid {pid or 'unknown'}")
 
 
 class LogFile(RotatingFileHandler):
@@ -205,6 +212,6 @@ def stop(pid_file: PidFile, timeout_seconds: float) -> int | None:
     ends_at = time.monotonic() + timeout_seconds
     while pid_file.holder() is not None:
         if time.monotonic() > ends_at:
-            raise Misconfigured("WatcherStops", subject=f"pid {holder.pid}")
+            raise pid_file.stops_slowly(holder.pid)
         time.sleep(POLL_SECONDS)
     return holder.pid

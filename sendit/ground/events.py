@@ -13,6 +13,7 @@ from sendit.errors import BrokenPromise
 EVENTS: dict[str, tuple[str, ...]] = {
     # a batch's life; these are kept as rows of Event too
     "batch.found": (),
+    "batch.received": ("evidence", "images"),
     "batch.queued": (),
     "batch.claimed": ("state", "attempt"),
     "batch.taken_over": ("state", "attempt"),
@@ -57,6 +58,19 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "watcher.failed": ("failure", "place"),
     # the audit trail
     "audit.noted": ("number", "digest"),
+    # the listener
+    "listener.started": ("pid", "port", "folders"),
+    "listener.stopped": ("pid",),
+    "listener.died": ("pid",),
+    "listener.taken_up": ("folders",),
+    "listener.rejected": ("reason",),
+    "listener.association": ("association", "peer", "contexts"),
+    "listener.association_ended": ("association", "images", "ended"),
+    "listener.refused": ("status", "code"),
+    "listener.handed_over": ("evidence", "images"),
+    "listener.blind": ("code",),
+    "listener.sees": ("code",),
+    "listener.failed": ("failure", "place"),
     # the web
     "web.failed": ("failure", "place"),
     # the identity service

@@ -25,6 +25,7 @@ LOUD_LIBRARIES = (
     "billiard",
     "redis",
     "psycopg",
+    "pynetdicom",
 )
 """Loggers whose messages may quote a value, a path or a header."""
 

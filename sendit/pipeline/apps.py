@@ -24,6 +24,12 @@ class PipelineConfig(AppConfig):
 
         return key_bindings
 
+    def knows_folder(self, folder_digest: str) -> bool:
+        """Return whether a folder of this keyed digest is a batch, for those who are about to name a folder."""
+        from sendit.pipeline.record.models import Batch
+
+        return Batch.objects.filter(folder_digest=folder_digest).exists()
+
     def ready(self) -> None:
         """Register the system checks, and send alarms where the settings say."""
         from sendit.ground import alarms

@@ -6,7 +6,6 @@ the history and not in the logs.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +14,7 @@ from typing import Any
 
 from django.db import transaction
 
-from sendit.errors import Misconfigured
-from sendit.ground import daemon
+from sendit.ground import daemon, service
 from sendit.pipeline import cleaning
 from sendit.pipeline.cleaning import Kept, Removal, Withheld
 from sendit.pipeline.intake import contenders
@@ -164,19 +162,12 @@ def withheld_originals(projects: Projects, older_than: timedelta, *, now: dateti
 # ---------------------------------------------------------------------------------------------- the watcher
 
 
-WATCHER = (sys.executable, "-m", "sendit", "start_watcher", "--foreground")
-
-
 def start_watcher(var: Path) -> int:
     """Start the watcher in a process of its own and wait until it is up; returns its pid.
 
     Raises Misconfigured("WatcherRuns") where one runs, and ("WatcherFailed") where it does not come up.
     """
-    watcher_pid_file(var).ensure_free()
-    pid = daemon.launch(WATCHER)
-    if pid is None:
-        raise Misconfigured("WatcherFailed")
-    return pid
+    return service.launch("watcher", watcher_pid_file(var))
 
 
 def stop_watcher(var: Path, patience_seconds: float) -> int | None:

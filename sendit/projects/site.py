@@ -157,6 +157,47 @@ class Site:
     settle_seconds: float = setting(
         0.5, at_least(0, float), "seconds", "A folder written to within this time is still being written."
     )
+    # DICOM in
+    listener_peers: str = setting(
+        "", str, "a file", "Which application entities may send what where; empty is VAR/peers.toml."
+    )
+    listener_host: str = setting(
+        "127.0.0.1", str, "an address", "Where the listener takes associations; 0.0.0.0 is every address of the host."
+    )
+    listener_port: int = setting(11112, at_least(0, int), "a number", "The listener's port.")
+    listener_quiet_seconds: float = setting(
+        60.0,
+        at_least(0, float),
+        "seconds",
+        "A study counts as complete when nothing has come for so long and no association that brought it is open.",
+    )
+    listener_cap_hours: float = setting(
+        4.0, at_least(0, float), "hours", "A study is handed over this long after its first image, whatever is open."
+    )
+    listener_sync: str = setting(
+        "image",
+        one_of("image", "study"),
+        "image or study",
+        "What is on the disk before it is acknowledged: each image, or the study before it is handed over.",
+    )
+    listener_max_associations: int = setting(
+        50, at_least(1, int), "a number", "Associations that may be open at a time; more are rejected for now."
+    )
+    listener_max_associations_per_address: int = setting(
+        20, at_least(1, int), "a number", "Associations that one address may have open at a time."
+    )
+    listener_max_object_mb: int = setting(
+        8192, at_least(1, int), "megabytes", "A larger image is refused with the status A700."
+    )
+    listener_min_free_mb: int = setting(
+        1024,
+        at_least(0, int),
+        "megabytes",
+        "With less free space in a data folder, images are refused with the status A700.",
+    )
+    listener_idle_seconds: float = setting(
+        600.0, at_least(1, float), "seconds", "A peer that is silent for so long loses its association."
+    )
     # delivery
     send_to_google: bool = setting(True, flag, "true or false", "Deliver; false lets batches rest at DONEPROCESSING.")
     delivery_delay_hours: float = setting(

@@ -17,6 +17,7 @@ from sendit.pipeline.record import clock, history, statements
 from sendit.pipeline.record.models import Batch, BatchIdentifiers
 from sendit.pipeline.record.states import Job
 from sendit.projects.project import DataFolder
+from sendit.receiving.arrivals import arrived
 
 CHUNK = 500
 """Folders looked up in one statement."""
@@ -103,7 +104,9 @@ def admit(contender: Contender, actor: str = "") -> Batch | None:
             nothing = dict.fromkeys(("files", "extracted", "request", "response"), Phi(None))
             folder = Phi({"uid": uid, "path": contender.path})
             statements.insert(BatchIdentifiers, {"batch": batch.pk, "folder": folder, **nothing})
-            history.record_all(batch.pk, ("batch.found", {}), ("batch.queued", {}), actor=actor)
+            received = arrived(contender.folder_digest)
+            how = [("batch.received", {"evidence": received.evidence, "images": received.images})] if received else []
+            history.record_all(batch.pk, ("batch.found", {}), *how, ("batch.queued", {}), actor=actor)
     except IntegrityError:  # another process was faster
         return None
     return batch

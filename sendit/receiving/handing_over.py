@@ -1,0 +1,68 @@
+"""When a study's folder gets its final name, and how: durable and recorded before, never in another folder's place."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from contextlib import suppress
+
+from sendit.ground import events
+from sendit.receiving import records
+from sendit.receiving.landing import StudyLanding
+from sendit.receiving.names import folder_name, late_name
+from sendit.receiving.records import Evidence
+from sendit.receiving.terms import Terms
+from sendit.receiving.zone import Zone, sync_folder
+
+
+def evidence_for(landing: StudyLanding, terms: Terms, now: float) -> Evidence | None:
+    """Return what says that a study is complete, or None as long as nothing does."""
+    if landing.evidence:
+        return landing.evidence
+    if landing.seconds_quiet(now) >= terms.quiet_seconds:
+        return Evidence.QUIET
+    return Evidence.CAP if now - landing.now >= terms.cap_seconds else None
+
+
+def hand_over_complete(zone: Zone, terms: Terms) -> None:
+    """Hand over every study of a zone that is complete.
+
+    Raises OSError or an error of the database; what was not handed over is complete all the same, and comes next time.
+    """
+    for landing in zone.studies():
+        evidence = evidence_for(landing, terms, time.monotonic())
+        if evidence and zone.close(landing):
+            landing.evidence = evidence
+    for landing in zone.complete():
+        _hand_over(zone, landing)
+        zone.forget(landing)
+
+
+def _hand_over(zone: Zone, landing: StudyLanding) -> None:
+    opened, images, evidence = landing.opened, landing.images, landing.evidence or Evidence.QUIET
+    if not images:
+        with suppress(FileNotFoundError):
+            os.rmdir(opened.path)
+        records.close_folder(opened)
+        return
+    landing.sync_all()
+    target = free_name(zone.data_folder, landing.name or folder_name(opened.study.encode()))
+    announced = records.announce(opened, target, evidence, images)
+    try:
+        os.rename(opened.path, target)
+    except OSError:
+        records.take_back(announced)
+        raise
+    sync_folder(zone.data_folder)
+    records.close_folder(opened)
+    events.log("listener.handed_over", evidence=str(evidence), images=images)
+
+
+def free_name(data_folder: str, name: str) -> str:
+    """Return the path for a folder: `name`, or `name.late1` and so on if it is there or was handed over before."""
+    for number in itertools.count():
+        path = os.path.join(data_folder, late_name(name, number))
+        if not os.path.lexists(path) and not records.is_taken(path):
+            return path
+    raise AssertionError  # pragma: no cover - the count does not end

@@ -1,0 +1,196 @@
+"""The listener: accepts connections, and hands studies over as they become complete."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from django.db import connections
+
+from sendit.errors import Misconfigured
+from sendit.ground import database, events
+from sendit.receiving import records
+from sendit.receiving.association import Association, Berth, Harbour
+from sendit.receiving.handing_over import hand_over_complete
+from sendit.receiving.negotiation import TOO_MANY, Rejection
+from sendit.receiving.peers import Peers
+from sendit.receiving.storing import FreeSpace
+from sendit.receiving.terms import Terms
+from sendit.receiving.zone import Zone
+
+LOOK_SECONDS = 0.25
+"""How often the listener looks which studies are complete."""
+BACKLOG = 64
+REFUSALS = 16
+"""Connections beyond the limit that are answered with a rejection at the same time; further ones are closed."""
+END_SECONDS = 10.0
+"""How long associations have to finish the image that they are receiving when the listener ends."""
+
+
+class Listener:
+    """Receives until it must stop.
+
+    Parameters
+    ----------
+    peers : Peers
+    terms : Terms
+    address : tuple
+        Host and port; port 0 is any free one.
+    must_stop : callable
+        Asked every round.
+    beat : callable
+        Called every round: the listener lives.
+    """
+
+    def __init__(
+        self,
+        peers: Peers,
+        terms: Terms,
+        address: tuple[str, int],
+        must_stop: Callable[[], bool],
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._terms, self._must_stop, self._beat = terms, must_stop, beat
+        self._woken = threading.Event()
+        zones = {str(folder): Zone(folder) for folder in peers.data_folders}
+        berths = {folder: Berth(zone, FreeSpace(zone.data_folder)) for folder, zone in zones.items()}
+        self._harbour = Harbour(peers, terms, berths, self._woken.set)
+        self._associations: set[Association] = set()
+        self._guard = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._troubles: set[str] = set()
+        self._socket = _listening(address)
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self._socket.getsockname()[1])
+
+    @property
+    def _zones(self) -> list[Zone]:
+        return [berth.zone for berth in self._harbour.berths.values()]
+
+    def run(self) -> None:
+        """Receive; returns when it must stop and every association has ended."""
+        self._take_up()
+        accepting = threading.Thread(target=self._accept, name="accepting", daemon=True)
+        accepting.start()
+        events.log("listener.started", pid=os.getpid(), port=self.port, folders=len(self._zones))
+        try:
+            while not self._must_stop():
+                self._round()
+        finally:
+            self._socket.shutdown(socket.SHUT_RDWR)
+            self._socket.close()
+            self._end_associations()
+            for zone in self._zones:
+                zone.remove_staging()
+            events.log("listener.stopped", pid=os.getpid())
+
+    def _take_up(self) -> None:
+        """Take up the folders that an earlier listener was filling."""
+        by_folder = {zone.data_folder: zone for zone in self._zones}
+        taken = 0
+        for opened in list(records.all_open()):
+            zone = by_folder.get(os.path.dirname(opened.path))
+            if zone:  # the peers file may have lost the data folder; the folder waits for its return
+                zone.take_up(opened)
+                taken += bool(opened.study)
+        if taken:
+            events.log("listener.taken_up", folders=taken)
+
+    def _round(self) -> None:
+        self._beat()
+        for zone in self._zones:
+            self._hand_over(zone)
+        self._woken.wait(LOOK_SECONDS)
+        self._woken.clear()
+
+    def _hand_over(self, zone: Zone) -> None:
+        try:
+            hand_over_complete(zone, self._terms)
+            self._say("DiskRefused", True)
+            self._say("DatabaseDown", True)
+        except OSError:
+            self._say("DiskRefused", False)
+        except database.AWAY:
+            database.reconnect()
+            self._say("DatabaseDown", False)
+
+    def _say(self, code: str, is_well: bool) -> None:
+        """Log a trouble when it begins and when it is over."""
+        if is_well and code in self._troubles:
+            self._troubles.discard(code)
+            events.log("listener.sees", code=code)
+        elif not is_well and code not in self._troubles:
+            self._troubles.add(code)
+            events.log("listener.blind", code=code)
+
+    # ------------------------------------------------------------------------------------------ connections
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, address = self._socket.accept()
+            except OSError:
+                if self._must_stop() or self._socket.fileno() < 0:
+                    return
+                time.sleep(0.1)  # out of file descriptors
+                continue
+            self._admit(connection, str(address[0]))
+
+    def _admit(self, connection: socket.socket, address: str) -> None:
+        """Start an association, which is rejected at once if there are too many."""
+        with self._guard:
+            alive = {one for one in self._associations if one.is_alive()}
+            self._associations = alive
+        if len(alive) >= self._terms.max_associations + REFUSALS:
+            connection.close()
+            return
+        association = _InThread(connection, address, self._harbour, next(self._numbers), self._refusal(alive, address))
+        association.start()
+        with self._guard:
+            self._associations.add(association)
+
+    def _refusal(self, alive: Iterable[Association], address: str) -> Rejection | None:
+        by_address = Counter(one.address for one in alive)
+        is_full = by_address.total() >= self._terms.max_associations
+        return TOO_MANY if is_full or by_address[address] >= self._terms.max_associations_per_address else None
+
+    def _end_associations(self) -> None:
+        ends_at = time.monotonic() + END_SECONDS
+        with self._guard:
+            associations = list(self._associations)
+        for association in associations:
+            association.stop()
+        for association in associations:
+            association.join(max(0.0, ends_at - time.monotonic()))
+
+
+class _InThread(Association):
+    """An association that closes its thread's database connection at its end."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        finally:
+            connections.close_all()
+
+
+def _listening(address: tuple[str, int]) -> socket.socket:
+    host, port = address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError:
+        listening.close()
+        raise Misconfigured("PortTaken", subject="SENDIT_LISTENER_HOST, SENDIT_LISTENER_PORT") from None
+    listening.listen(BACKLOG)
+    return listening

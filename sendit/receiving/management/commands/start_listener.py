@@ -1,0 +1,44 @@
+"""`start_listener`: takes images over the DICOM network, and makes study folders of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+
+from sendit.ground.daemon import PidFile
+from sendit.ground.service import ServiceCommand
+from sendit.projects.project import default_project
+from sendit.projects.site import Site
+from sendit.receiving.listener import Listener
+from sendit.receiving.peers import Peers, load_peers
+from sendit.receiving.presence import listener_pid_file
+from sendit.receiving.terms import Terms
+
+
+class Command(ServiceCommand):
+    """Listen for DICOM associations in the background, until stop_listener."""
+
+    service = "listener"
+    help = (
+        "Take images that peers send (C-STORE), and put each study into the data folder once it is complete, in the "
+        "background, until stop_listener. Logs: VAR/logs/listener.log."
+    )
+
+    def pid_file(self) -> PidFile:
+        """Return that of the listener of this VAR."""
+        return listener_pid_file(settings.SITE.var)
+
+    def make(self, must_stop: Callable[[], bool], beat: Callable[[], None]) -> Listener:
+        """Make the listener; a bad peers file or a port in use is refused now."""
+        site: Site = settings.SITE
+        address = site.listener_host, site.listener_port
+        return Listener(peers(site), Terms.of(site), address, must_stop, beat)
+
+
+def peers(site: Site) -> Peers:
+    """Read the peers file that the settings name."""
+    path = Path(site.listener_peers) if site.listener_peers else site.var / "peers.toml"
+    folders = [folder.path for folder in default_project(site).data_folders]
+    return load_peers(path, site.data_base, folders)

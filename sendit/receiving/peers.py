@@ -1,0 +1,177 @@
+"""The peers file: which application entities may associate with us, and where what they send goes."""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sendit.errors import Misconfigured
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+KEYS = frozenset({"called", "calling", "addresses", "data_folder", "answers_at", "retrieve_from"})
+LONGEST_AE_TITLE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an application entity listens."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """An application entity that may send to us.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the file: the operator's word for it, which stands in logs.
+    called, calling : str
+        The AE title by which it calls us, and its own.
+    networks : tuple
+        The addresses that it may come from.
+    data_folder : Path
+        The data folder in which its studies land.
+    answers_at : Endpoint or None
+        Where it takes the result of a storage commitment on an association of ours.
+    retrieve_from : Endpoint or None
+        Where it answers queries and retrievals.
+    """
+
+    name: str
+    called: str
+    calling: str
+    networks: tuple[Network, ...]
+    data_folder: Path
+    answers_at: Endpoint | None = None
+    retrieve_from: Endpoint | None = None
+
+    def may_come_from(self, address: str) -> bool:
+        """Return whether the peer may have this address."""
+        untrusted = ipaddress.ip_address(address.partition("%")[0])
+        mapped = getattr(untrusted, "ipv4_mapped", None)
+        return any((mapped or untrusted) in network for network in self.networks)
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """All peers, in the order of the file."""
+
+    known: tuple[Peer, ...]
+
+    def has_called(self, title: str) -> bool:
+        """Return whether any peer may call us by this AE title."""
+        return any(peer.called == title for peer in self.known)
+
+    def find(self, called: str, calling: str, address: str) -> Peer | None:
+        """Return the first peer with these AE titles that may come from the address."""
+        for peer in self.known:
+            if (peer.called, peer.calling) == (called, calling) and peer.may_come_from(address):
+                return peer
+        return None
+
+    def named(self, name: str) -> Peer | None:
+        """Return the peer of that name, or with that AE title."""
+        return next((peer for peer in self.known if name in (peer.name, peer.calling)), None)
+
+    @property
+    def data_folders(self) -> tuple[Path, ...]:
+        """The data folders in which studies land."""
+        return tuple(dict.fromkeys(peer.data_folder for peer in self.known))
+
+
+def load_peers(path: Path, data_base: Path, data_folders: Iterable[Path]) -> Peers:
+    """Read the peers file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    data_base : Path
+        Relative data folders are below it.
+    data_folders : iterable of Path
+        Those that are watched; a peer's must be one of them. If there is one only, a peer need not name it.
+
+    Raises
+    ------
+    Misconfigured
+        `BadPeers`, with the name of the peer and of the key.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise Misconfigured("BadPeers", subject="the file cannot be read") from None
+    except ValueError:
+        raise Misconfigured("BadPeers", subject="the file is not TOML") from None
+    tables = content.get("peers")
+    if not isinstance(tables, dict) or set(content) != {"peers"} or not tables:
+        raise Misconfigured("BadPeers", subject="tables [peers.NAME] are expected, and nothing else")
+    watched = tuple(data_folders)
+    return Peers(tuple(_peer(name, table, data_base, watched) for name, table in tables.items()))
+
+
+def _peer(name: str, table: object, data_base: Path, watched: tuple[Path, ...]) -> Peer:
+    if not isinstance(table, dict):
+        raise _refusal(name, "a table is expected")
+    unknown = sorted(set(table) - KEYS)
+    if unknown:
+        raise _refusal(name, f"{unknown[0]} is no key")
+    return Peer(
+        name=name,
+        called=_ae_title(name, "called", table),
+        calling=_ae_title(name, "calling", table),
+        networks=_networks(name, table.get("addresses")),
+        data_folder=_data_folder(name, table.get("data_folder"), data_base, watched),
+        answers_at=_endpoint(name, "answers_at", table),
+        retrieve_from=_endpoint(name, "retrieve_from", table),
+    )
+
+
+def _refusal(name: str, why: str) -> Misconfigured:
+    return Misconfigured("BadPeers", subject=f"{name}: {why}")
+
+
+def _ae_title(name: str, key: str, table: Mapping[str, Any]) -> str:
+    """Read an AE title (PS3.5, VR AE): at most 16 printable ASCII characters without a backslash."""
+    title = table.get(key)
+    is_legal = isinstance(title, str) and title.isascii() and title.isprintable() and "\\" not in title
+    if not is_legal or not 0 < len(str(title).strip()) <= LONGEST_AE_TITLE:
+        raise _refusal(name, f"{key} must be an AE title")
+    return str(title).strip()
+
+
+def _networks(name: str, value: object) -> tuple[Network, ...]:
+    if not isinstance(value, list) or not value:
+        raise _refusal(name, "addresses must be a list of IP addresses or networks")
+    try:
+        return tuple(ipaddress.ip_network(str(text)) for text in value)
+    except ValueError:
+        raise _refusal(name, "addresses must be a list of IP addresses or networks") from None
+
+
+def _data_folder(name: str, value: object, data_base: Path, watched: tuple[Path, ...]) -> Path:
+    if value is None and len(watched) == 1:
+        return watched[0]
+    if not isinstance(value, str) or not value:
+        raise _refusal(name, "data_folder must be a data folder")
+    folder = data_base / value
+    if folder.resolve() not in {path.resolve() for path in watched}:
+        raise _refusal(name, "data_folder is not a data folder of any project, so nobody would take its studies")
+    return folder
+
+
+def _endpoint(name: str, key: str, table: Mapping[str, Any]) -> Endpoint | None:
+    value = table.get(key)
+    if value is None:
+        return None
+    host, _, port = str(value).rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise _refusal(name, f"{key} must be host:port")
+    return Endpoint(host.strip("[]"), int(port))
