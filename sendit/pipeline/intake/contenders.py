@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 
 from sendit.errors import Misconfigured
+from sendit.ground.events import Fields
 from sendit.ground.phi_field import digest
 from sendit.phi import Phi
 from sendit.pipeline.intake.folders import has_settled, is_finished
@@ -104,12 +105,17 @@ def admit(contender: Contender, actor: str = "") -> Batch | None:
             nothing = dict.fromkeys(("files", "extracted", "request", "response"), Phi(None))
             folder = Phi({"uid": uid, "path": contender.path})
             statements.insert(BatchIdentifiers, {"batch": batch.pk, "folder": folder, **nothing})
-            received = arrived(contender.folder_digest)
-            how = [("batch.received", {"evidence": received.evidence, "images": received.images})] if received else []
-            history.record_all(batch.pk, ("batch.found", {}), *how, ("batch.queued", {}), actor=actor)
+            history.record_all(batch.pk, ("batch.found", {}), *_received(contender), ("batch.queued", {}), actor=actor)
     except IntegrityError:  # another process was faster
         return None
     return batch
+
+
+def _received(contender: Contender) -> Iterator[tuple[str, Fields]]:
+    """How the folder arrived, for the history, where the listener made it."""
+    received = arrived(contender.folder_digest)
+    if received:
+        yield "batch.received", {"evidence": received.evidence, "images": received.images}
 
 
 def add_up_to(limit: int | None, folders: Iterable[str], project: str, settle_seconds: float, actor: str = "") -> int:
