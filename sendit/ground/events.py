@@ -67,6 +67,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "listener.association": ("association", "peer", "contexts"),
     "listener.association_ended": ("association", "images", "ended"),
     "listener.refused": ("status", "code"),
+    "listener.committed": ("peer", "images", "kind"),
+    "listener.commitments_given_up": ("requests",),
     "listener.handed_over": ("evidence", "images"),
     "listener.blind": ("code",),
     "listener.sees": ("code",),

@@ -14,17 +14,21 @@ from django.db import connections
 
 from sendit.errors import Misconfigured
 from sendit.ground import database, events
-from sendit.receiving import records
-from sendit.receiving.association import Association, Berth, Harbour
-from sendit.receiving.handing_over import hand_over_complete
-from sendit.receiving.negotiation import TOO_MANY, Rejection
+from sendit.receiving.landings import records
+from sendit.receiving.landings.handing_over import hand_over_complete
+from sendit.receiving.landings.zone import Zone
 from sendit.receiving.peers import Peers
-from sendit.receiving.storing import FreeSpace
+from sendit.receiving.services.association import Association, Berth, Harbour
+from sendit.receiving.services.reporting import report_due
+from sendit.receiving.services.storing import FreeSpace
 from sendit.receiving.terms import Terms
-from sendit.receiving.zone import Zone
+from sendit.receiving.wire.negotiation import TOO_MANY, Rejection
 
 LOOK_SECONDS = 0.25
 """How often the listener looks which studies are complete."""
+REPORT_SECONDS = 1.0
+"""How often the listener looks which results of storage commitment are due."""
+FORGET_SECONDS = 3600.0
 BACKLOG = 64
 REFUSALS = 16
 """Connections beyond the limit that are answered with a rejection at the same time; further ones are closed."""
@@ -56,7 +60,7 @@ class Listener:
         beat: Callable[[], None] = lambda: None,
     ) -> None:
         self._terms, self._must_stop, self._beat = terms, must_stop, beat
-        self._woken = threading.Event()
+        self._woken, self._over = threading.Event(), threading.Event()
         zones = {str(folder): Zone(folder) for folder in peers.data_folders}
         berths = {folder: Berth(zone, FreeSpace(zone.data_folder)) for folder, zone in zones.items()}
         self._harbour = Harbour(peers, terms, berths, self._woken.set)
@@ -80,11 +84,14 @@ class Listener:
         self._take_up()
         accepting = threading.Thread(target=self._accept, name="accepting", daemon=True)
         accepting.start()
+        reporting = threading.Thread(target=self._report, name="reporting", daemon=True)
+        reporting.start()
         events.log("listener.started", pid=os.getpid(), port=self.port, folders=len(self._zones))
         try:
             while not self._must_stop():
                 self._round()
         finally:
+            self._over.set()
             self._socket.shutdown(socket.SHUT_RDWR)
             self._socket.close()
             self._end_associations()
@@ -121,6 +128,20 @@ class Listener:
         except database.AWAY:
             database.reconnect()
             self._say("DatabaseDown", False)
+
+    def _report(self) -> None:
+        """Send the results of storage commitments that are due, and forget what is old."""
+        forgets_at = 0.0
+        while not self._over.is_set():
+            try:
+                report_due(self._harbour.peers, self._harbour.assess)
+                if time.monotonic() >= forgets_at:
+                    records.forget_old_instances()
+                    forgets_at = time.monotonic() + FORGET_SECONDS
+            except (OSError, *database.AWAY):
+                database.reconnect()
+            self._over.wait(REPORT_SECONDS)
+        connections.close_all()
 
     def _say(self, code: str, is_well: bool) -> None:
         """Log a trouble when it begins and when it is over."""

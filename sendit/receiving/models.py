@@ -36,3 +36,28 @@ class Arrival(models.Model):
 
     def __str__(self) -> str:
         return f"arrival {self.pk}"
+
+
+class ReceivedInstance(models.Model):
+    """An image of a folder that was handed over, by the keyed digest of its SOP Instance UID, for later commitments."""
+
+    digest = models.CharField(max_length=64, db_index=True)
+    arrival = models.ForeignKey(Arrival, on_delete=models.CASCADE, related_name="instances")
+
+    def __str__(self) -> str:
+        return f"instance {self.pk}"
+
+
+class Commitment(models.Model):
+    """A storage commitment request whose result the peer has not confirmed yet. Its row goes when it has."""
+
+    peer = models.CharField(max_length=64)
+    """The peer's name in the peers file."""
+    request = PhiField()
+    """`{"transaction", "instances"}`: the Transaction UID, and SOP Class and Instance UID of each image named."""
+    asked_at = models.DateTimeField(default=timezone.now)
+    not_before = models.DateTimeField(default=timezone.now, db_index=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"commitment {self.pk}"

@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pynetdicom
 from django.db import connections
+from django.utils import timezone
 from pydicom import dcmread
 from pynetdicom import AE
 
+from sendit.pipeline.record.models import Event
 from sendit.receiving.listener import Listener
 from sendit.receiving.management.commands.start_listener import peers
+from sendit.receiving.models import Commitment
 from sendit.receiving.terms import Terms
 from tests.support.site import Site
 
@@ -74,13 +77,13 @@ def send_as_it_is(port: int, path: Path) -> int:
 class Receiving:
     """A site with a peers file, and the listener on it, in a thread of this process."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, **settings: object) -> None:
         self.site = site
         self.port = 0
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         self.write_peers(PEERS)
-        site.set(LISTENER_QUIET_SECONDS=0.2, LISTENER_PORT=0, LISTENER_MIN_FREE_MB=1)
+        site.set(**{"LISTENER_QUIET_SECONDS": 0.2, "LISTENER_PORT": 0, "LISTENER_MIN_FREE_MB": 1} | settings)
 
     def write_peers(self, text: str) -> None:
         (self.site.var / "peers.toml").write_text(text)
@@ -109,6 +112,20 @@ class Receiving:
             assert not self._thread.is_alive()
             self._thread = None
 
+    def restart(self, peers: str = PEERS) -> None:
+        """Stop it, and start it with another peers file."""
+        self.stop()
+        self.write_peers(peers)
+        self.start()
+
+    def make_due(self) -> None:
+        """Let every result of a storage commitment be due."""
+        Commitment.objects.update(not_before=timezone.now())
+
+    def events(self, name: str) -> list[Event]:
+        """The events of that name in the batches' histories."""
+        return list(Event.objects.filter(name=name).order_by("pk"))
+
     def send(self, *paths: Path, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """Send files and folders by storescu."""
         where = ("-aec", "SENDIT", "-aet", "STORESCU", "127.0.0.1", self.port)
@@ -134,9 +151,9 @@ class Receiving:
 
 
 @contextmanager
-def receiving_on(site: Site) -> Iterator[Receiving]:
+def receiving_on(site: Site, **settings: object) -> Iterator[Receiving]:
     """A listener that is stopped at the end."""
-    receiving = Receiving(site)
+    receiving = Receiving(site, **settings)
     try:
         receiving.start()
         yield receiving

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sendit.receiving.records import Evidence, Opened
+from sendit.receiving.landings.records import Evidence, Opened
 
 SUFFIX = ".dcm"
 
@@ -54,6 +54,8 @@ class StudyLanding:
     lock: threading.Lock = field(default_factory=threading.Lock)
     instances: dict[bytes, list[int]] = field(default_factory=dict)
     """The numbers of the files by SOP Instance UID."""
+    named_so_far: set[bytes] = field(default_factory=set)
+    """The images here that peers have named as those of a whole."""
     _count: int = 0
     _handle: int = -1
 
@@ -73,6 +75,22 @@ class StudyLanding:
         """Note an image that is in the folder already."""
         self.instances.setdefault(sop_instance, []).append(number)
         self._count = max(self._count, number)
+
+    def named(self, names: set[bytes]) -> set[bytes]:
+        """Return those of the names whose images are here."""
+        with self.lock:
+            return names & self.instances.keys()
+
+    def note(self, found: set[bytes], evidence: Evidence, bringer: int) -> bool:
+        """Note that a peer has named images that are here; returns whether the study is complete for it.
+
+        It is if all images here were named, and nobody brings more but the association that names them.
+        """
+        with self.lock:
+            self.named_so_far |= found
+            if self.named_so_far >= self.instances.keys() and self.bringers <= {bringer} and not self.under_way:
+                self.evidence = evidence
+        return self.evidence is not None
 
     def add(self, sop_instance: bytes, draft: str) -> tuple[Outcome, int]:
         """Move a complete image in, unless it is a copy of one that is here. Returns what became of it, and its number.

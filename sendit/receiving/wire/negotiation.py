@@ -16,10 +16,12 @@ from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
 
 from sendit.deid.stream.encodings import transfer_syntax
 from sendit.errors import DataFault
-from sendit.receiving.pdus import LONGEST_PDU, PeerMisbehaves
+from sendit.receiving.wire.pdus import LONGEST_PDU, PeerMisbehaves
 
 VERIFICATION = "1.2.840.10008.1.1"
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
+SERVICES = (VERIFICATION, STORAGE_COMMITMENT)
+"""The SOP classes beside those of storage."""
 STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
 STANDARD_ROOT = "1.2.840.10008."
 ELSEWHERE = frozenset(
@@ -171,7 +173,7 @@ def is_readable(syntax: str) -> bool:
 
 
 def is_supported(abstract_syntax: str) -> bool:
-    return abstract_syntax in (VERIFICATION,) or is_storage(abstract_syntax)
+    return abstract_syntax in SERVICES or is_storage(abstract_syntax)
 
 
 @lru_cache(maxsize=512)

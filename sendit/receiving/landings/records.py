@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from os import fsencode
 
 from django.apps import apps
 from django.db import transaction
+from django.utils import timezone
 
 from sendit.ground.phi_field import digest
 from sendit.phi import Phi
-from sendit.receiving.models import Arrival, Landing
+from sendit.receiving.models import Arrival, Landing, ReceivedInstance
+
+CHUNK = 500
+REMEMBERED_DAYS = 30
+"""How long a peer may ask for commitment to images that were handed over."""
 
 
 class Evidence(StrEnum):
@@ -56,17 +62,19 @@ def all_open() -> Iterator[Opened]:
         yield Opened(row.pk, found["path"], found["study"], found["target"], row.evidence)
 
 
-def announce(opened: Opened, target: str, evidence: Evidence, images: int) -> Opened:
+def announce(opened: Opened, target: str, evidence: Evidence, images: int, instances: Iterable[bytes]) -> Opened:
     """Record what the folder is about to be called and why, before it is renamed and anybody can take it."""
     with transaction.atomic():
         folder = Phi({"path": opened.path, "study": opened.study, "target": target})
         Landing.objects.filter(pk=opened.pk).update(folder=folder, evidence=evidence)
-        Arrival.objects.create(
+        arrival = Arrival.objects.create(
             folder_digest=digest(fsencode(target)),
             study_digest=digest(opened.study.encode()),
             evidence=evidence,
             images=images,
         )
+        rows = (ReceivedInstance(digest=digest(instance), arrival=arrival) for instance in instances)
+        ReceivedInstance.objects.bulk_create(rows, batch_size=CHUNK)
     return replace(opened, target=target, evidence=evidence)
 
 
@@ -78,6 +86,12 @@ def take_back(opened: Opened) -> None:
 def close_folder(opened: Opened) -> None:
     """Forget a folder, because it is handed over or gone."""
     Landing.objects.filter(pk=opened.pk).delete()
+
+
+def forget_old_instances() -> int:
+    """Forget images that were handed over long ago; returns how many."""
+    before = timezone.now() - timedelta(days=REMEMBERED_DAYS)
+    return ReceivedInstance.objects.filter(arrival__at__lt=before).delete()[0]
 
 
 def is_taken(path: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from enum import IntEnum
 
-from sendit.receiving.pdus import PeerMisbehaves
+from sendit.receiving.wire.pdus import PeerMisbehaves
 
 LONGEST = 65_536
 """Bytes; the largest legal command set has a few hundred."""

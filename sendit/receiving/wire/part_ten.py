@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from sendit.receiving.negotiation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from sendit.receiving.wire.negotiation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 _SHORT = struct.Struct("<HH2sH")
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from sendit.deid.stream.header import HeaderReader
 from sendit.deid.stream.part_ten import open_part_ten
 from sendit.errors import DataFault
-from sendit.receiving import records
-from sendit.receiving.landing import StudyLanding, numbers_in
-from sendit.receiving.names import folder_name, temporary_name
-from sendit.receiving.records import Evidence, Opened
+from sendit.receiving.landings import records
+from sendit.receiving.landings.names import folder_name, temporary_name
+from sendit.receiving.landings.records import Evidence, Opened
+from sendit.receiving.landings.study import StudyLanding, numbers_in
 
 STAGING = "incoming"
 SOP_CLASS_UID, STUDY_INSTANCE_UID, ACCESSION_NUMBER = 0x00080016, 0x0020000D, 0x00080050

@@ -8,12 +8,12 @@ import time
 from contextlib import suppress
 
 from sendit.ground import events
-from sendit.receiving import records
-from sendit.receiving.landing import StudyLanding
-from sendit.receiving.names import folder_name, late_name
-from sendit.receiving.records import Evidence
+from sendit.receiving.landings import records
+from sendit.receiving.landings.names import folder_name, late_name
+from sendit.receiving.landings.records import Evidence
+from sendit.receiving.landings.study import StudyLanding
+from sendit.receiving.landings.zone import Zone, sync_folder
 from sendit.receiving.terms import Terms
-from sendit.receiving.zone import Zone, sync_folder
 
 
 def evidence_for(landing: StudyLanding, terms: Terms, now: float) -> Evidence | None:
@@ -48,7 +48,7 @@ def _hand_over(zone: Zone, landing: StudyLanding) -> None:
         return
     landing.sync_all()
     target = free_name(zone.data_folder, landing.name or folder_name(opened.study.encode()))
-    announced = records.announce(opened, target, evidence, images)
+    announced = records.announce(opened, target, evidence, images, landing.instances)
     try:
         os.rename(opened.path, target)
     except OSError:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from sendit.ground import events
-from sendit.receiving import command_set
-from sendit.receiving.command_set import Command, CommandSet, Field
-from sendit.receiving.negotiation import (
+from sendit.ground import database, events
+from sendit.receiving.landings.zone import Zone
+from sendit.receiving.peers import Peer, Peers
+from sendit.receiving.services import commitment
+from sendit.receiving.services.commitment import ActionStatus, Report
+from sendit.receiving.services.commitment import Request as CommitmentRequest
+from sendit.receiving.services.storing import FreeSpace, Incoming, StoreStatus
+from sendit.receiving.terms import Terms
+from sendit.receiving.wire import command_set
+from sendit.receiving.wire.command_set import Command, CommandSet, Field
+from sendit.receiving.wire.negotiation import (
     CALLED_UNKNOWN,
     CALLING_UNKNOWN,
+    SERVICES,
+    STORAGE_COMMITMENT,
     VERIFICATION,
     Context,
     Rejection,
@@ -23,7 +33,7 @@ from sendit.receiving.negotiation import (
     is_storage,
     reject,
 )
-from sendit.receiving.pdus import (
+from sendit.receiving.wire.pdus import (
     AbortReason,
     Fragment,
     PduReader,
@@ -35,15 +45,9 @@ from sendit.receiving.pdus import (
     fragments,
     release_response,
 )
-from sendit.receiving.peers import Peer, Peers
-from sendit.receiving.storing import FreeSpace, Incoming, StoreStatus
-from sendit.receiving.terms import Terms
-from sendit.receiving.zone import Zone
 
 REQUEST_SECONDS = 30.0
 """An A-ASSOCIATE-RQ must be there as a whole by then (the ARTIM timer of PS3.8 section 9.1.5)."""
-SEND_SECONDS = 60.0
-"""How long a peer may take to receive what we send."""
 
 SUCCESS, UNRECOGNIZED_OPERATION, SOP_CLASS_NOT_SUPPORTED = 0x0000, 0x0211, 0x0122
 
@@ -73,6 +77,11 @@ class Harbour:
     berths: Mapping[str, Berth]
     wake: Callable[[], None]
 
+    def assess(self, request: CommitmentRequest, peer: Peer, bringer: int = 0) -> Report:
+        """Say which images that a request names are here, and complete the studies that it completes."""
+        zone = self.berth(peer).zone
+        return commitment.assess(request, [zone], bringer, lambda _: self.wake())
+
     def berth(self, peer: Peer) -> Berth:
         """Return where a peer's studies land."""
         return self.berths[str(peer.data_folder)]
@@ -86,7 +95,8 @@ class Message:
     command: CommandSet = field(default_factory=dict)
     incoming: Incoming | None = None
     data: bytearray = field(default_factory=bytearray)
-    is_with_data: bool = False
+    is_kept: bool = False
+    """Whether the dataset is to be kept in memory."""
 
 
 class Association(threading.Thread):
@@ -116,7 +126,9 @@ class Association(threading.Thread):
         self._command = bytearray()
         self._message: Message | None = None
         self._images = 0
-        self._sending = threading.Lock()
+        self._message_ids = itertools.count(1)
+        self._pending: dict[int, CommitmentRequest] = {}
+        """Reports that were sent on this association and are not confirmed yet, by Message ID."""
 
     def run(self) -> None:
         """Serve the association until its end."""
@@ -149,8 +161,7 @@ class Association(threading.Thread):
 
     def _send(self, data: bytes) -> None:
         """Send all; a peer that is gone shows in the next read."""
-        with suppress(OSError), self._sending:
-            self._socket.settimeout(SEND_SECONDS)
+        with suppress(OSError):
             self._socket.sendall(data)
 
     # ------------------------------------------------------------------------------------------ PDUs
@@ -189,6 +200,7 @@ class Association(threading.Thread):
         self._contexts, self._longest_pdu = accepted.contexts, request.longest_pdu
         events.log("listener.association", association=self.number, peer=answer.name, contexts=len(self._contexts))
         self._send(accepted.pdu)
+        self._report_again()
         return True
 
     def _admit(self, request: Request) -> Peer | Rejection:
@@ -225,9 +237,10 @@ class Association(threading.Thread):
     def _begin(self, context_id: int, command: CommandSet) -> None:
         """Begin a message whose command set is complete; without a dataset it is answered at once."""
         has_data = command_set.number(command, Field.COMMAND_DATA_SET_TYPE) != command_set.NO_DATA_SET
-        message = Message(context_id, command, is_with_data=has_data)
+        message = Message(context_id, command)
         if has_data:
             message.incoming = self._incoming(message)
+            message.is_kept = self._contexts[context_id].abstract_syntax in SERVICES
             self._message = message
         else:
             self._answer(message)
@@ -251,22 +264,30 @@ class Association(threading.Thread):
             message.incoming.write(fragment.data)
             if message.incoming.is_dripping():
                 raise PeerGone
+        elif message.is_kept:
+            message.data += fragment.data
+            if len(message.data) > commitment.LONGEST_REQUEST:
+                raise PeerMisbehaves
         if fragment.is_last:
             self._message = None
             self._answer(message)
 
     def _answer(self, message: Message) -> None:
         """Answer a complete message."""
-        status = self._status(message)
-        if status is not None:
-            response = command_set.response(message.command, status)
-            self._send(data_pdus(message.context_id, response, True, self._longest_pdu))
-
-    def _status(self, message: Message) -> int | None:
-        """Do what a message asks, and return the status to answer; None for a message without an answer."""
         field = command_set.number(message.command, Field.COMMAND_FIELD)
-        if field == Command.C_CANCEL or field & command_set.RESPONSE:
-            return None
+        if field & command_set.RESPONSE:
+            self._take_response(message)
+        elif field == Command.N_ACTION:
+            self._commit(message)
+        elif field != Command.C_CANCEL:
+            self._respond(message, self._status(message, field))
+
+    def _respond(self, message: Message, status: int) -> None:
+        response = command_set.response(message.command, status)
+        self._send(data_pdus(message.context_id, response, True, self._longest_pdu))
+
+    def _status(self, message: Message, field: int) -> int:
+        """Do what a message asks, and return the status to answer."""
         abstract_syntax = self._contexts[message.context_id].abstract_syntax
         if field == Command.C_ECHO:
             return SUCCESS if abstract_syntax == VERIFICATION else SOP_CLASS_NOT_SUPPORTED
@@ -277,3 +298,53 @@ class Association(threading.Thread):
         status = message.incoming.keep(self.number)
         self._images += status is StoreStatus.SUCCESS
         return status
+
+    # ------------------------------------------------------------------------------------------ storage commitment
+
+    def _commit(self, message: Message) -> None:
+        """Answer a request for commitment, and send its result at once; a lost result is sent again later."""
+        context = self._contexts[message.context_id]
+        request: CommitmentRequest | None = None
+        status: int = commitment.refusal(message.command, context.abstract_syntax)
+        if status == SUCCESS:
+            ds = commitment.decode_dataset(bytes(message.data), context.transfer_syntax)
+            try:
+                request = commitment.keep_request(self._peer.name, ds)
+                status = SUCCESS if request else ActionStatus.INVALID_ARGUMENT
+            except database.AWAY:
+                status = ActionStatus.PROCESSING_FAILURE
+        self._respond(message, status)
+        if request:
+            self._report(message.context_id, request)
+
+    def _report(self, context_id: int, request: CommitmentRequest) -> None:
+        """Send the result of a request on this association."""
+        try:
+            report = self._harbour.assess(request, self._peer, self.number)
+        except (OSError, *database.AWAY):
+            return  # it is due, and will be tried again
+        message_id = next(self._message_ids) % 65536
+        self._pending[message_id] = request
+        command = commitment.report_command(message_id, report)
+        dataset = commitment.encoded(report, self._contexts[context_id].transfer_syntax)
+        self._send(
+            data_pdus(context_id, command, True, self._longest_pdu)
+            + data_pdus(context_id, dataset, False, self._longest_pdu)
+        )
+
+    def _report_again(self) -> None:
+        """Send the results that this peer has not confirmed yet."""
+        for context_id, context in self._contexts.items():
+            if context.abstract_syntax == STORAGE_COMMITMENT:
+                with suppress(*database.AWAY):
+                    for request in commitment.due(self._peer.name):
+                        self._report(context_id, request)
+                return
+
+    def _take_response(self, message: Message) -> None:
+        """Take the peer's answer to a report of ours."""
+        request = self._pending.pop(command_set.number(message.command, Field.MESSAGE_ID_BEING_RESPONDED_TO), None)
+        if request and command_set.number(message.command, Field.STATUS) == SUCCESS:
+            with suppress(*database.AWAY):
+                commitment.forget(request)
+                events.log("listener.committed", peer=self._peer.name, images=len(request.instances))

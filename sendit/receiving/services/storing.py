@@ -13,16 +13,16 @@ from django.db import DatabaseError, InterfaceError
 
 from sendit.errors import DataFault, SenditError
 from sendit.ground import events
-from sendit.receiving.landing import Outcome, StudyLanding
-from sendit.receiving.part_ten import preamble_and_meta
-from sendit.receiving.terms import Terms
-from sendit.receiving.zone import (
+from sendit.receiving.landings.study import Outcome, StudyLanding
+from sendit.receiving.landings.zone import (
     ACCESSION_NUMBER,
     HEADERS,
     SOP_CLASS_UID,
     STUDY_INSTANCE_UID,
     Zone,
 )
+from sendit.receiving.terms import Terms
+from sendit.receiving.wire.part_ten import preamble_and_meta
 
 FREE_SPACE_SECONDS = 1.0
 """How often the file system is asked for its free space."""
