@@ -37,6 +37,7 @@ def sendit(*arguments: str, var: Path, data: Path, workers: int = 1) -> Ran:
         "SENDIT_WORKERS": str(workers),
         "SENDIT_UPLOAD_WORKERS": str(workers),
         "SENDIT_SETTLE_SECONDS": "0",
+        "SENDIT_QUEUE_SETTLE_SECONDS": "0",
     }
     keys.make(var / "secrets")
     started = time.perf_counter()

@@ -136,7 +136,7 @@ def environment() -> dict[str, str]:
         "SENDIT_CONFIG": os.devnull,  # not the operator's own
         "SENDIT_VAR": str(VAR),
         "SENDIT_DATA_BASE": str(DATA),
-        "SENDIT_SETTLE_SECONDS": "0",
+        "SENDIT_QUEUE_SETTLE_SECONDS": "0",
     }
 
 

@@ -89,6 +89,7 @@ class Place:
             "SENDIT_CONFIG": os.devnull,  # not the operator's own
             "SENDIT_VAR": str(self.folder / "var"),
             "SENDIT_DATA_BASE": str(self.data),
+            "SENDIT_SETTLE_SECONDS": "0.5",  # whoever tries it out copies a small folder, and looks
             "SENDIT_RUNNER": "celery",
             "SENDIT_DATABASE": self.database("sendit"),
             "SENDIT_BROKER": self.broker,

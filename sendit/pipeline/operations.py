@@ -18,7 +18,9 @@ from sendit.ground import daemon, service
 from sendit.pipeline import cleaning
 from sendit.pipeline.cleaning import Kept, Removal, Withheld
 from sendit.pipeline.intake import contenders
+from sendit.pipeline.intake.contenders import Added
 from sendit.pipeline.intake.presence import watcher_pid_file
+from sendit.pipeline.intake.rest import Unrest
 from sendit.pipeline.record import clock, history
 from sendit.pipeline.record.history import COMMAND
 from sendit.pipeline.record.models import Batch, Image
@@ -28,8 +30,10 @@ from sendit.projects.project import DataFolder
 
 __all__ = [
     "COMMAND",
+    "Added",
     "Cleaned",
     "Retried",
+    "Unrest",
     "clean_up",
     "is_retryable",
     "queue_folders",
@@ -45,8 +49,10 @@ __all__ = [
 
 def queue_folders(
     folders: Iterable[DataFolder], project: str, settle_seconds: float, limit: int | None, actor: str
-) -> int:
-    """Make batches of the finished folders that are none yet, and queue them; returns how many.
+) -> Added:
+    """Make batches of the finished folders that are none yet, and queue them; returns how many, and what was left.
+
+    Folders that are still being written are asked again after `settle_seconds`, once.
 
     Raises Misconfigured("NoSuchFolder") where a data folder is not there.
     """

@@ -155,7 +155,16 @@ class Site:
     max_attempts: int = setting(3, at_least(1, int), "a number", "How often a batch is tried before it is an ERROR.")
     rescan_seconds: int = setting(30, at_least(1, int), "seconds", "How often the watcher looks at every folder again.")
     settle_seconds: float = setting(
-        0.5, at_least(0, float), "seconds", "A folder written to within this time is still being written."
+        60.0,
+        at_least(0, float),
+        "seconds",
+        "The watcher takes a folder that rests for this long. One that is renamed from `.tmp` is taken at once.",
+    )
+    queue_settle_seconds: float = setting(
+        5.0,
+        at_least(0, float),
+        "seconds",
+        "`start_queue` takes a folder that rests for this long; it waits so long once, and leaves the others.",
     )
     # DICOM in
     listener_peers: str = setting(

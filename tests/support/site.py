@@ -83,7 +83,7 @@ class Site:
         if self._url is None:
             shutil.copy(self._template, self.var / DATABASE)
         self._stack.enter_context(use_database(self._url or f"sqlite:///{self.var / DATABASE}"))
-        self.set(VAR=self.var, DATA_BASE=self.data, SETTLE_SECONDS=0.0, WORKERS=2)
+        self.set(VAR=self.var, DATA_BASE=self.data, SETTLE_SECONDS=0.0, QUEUE_SETTLE_SECONDS=0.0, WORKERS=2)
         keys.make(self.var / "secrets")
         if self._url:
             self._monkeypatch.setenv("SENDIT_DATABASE", self._url)
@@ -169,7 +169,7 @@ class Site:
         from sendit.pipeline.record.models import Batch
 
         project = self.ports.project
-        intake.add_up_to(None, intake.existing(project.data_folders), project.name, self.settings.settle_seconds)
+        intake.add_up_to(None, intake.existing(project.data_folders), project.name, self.settings.queue_settle_seconds)
         return list(Batch.objects.filter(state="QUEUE").order_by("pk").values_list("pk", flat=True))
 
     def process(self) -> list[Any]:

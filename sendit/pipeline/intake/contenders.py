@@ -13,7 +13,9 @@ from sendit.errors import Misconfigured
 from sendit.ground.events import Fields
 from sendit.ground.phi_field import digest
 from sendit.phi import Phi
-from sendit.pipeline.intake.folders import has_settled, is_finished
+from sendit.pipeline.intake.folders import is_finished
+from sendit.pipeline.intake.open_files import FileId, open_for_writing
+from sendit.pipeline.intake.rest import Unrest, unrest
 from sendit.pipeline.record import clock, history, statements
 from sendit.pipeline.record.models import Batch, BatchIdentifiers
 from sendit.pipeline.record.states import Job
@@ -84,11 +86,6 @@ def unknown(found: Iterable[Contender]) -> Iterator[Contender]:
         yield from (contender for key, contender in chunk.items() if key not in known)
 
 
-def add(contender: Contender, settle_seconds: float, actor: str = "") -> Batch | None:
-    """A queued batch for the folder, or None where there is one already or the folder is still being written to."""
-    return admit(contender, actor) if has_settled(contender.path, settle_seconds) else None
-
-
 def admit(contender: Contender, actor: str = "") -> Batch | None:
     """A queued batch for a folder that is known to be finished, or None where there is one already."""
     uid, now = os.path.basename(contender.path), clock.at_hand()
@@ -118,28 +115,47 @@ def _received(contender: Contender) -> Iterator[tuple[str, Fields]]:
         yield "batch.received", {"evidence": received.evidence, "images": received.images}
 
 
-def add_up_to(limit: int | None, folders: Iterable[str], project: str, settle_seconds: float, actor: str = "") -> int:
-    """Queue new folders, oldest first in each data folder in turn; returns how many.
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A folder that was not taken, and why."""
 
-    One that was written to just now is asked again after `settle_seconds`, once.
+    path: Phi[str]
+    why: Unrest
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """How many folders became batches, and which were left."""
+
+    number: int
+    left: tuple[Left, ...]
+
+
+def add_up_to(limit: int | None, folders: Iterable[str], project: str, settle_seconds: float, actor: str = "") -> Added:
+    """Queue new folders, oldest first in each data folder in turn.
+
+    Those that are still being written are asked again after `settle_seconds`, once.
     """
     waiting = [contender for folder in folders for contender in unknown(contenders(folder, project))]
-    added, unsettled = _add_all(waiting, limit, settle_seconds, actor)
-    if unsettled and added != limit:
+    added, left = _add_all(waiting, limit, settle_seconds, actor)
+    if left and added != limit:
         time.sleep(settle_seconds)
-        added += _add_all(unsettled, None if limit is None else limit - added, settle_seconds, actor)[0]
-    return added
+        still = None if limit is None else limit - added
+        more, left = _add_all([contender for contender, _ in left], still, settle_seconds, actor)
+        added += more
+    return Added(added, tuple(Left(Phi(contender.path), why) for contender, why in left))
 
 
 def _add_all(
     waiting: Iterable[Contender], limit: int | None, settle_seconds: float, actor: str
-) -> tuple[int, list[Contender]]:
+) -> tuple[int, list[tuple[Contender, Unrest]]]:
     added, left = 0, []
+    opened: frozenset[FileId] = open_for_writing() if settle_seconds else frozenset()
     for contender in waiting:
         if added == limit:
             break
-        if add(contender, settle_seconds, actor):
+        if why := unrest(contender.path, settle_seconds, opened):
+            left.append((contender, why))
+        elif admit(contender, actor):
             added += 1
-        else:
-            left.append(contender)
     return added, left

@@ -12,12 +12,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 
 from sendit.deid.stream.sources import FileSource
 from sendit.errors import DataFault
@@ -100,47 +98,6 @@ def fingerprint(entries: Sequence[Entry]) -> str:
 
     lines = (f"{entry.kind} {entry.size_bytes} {entry.modified_ns} {entry.name}\0" for entry in entries)
     return digest(os.fsencode("".join(lines)))
-
-
-def has_settled(folder: str, settle_seconds: float) -> bool:
-    """Whether nothing was written to the folder within the last seconds, as far as it may be listed.
-
-    What may not be listed settles too: its batch will say so. False where something goes away meanwhile.
-    """
-    try:
-        newest_at = max(_times_of_change(folder))
-    except OSError:
-        return False
-    return abs(time.time() - newest_at) >= settle_seconds
-
-
-def _times_of_change(folder: str) -> Iterator[float]:
-    """Raises FileNotFoundError where something goes away; what cannot be looked at for another reason has no time."""
-    yield modified_at(lambda: os.stat(folder))
-    try:
-        with os.scandir(folder) as scan:
-            for item in scan:
-                if item.is_dir(follow_symlinks=False):
-                    yield from _times_of_change(item.path)
-                else:
-                    yield modified_at(partial(item.stat, follow_symlinks=False))
-    except FileNotFoundError:
-        raise
-    except OSError:
-        return
-
-
-def modified_at(look: Callable[[], os.stat_result]) -> float:
-    """A modification time; 0 where a disk or a share says an error instead, which the batch will say too.
-
-    Raises FileNotFoundError.
-    """
-    try:
-        return look().st_mtime
-    except FileNotFoundError:
-        raise
-    except OSError:
-        return 0.0
 
 
 class StudyFolder:

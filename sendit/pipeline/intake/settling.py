@@ -23,14 +23,16 @@ class Content:
 
     fingerprint: str
     age_seconds: float
+    is_open: bool = False
+    """Whether a process holds a file of it open for writing."""
 
 
 class FolderTracker:
     """Decides which folders may be taken.
 
     A folder is finished when it was seen under a name of being written (`.tmp*`) and now has another, for so its
-    writer says that it is; otherwise when its content has stayed the same for `settle_seconds`. That is measured
-    between two looks: the times of a network share's files are another machine's.
+    writer says that it is; otherwise when its content has stayed the same for `settle_seconds` and no file of it is
+    open for writing. That is measured between two looks: the times of a network share's files are another machine's.
 
     Parameters
     ----------
@@ -59,6 +61,9 @@ class FolderTracker:
         if path in self._said_finished or not self._settle_seconds:
             return True
         content = look()
+        if content.is_open:
+            self._quiet_since[path] = ("", now)
+            return False
         if content.age_seconds >= max(SURE_SECONDS, self._settle_seconds):
             return True
         fingerprint, since = self._quiet_since.get(path, ("", now))

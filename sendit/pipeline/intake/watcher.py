@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Protocol
 
 from sendit.errors import BrokenPromise, DataFault, ServiceDown
@@ -21,6 +22,7 @@ from sendit.pipeline.intake.aftercare import Aftercare
 from sendit.pipeline.intake.contenders import Contender, admit, places, unknown
 from sendit.pipeline.intake.folder_events import FolderEvents
 from sendit.pipeline.intake.folders import fingerprint, is_finished, list_folder
+from sendit.pipeline.intake.open_files import FileId, open_for_writing
 from sendit.pipeline.intake.settling import Content, FolderTracker, Sighting
 from sendit.pipeline.record.history import WATCHER
 from sendit.projects.composition import Projects
@@ -30,6 +32,12 @@ IDLE_SECONDS = 0.25
 
 WAKE_SECONDS = 1.0
 """How often the workers are woken though nothing was found: a batch may be due again, or its worker dead."""
+
+AGAIN_SECONDS = 5.0
+"""How often, at the least, a folder is looked at until it settles."""
+
+OPEN_SECONDS = 1.0
+"""For how long it is taken as known which files are open for writing: to ask takes tens of milliseconds."""
 
 SLICE_SECONDS = 0.2
 """How long a round may take folders in before the workers are woken."""
@@ -72,11 +80,13 @@ class Watcher:
         self._site, self._project = projects.site, projects.default.project
         self._workforce, self._must_stop, self._beat = workforce, must_stop, beat
         self._woken = threading.Event()
+        self._opened: frozenset[FileId] = frozenset()
         self._tracker = FolderTracker(self._site.settle_seconds)
         self._aftercare = Aftercare()
         self._arrivals: deque[Contender] = deque()
         self._chore: Iterator[None] = iter(())
         self._troubles: set[str] = set()
+        self._opened_at = -OPEN_SECONDS
         self._look_at = self._rescan_at = self._may_look_at = self._wake_at = 0.0
 
     def wake(self) -> None:
@@ -170,10 +180,13 @@ class Watcher:
     def _admit(self) -> None:
         """Make batches of what is new and finished, for at most a slice of time."""
         began_at, found = time.monotonic(), 0
+        if self._arrivals and self._site.settle_seconds and began_at >= self._opened_at + OPEN_SECONDS:
+            self._opened, self._opened_at = open_for_writing(), began_at
         while self._arrivals and time.monotonic() < began_at + SLICE_SECONDS:
             found += self._take(self._arrivals.popleft())
         if self._tracker.is_waiting:
-            self._look_at = min(self._look_at, began_at + max(IDLE_SECONDS, self._site.settle_seconds / 2))
+            again_seconds = max(IDLE_SECONDS, min(self._site.settle_seconds / 2, AGAIN_SECONDS))
+            self._look_at = min(self._look_at, began_at + again_seconds)
         if found:
             self._wake_at = 0.0
             events.log("watcher.found", folders=found, seconds=round(time.monotonic() - began_at, 3))
@@ -203,7 +216,8 @@ class Watcher:
 
     def _take(self, contender: Contender) -> bool:
         """Make a batch of it, if it is finished."""
-        if not self._tracker.is_settled(contender.path, lambda: _content(contender.path), time.monotonic()):
+        content = partial(_content, contender.path, self._opened)
+        if not self._tracker.is_settled(contender.path, content, time.monotonic()):
             return False
         batch = admit(contender, WATCHER)
         self._tracker.take(contender.path)
@@ -231,11 +245,15 @@ def _contenders(paths: list[str], project: str) -> Iterator[Contender]:
             continue
 
 
-def _content(folder: str) -> Content:
-    """A folder that cannot be listed settles too: its batch will say why."""
+def _content(folder: str, opened: frozenset[FileId]) -> Content:
+    """A folder that cannot be listed settles too: its batch will say why.
+
+    A copy that preserves modification times cannot set the time of change, which is in the stamp.
+    """
     try:
         entries = list_folder(folder)
-        newest_at = max(os.stat(folder).st_mtime, *(entry.modified_ns / 1e9 for entry in entries), 0)
+        newest_at = max(os.stat(folder).st_mtime, *(max(each.modified_ns, each.stamp[2]) / 1e9 for each in entries), 0)
     except (OSError, DataFault):
         return Content("unlisted", 0)
-    return Content(fingerprint(entries), time.time() - newest_at)
+    is_open = any(entry.stamp[:2] in opened for entry in entries)
+    return Content(fingerprint(entries), time.time() - newest_at, is_open)

@@ -109,9 +109,10 @@ def queue(request: HttpRequest) -> HttpResponse:
     with notices.of_errors(request):
         project = projects().default.project
         added = operations.queue_folders(
-            project.data_folders, project.name, site().settle_seconds, None, person(request).name
+            project.data_folders, project.name, site().queue_settle_seconds, None, person(request).name
         )
-        notices.give(request, f"{counted(added, 'new folder')} queued.{_who_works()}")
+        left = f" {counted(len(added.left), 'folder is', 'folders are')} still being written." if added.left else ""
+        notices.give(request, f"{counted(added.number, 'new folder')} queued.{left}{_who_works()}")
     return redirect("overview")
 
 

@@ -113,7 +113,7 @@ def test_a_folder_that_may_not_be_listed_is_queued_for_its_batch_to_say_so(site:
 
     def queue() -> None:
         become_ordinary()
-        assert intake.add_up_to(None, [str(site.data)], DEFAULT, settle_seconds=0) == 1
+        assert intake.add_up_to(None, [str(site.data)], DEFAULT, settle_seconds=0).number == 1
 
     connections.close_all()
     worker = FORK.Process(target=queue)

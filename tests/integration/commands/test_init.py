@@ -31,7 +31,7 @@ def test_two_commands_from_an_empty_folder_to_a_batch(tmp_path: Path) -> None:
     assert sendit("init", here=here).returncode == 0
     assert sorted(path.name for path in here.iterdir()) == ["sendit.toml", "var"]
     make_study(here / "data" / "study", number=1, images=1)
-    done = sendit("start_queue", "--number", "all", here=here, SENDIT_SETTLE_SECONDS="0")
+    done = sendit("start_queue", "--number", "all", here=here, SENDIT_QUEUE_SETTLE_SECONDS="0")
     assert (done.returncode, done.stderr) == (0, "")
     shown = sendit("status", here=here).stdout
     assert f"{here}/var, keys {keys.fingerprint(here / 'var' / 'secrets')}" in shown

@@ -207,7 +207,7 @@ def test_a_folder_that_was_restored_after_processing_is_delivered(site: Site) ->
 
 
 def test_start_queue_takes_a_folder_with_a_path_that_is_too_long(site: Site) -> None:
-    site.set(SETTLE_SECONDS=1)
+    site.set(QUEUE_SETTLE_SECONDS=0.1)
     folder = site.study(1, images=1)
     here = os.open(folder, os.O_RDONLY)
     for _ in range(20):
@@ -229,7 +229,7 @@ def test_start_queue_takes_a_folder_with_a_path_that_is_too_long(site: Site) -> 
 def test_start_queue_takes_a_folder_that_its_disk_says_an_error_of(
     site: Site, monkeypatch: pytest.MonkeyPatch, number: str
 ) -> None:
-    site.set(SETTLE_SECONDS=1)
+    site.set(QUEUE_SETTLE_SECONDS=0.1)
     folder = site.study(1, images=1)
     (folder / "bad").mkdir()
     for path in [folder, *folder.iterdir()]:
@@ -243,6 +243,6 @@ def test_start_queue_takes_a_folder_that_its_disk_says_an_error_of(
         return real(path)  # type: ignore[call-overload]
 
     monkeypatch.setattr(os, "scandir", scandir)
-    assert intake.add_up_to(None, [str(site.data)], DEFAULT, settle_seconds=1) == 1
+    assert intake.add_up_to(None, [str(site.data)], DEFAULT, settle_seconds=0.1).number == 1
     (batch,) = site.process()
     assert (batch.state, batch.delivered, batch.errored) == ("DONEPROCESSING", 1, 1)

@@ -12,7 +12,6 @@ from pydicom import dcmread
 from pydicom.fileset import FileSet
 
 from sendit.pipeline.record.models import Batch
-from sendit.projects.project import DEFAULT
 from tests.support.phantoms import accession_number, bundled, leaks_in, make_study, patient_id, plant, uid
 from tests.support.site import Site
 
@@ -186,18 +185,6 @@ def test_unfinished_and_failed_folders_are_left_alone(site: Site) -> None:
     assert site.process() == []
     (site.data / "ST-1.tmp2343").rename(site.data / "ST-1")
     assert process(site).delivered == 1
-
-
-def test_a_folder_that_was_just_written_to_waits(site: Site) -> None:
-    site.study(images=1)
-    site.set(SETTLE_SECONDS=3600.0)
-    from sendit.pipeline.intake import contenders as intake
-
-    (found,) = intake.contenders(str(site.data), DEFAULT)
-    assert intake.add(found, site.settings.settle_seconds) is None
-    site.set(SETTLE_SECONDS=0.0)
-    assert intake.add(found, site.settings.settle_seconds) is not None
-    assert intake.add(found, site.settings.settle_seconds) is None
 
 
 def test_messages_of_odd_folders_name_no_identifier(site: Site) -> None:

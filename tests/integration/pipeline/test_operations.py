@@ -39,8 +39,8 @@ def stopped(number: int, state: State = State.ERROR, code: str = "NotDicom") -> 
 def test_whoever_queues_folders_stands_in_the_history(site: Site) -> None:
     site.study(1)
     folders = site.projects.default.project.data_folders
-    assert operations.queue_folders(folders, DEFAULT, 0, None, USER) == 1
-    assert operations.queue_folders(folders, DEFAULT, 0, None, USER) == 0
+    assert operations.queue_folders(folders, DEFAULT, 0, None, USER).number == 1
+    assert operations.queue_folders(folders, DEFAULT, 0, None, USER).number == 0
     assert actors(Batch.objects.get().pk) == {"batch.found": USER, "batch.queued": USER}
 
 

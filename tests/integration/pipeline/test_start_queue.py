@@ -93,7 +93,7 @@ def test_a_subfolder_is_over_input_folders_and_those_are_over_the_data_subfolder
     assert looked_in(site) == [str(site.data / "b"), str(site.data / "c")]
     assert looked_in(site, "d") == [str(site.data / "d")]
     assert looked_in(site, str(site.data)) == [str(site.data)]
-    assert intake.add_up_to(None, looked_in(site), DEFAULT, settle_seconds=0) == 2
+    assert intake.add_up_to(None, looked_in(site), DEFAULT, settle_seconds=0).number == 2
     assert {batch.uid.reveal() for batch in Batch.objects.all()} == {"ST-b", "ST-c"}
 
 

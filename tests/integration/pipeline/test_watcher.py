@@ -212,6 +212,16 @@ def test_a_folder_that_cannot_be_listed_is_taken_for_its_batch_to_say_so(
     watch_until(lambda: Batch.objects.count() == 1)
 
 
+def test_a_folder_with_a_file_that_is_open_for_writing_waits_until_it_is_closed(site: Site) -> None:
+    site.set(SETTLE_SECONDS=0.2)
+    path = next(site.study(images=1).iterdir())
+    ends_at = time.monotonic() + 1
+    with path.open("ab"):
+        watch_until(lambda: time.monotonic() > ends_at)
+        assert Batch.objects.count() == 0
+    watch_until(lambda: Batch.objects.count() == 1)
+
+
 def test_it_says_that_it_lives(site: Site) -> None:
     beats: list[float] = []
     ends_at = time.monotonic() + 1

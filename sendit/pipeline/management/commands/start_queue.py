@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +12,7 @@ from django.core.management.base import CommandParser
 from sendit.ground.commands import DatabaseCommand, WrongUse
 from sendit.ground.terminal import counted
 from sendit.pipeline.management.closing import work_and_sum_up
-from sendit.pipeline.operations import COMMAND, queue_folders
+from sendit.pipeline.operations import COMMAND, Added, queue_folders
 from sendit.pipeline.record.leases import LeaseTerms
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
@@ -55,6 +57,7 @@ class Command(DatabaseCommand):
             metavar="N",
             help="the most batches that this call adds and starts, or all; default 1",
         )
+        parser.add_argument("--reveal", action="store_true", help="name the folders that are left, which may identify")
         parser.add_argument("--subfolder", metavar="DIR", help="where to look instead; relative to the data folder")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -62,7 +65,7 @@ class Command(DatabaseCommand):
         limit = number_or_all(str(options["number"]))
         ports = Projects(settings.SITE).default
         composition.recipe(ports.project)  # a bad one is refused now rather than by every batch
-        self._add(limit, options["subfolder"], ports)
+        self._add(limit, options["subfolder"], options["reveal"], ports)
         if is_embedded():
             self._work(limit)
         else:
@@ -77,15 +80,26 @@ class Command(DatabaseCommand):
         if code := work_and_sum_up(supervisor, to_do, self.stream, self.lines):
             raise SystemExit(code)
 
-    def _add(self, limit: int | None, subfolder: str | None, ports: Ports) -> None:
+    def _add(self, limit: int | None, subfolder: str | None, reveal: bool, ports: Ports) -> None:
         """The cache is not made again until the current set is done."""
         if not Batch.objects.filter(state=Job.PROCESS.waiting).exists():
             folders, site = folders_to_look_in(ports, subfolder), ports.site
-            added = queue_folders(folders, ports.project.name, site.settle_seconds, limit, COMMAND)
-            self.stdout.write(f"{counted(added, 'new folder')} queued.")
+            added = queue_folders(folders, ports.project.name, site.queue_settle_seconds, limit, COMMAND)
+            self.stdout.write(f"{counted(added.number, 'new folder')} queued.")
+            self.lines(_left(added, reveal))
 
     def _waiting(self, limit: int | None) -> int:
         waiting = Batch.objects.filter(
             LeaseTerms.of(settings.SITE).is_due(Job.PROCESS), state=Job.PROCESS.waiting
         ).count()
         return waiting if limit is None else min(limit, waiting)
+
+
+def _left(added: Added, reveal: bool) -> Iterator[str]:
+    """How many folders were left, and why; which they are only where the operator asks."""
+    for why, number in sorted(Counter(left.why for left in added.left).items()):
+        yield f"{counted(number, 'folder was', 'folders were')} left: {why}."
+        if reveal:
+            yield from (f"  {left.path.reveal()}" for left in added.left if left.why is why)
+    if added.left:
+        yield "Run `sendit start_queue` again when they are complete" + ("." if reveal else "; --reveal names them.")

@@ -91,6 +91,24 @@ def test_another_machines_clock_that_is_a_little_off_does_not_settle_a_folder(tr
     assert not tracker.is_settled("/d/a", lambda: Content("a", SETTLE_SECONDS + 10), now=0.0)
 
 
+def test_what_is_open_for_writing_is_not_finished_however_old_it_is(tracker: FolderTracker) -> None:
+    tracker.observe({"/d/a": finished(1)})
+    answers = [
+        tracker.is_settled("/d/a", lambda opened=opened: Content("a", 1000.0, opened), now)
+        for now, opened in ((0.0, True), (50.0, True), (51.0, False))
+    ]
+    assert answers == [False, False, True]
+
+
+def test_what_was_open_for_writing_rests_as_any_other(tracker: FolderTracker) -> None:
+    tracker.observe({"/d/a": finished(1)})
+    answers = [
+        tracker.is_settled("/d/a", lambda opened=opened: Content("a", 1.0, opened), now)
+        for now, opened in ((0.0, False), (4.0, True), (6.0, False), (10.0, False), (11.0, False))
+    ]
+    assert answers == [False, False, False, False, True]
+
+
 @pytest.mark.parametrize("age_seconds", [-3600.0, 0.0])
 def test_a_clock_that_is_ahead_holds_nothing_up(tracker: FolderTracker, age_seconds: float) -> None:
     tracker.observe({"/d/a": finished(1)})
