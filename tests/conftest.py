@@ -30,6 +30,7 @@ pytest.register_assert_rewrite("tests.support.aftermath", "tests.support.site")
 from tests.support.google_cloud import google_cloud, google_services  # noqa: E402, F401
 from tests.support.identity_server import IdentityServer  # noqa: E402
 from tests.support.phantoms import leaks_in  # noqa: E402
+from tests.support.seaweed import s3_bucket, s3_store, seaweed  # noqa: E402, F401
 from tests.support.servers import Cluster, Postgres, Valkey  # noqa: E402
 from tests.support.site import Site, leaks_under, make_template, migrate  # noqa: E402
 

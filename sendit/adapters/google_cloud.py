@@ -6,19 +6,16 @@ Google's libraries come with the extra `google`; they are imported when a servic
 from __future__ import annotations
 
 import http.client
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from sendit.errors import Misconfigured, SenditError, ServiceDown, ServiceRefused
 
 if TYPE_CHECKING:
     from google.api_core.retry import Retry
     from google.auth.credentials import Credentials
-
-Client = TypeVar("Client")
 
 PASSING_REASONS = frozenset(
     {
@@ -75,20 +72,6 @@ class Patience:
             maximum=32 * self.first_wait_seconds,
             timeout=self.retry_seconds,
         )
-
-
-class PerProcess(Generic[Client]):
-    """A client that each process makes for itself, because connections do not survive a fork."""
-
-    def __init__(self, make: Callable[[], Client]) -> None:
-        self._make = make
-        self._made: tuple[int, Client] | None = None
-
-    def get(self) -> Client:
-        """Return the client, made on first use. If two threads make one each, the later one is kept."""
-        if self._made is None or self._made[0] != os.getpid():
-            self._made = (os.getpid(), self._make())
-        return self._made[1]
 
 
 def credentials(scope: str, anonymous: bool) -> tuple[Credentials, str]:

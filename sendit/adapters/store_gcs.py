@@ -18,7 +18,6 @@ import google_crc32c
 
 from sendit.adapters.google_cloud import (
     Patience,
-    PerProcess,
     Service,
     credentials,
     failures,
@@ -27,6 +26,7 @@ from sendit.adapters.google_cloud import (
     status_of,
 )
 from sendit.adapters.object_names import plain
+from sendit.adapters.per_process import PerProcess
 from sendit.durable import disk
 from sendit.errors import Misconfigured, SenditError, ServiceDown, ServiceRefused
 from sendit.ports import StoredObject, go_on

@@ -22,7 +22,6 @@ from sendit.adapters.bigquery_jobs import SERVICE, Jobs
 from sendit.adapters.bigquery_tables import BigQueryTables
 from sendit.adapters.google_cloud import (
     Patience,
-    PerProcess,
     credentials,
     failures,
     may_pass,
@@ -30,6 +29,7 @@ from sendit.adapters.google_cloud import (
     speaking_to,
     status_of,
 )
+from sendit.adapters.per_process import PerProcess
 from sendit.adapters.true_times import REMOVED, is_told
 from sendit.durable import disk
 from sendit.errors import BrokenPromise, Misconfigured

@@ -15,6 +15,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from sendit import keys
+from sendit.adapters.s3 import checks as s3
+from sendit.adapters.s3.settings import S3Bucket
 from sendit.client_secrets import SecretsFile
 from sendit.deid import Recipe
 from sendit.errors import Misconfigured, SenditError
@@ -73,6 +75,30 @@ def google_cloud(**_kwargs: Any) -> list[CheckMessage]:
     if credentials and not os.access(credentials, os.R_OK):
         says = "GOOGLE_APPLICATION_CREDENTIALS names no file that can be read."
         return [Error(says, hint="docs/google.md says what it is.", id="sendit.E005")]
+    return []
+
+
+@register(BEFORE_EVERY_COMMAND)
+def s3_extra(**_kwargs: Any) -> list[CheckMessage]:
+    """Whether what speaks to S3 is installed, if archives go there."""
+    try:
+        if isinstance(default_project(settings.SITE).store, S3Bucket):
+            s3.ensure_installed()
+    except Misconfigured as error:
+        return [Error(str(error), hint="docs/s3.md says what it needs.", id="sendit.E012")]
+    return []
+
+
+@register()
+def s3_bucket(**_kwargs: Any) -> list[CheckMessage]:
+    """Whether the bucket in S3 can be reached."""
+    store = default_project(settings.SITE).store
+    if not isinstance(store, S3Bucket):
+        return []
+    try:
+        s3.ensure_usable(store)
+    except SenditError as error:
+        return [Error(str(error), hint="docs/s3.md says what it needs.", id="sendit.E013")]
     return []
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendit import keys
+from sendit.adapters.s3.settings import S3Bucket
 from sendit.errors import Misconfigured
 from sendit.projects.project import DEFAULT, BigQueryDataset, Bucket, Project, StoreFolder, default_project
 from sendit.projects.site import Site
@@ -69,6 +70,10 @@ def object_store(site: Site, project: Project) -> ObjectStore:
         from sendit.adapters.store_folder import FolderStore
 
         return FolderStore(store.path)
+    if isinstance(store, S3Bucket):
+        from sendit.adapters.s3.store import S3Store
+
+        return S3Store(store)
     from sendit.adapters.store_gcs import GcsStore
 
     endpoint = site.storage_emulator_host

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from sendit.adapters.s3 import settings as s3
+from sendit.adapters.s3.settings import S3Bucket
 from sendit.projects.site import Site, variable
 
 DEFAULT = "default"
@@ -72,7 +74,7 @@ class BigQueryDataset:
     named_by: str
 
 
-StoreChoice = StoreFolder | Bucket
+StoreChoice = StoreFolder | Bucket | S3Bucket
 WarehouseChoice = WarehouseFolder | BigQueryDataset
 
 
@@ -133,6 +135,8 @@ def _data_folders(site: Site) -> list[DataFolder]:
 
 
 def _store(site: Site) -> StoreChoice:
+    if site.store.startswith("s3://"):
+        return s3.parse(site.store, variable("STORE"))
     if site.store.startswith("gs://"):
         return Bucket(site.store.removeprefix("gs://"), variable("STORE"))
     if site.google_cloud_storage and not site.store:

@@ -17,7 +17,6 @@ from google.resumable_media import InvalidResponse
 from sendit.adapters.google_cloud import (
     PASSING_STATUSES,
     Patience,
-    PerProcess,
     Service,
     credentials,
     failures,
@@ -26,6 +25,7 @@ from sendit.adapters.google_cloud import (
     reason_of,
     speaking_to,
 )
+from sendit.adapters.per_process import PerProcess
 from sendit.errors import Misconfigured, SenditError, ServiceDown, ServiceRefused
 from sendit.pipeline.record.leases import STALL_SECONDS
 
