@@ -173,6 +173,7 @@ class Listener:
         if len(alive) >= self._terms.max_associations + REFUSALS:
             connection.close()
             return
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         association = _InThread(connection, address, self._harbour, next(self._numbers), self._refusal(alive, address))
         association.start()
         with self._guard:

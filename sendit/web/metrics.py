@@ -85,6 +85,11 @@ def _servers() -> Iterator[Metric]:
     silent = {"": watcher.silent_seconds} if watcher.runs else {}
     yield _gauge("watcher_up", "Whether the watcher runs that shares this VAR.", "", {"": int(watcher.runs)})
     yield _gauge("watcher_silent_seconds", "Since the watcher last said that it lives.", "", silent)
+    listener = surroundings.listener(settings.SITE.var)
+    if listener:
+        yield _gauge("listener_up", "Whether the listener runs that shares this VAR.", "", {"": int(listener.runs)})
+        silent = {"": listener.silent_seconds} if listener.runs else {}
+        yield _gauge("listener_silent_seconds", "Since the listener last said that it lives.", "", silent)
     if broker:
         yield _gauge("broker_up", "Whether the broker answers.", "", {"": int(broker.answers)})
         yield _gauge("broker_messages", "Messages that wait in the broker.", "queue", broker.messages)

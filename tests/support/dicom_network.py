@@ -140,6 +140,10 @@ class Receiving:
         names = (path.name for path in self.site.data.iterdir())
         return sorted(name for name in names if ".tmp" in name and not name.startswith("incoming."))
 
+    def drafts(self) -> list[Path]:
+        """The images on their way."""
+        return list(self.site.data.glob("incoming.tmp-sendit-*/*.part"))
+
     def wait_for_folders(self, number: int) -> list[str]:
         """The finished folders, once there are so many."""
         wait(lambda: len(self.folders()) >= number, lambda: f"{len(self.folders())} folders")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sendit.errors import ServiceDown
-from sendit.ground.daemon import Holder
+from sendit.ground.daemon import Holder, PidFile
 from sendit.keys import fingerprint
 from sendit.pipeline.intake.contenders import Contender, places, unknown
 from sendit.pipeline.intake.folders import is_finished
@@ -16,14 +16,15 @@ from sendit.pipeline.intake.presence import watcher_pid_file
 from sendit.pipeline.workforce import choice
 from sendit.projects.project import Project
 from sendit.projects.site import Site
+from sendit.receiving.presence import listener_pid_file
 
 SILENT_SECONDS = 120
 """A watcher that has not been heard from for so long hangs, on a network share as a rule."""
 
 
 @dataclass(frozen=True, slots=True)
-class WatcherStatus:
-    """Whether it runs."""
+class ServiceStatus:
+    """Whether the watcher or the listener runs."""
 
     pid: int | None
     silent_seconds: float = 0.0
@@ -71,13 +72,22 @@ def installation(site: Site) -> Installation:
     return Installation(str(site.var), fingerprint(site.secrets_folder))
 
 
-def watcher(var: Path) -> WatcherStatus:
+def watcher(var: Path) -> ServiceStatus:
     """The watcher of this VAR, by its pid file."""
-    pid_file = watcher_pid_file(var)
+    return _status(watcher_pid_file(var))
+
+
+def listener(var: Path) -> ServiceStatus | None:
+    """The listener of this VAR, by its pid file; None where none was ever started."""
+    pid_file = listener_pid_file(var)
+    return _status(pid_file) if pid_file.path.exists() else None
+
+
+def _status(pid_file: PidFile) -> ServiceStatus:
     match pid_file.holder():
         case Holder(pid, silent_seconds):
-            return WatcherStatus(pid, silent_seconds)
-    return WatcherStatus(None, died=pid_file.left_behind() is not None)
+            return ServiceStatus(pid, silent_seconds)
+    return ServiceStatus(None, died=pid_file.left_behind() is not None)
 
 
 def broker() -> BrokerStatus | None:

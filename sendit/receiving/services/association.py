@@ -168,7 +168,6 @@ class Association(threading.Thread):
 
     def _serve(self) -> str:
         """Serve until the end, and return a word for how it came."""
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         reader = PduReader(self._socket, self._harbour.terms.idle_seconds)
         kind, body = reader.read(REQUEST_SECONDS)
         if kind != PduType.ASSOCIATE_RQ:

@@ -205,6 +205,19 @@ def test_a_watcher_that_died_needs_a_look(site: Site) -> None:
     assert "died without stopping" in line_of(ran, "watcher")
 
 
+def test_the_listener_has_its_line_once_it_was_started(site: Site) -> None:
+    assert "\nlistener" not in run("status").out
+    pid_file = PidFile(site.var / "listener.pid", "Listener")
+    pid_file.acquire()
+    assert line_of(run("status"), "listener") == f"listener  runs (pid {os.getpid()})"
+    pid_file.release()
+    assert line_of(run("status"), "listener") == "listener  not running"
+    pid_file.path.write_text("4194305\n")
+    ran = run("status")
+    assert ran.code == 1
+    assert "died without stopping; `sendit start_listener` goes on" in line_of(ran, "listener")
+
+
 def test_in_a_large_history_the_newest_files_count(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reports, "RECENT_FILES", 10)
     (batch,) = make_batches(State.DONE)

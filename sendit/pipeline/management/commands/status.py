@@ -18,7 +18,7 @@ from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports import surroundings
 from sendit.pipeline.reports.overview import Overview, Reason, Throughput
-from sendit.pipeline.reports.surroundings import BrokerStatus, FolderCounts, WatcherStatus
+from sendit.pipeline.reports.surroundings import BrokerStatus, FolderCounts, ServiceStatus
 from sendit.pipeline.reports.waits import Wait, waits
 from sendit.projects.project import default_project
 
@@ -36,7 +36,7 @@ class Command(DatabaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print it; exit code 1 when a batch is in ERROR, the watcher died or hangs, or broker or folder is missing."""
+        """Print it; exit code 1 when a batch is in ERROR, a service died or hangs, or broker or folder is missing."""
         overview, watcher, broker, folders = (
             reports.overview(),
             surroundings.watcher(settings.SITE.var),
@@ -49,7 +49,10 @@ class Command(DatabaseCommand):
             self.stdout.write(json.dumps(shown, default=str, indent=1))
         else:
             self.lines(as_text(overview, watcher, broker, folders))
-        if overview.needs_a_look or watcher.hangs or watcher.died or folders.missing or (broker and not broker.answers):
+        services = [one for one in (watcher, surroundings.listener(settings.SITE.var)) if one]
+        if overview.needs_a_look or any(one.hangs or one.died for one in services):
+            sys.exit(NEEDS_A_LOOK)
+        if folders.missing or (broker and not broker.answers):
             sys.exit(NEEDS_A_LOOK)
 
 
@@ -57,7 +60,7 @@ class Command(DatabaseCommand):
 
 
 def as_text(
-    overview: Overview, watcher: WatcherStatus, broker: BrokerStatus | None, folders: FolderCounts
+    overview: Overview, watcher: ServiceStatus, broker: BrokerStatus | None, folders: FolderCounts
 ) -> Iterator[str]:
     """Batches, then speed, watcher, broker, delivery and folders, then what was withheld and why."""
     yield from table([(state, count, _beside(overview, state)) for state, count in overview.states.items()])
@@ -86,7 +89,7 @@ def _beside(overview: Overview, state: State) -> str:
 
 
 def _facts(
-    overview: Overview, watcher: WatcherStatus, broker: BrokerStatus | None, folders: FolderCounts
+    overview: Overview, watcher: ServiceStatus, broker: BrokerStatus | None, folders: FolderCounts
 ) -> Iterator[tuple[str, str]]:
     if overview.with_errors:
         yield "has_error", f"{counted(overview.with_errors, 'batch', 'batches')}: `sendit batch_logs --errors`"
@@ -98,7 +101,10 @@ def _facts(
         yield "lapsed", f"{counted(overview.lapsed, 'batch', 'batches')} of dead workers; the next worker takes over"
     yield "last hour", _speed(overview.last_hour)
     yield "latest", _speed(overview.latest)
-    yield "watcher", _watcher(watcher)
+    yield "watcher", _service(watcher, "watcher")
+    listener = surroundings.listener(settings.SITE.var)
+    if listener:
+        yield "listener", _service(listener, "listener")
     if broker:
         yield "broker", _broker(broker)
     yield "delivery", "on" if settings.SITE.send_to_google else "off: batches rest at DONEPROCESSING"
@@ -124,12 +130,12 @@ def _speed(throughput: Throughput) -> str:
     )
 
 
-def _watcher(watcher: WatcherStatus) -> str:
-    if not watcher.runs:
-        return "died without stopping; `sendit start_watcher` goes on" if watcher.died else "not running"
-    if watcher.hangs:
-        return f"hangs (pid {watcher.pid}): silent for {duration(watcher.silent_seconds)}"
-    return f"runs (pid {watcher.pid})"
+def _service(service: ServiceStatus, name: str) -> str:
+    if not service.runs:
+        return f"died without stopping; `sendit start_{name}` goes on" if service.died else "not running"
+    if service.hangs:
+        return f"hangs (pid {service.pid}): silent for {duration(service.silent_seconds)}"
+    return f"runs (pid {service.pid})"
 
 
 def _broker(broker: BrokerStatus) -> str:
@@ -162,7 +168,7 @@ def _why(reason: Reason) -> tuple[str, str, str, str]:
 
 
 def as_object(
-    overview: Overview, watcher: WatcherStatus, broker: BrokerStatus | None, folders: FolderCounts
+    overview: Overview, watcher: ServiceStatus, broker: BrokerStatus | None, folders: FolderCounts
 ) -> dict[str, Any]:
     """The same; times in seconds, sizes in bytes."""
     return {
@@ -181,11 +187,16 @@ def as_object(
             for reason in overview.reasons
         },
         "is_whole_history": overview.is_whole_history,
-        "watcher": {"runs": watcher.runs, "hangs": watcher.hangs, **dataclasses.asdict(watcher)},
+        "watcher": _as_fields(watcher),
+        "listener": _as_fields(surroundings.listener(settings.SITE.var)),
         "broker": dataclasses.asdict(broker) if broker else None,
         "delivery": settings.SITE.send_to_google,
         "folders": dataclasses.asdict(folders),
     }
+
+
+def _as_fields(service: ServiceStatus | None) -> dict[str, Any] | None:
+    return {"runs": service.runs, "hangs": service.hangs, **dataclasses.asdict(service)} if service else None
 
 
 def _throughput(throughput: Throughput) -> dict[str, float]:
