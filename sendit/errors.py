@@ -151,6 +151,15 @@ CODES: dict[str, ErrorCode] = {
             "De-identification would remove what gives the slices of a mosaic their positions.",
             "Use the Option Retain Safe Private; export the study again if its CSA header is damaged.",
         ),
+        NotDelivered=("There is no de-identified image in the store.", "Deliver the batch first."),
+        OriginalGone=(
+            "The original is not there any more, or where it was is not known any more.",
+            "Nothing: it was cleaned up, or moved away.",
+        ),
+        NoPicture=(
+            "The image has no pixels that can be shown.",
+            "Look at it in another program; `sendit preview` shows its header.",
+        ),
         MixedPatients=("The folder holds more than one patient.", "Split it into one folder per study, then retry."),
         MixedStudies=("The folder holds more than one study.", "Split it into one folder per study, then retry."),
         MissingPatientID=(

@@ -42,6 +42,7 @@ class Access:
 
 
 BATCHES = frozenset({Role.VIEWER, Role.OPERATOR, Role.REVIEWER})
+REVIEWER = frozenset({Role.REVIEWER})
 OPERATOR, PRIVACY, ADMIN = frozenset({Role.OPERATOR}), frozenset({Role.PRIVACY}), frozenset({Role.ADMIN})
 
 MONITORED = ("health", "ready", "metrics")
@@ -65,6 +66,12 @@ ACCESS: dict[str, Access] = {
     "batches-csv": Access(reads=BATCHES),
     "batches-search": Access(sends=BATCHES),
     "batch": Access(reads=BATCHES),
+    # images
+    "images": Access(reads=BATCHES),
+    "image": Access(reads=BATCHES),
+    "image-output": Access(reads=BATCHES),
+    "image-original": Access(reads=REVIEWER),
+    "image-header": Access(reads=REVIEWER),
     # what a person may do
     "batch-retry": Access(sends=OPERATOR),
     "retry-code": Access(sends=OPERATOR),

@@ -13,7 +13,7 @@ from sendit.web.static_files import address
 
 MENU = (
     ("overview", "Overview", "overview"),
-    ("batches", "Batches", "batch"),
+    ("batches", "Batches", ("batch", "image")),
     ("audit", "Audit", "audit"),
     ("users", "Users", "user"),
 )

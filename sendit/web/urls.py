@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from sendit.web import health, metrics, static_files
-from sendit.web.pages import audit, batch, batches, overview, signing_in, users
+from sendit.web.pages import audit, batch, batches, image, overview, signing_in, users
 
 urlpatterns = [
     path("healthz", health.alive, name="health"),
@@ -26,6 +26,11 @@ urlpatterns = [
     path("batches.csv", batches.batches_csv, name="batches-csv"),
     path("batches/search", batches.search, name="batches-search"),
     path("batches/<int:key>", batch.batch, name="batch"),
+    path("batches/<int:key>/images", image.contacts, name="images"),
+    path("batches/<int:key>/images/<int:number>", image.image, name="image"),
+    path("batches/<int:key>/images/<int:number>/output.png", image.output_png, name="image-output"),
+    path("batches/<int:key>/images/<int:number>/original.png", image.original_png, name="image-original"),
+    path("batches/<int:key>/images/<int:number>/header", image.header, name="image-header"),
     path("batches/<int:key>/retry", batch.retry, name="batch-retry"),
     path("audit", audit.audit, name="audit"),
     path("audit/export", audit.export_rows, name="audit-export"),

@@ -1,0 +1,153 @@
+"""One image of a batch: what became of it, its de-identified bytes, its original, and the two headers.
+
+What identifies is wrapped, and only `original` and `comparison` return it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sendit.errors import DataFault
+from sendit.phi import Phi
+from sendit.pipeline.files.deid_files import Deidentification
+from sendit.pipeline.files.preview import Mark, Preview, Row, preview
+from sendit.pipeline.record import deliveries
+from sendit.pipeline.record.models import Batch, BatchIdentifiers, Image, Outcome
+from sendit.pipeline.stages.archive import read_member
+from sendit.pipeline.stages.identity import variables
+from sendit.ports import IdentityResponse, Pseudonym
+from sendit.projects.composition import Projects
+from sendit.projects.project import IdentityNames
+
+__all__ = ["Contact", "ImageSummary", "Mark", "Preview", "Row", "comparison", "contacts", "image", "original", "output"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSummary:
+    """What became of a file of a batch; `before` and `after` are the numbers of its neighbours."""
+
+    batch: int
+    number: int
+    outcome: Outcome
+    reason: str
+    """The rule or the error's code; blank where it was delivered."""
+    tag: str
+    size_bytes: int
+    before: int | None
+    after: int | None
+
+    @property
+    def has_output(self) -> bool:
+        """Whether a de-identified image was made of it."""
+        return self.outcome is Outcome.DELIVERED
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """An image in a list."""
+
+    number: int
+    outcome: Outcome
+    reason: str
+
+
+def image(batch: int, number: int) -> ImageSummary | None:
+    """Return what became of a file; None where the batch has none of that number."""
+    images = Image.objects.filter(batch=batch)
+    found = images.filter(number=number).first()
+    if found is None:
+        return None
+    numbers = images.values_list("number", flat=True)
+    return ImageSummary(
+        batch,
+        number,
+        Outcome(found.outcome),
+        found.rule or found.code,
+        found.tag,
+        found.size_bytes,
+        numbers.filter(number__lt=number).order_by("-number").first(),
+        numbers.filter(number__gt=number).order_by("number").first(),
+    )
+
+
+def contacts(batch: int, after: int, size: int) -> list[Contact]:
+    """Return the images of a batch that follow a number, in their order."""
+    rows = Image.objects.filter(batch=batch, number__gt=after).order_by("number")[:size]
+    return [Contact(row.number, Outcome(row.outcome), row.rule or row.code) for row in rows]
+
+
+# ---------------------------------------------------------------------------------------------- its bytes
+
+
+def output(projects: Projects, batch: int, number: int) -> bytes:
+    """Return the de-identified image, by one ranged read of the archive.
+
+    Raises
+    ------
+    DataFault
+        `NotDelivered`: there is no archive with it at the destination.
+    ServiceDown, ServiceRefused
+        What the store says.
+    """
+    found = Image.objects.filter(batch=batch, number=number, outcome=Outcome.DELIVERED).select_related("batch").first()
+    archives = deliveries.standing(batch)
+    if found is None or found.offset is None or found.length is None or not archives:
+        raise DataFault("NotDelivered")
+    store = projects.of(found.batch.project).object_store
+    return read_member(partial(store.read, archives[0].object_name), found.offset, found.length)[1]
+
+
+def original(batch: int, number: int) -> Phi[Path]:
+    """Return where the original is.
+
+    Raises
+    ------
+    DataFault
+        `OriginalGone`: it was cleaned up, or the batch's identifiers were purged.
+    """
+    row = BatchIdentifiers.objects.filter(batch=batch).first()
+    folder = row.folder.reveal() if row else None
+    names = (row.files.reveal() if row else None) or []
+    if not folder or not 1 <= number <= len(names):
+        raise DataFault("OriginalGone")
+    path = Path(folder["path"], names[number - 1])
+    if not path.is_file() or not _is_inside(path, folder["path"]):
+        raise DataFault("OriginalGone")
+    return Phi(path)
+
+
+def _is_inside(path: Path, folder: str) -> bool:
+    real = os.path.realpath(folder)
+    return os.path.commonpath([real, os.path.realpath(path)]) == real
+
+
+def comparison(projects: Projects, batch: int, number: int) -> Preview:
+    """Return the two headers, element by element, with the rule that decided each; with the batch's own pseudonyms.
+
+    Raises what `original` raises, DataFault where the file cannot be read, and what the identity service raises where
+    the batch never got an answer from it.
+    """
+    path = original(batch, number).reveal()
+    ports = projects.of(Batch.objects.get(pk=batch).project)
+    names = ports.project.identity
+    how = Deidentification(ports.recipe, ports.pseudonyms, ports.identity_service, names, _answered(batch, names))
+    return preview(path, how)
+
+
+def _answered(batch: int, names: IdentityNames) -> Mapping[str, str]:
+    """Return the recipe's variables as the identity service answered for this batch; none where it did not."""
+    row = BatchIdentifiers.objects.filter(batch=batch).first()
+    response = row.response.reveal() if row else None
+    if not response or not response.get("items"):
+        return {}
+    entity, item = map(_pseudonym, (response, response["items"][0]))
+    return {name: str(value) for name, value in variables(IdentityResponse(entity, (item,)), names).items()}
+
+
+def _pseudonym(record: dict[str, Any]) -> Pseudonym:
+    return Pseudonym(record["suid"], record["jitter"], record["jittered_timestamp"])
