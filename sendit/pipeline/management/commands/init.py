@@ -107,5 +107,5 @@ def _next(site: Site, environ: dict[str, str], here: Path) -> Iterator[str]:
     finds_it = found.file and settings_file.load(environ, found).var == site.var
     if not finds_it:
         yield f"Tell the other commands which VAR this is: export SENDIT_VAR={site.var}"
-    yield f"Next: put each study into a folder of its own in {site.data_base}."
+    yield "Next: `sendit sort SRC` makes study folders of a CD, an archive or a folder of files."
     yield "`sendit start_queue --number 1` takes the first of them."
