@@ -226,6 +226,7 @@ CODES: dict[str, ErrorCode] = {
             "Change the setting, or end the other program.",
         ),
         BadPeers=("The peers file is wrong.", "docs/dicom.md says what it holds; correct what is named."),
+        BadCohort=("The list of wanted studies is wrong.", "docs/dicom.md says what it holds; correct what is named."),
         WatcherFailed=("The watcher did not start.", "Run `sendit start_watcher --foreground` to see why."),
         ClientSecrets=(
             "The client-secrets file is missing, unreadable or incomplete.",
@@ -277,6 +278,11 @@ CODES: dict[str, ErrorCode] = {
             "The identity service does not answer, or asks to wait.",
             "Check it and the network; work continues by itself.",
         ),
+        ListenerDown=("No listener runs that could take the images.", "`sendit start_listener`, then try again."),
+        PacsDown=(
+            "The PACS does not answer, or has no resources.",
+            "Check it and the network; work continues by itself.",
+        ),
         IdentityElsewhere=(
             "Something other than the identity service answered, such as a login page.",
             "Connect the VPN, or correct SENDIT_IDENTITY_URL; work continues by itself.",
@@ -289,6 +295,10 @@ CODES: dict[str, ErrorCode] = {
     **_codes(
         "ServiceRefused",
         BadIdentityRequest=("An id to be replaced is blank, or a timestamp is invalid.", "Look at the batch's images."),
+        PacsRefused=(
+            "The PACS refused an association or a request.",
+            "Let its administrator allow our AE title, queries and retrievals; the peers file says how it is called.",
+        ),
         UnknownTokens=("The token is unknown, expired or revoked.", "Renew it, or ask for new ones."),
         TokenReused=(
             "The refresh token was used before, so somebody has a copy; the client is revoked.",

@@ -73,6 +73,9 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "listener.blind": ("code",),
     "listener.sees": ("code",),
     "listener.failed": ("failure", "place"),
+    # retrievals
+    "retrieval.blind": ("code",),
+    "retrieval.ended": ("state", "studies", "expected", "received"),
     # the web
     "web.failed": ("failure", "place"),
     # the identity service

@@ -18,6 +18,7 @@ from sendit.receiving.landings import records
 from sendit.receiving.landings.handing_over import hand_over_complete
 from sendit.receiving.landings.zone import Zone
 from sendit.receiving.peers import Peers
+from sendit.receiving.retrieving.lines import progress
 from sendit.receiving.services.association import Association, Berth, Harbour
 from sendit.receiving.services.reporting import report_due
 from sendit.receiving.services.storing import FreeSpace
@@ -120,7 +121,7 @@ class Listener:
 
     def _hand_over(self, zone: Zone) -> None:
         try:
-            hand_over_complete(zone, self._terms)
+            hand_over_complete(zone, self._terms, progress)
             self._say("DiskRefused", True)
             self._say("DatabaseDown", True)
         except OSError:

@@ -61,3 +61,48 @@ class Commitment(models.Model):
 
     def __str__(self) -> str:
         return f"commitment {self.pk}"
+
+
+class RetrievalState(models.TextChoices):
+    """What became of a line of a cohort."""
+
+    WAITING = "waiting"
+    RETRIEVED = "retrieved"
+    MISSING = "missing"
+    INCOMPLETE = "incomplete"
+
+
+class Retrieval(models.Model):
+    """A line of a cohort that is wanted from a peer. What it names is deleted when it is retrieved."""
+
+    peer = models.CharField(max_length=64)
+    wanted_digest = models.CharField(max_length=64)
+    wanted = PhiField()
+    """`{"AccessionNumber": …}`, or `{"PatientID": …, "StudyDate": …}`; null once it is retrieved."""
+    state = models.CharField(max_length=16, choices=RetrievalState.choices, default=RetrievalState.WAITING)
+    studies = models.PositiveIntegerField(default=0)
+    expected = models.PositiveIntegerField(default=0)
+    received = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="one_retrieval_a_line", fields=["peer", "wanted_digest"])]
+
+    def __str__(self) -> str:
+        return f"retrieval {self.pk}"
+
+
+class RetrievedStudy(models.Model):
+    """A study that a retrieval has found, by the keyed digest of its UID, for the listener that receives its images."""
+
+    study_digest = models.CharField(max_length=64, unique=True)
+    expected = models.PositiveIntegerField()
+    is_under_way = models.BooleanField(default=True)
+    """Whether images may still come; then quiet time does not complete the study."""
+    is_whole = models.BooleanField(default=False)
+    """Whether the peer says that it has sent as many images as were expected."""
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"retrieved study {self.pk}"

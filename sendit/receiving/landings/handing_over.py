@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from typing import Protocol
 
 from sendit.ground import events
 from sendit.receiving.landings import records
@@ -16,22 +18,46 @@ from sendit.receiving.landings.zone import Zone, sync_folder
 from sendit.receiving.terms import Terms
 
 
-def evidence_for(landing: StudyLanding, terms: Terms, now: float) -> Evidence | None:
+class Expected(Protocol):
+    """What is known of a study that we retrieve ourselves."""
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether images may still come."""
+
+    @property
+    def whole(self) -> int | None:
+        """How many images make the study whole, once the peer says that it has sent them all."""
+
+
+Expectations = Callable[[Collection[str]], Mapping[str, Expected]]
+"""Returns what is known of the studies with these UIDs that we retrieve ourselves."""
+
+
+def nothing_expected(studies: Collection[str]) -> Mapping[str, Expected]:
+    return {}
+
+
+def evidence_for(landing: StudyLanding, terms: Terms, now: float, expected: Expected | None = None) -> Evidence | None:
     """Return what says that a study is complete, or None as long as nothing does."""
     if landing.evidence:
         return landing.evidence
-    if landing.seconds_quiet(now) >= terms.quiet_seconds:
+    if expected and expected.whole is not None and landing.images >= expected.whole and not landing.under_way:
+        return Evidence.RETRIEVAL
+    if landing.seconds_quiet(now) >= terms.quiet_seconds and not (expected and expected.is_under_way):
         return Evidence.QUIET
     return Evidence.CAP if now - landing.now >= terms.cap_seconds else None
 
 
-def hand_over_complete(zone: Zone, terms: Terms) -> None:
+def hand_over_complete(zone: Zone, terms: Terms, expectations: Expectations = nothing_expected) -> None:
     """Hand over every study of a zone that is complete.
 
     Raises OSError or an error of the database; what was not handed over is complete all the same, and comes next time.
     """
-    for landing in zone.studies():
-        evidence = evidence_for(landing, terms, time.monotonic())
+    studies = zone.studies()
+    expected = expectations([landing.opened.study for landing in studies])
+    for landing in studies:
+        evidence = evidence_for(landing, terms, time.monotonic(), expected.get(landing.opened.study))
         if evidence and zone.close(landing):
             landing.evidence = evidence
     for landing in zone.complete():

@@ -1,0 +1,77 @@
+"""The peers file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sendit.errors import Misconfigured
+from sendit.receiving.peers import Endpoint, load_peers
+
+WHOLE = """
+[peers.ct1]
+called = "SENDIT"
+calling = "CT1"
+addresses = ["10.1.2.3", "10.1.4.0/24", "2001:db8::/32"]
+data_folder = "ct"
+answers_at = "10.1.2.3:104"
+retrieve_from = "[2001:db8::1]:4242"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "ct").mkdir(exist_ok=True)
+    path = folder / "peers.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_peer_is_known_by_titles_and_address(tmp_path: Path) -> None:
+    peers = load_peers(write(tmp_path, WHOLE), tmp_path, [tmp_path / "ct"])
+    for address in ("10.1.2.3", "10.1.4.200", "2001:db8::5", "::ffff:10.1.2.3"):
+        peer = peers.find("SENDIT", "CT1", address)
+        assert peer is not None and peer.data_folder == tmp_path / "ct"
+    assert peers.find("SENDIT", "CT1", "10.1.2.4") is None
+    assert peers.find("SENDIT", "CT2", "10.1.2.3") is None
+    assert peers.has_called("SENDIT") and not peers.has_called("OTHER")
+    (peer,) = peers.known
+    assert (peer.answers_at, peer.retrieve_from) == (Endpoint("10.1.2.3", 104), Endpoint("2001:db8::1", 4242))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ("CT1", "A\\\\B", "ct1: calling"),
+        ("CT1", "X" * 17, "ct1: calling"),
+        ("SENDIT", "", "ct1: called"),
+        ("10.1.2.3", "ct1.example.org", "ct1: addresses"),
+        ("10.1.4.0/24", "10.1.4.1/24", "ct1: addresses"),
+        ('"ct"', '"mr"', "ct1: data_folder"),
+        ('"ct"', '"../ct"', "ct1: data_folder"),
+        ("10.1.2.3:104", "10.1.2.3", "ct1: answers_at"),
+        (":4242", ":70000", "ct1: retrieve_from"),
+        ("called", "caled", "ct1: caled is no key"),
+        ("[peers.ct1]", "[peer.ct1]", "tables"),
+        ("[peers.ct1]", "", "tables"),
+        ("[peers.ct1]", "[peers", "not TOML"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_its_name(tmp_path: Path, before: str, after: str, named: str) -> None:
+    text = WHOLE.replace(before, after, 1)
+    with pytest.raises(Misconfigured, match="BadPeers") as refused:
+        load_peers(write(tmp_path, text), tmp_path, [tmp_path / "ct"])
+    assert named in str(refused.value)
+
+
+def test_the_only_data_folder_need_not_be_named(tmp_path: Path) -> None:
+    text = WHOLE.replace('data_folder = "ct"\n', "")
+    (peer,) = load_peers(write(tmp_path, text), tmp_path, [tmp_path / "ct"]).known
+    assert peer.data_folder == tmp_path / "ct"
+    with pytest.raises(Misconfigured, match="data_folder"):
+        load_peers(write(tmp_path, text), tmp_path, [tmp_path / "ct", tmp_path / "mr"])
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        load_peers(tmp_path / "peers.toml", tmp_path, [tmp_path])
