@@ -322,6 +322,10 @@ CODES: dict[str, ErrorCode] = {
         ),
         NoSuchBucket=("There is no such bucket.", "Create it or correct the setting that names it, then retry."),
         AccessDenied=("The credentials lack a permission.", "Grant the roles of docs/google.md, then retry."),
+        HostKeyRefused=(
+            "The host's key is not the one in known_hosts.",
+            "Ask the host's operator for its key, and correct known_hosts.",
+        ),
         CredentialsRefused=("The credentials are expired, revoked or invalid.", "Renew them, then retry."),
         RequestRefused=("A service refused a request.", "Look up the word named in the service's documentation."),
         LoadRefused=("The warehouse refused the rows.", "Look up the word named in the warehouse's documentation."),

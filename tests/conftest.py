@@ -33,6 +33,7 @@ from tests.support.phantoms import leaks_in  # noqa: E402
 from tests.support.seaweed import s3_bucket, s3_store, seaweed  # noqa: E402, F401
 from tests.support.servers import Cluster, Postgres, Valkey  # noqa: E402
 from tests.support.site import Site, leaks_under, make_template, migrate  # noqa: E402
+from tests.support.sshd import sftp_folder, sftp_store, sshd  # noqa: E402, F401
 
 SHOWN = pytest.StashKey[list[str]]()
 WARNED: list[str] = []

@@ -17,6 +17,8 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from sendit import keys
 from sendit.adapters.s3 import checks as s3
 from sendit.adapters.s3.settings import S3Bucket
+from sendit.adapters.sftp import checks as sftp
+from sendit.adapters.sftp.settings import SftpFolder
 from sendit.client_secrets import SecretsFile
 from sendit.deid import Recipe
 from sendit.errors import Misconfigured, SenditError
@@ -79,26 +81,30 @@ def google_cloud(**_kwargs: Any) -> list[CheckMessage]:
 
 
 @register(BEFORE_EVERY_COMMAND)
-def s3_extra(**_kwargs: Any) -> list[CheckMessage]:
-    """Whether what speaks to S3 is installed, if archives go there."""
+def store_extra(**_kwargs: Any) -> list[CheckMessage]:
+    """Whether what speaks to the store is installed."""
     try:
-        if isinstance(default_project(settings.SITE).store, S3Bucket):
-            s3.ensure_installed()
+        match default_project(settings.SITE).store:
+            case S3Bucket():
+                s3.ensure_installed()
+            case SftpFolder():
+                sftp.ensure_installed()
     except Misconfigured as error:
-        return [Error(str(error), hint="docs/s3.md says what it needs.", id="sendit.E012")]
+        return [Error(str(error), hint="docs/destinations.md says what it needs.", id="sendit.E012")]
     return []
 
 
 @register()
-def s3_bucket(**_kwargs: Any) -> list[CheckMessage]:
-    """Whether the bucket in S3 can be reached."""
-    store = default_project(settings.SITE).store
-    if not isinstance(store, S3Bucket):
-        return []
+def store(**_kwargs: Any) -> list[CheckMessage]:
+    """Whether the store can be reached with the credentials that are there."""
     try:
-        s3.ensure_usable(store)
+        match default_project(settings.SITE).store:
+            case S3Bucket() as bucket:
+                s3.ensure_usable(bucket)
+            case SftpFolder() as folder:
+                sftp.ensure_usable(folder)
     except SenditError as error:
-        return [Error(str(error), hint="docs/s3.md says what it needs.", id="sendit.E013")]
+        return [Error(str(error), hint="docs/destinations.md says what it needs.", id="sendit.E013")]
     return []
 
 

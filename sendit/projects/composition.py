@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sendit import keys
 from sendit.adapters.s3.settings import S3Bucket
+from sendit.adapters.sftp.settings import SftpFolder
 from sendit.errors import Misconfigured
 from sendit.projects.project import DEFAULT, BigQueryDataset, Bucket, Project, StoreFolder, default_project
 from sendit.projects.site import Site
@@ -74,6 +75,10 @@ def object_store(site: Site, project: Project) -> ObjectStore:
         from sendit.adapters.s3.store import S3Store
 
         return S3Store(store)
+    if isinstance(store, SftpFolder):
+        from sendit.adapters.sftp.store import SftpStore
+
+        return SftpStore(store)
     from sendit.adapters.store_gcs import GcsStore
 
     endpoint = site.storage_emulator_host

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from sendit.adapters.s3 import settings as s3
 from sendit.adapters.s3.settings import S3Bucket
+from sendit.adapters.sftp import settings as sftp
+from sendit.adapters.sftp.settings import SftpFolder
 from sendit.projects.site import Site, variable
 
 DEFAULT = "default"
@@ -74,7 +76,7 @@ class BigQueryDataset:
     named_by: str
 
 
-StoreChoice = StoreFolder | Bucket | S3Bucket
+StoreChoice = StoreFolder | Bucket | S3Bucket | SftpFolder
 WarehouseChoice = WarehouseFolder | BigQueryDataset
 
 
@@ -137,6 +139,8 @@ def _data_folders(site: Site) -> list[DataFolder]:
 def _store(site: Site) -> StoreChoice:
     if site.store.startswith("s3://"):
         return s3.parse(site.store, variable("STORE"))
+    if site.store.startswith("sftp://"):
+        return sftp.parse(site.store, variable("STORE"))
     if site.store.startswith("gs://"):
         return Bucket(site.store.removeprefix("gs://"), variable("STORE"))
     if site.google_cloud_storage and not site.store:

@@ -217,8 +217,8 @@ class Site:
     )
     store: str = setting(
         "",
-        matching(r"folder|gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]|s3://.+"),
-        "folder, gs://bucket or s3://bucket",
+        matching(r"folder|gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]|s3://.+|sftp://.+"),
+        "folder, gs://bucket, s3://bucket or sftp://user@host/folder",
         "Where archives go; empty is the bucket GOOGLE_CLOUD_STORAGE, or else a folder in VAR.",
     )
     warehouse: str = setting(

@@ -11,7 +11,7 @@ from sendit.adapters.identity_local import LocalIdentityService
 from sendit.adapters.store_folder import FolderStore
 from sendit.adapters.warehouse_parquet import ParquetWarehouse
 from sendit.ports import IdentityService, ObjectStore, Warehouse
-from tests.support import seaweed
+from tests.support import seaweed, sshd
 from tests.support.google_cloud import ONE_WORKER, GoogleCloud
 from tests.support.identity_server import IdentityServer
 
@@ -68,6 +68,7 @@ def identity_service(request: pytest.FixtureRequest) -> IdentityService:
         "folder_store",
         pytest.param("gcs_store", marks=ONE_WORKER),
         pytest.param("s3_store", marks=seaweed.ONE_WORKER),
+        pytest.param("sftp_store", marks=sshd.ONE_WORKER),
     ]
 )
 def object_store(request: pytest.FixtureRequest) -> ObjectStore:

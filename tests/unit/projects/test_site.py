@@ -58,7 +58,7 @@ def test_all_that_django_is_told_of_sendit_is_the_site() -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("STORE", "s3://bucket"),
+        ("STORE", "ftp://bucket"),
         ("STORE", "gs://"),
         ("STORE", "gs://Bucket"),
         ("STORE", "gs://bucket/prefix"),
