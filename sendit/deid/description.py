@@ -17,12 +17,15 @@ from pydicom.datadict import tag_for_keyword
 from sendit.deid.stream import values
 from sendit.deid.stream.elements import elements
 from sendit.deid.stream.encodings import Encoding
-from sendit.deid.stream.heads import DEEP
+from sendit.deid.stream.heads import DEEP, FLAT
 from sendit.deid.stream.sources import Bulk
 from sendit.deid.stream.tags import ITEM, ITEM_END, PIXEL_DATA_TAGS, effective_vr, known_vrs
 from sendit.deid.stream.values import DEFAULT_CHARSET, Charset
 
 MEMO_ENTRIES, MEMO_PIECE_BYTES, MEMO_BYTES = 8192, 32 * 1024, 16 * 1024 * 1024
+LONG_BYTES = 4 * 1024 * 1024
+"""An element that is longer is described by its tag and VR alone, as bulk data is: functional groups of 5,000 frames
+have a text of some 8 MB, and no warehouse takes rows of any size."""
 CHARACTER_SET, PIXEL_REPRESENTATION = 0x00080005, 0x00280103
 
 WANTED = {
@@ -171,7 +174,29 @@ class Describer:
 
 
 def describe(piece: bytes, encoding: Encoding, reading: Reading) -> Described:
-    """The DICOM JSON (PS3.18 Annex F) of a run of elements, without bulk data."""
+    """The DICOM JSON (PS3.18 Annex F) of a run of elements, without bulk data and without what long elements hold."""
+    return (_describe if len(piece) <= LONG_BYTES else _describe_long)(piece, encoding, reading)
+
+
+def _describe_long(piece: bytes, encoding: Encoding, reading: Reading) -> Described:
+    parts: list[Described] = []
+    at = 0
+    for tag, vr, _, start, _, end, _ in elements(piece, 0, len(piece), FLAT[encoding]):
+        if end - start > LONG_BYTES:
+            before = _describe(piece[at:start], encoding, parts[-1].reading if parts else reading)
+            parts += [before, Described(f'"{tag:08X}":{{"vr":"{vr}"}}', {}, {}, {}, before.reading)]
+            at = end
+    parts.append(_describe(piece[at:], encoding, parts[-1].reading if parts else reading))
+    return Described(
+        ",".join(part.json for part in parts if part.json),
+        {name: value for part in parts for name, value in part.wanted.items()},
+        {name: value for part in parts for name, value in part.attributes.items()},
+        {name: value for part in parts for name, value in part.shared.items()},
+        parts[-1].reading,
+    )
+
+
+def _describe(piece: bytes, encoding: Encoding, reading: Reading) -> Described:
     text = _JsonText(reading)
     wanted: dict[str, Any] = {}
     attributes: dict[str, tuple[object, ...]] = {}

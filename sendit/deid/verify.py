@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 from sendit.deid.identifiers.identifiers import Identifier
 from sendit.deid.identifiers.residuals import (
+    LONG,
     MARGIN,
     SHORT,
     Needle,
     may_stand_in,
     needles,
     occurs,
+    places,
     plain,
     stands_in,
     suspects,
@@ -180,7 +182,10 @@ class Verifier:
     def _suspects(self, pieces: Sequence[bytes | Bulk], known: Mapping[bytes, Proven]) -> Sequence[Needle]:
         """What may stand in the pieces that are not proven yet: they are looked through at once."""
         unknown = [piece for piece in pieces if piece.__class__ is not Bulk and piece not in known]
-        return suspects(self._needles, b"\0".join(unknown))  # type: ignore[arg-type]
+        long = [piece for piece in unknown if len(piece) > LONG]
+        together = b"\0".join(piece for piece in unknown if len(piece) <= LONG)  # type: ignore[misc]
+        found = [needle for data in (together, *long) for needle in suspects(self._needles, data)]  # type: ignore[arg-type]
+        return list(dict.fromkeys(found)) if long else found
 
     def _settle(
         self,
@@ -211,6 +216,7 @@ class Verifier:
     def _prove(self, piece: bytes, encoding: Encoding, suspected: Sequence[Needle]) -> tuple[Proven, list[int]]:
         """What is in a run of elements, and where those begin in which something remains."""
         first, last, depth = -1, -1, 0
+        near = places(suspected, piece) if suspected else None
         wanted: dict[int, bytes] = {}
         found: list[int] = []
         try:
@@ -222,7 +228,13 @@ class Verifier:
                         depth += 1
                     elif tag in PIXEL_DATA_TAGS and ICON_IMAGE_SEQUENCE not in wanted:
                         wanted[ICON_IMAGE_SEQUENCE] = b""
-                    if vr and end >= 0 and suspected and remains(piece[begin:end], tag, vr, suspected):
+                    if (
+                        vr
+                        and end >= 0
+                        and suspected
+                        and (not near or near.meet(begin, end))
+                        and remains(piece[begin:end], tag, vr, suspected)
+                    ):
                         found.append(self._found(start, tag))
                     continue
                 if tag <= last:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import NamedTuple
@@ -28,6 +29,10 @@ SHORTEST_NAME = 3
 """Letters of the shortest name that is looked for."""
 SHORTEST_TERM = 4
 """Letters from which on the patient's name is looked for among defined terms."""
+LONG = 1024 * 1024
+"""Bytes that are looked through at once."""
+OVERLAP = 4096
+"""Bytes that two parts of longer data have in common: more than any form has, with escapes within it."""
 MARGIN = 2 * LONGEST
 """Bytes on either side that tell whether a form stands alone, or which word it stands in."""
 
@@ -122,9 +127,44 @@ def plain(data: bytes) -> bytes:
 
 def suspects(found: Needles, data: bytes) -> list[Needle]:
     """Those whose form is anywhere in the data, to be looked at element by element."""
+    if len(data) > LONG:
+        parts = (suspects(found, data[at : at + LONG]) for at in range(0, len(data), LONG - OVERLAP))
+        return list(dict.fromkeys(needle for part in parts for needle in part))
     find = plain(data).find  # `in` tries an integer first, whose exception takes ten times as long
     groups = [group for common, group in found.groups.items() if find(common) >= 0]
     return [needle for group in groups for needle in group if find(needle.form) >= 0] if groups else []
+
+
+class Places:
+    """Where forms of needles stand in long data, so that not every element has to be looked at.
+
+    An escape may stand within a name, so where one begins counts as well.
+    """
+
+    __slots__ = ("_found",)
+
+    def __init__(self, suspected: Iterable[Needle], data: bytes) -> None:
+        found = {place for needle in suspected for place in _places(needle.form, data)}
+        self._found = sorted(found.union(match.start() for match in _ESCAPE.finditer(data)))
+
+    def meet(self, begin: int, end: int) -> bool:
+        """Whether one of them begins there."""
+        at = bisect_left(self._found, begin)
+        return at < len(self._found) and self._found[at] < end
+
+
+def places(suspected: Iterable[Needle], data: bytes) -> Places | None:
+    """Their places in data that is long; None where it is not."""
+    return Places(suspected, data) if len(data) > LONG else None
+
+
+def _places(form: bytes, data: bytes) -> Iterator[int]:
+    for begin in range(0, len(data), LONG - OVERLAP):
+        text = data[begin : begin + LONG].lower()
+        at = text.find(form)
+        while at >= 0:
+            yield begin + at
+            at = text.find(form, at + 1)
 
 
 # ---------------------------------------------------------------------------------------------- one value

@@ -20,7 +20,7 @@ from sendit.deid.rewriting.shared_runs import Rewritten, SharedRun, Trace
 from sendit.deid.rewriting.walk import END, HANDLERS, VALUE, DatasetWalk
 from sendit.deid.stream.encodings import UNDEFINED, encoding_inside, long_length
 from sendit.deid.stream.ordering import in_order
-from sendit.deid.stream.sources import HEADER_LIMIT, WINDOW, Bulk, BytesSource, Source, fragments_end
+from sendit.deid.stream.sources import HEADER_LIMIT, WINDOW, Bulk, BytesSource, Source, fragments_end, larger
 from sendit.deid.stream.streaming import sequence_end
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS, creator_of
 from sendit.deid.stream.values import BYTES_VRS
@@ -339,7 +339,7 @@ def _larger(error: Exception, size: int, is_at_end: bool) -> int:
         raise DataFault("Truncated") from None
     if size >= HEADER_LIMIT:
         raise DataFault("TooLarge") from None
-    return min(size * 4, HEADER_LIMIT)
+    return larger(size)
 
 
 def _rewritten(plan: DatasetPlan, elements: bytes, tags: list[int], creators: Creators) -> Rewritten:

@@ -246,18 +246,18 @@ class DatasetWalk:
         if items is None:
             return after
         if action.tag in NAMED:
-            items = told_apart(self.plan, action, self.buf[value:after], items)
+            items = [told_apart(self.plan, action, self.buf[value:after], b"".join(items))]
         if size != UNDEFINED:
-            new = self.plan.encoding.write(action.tag, "SQ" if action.vr == "SQ" else "UN", items)
+            items.insert(0, self.plan.encoding.begin(action.tag, action.vr, sum(map(len, items))))
         else:
-            mark = encoding_inside(action.vr, self.plan.encoding).mark(SEQUENCE_END)
-            new = self.buf[start:value] + items + mark
-        self.replace(start, new, after)
+            items.insert(0, self.buf[start:value])
+            items.append(encoding_inside(action.vr, self.plan.encoding).mark(SEQUENCE_END))
+        self.replace(start, b"".join(items), after)
         return after
 
     def _rewritten_items(
         self, action: ElementAction, start: int, value: int, limit: int, *, delimited: bool
-    ) -> tuple[bytes | None, int]:
+    ) -> tuple[list[bytes] | None, int]:
         """The items' new bytes, None if all stay as they are, and where the sequence ends.
 
         Only the outermost sequence is put in order, as a whole, so that no element is walked more than twice.
@@ -275,7 +275,7 @@ class DatasetWalk:
             new, _ = items.rewritten(ordered, 0, len(ordered))
         except ItemDisorder:  # the order changed what is read, so it cannot be understood
             raise DataFault("BadSequence", tag=action.tag) from None
-        return ordered[: -8 if delimited else None] if new is None else new, value + len(ordered)
+        return [ordered[: -8 if delimited else None]] if new is None else new, value + len(ordered)
 
 
 HANDLERS: dict[ActionKind, Callable[[DatasetWalk, ElementAction, int, int, int], int]] = {
@@ -310,7 +310,7 @@ class Items:
     def __init__(self, parent: DatasetWalk, tag: int, encoding: Encoding, delimited: bool) -> None:
         self._parent, self._tag, self._encoding, self._delimited = parent, tag, encoding, delimited
 
-    def rewritten(self, buf: bytes, pos: int, end: int) -> tuple[bytes | None, int]:
+    def rewritten(self, buf: bytes, pos: int, end: int) -> tuple[list[bytes] | None, int]:
         """The new bytes of the items from `pos`, None if all stay as they are; and where the sequence ends."""
         plan, encoding, delimited = self._parent.plan, self._encoding, self._delimited
         out: list[bytes] = []
@@ -318,7 +318,7 @@ class Items:
         while delimited or pos < end:
             bounds = item_at(buf, pos, end, encoding, delimited=delimited, sequence=self._tag)
             if bounds is None:
-                return b"".join(out) if changed else None, pos + 8
+                return out if changed else None, pos + 8
             begin, stop, is_delimited = bounds
             item_plan = plan.child(self._tag, index if indexed else None, encoding)
             if item_plan.cleans:
@@ -328,7 +328,7 @@ class Items:
             changed = changed or item.changed
             out.append(encoding.item(item.joined(), delimited=is_delimited) if item.changed else buf[pos:after])
             pos, index = after, index + 1
-        return b"".join(out) if changed else None, pos
+        return out if changed else None, pos
 
 
 class ItemWalk(DatasetWalk):

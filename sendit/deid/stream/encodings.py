@@ -57,6 +57,10 @@ class Encoding:
             raise DataFault("NotEncodable", tag=tag)
         return start + vr.encode() + struct.pack(self.order + "H", size) + value
 
+    def begin(self, tag: int, vr: str, size: int) -> bytes:
+        """What stands before the value of a sequence of defined length."""
+        return self.write(tag, "SQ" if vr == "SQ" else "UN", b"")[:-4] + struct.pack(self.order + "I", size)
+
     def mark(self, tag: int, size: int = 0) -> bytes:
         """One encoded Item, Item Delimitation Item or Sequence Delimitation Item (PS3.5 7.5)."""
         return struct.pack(self.order + "HHI", tag >> 16, tag & 0xFFFF, size)

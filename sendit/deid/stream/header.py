@@ -13,7 +13,8 @@ from sendit.deid.stream.encodings import IMPLICIT_LE, UNDEFINED, Encoding, encod
 from sendit.deid.stream.heads import ORDINARY, heads
 from sendit.deid.stream.mending import REPAIRABLE, mended, mended_sequence
 from sendit.deid.stream.part_ten import PartTen, open_part_ten
-from sendit.deid.stream.sources import HEADER_LIMIT, WINDOW
+from sendit.deid.stream.sources import HEADER_LIMIT, WINDOW, Source, fragments_end, larger
+from sendit.deid.stream.streaming import sequence_end
 from sendit.deid.stream.tags import ITEM_END, PIXEL_DATA_TAGS
 from sendit.deid.stream.values import BYTES_VRS, DEFAULT_CHARSET, Charset
 from sendit.errors import DataFault
@@ -190,7 +191,7 @@ class HeaderReader:
             if size >= HEADER_LIMIT:
                 buf = self._without_bulk(part_ten)
                 return buf, self.spans(buf, 0, len(buf), part_ten.encoding, 0)
-            buf, size = b"", min(size * 4, HEADER_LIMIT)
+            buf, size = b"", larger(size)
 
     def _without_bulk(self, part_ten: PartTen) -> bytes:
         """The elements up to the pixel data, without long values of bytes and long private ones."""
@@ -202,8 +203,10 @@ class HeaderReader:
             tag, written, begin, size = element_at(head, 0, source.size, encoding)
             if tag in PIXEL_DATA_TAGS:
                 break
-            if size == UNDEFINED:
+            if size == UNDEFINED and not tag >> 16 & 1:
                 raise DataFault("TooLarge", tag=tag)
+            if size == UNDEFINED:
+                size = _end_of(source, pos + begin, written, encoding) - pos - begin
             if size < BULK_BYTES or not (tag >> 16 & 1 or written in BYTES_VRS):
                 held += size
                 if held > HEADER_LIMIT:
@@ -219,6 +222,13 @@ class HeaderReader:
         for element in elements(buf, pos, end, self._heads[encoding], depth):
             keep(element[0], element)
         return spans
+
+
+def _end_of(source: Source, offset: int, written_vr: str, encoding: Encoding) -> int:
+    """Where a value of undefined length at `offset` ends, its delimiter included."""
+    if written_vr in ("OB", "OW"):
+        return fragments_end(source, offset, encoding)
+    return sequence_end(source, offset, encoding_inside(written_vr, encoding))
 
 
 def _value(buf: bytes, span: Element) -> bytes:

@@ -20,6 +20,14 @@ INFLATE_ALLOWANCE, INFLATE_RATIO = 64 * 1024 * 1024, 100
 """A deflated dataset may inflate to the allowance plus the ratio times its size."""
 
 
+def larger(size: int) -> int:
+    """The size of the window to try after one that was too small.
+
+    What is in it is walked once more each time, so a window that is long already grows faster.
+    """
+    return min(size * (4 if size < 256 * 1024 else 16), HEADER_LIMIT)
+
+
 class Source(Protocol):
     """Random access to a file's bytes."""
 
