@@ -168,6 +168,18 @@ CODES: dict[str, ErrorCode] = {
         ),
         NothingReadable=("No file of the folder could be read as DICOM.", "Look at the folder, then retry."),
         ConflictingInstance=("Different files share one SOP Instance UID.", "Keep the right one, then retry."),
+        ChangedInstance=(
+            "An image of the same SOP Instance UID was delivered with other bytes.",
+            "Look at both; to deliver the new one instead, use redeliver.",
+        ),
+        IdentifiersPurged=(
+            "The study's identifiers were purged, and the image does not name the patient and the study itself.",
+            "Put the study's first images back beside it, then retry.",
+        ),
+        DeliveryUnknown=(
+            "An earlier version delivered part of the study, and its rows are not in the warehouse.",
+            "Restore the warehouse, then retry.",
+        ),
         LinkOutsideFolder=("A symbolic link leads out of the folder.", "Replace the link by the file itself."),
         NotAFile=("The entry is a pipe, a socket or a device.", "Move it out of the folder."),
         Unreadable=("The file or folder cannot be read.", "Correct its permissions or repair its disk, then retry."),
@@ -264,6 +276,10 @@ CODES: dict[str, ErrorCode] = {
             "Check it, its disk and its permissions; work continues by itself.",
         ),
         DatabaseOutdated=("The database lacks a migration.", "Run `sendit migrate`, or wait until it has run."),
+        StudyBusy=(
+            "Another batch of the same study is being processed.",
+            "Wait; the batch is taken up when that one is done.",
+        ),
         BrokerDown=("The broker does not answer, or is full.", "Check it; meanwhile the work waits in the database."),
         StoreDown=(
             "The object store does not answer, or asks to wait.",

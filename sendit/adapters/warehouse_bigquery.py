@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 SCOPE = "https://www.googleapis.com/auth/bigquery"
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,200}")
+_LOAD = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}")
 
 
 class BigQueryWarehouse:
@@ -97,7 +98,7 @@ class BigQueryWarehouse:
         ServiceDown
             `WarehouseDown`: a job may still be running; a repeated load waits for it to end.
         """
-        if table not in TABLES or not _PLAIN.fullmatch(load_id):
+        if table not in TABLES or not _LOAD.fullmatch(load_id):
             raise BrokenPromise("LoadName")
         with disk("warehouse"):
             count = parquet.count_rows(rows, TABLES[table], load_id=load_id)

@@ -19,6 +19,7 @@ from sendit.ports import TABLES, QueryResult, go_on
 MOST_LOADS = 2000
 """The most loads that `compact` puts into one file."""
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,200}")
+_LOAD = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}")
 
 
 class ParquetWarehouse:
@@ -53,7 +54,7 @@ class ParquetWarehouse:
         ServiceDown
             `NoSpace`, `DiskRefused`.
         """
-        if table not in TABLES or not _PLAIN.fullmatch(load_id):
+        if table not in TABLES or not _LOAD.fullmatch(load_id):
             raise BrokenPromise("LoadName")
         with disk("warehouse"):
             count = parquet.count_rows(rows, TABLES[table], load_id=load_id)

@@ -26,7 +26,7 @@ from django.utils import timezone
 
 from sendit.durable import sync
 from sendit.errors import DataFault, SenditError
-from sendit.pipeline.intake.aftercare import mark_changed
+from sendit.pipeline.intake import growth
 from sendit.pipeline.intake.folders import NOT_THE_ONLY_COPY, Entry, fingerprint, list_folder
 from sendit.pipeline.record import deliveries, history
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Delivery, Event, Image, Outcome
@@ -258,7 +258,7 @@ def _compare_and_delete(batch: Batch, places: _Places, actor: str) -> str:
         if fingerprint(entries) != batch.fingerprint or not _is_same(entries, list_folder(str(places.checked))):
             places.put_back()
             entries = list_folder(str(places.folder))
-            mark_changed(batch.pk, fingerprint(entries), len(entries))
+            growth.take_up(batch.pk, fingerprint(entries), actor)
             return CHANGED
         places.checked.rename(places.deleted)
     except (OSError, DataFault) as error:

@@ -13,17 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from sendit.ground import daemon, service
 from sendit.pipeline import cleaning
 from sendit.pipeline.cleaning import Kept, Removal, Withheld
-from sendit.pipeline.intake import contenders
+from sendit.pipeline.intake import contenders, growth
 from sendit.pipeline.intake.contenders import Added
 from sendit.pipeline.intake.presence import watcher_pid_file
 from sendit.pipeline.intake.rest import Unrest
-from sendit.pipeline.record import clock, history
+from sendit.pipeline.record import clock, history, studies
 from sendit.pipeline.record.history import COMMAND
-from sendit.pipeline.record.models import Batch, Image
+from sendit.pipeline.record.models import Batch, Image, Outcome
 from sendit.pipeline.record.states import RETRYABLE, WAITING_FOR_PERSON, Job, State
 from sendit.projects.composition import Projects
 from sendit.projects.project import DataFolder
@@ -50,13 +51,19 @@ __all__ = [
 def queue_folders(
     folders: Iterable[DataFolder], project: str, settle_seconds: float, limit: int | None, actor: str
 ) -> Added:
-    """Make batches of the finished folders that are none yet, and queue them; returns how many, and what was left.
+    """Queue the batches whose folders have grown, and make batches of the finished folders that are none yet.
 
-    Folders that are still being written are asked again after `settle_seconds`, once.
+    Returns how many, and what was left. Folders that are still being written are asked again after `settle_seconds`,
+    once.
 
     Raises Misconfigured("NoSuchFolder") where a data folder is not there.
     """
-    return contenders.add_up_to(limit, contenders.existing(tuple(folders)), project, settle_seconds, actor)
+    places = contenders.existing(tuple(folders))
+    found = [contender for place in places for contender in contenders.contenders(place, project)]
+    grown = growth.take_up_all(found, settle_seconds, limit, actor)
+    still = None if limit is None else limit - grown.number
+    new = contenders.add_up_to(still, places, project, settle_seconds, actor)
+    return Added(new.number, (*grown.left, *new.left), grown.number)
 
 
 # ---------------------------------------------------------------------------------------------- retry
@@ -98,7 +105,7 @@ def _queue_again(batch: Batch, was: State, actor: str) -> bool:
         if not batch.move(Job.PROCESS.waiting, queued_at=now, not_before=now, **_NOTHING_YET):
             return False
         history.record_by(actor, "batch.queued", batch.pk)
-        Image.objects.filter(batch=batch).delete()
+        Image.objects.filter(batch=batch).exclude(_delivered(batch)).delete()
         history.record_by(actor, "batch.retried", batch.pk, state=was)
     return True
 
@@ -106,6 +113,12 @@ def _queue_again(batch: Batch, was: State, actor: str) -> bool:
 def is_retryable(state: State) -> bool:
     """Whether a person may retry a batch in that state."""
     return state in RETRYABLE
+
+
+def _delivered(batch: Batch) -> Q:
+    """The images of the parts that are at a destination."""
+    finished = studies.finished_parts(batch.study, batch.pk) if batch.study else set()
+    return Q(outcome=Outcome.DELIVERED, part__in=finished)
 
 
 def retry_stopped(code: str | None, actor: str) -> Iterator[Retried]:

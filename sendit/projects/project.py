@@ -35,6 +35,8 @@ class IdentityNames:
     item_keyword: str
     item_source: str
     blank_entity: BlankPatientID = BlankPatientID.ERROR
+    several_study_uids: bool = False
+    """Whether a study, by its pseudonym, may have several Study Instance UIDs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ def default_project(site: Site) -> Project:
             item_keyword=site.item_id,
             item_source=site.item_id_source,
             blank_entity=BlankPatientID(site.blank_patient_id),
+            several_study_uids=site.several_study_uids,
         ),
         max_date_shift_days=site.max_date_shift_days,
         data_folders=tuple(_data_folders(site)),

@@ -125,6 +125,9 @@ class Site:
         "error, folder or accession",
         "What stands in for a blank Patient ID: nothing, the folder's name or the accession number.",
     )
+    several_study_uids: bool = setting(
+        False, flag, "true or false", "Whether a study may have several Study Instance UIDs under one accession number."
+    )
     entity_id_source: str = setting("Stanford MRN", str, "text", "The identity service's name for the patient's id.")
     item_id_source: str = setting("DCM Accession #", str, "text", "The identity service's name for the study's id.")
     som_study: str = setting("test", str, "a name", "The collection that the identity service is asked for.")

@@ -164,12 +164,13 @@ class Site:
         return {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "text": True}
 
     def queue(self) -> list[int]:
-        """Every finished folder becomes a batch; their primary keys."""
-        from sendit.pipeline.intake import contenders as intake
+        """Every finished folder becomes a batch, and those that have grown are queued again; their primary keys."""
+        from sendit.pipeline import operations
         from sendit.pipeline.record.models import Batch
 
         project = self.ports.project
-        intake.add_up_to(None, intake.existing(project.data_folders), project.name, self.settings.queue_settle_seconds)
+        settle_seconds = self.settings.queue_settle_seconds
+        operations.queue_folders(project.data_folders, project.name, settle_seconds, None, "command")
         return list(Batch.objects.filter(state="QUEUE").order_by("pk").values_list("pk", flat=True))
 
     def process(self) -> list[Any]:

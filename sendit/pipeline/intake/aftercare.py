@@ -1,7 +1,4 @@
-"""Folders that were written to after their batch was done: noticed, and said once.
-
-Nothing of them is delivered by itself: whether the new files belong to the study is for a person to decide.
-"""
+"""Folders that were written to after their batch was done: the batch is queued again, and delivers what is new."""
 
 from __future__ import annotations
 
@@ -11,15 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, cycle, islice
 
-from django.db import transaction
-
 from sendit.errors import DataFault
+from sendit.pipeline.intake import growth
 from sendit.pipeline.intake.folders import fingerprint, list_folder
-from sendit.pipeline.record import history
+from sendit.pipeline.intake.open_files import open_for_writing
+from sendit.pipeline.intake.rest import unrest
+from sendit.pipeline.record.history import WATCHER
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import State
 
-CODE = "FolderChangedAfterDelivery"
 NEWEST = 1000
 """So many batches, the newest that were delivered and the newest that are EMPTY, are looked after."""
 
@@ -30,17 +27,26 @@ written in place, do not show in it. They take turns."""
 
 @dataclass(slots=True, repr=False)
 class _Kept:
-    """What is remembered of a batch between rounds; nothing of one that has the notice, or no identifiers any more."""
+    """What is remembered of a batch between rounds; nothing of one that has no identifiers any more."""
 
     path: str
     fingerprint: str
     unchanged_ns: int
+    is_changing: bool = False
+    """Whether it was seen with another content, and is looked at until it has settled."""
 
 
 class Aftercare:
-    """Looks after the newest finished batches' folders, round after round."""
+    """Looks after the newest finished batches' folders, round after round.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    settle_seconds : float
+        How long nobody must have written to a folder before what is new in it is taken up.
+    """
+
+    def __init__(self, settle_seconds: float) -> None:
+        self._settle_seconds = settle_seconds
         self._kept: dict[int, _Kept | None] = {}
         self._turn = 0
 
@@ -49,7 +55,7 @@ class Aftercare:
         self._remember()
         in_turn = self._in_turn()
         for pk, kept in list(self._kept.items()):
-            if kept and (pk in in_turn or _was_touched(kept)):
+            if kept and (kept.is_changing or pk in in_turn or _was_touched(kept)):
                 self._check(pk, kept)
             yield
 
@@ -62,8 +68,7 @@ class Aftercare:
         for start in range(0, len(missing), 500):
             batches = Batch.objects.filter(pk__in=missing[start : start + 500], identifiers__isnull=False)
             for batch in batches.select_related("identifiers"):
-                if not _has_notice(batch):
-                    self._kept[batch.pk] = _Kept(batch.folder.reveal(), batch.fingerprint, _ns(batch.processed_at))
+                self._kept[batch.pk] = _Kept(batch.folder.reveal(), batch.fingerprint, _ns(batch.processed_at))
 
     def _in_turn(self) -> set[int]:
         keys = sorted(self._kept)
@@ -81,9 +86,15 @@ class Aftercare:
         content = fingerprint(entries)
         if content == kept.fingerprint:
             kept.unchanged_ns = max(kept.unchanged_ns, modified_ns)
+        elif not entries or not _has_settled(kept.path, self._settle_seconds):
+            kept.is_changing = bool(entries)
         else:
-            mark_changed(pk, content, len(entries))
-            self._kept[pk] = None
+            growth.take_up(pk, content, WATCHER)
+            del self._kept[pk]  # what is to be remembered of it is another when it is done again
+
+
+def _has_settled(folder: str, settle_seconds: float) -> bool:
+    return unrest(folder, settle_seconds, open_for_writing() if settle_seconds else frozenset()) is None
 
 
 def _was_touched(kept: _Kept) -> bool:
@@ -92,22 +103,6 @@ def _was_touched(kept: _Kept) -> bool:
         return os.stat(kept.path).st_mtime_ns > kept.unchanged_ns
     except OSError:
         return False
-
-
-def mark_changed(pk: int, content: str, entries: int) -> bool:
-    """Note on a DONE or EMPTY batch that its folder's content is another now; False where that is known, or not so."""
-    with transaction.atomic():
-        batch = Batch.objects.filter(pk=pk, state__in=(State.DONE, State.EMPTY)).first()
-        if batch is None or batch.fingerprint == content or _has_notice(batch):
-            return False
-        notice = {"code": CODE, "tag": "", "count": max(0, entries - batch.found), "stage": "watch"}
-        Batch.objects.filter(pk=pk, state=batch.state).update(has_error=True, errors=[*batch.errors, notice])
-        history.record("batch.folder_changed_after_delivery", pk)
-    return True
-
-
-def _has_notice(batch: Batch) -> bool:
-    return any(error["code"] == CODE for error in batch.errors)
 
 
 def _newest(state: State, order: str) -> Iterator[int]:

@@ -33,6 +33,8 @@ class Contender:
     path: str
     modified_at: float
     project: str
+    changed_at: float = 0.0
+    """When entries came or went last: unlike the time of modification, nobody can set that."""
 
     @property
     def folder_digest(self) -> str:
@@ -67,7 +69,8 @@ def _finished(folder: str, project: str) -> Iterator[Contender]:
         for item in scan:
             try:
                 if is_finished(item.name) and item.is_dir(follow_symlinks=False):
-                    yield Contender(item.path, item.stat(follow_symlinks=False).st_mtime, project)
+                    status = item.stat(follow_symlinks=False)
+                    yield Contender(item.path, status.st_mtime, project, status.st_ctime)
             except OSError:  # gone, or not ours to see, between two looks
                 continue
 
@@ -125,10 +128,11 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """How many folders became batches, and which were left."""
+    """How many folders became batches, which were left, and how many batches were queued again for they had grown."""
 
     number: int
     left: tuple[Left, ...]
+    grown: int = 0
 
 
 def add_up_to(limit: int | None, folders: Iterable[str], project: str, settle_seconds: float, actor: str = "") -> Added:

@@ -67,8 +67,9 @@ class Entry:
 WITHHELD_DICOMDIR = "sendit: DICOMDIR"
 WITHHELD_COPY = "sendit: identical copy"
 WITHHELD_LINK = "sendit: link inside the folder"
+WITHHELD_DELIVERED = "sendit: delivered before"
 
-NOT_THE_ONLY_COPY = (WITHHELD_DICOMDIR, WITHHELD_COPY, WITHHELD_LINK)
+NOT_THE_ONLY_COPY = (WITHHELD_DICOMDIR, WITHHELD_COPY, WITHHELD_LINK, WITHHELD_DELIVERED)
 """Rules that withhold a file of which nothing is lost with the folder: every image in it is delivered otherwise."""
 
 REFUSED = {

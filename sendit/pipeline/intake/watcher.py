@@ -18,6 +18,7 @@ from typing import Protocol
 
 from sendit.errors import BrokenPromise, DataFault, ServiceDown
 from sendit.ground import database, events
+from sendit.pipeline.intake import growth
 from sendit.pipeline.intake.aftercare import Aftercare
 from sendit.pipeline.intake.contenders import Contender, admit, places, unknown
 from sendit.pipeline.intake.folder_events import FolderEvents
@@ -82,7 +83,7 @@ class Watcher:
         self._woken = threading.Event()
         self._opened: frozenset[FileId] = frozenset()
         self._tracker = FolderTracker(self._site.settle_seconds)
-        self._aftercare = Aftercare()
+        self._aftercare = Aftercare(self._site.settle_seconds)
         self._arrivals: deque[Contender] = deque()
         self._chore: Iterator[None] = iter(())
         self._troubles: set[str] = set()
@@ -210,8 +211,11 @@ class Watcher:
         """Those that are no batch yet, oldest first; the others are not asked about again."""
         contenders = sorted(_contenders(paths, self._project.name), key=lambda contender: contender.modified_at)
         new = list(unknown(contenders))
-        for known in {contender.path for contender in contenders} - {contender.path for contender in new}:
-            self._tracker.take(known)
+        untaken = {contender.path for contender in new}
+        known = [contender for contender in contenders if contender.path not in untaken]
+        growth.take_up_all(known, self._site.settle_seconds, None, WATCHER)
+        for contender in known:
+            self._tracker.take(contender.path)
         return new
 
     def _take(self, contender: Contender) -> bool:
@@ -240,7 +244,8 @@ def _listed(place: str) -> dict[str, Sighting]:
 def _contenders(paths: list[str], project: str) -> Iterator[Contender]:
     for path in paths:
         try:
-            yield Contender(path, os.stat(path).st_mtime, project)
+            status = os.stat(path)
+            yield Contender(path, status.st_mtime, project, status.st_ctime)
         except OSError:  # gone between two looks
             continue
 

@@ -5,8 +5,10 @@ Every function is called inside the transaction that moves the batch, after the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import F
 from django.utils import timezone
@@ -29,7 +31,15 @@ class MadeArchive:
     crc32c: str
 
 
-def add(batch: int, archive: MadeArchive, *, is_first: bool, part: int = 1, destination: str = STORE) -> None:
+def add(
+    batch: int,
+    archive: MadeArchive,
+    *,
+    is_first: bool,
+    generation: int = 1,
+    part: int = 1,
+    destination: str = STORE,
+) -> None:
     """Have an archive wait for its delivery, in place of one that an earlier attempt made of the same part.
 
     Parameters
@@ -37,7 +47,8 @@ def add(batch: int, archive: MadeArchive, *, is_first: bool, part: int = 1, dest
     is_first : bool
         Nothing was made of the batch before, so there is nothing to look for.
     """
-    earlier = None if is_first else _unfinished(batch, part, destination)
+    where = {"generation": generation, "part": part, "destination": destination}
+    earlier = None if is_first else _unfinished(batch, where)
     values = {
         "state": DeliveryState.WAITING,
         "object_name": archive.object_name,
@@ -48,15 +59,15 @@ def add(batch: int, archive: MadeArchive, *, is_first: bool, part: int = 1, dest
     }
     if earlier is None:
         first = {"attempts": 0, "uri": "", "delivered_at": None}
-        statements.insert(Delivery, {"batch": batch, "part": part, "destination": destination, **first, **values})
+        statements.insert(Delivery, {"batch": batch, **where, **first, **values})
         return
     if archive == MadeArchive(earlier.object_name, earlier.images, earlier.size_bytes, earlier.crc32c):
         values["made_at"] = earlier.made_at or values["made_at"]
     statements.update(Delivery, values, {"id": earlier.pk})
 
 
-def _unfinished(batch: int, part: int, destination: str) -> Delivery | None:
-    found = Delivery.objects.filter(batch=batch, part=part, destination=destination)
+def _unfinished(batch: int, where: Mapping[str, Any]) -> Delivery | None:
+    found = Delivery.objects.filter(batch=batch, **where)
     return found.exclude(state__in=(DeliveryState.DONE, *VOID)).first()
 
 
@@ -87,6 +98,12 @@ def abandon(batch: int) -> None:
     waiting = Delivery.objects.filter(batch=batch, state__in=PENDING)
     waiting.filter(attempts=0).delete()
     waiting.update(state=DeliveryState.ERROR)
+
+
+def size_of_others(batch: int, generation: int) -> int:
+    """The bytes of the batch's archives that were delivered before."""
+    done = Delivery.objects.filter(batch=batch, generation=generation, state=DeliveryState.DONE)
+    return sum(dict(done.values_list("part", "size_bytes")).values())
 
 
 def standing(batch: int) -> list[Delivery]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sendit.errors import BrokenPromise, SenditError
@@ -26,6 +26,12 @@ class Mark:
     code: str = ""
     tag: str = ""
     stage: str = ""
+    part: int = 1
+    """In which of the study's archives the image is."""
+    instance_digest: bytes | None = None
+    content_digest: bytes | None = None
+    is_kept: bool = False
+    """Whether an earlier part of the batch has accounted for the file."""
 
 
 class Ledger:
@@ -35,9 +41,22 @@ class Ledger:
         self.found = found
         self._marks: dict[int, Mark] = {}
 
-    def deliver(self, number: int, member: Member) -> None:
+    def deliver(
+        self, number: int, member: Member, part: int, instance_digest: bytes | None, content_digest: bytes
+    ) -> None:
         """The file's image is in the archive."""
-        self._mark(number, Mark(Outcome.DELIVERED, member))
+        delivered = Mark(Outcome.DELIVERED, member, part=part)
+        self._mark(number, replace(delivered, instance_digest=instance_digest, content_digest=content_digest))
+
+    def keep(self, number: int, mark: Mark) -> None:
+        """The file has the outcome that an earlier part gave it, whatever has been found out about it since."""
+        self._marks.pop(number, None)
+        self._mark(number, mark)
+
+    def keep_missing(self, mark: Mark) -> None:
+        """A file that an earlier part accounted for is not in the folder any more; it gets the next number."""
+        self.found += 1
+        self._mark(self.found, mark)
 
     def filter(self, number: int, rule: str) -> None:
         """A rule withholds the file."""
@@ -50,7 +69,7 @@ class Ledger:
     def fail_rest(self, error: SenditError, stage: str) -> None:
         """Nothing is delivered: what was to be, and what has no outcome yet, shares the batch's error."""
         for number in range(1, self.found + 1):
-            if self.is_open(number) or self._marks[number].outcome is Outcome.DELIVERED:
+            if self.is_open(number) or self._is_newly_delivered(number):
                 self._marks.pop(number, None)
                 self.fail(number, error, stage)
 
@@ -58,36 +77,44 @@ class Ledger:
         """Whether the file has no outcome yet."""
         return number not in self._marks
 
-    def count(self, outcome: Outcome) -> int:
-        """How many files have the outcome."""
-        return sum(mark.outcome is outcome for mark in self._marks.values())
+    def _is_newly_delivered(self, number: int) -> bool:
+        mark = self._marks[number]
+        return mark.outcome is Outcome.DELIVERED and not mark.is_kept
 
-    def counts(self) -> dict[str, int]:
-        """The batch's four numbers."""
+    def count(self, outcome: Outcome, *, only_new: bool = False) -> int:
+        """How many files have the outcome."""
+        return sum(mark.outcome is outcome for mark in self._counted(only_new))
+
+    def counts(self, *, only_new: bool = False) -> dict[str, int]:
+        """The batch's four numbers, or those of the files for which no earlier part has accounted."""
         if len(self._marks) != self.found:
             raise BrokenPromise("Unaccounted", count=self.found - len(self._marks))
         return {
-            "found": self.found,
-            "delivered": self.count(Outcome.DELIVERED),
-            "filtered": self.count(Outcome.FILTERED),
-            "errored": self.count(Outcome.ERROR),
+            "found": sum(1 for _ in self._counted(only_new)),
+            "delivered": self.count(Outcome.DELIVERED, only_new=only_new),
+            "filtered": self.count(Outcome.FILTERED, only_new=only_new),
+            "errored": self.count(Outcome.ERROR, only_new=only_new),
         }
 
-    def errors(self) -> list[dict[str, Any]]:
+    def errors(self, *, only_new: bool = False) -> list[dict[str, Any]]:
         """The batch's errors, alike ones counted together."""
-        alike = Counter((mark.code, mark.tag, mark.stage) for mark in self._failed())
+        failed = (mark for mark in self._failed() if not (only_new and mark.is_kept))
+        alike = Counter((mark.code, mark.tag, mark.stage) for mark in failed)
         return [
             {"code": code, "tag": tag, "count": count, "stage": stage} for (code, tag, stage), count in alike.items()
         ]
 
-    def rules(self) -> dict[str, int]:
+    def rules(self, *, only_new: bool = False) -> dict[str, int]:
         """How many files each rule withholds."""
-        return Counter(mark.rule for mark in self._marks.values() if mark.outcome is Outcome.FILTERED)
+        return Counter(mark.rule for mark in self._counted(only_new) if mark.outcome is Outcome.FILTERED)
 
     def images(self) -> Iterator[dict[str, Any]]:
         """The rows of Image, but for their batch, in order of the numbers."""
         for number in sorted(self._marks):
             yield _image(number, self._marks[number])
+
+    def _counted(self, only_new: bool) -> Iterator[Mark]:
+        return (mark for mark in self._marks.values() if not (only_new and mark.is_kept))
 
     def _failed(self) -> Iterator[Mark]:
         return (self._marks[number] for number in sorted(self._marks) if self._marks[number].outcome is Outcome.ERROR)
@@ -111,6 +138,9 @@ def _image(number: int, mark: Mark) -> dict[str, Any]:
         "size_bytes": member.size_bytes if member else 0,
         "offset": member.offset if member else None,
         "length": member.length if member else None,
+        "part": mark.part,
+        "instance_digest": mark.instance_digest,
+        "content_digest": mark.content_digest,
     }
 
 

@@ -61,6 +61,26 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         return found[0] if found else None
 
 
+class Study(models.Model):
+    """A study of a project. Whatever has its pseudonym is of it, from whichever folder it comes."""
+
+    project = models.CharField(max_length=64)
+    item_suid = models.CharField(max_length=128)
+    entity_suid = models.CharField(max_length=128, default="")
+    uid_digests = models.JSONField(default=list)
+    """Keyed digests of its Study Instance UIDs."""
+    generation = models.PositiveSmallIntegerField(default=1)
+    """How often it was made; the archives and rows of earlier generations are removed when those of this one stand."""
+    held_by = models.BigIntegerField(null=True)
+    """The key of the batch that was at work on it last; it holds the study as long as it is processed."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="study_of_project", fields=["project", "item_suid"])]
+
+    def __str__(self) -> str:
+        return f"study {self.pk}"
+
+
 class Batch(models.Model):
     """One study folder, on its way."""
 
@@ -97,7 +117,8 @@ class Batch(models.Model):
     errors = models.JSONField(default=list)
     """A list of {"code", "tag", "count", "stage"}; tag as "GGGG,EEEE" or ""."""
 
-    # pseudonyms, the recipe and what was made
+    # the study, its pseudonyms, the recipe and what was made
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="batches", null=True)
     entity_suid = models.CharField(max_length=128, default="")
     item_suid = models.CharField(max_length=128, default="")
     recipe_name = models.CharField(max_length=255, default="")
@@ -109,6 +130,8 @@ class Batch(models.Model):
 
     known_folder: Phi[str] | None = None
     """The folder's path, once it has been read; not a column."""
+    last_delivered = (0, 0)
+    """Images and bytes of the archive that this process has just delivered; not a column."""
 
     class Meta:
         constraints = [
@@ -171,7 +194,9 @@ class Delivery(models.Model):
     """One archive of a batch, on its way to one destination; the batch is DONE when all of its deliveries are."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
+    generation = models.PositiveSmallIntegerField(default=1, db_default=1)
     part = models.PositiveSmallIntegerField(default=1)
+    """Archives of one study are numbered in each generation."""
     destination = models.CharField(max_length=64)
     """The name of one of the project's destinations."""
     state = models.CharField(max_length=16, default=DeliveryState.WAITING.value)
@@ -190,7 +215,9 @@ class Delivery(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                name="delivery_of_part", fields=["batch", "part", "destination"], condition=~Q(state__in=_VOID)
+                name="delivery_of_part",
+                fields=["batch", "generation", "part", "destination"],
+                condition=~Q(state__in=_VOID),
             ),
             models.CheckConstraint(
                 name="delivery_state", condition=Q(state__in=[state.value for state in DeliveryState])
@@ -224,6 +251,16 @@ class Image(models.Model):
     offset = models.BigIntegerField(null=True)
     length = models.BigIntegerField(null=True)
     sha256 = models.CharField(max_length=64, default="")
+    part = models.PositiveSmallIntegerField(default=1, db_default=1)
+    """In which of the study's archives a delivered image is."""
+    # Keyed digests of 16 bytes, kept for ever. Rows are found by their batch, so these columns need no index; they are
+    # null in rows of earlier versions.
+    file_digest = models.BinaryField(null=True)
+    """Of the file's name, size and time: the same as long as nobody writes to the file."""
+    instance_digest = models.BinaryField(null=True)
+    """Of the SOP Instance UID of a delivered image."""
+    content_digest = models.BinaryField(null=True)
+    """Of the bytes of a delivered image's file."""
 
     class Meta:
         constraints = [
@@ -258,6 +295,8 @@ class BatchIdentifiers(models.Model):
     """{"study": {keyword: value}}: what the identity request was made of."""
     request = PhiField(default=nothing)
     response = PhiField(default=nothing)
+    searched = PhiField(default=nothing, null=True)  # type: ignore[misc]  # a `Phi` of None where it is null
+    """[kind, text] of each identifier that was found in the headers: a later part of the study is searched for them."""
 
     @property
     def path(self) -> Phi[str]:

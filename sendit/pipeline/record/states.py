@@ -66,7 +66,7 @@ class StateProperties:
     is_counted: bool = False
     """Whether every file of the batch has its outcome."""
     is_terminal: bool = False
-    """Whether sendit never leaves the state by itself."""
+    """Whether the batch is left alone, unless its folder changes or a person asks for more."""
     waits_for_person: bool = False
     """Whether a person has to look at the batch."""
 
@@ -93,7 +93,7 @@ TABLE: dict[State, StateProperties] = {
     ),
     State.DONE: StateProperties(
         "The archive is stored and its rows are loaded.",
-        Mover.NOBODY,
+        Mover.INTAKE,
         has_archive=True,
         is_counted=True,
         is_terminal=True,
@@ -123,7 +123,7 @@ WORKING = tuple(state for state, row in TABLE.items() if row.worked_on_by)
 """States in which a worker holds a batch's lease."""
 
 TERMINAL = tuple(state for state, row in TABLE.items() if row.is_terminal)
-"""States that sendit never leaves by itself."""
+"""States in which a batch is left alone, unless its folder changes or a person asks for more."""
 
 COUNTED = tuple(state for state, row in TABLE.items() if row.is_counted)
 """States in which every file of the batch has its outcome."""
@@ -146,12 +146,16 @@ class Move(NamedTuple):
 RETRIED = "retry"
 """The cause of the moves that a person starts."""
 
+GREW = "the folder changed after delivery"
+"""The cause of the moves by which what came later is taken up."""
+
 MOVES: tuple[Move, ...] = (
     Move(State.NEW, State.QUEUE, "queued"),
     Move(State.QUEUE, State.PROCESSING, "claimed by a worker"),
     Move(State.PROCESSING, State.QUEUE, "released: stop asked, folder changed, service down or disk full"),
     Move(State.PROCESSING, State.DONEPROCESSING, "at least one image is in the archive"),
     Move(State.PROCESSING, State.EMPTY, "every file was filtered"),
+    Move(State.PROCESSING, State.DONE, "nothing is left to deliver beside the earlier parts"),
     Move(State.PROCESSING, State.ERROR, "the batch cannot be de-identified"),
     Move(State.DONEPROCESSING, State.UPLOADING, "claimed by a worker"),
     Move(State.DONEPROCESSING, State.QUEUE, "the folder changed before delivery"),
@@ -160,12 +164,17 @@ MOVES: tuple[Move, ...] = (
     Move(State.UPLOADING, State.ERROR, "the store or the warehouse refuses the batch"),
     Move(State.ERROR, State.QUEUE, RETRIED),
     Move(State.EMPTY, State.QUEUE, RETRIED),
+    Move(State.DONE, State.QUEUE, GREW),
+    Move(State.EMPTY, State.QUEUE, GREW),
 )
 
 LEGAL: frozenset[tuple[State, State]] = frozenset((move.source, move.target) for move in MOVES)
 
 RETRYABLE = tuple(move.source for move in MOVES if move.cause == RETRIED)
 """States from which a person queues a batch again."""
+
+GROWING = tuple(move.source for move in MOVES if move.cause == GREW)
+"""States of batches whose folders are watched for what comes later."""
 
 
 class DeliveryState(StrEnum):

@@ -19,9 +19,11 @@ from sendit.pipeline.intake.folders import StudyFile
 from sendit.pipeline.record.leases import Lease
 from sendit.pipeline.record.member import Member
 from sendit.pipeline.stages.archive import ArchiveFacts, ArchiveWriter
+from sendit.pipeline.stages.choosing import content_digest
 from sendit.pipeline.stages.header_columns import header_columns
 from sendit.pipeline.stages.identity import date_text, variables
 from sendit.pipeline.stages.importing import Seen, Study
+from sendit.pipeline.stages.parts import Part, instance_digest
 from sendit.pipeline.stages.rows import rows_written
 from sendit.pipeline.stages.summary import Summary
 from sendit.pipeline.stages.work import Work
@@ -48,7 +50,9 @@ class Made:
     """Pseudonymous UIDs of series of which a rule of sendit's own withholds an image."""
 
 
-def deidentify_study(work: Work, study: Study, response: IdentityResponse, ports: Ports, outbox: Path) -> Made | None:
+def deidentify_study(
+    work: Work, study: Study, response: IdentityResponse, ports: Ports, part: Part, outbox: Path
+) -> Made | None:
     """Write the archive and its rows into `outbox`; None when no image was left to deliver.
 
     Every image that cannot be de-identified gets its error and is not in the archive; the others are not harmed.
@@ -56,7 +60,7 @@ def deidentify_study(work: Work, study: Study, response: IdentityResponse, ports
     work.stage = "de-identify"
     known = variables(response, ports.project.identity)
     deidentifier = Deidentifier(ports.recipe, ports.pseudonyms, known, study.identifiers)
-    archiver = StudyArchiver(work, response, ports.project, outbox)
+    archiver = StudyArchiver(work, response, ports.project, part, outbox)
     with rows_written("instance", outbox / INSTANCES) as rows:
         for number, seen, series in zip(study.numbers, study.seen, study.series, strict=True):
             row = archiver.add(deidentifier, number, seen, series)
@@ -68,8 +72,8 @@ def deidentify_study(work: Work, study: Study, response: IdentityResponse, ports
 class StudyArchiver:
     """Puts a study's de-identified images into one archive, and counts what became of each file."""
 
-    def __init__(self, work: Work, response: IdentityResponse, project: Project, outbox: Path) -> None:
-        self._work, self._response, self._outbox = work, response, outbox
+    def __init__(self, work: Work, response: IdentityResponse, project: Project, part: Part, outbox: Path) -> None:
+        self._work, self._response, self._part, self._outbox = work, response, part, outbox
         self._names, self._collection = project.identity, project.collection
         self._summary, self._account = Summary(), Account()
         self._alike: Counter[str] = Counter()
@@ -86,7 +90,7 @@ class StudyArchiver:
             image = deidentifier.deidentify(part_ten)
             image.ensure_identified()
             instance = image.instance
-            member = self._add(image, instance, file)
+            member, content = self._add(image, instance, file)
         except Withheld as withheld:
             self._work.ledger.filter(number, withheld.rule)
             self._withheld_series.add(series)
@@ -98,7 +102,7 @@ class StudyArchiver:
             self._summary.add(instance)
             self._account.add(image.done)
             self._work.lease.progress(images=1)
-            self._work.ledger.deliver(number, member)
+            self._work.ledger.deliver(number, member, self._part.number, instance_digest(seen), content)
             return self._row(instance, member)
         return None
 
@@ -120,20 +124,24 @@ class StudyArchiver:
             frozenset(self._withheld_series),
         )
 
-    def _add(self, image: DeidentifiedImage, instance: Instance, file: StudyFile) -> Member:
-        """Raises FolderChanged, which voids the archive, where somebody wrote to the file while it was read."""
+    def _add(self, image: DeidentifiedImage, instance: Instance, file: StudyFile) -> tuple[Member, bytes]:
+        """The image's place, and the digest of its file.
+
+        Raises FolderChanged, which voids the archive, where somebody wrote to the file while it was read.
+        """
         if self._archive is None:
             self._archive = self._begin(instance)
         with closing(image):
             name = self._name(instance, self._archive)
             member = self._archive.add(name, image.size, Watched(image.stream(), self._work.lease))
+            content = content_digest(file)
             file.ensure_unchanged()
-        return member
+        return member, content
 
     def _begin(self, first: Instance) -> ArchiveWriter:
         """The archive is named when its first image is known: its date is the shifted Study Date."""
         entity, item = self._response.entity, self._response.items[0]
-        name = f"{entity.suid}_{first.study_date or date_text(item) or UNDATED}_{item.suid}"
+        name = f"{entity.suid}_{first.study_date or date_text(item) or UNDATED}_{item.suid}{self._part.suffix}"
         self._object_name = f"Collection/{self._collection}/Entity/{entity.suid}/{name}.tar.gz"
         return ArchiveWriter(self._outbox / f"{name}.tar.gz", name)
 
@@ -171,6 +179,8 @@ class StudyArchiver:
             "sha256": member.sha256,
             "header": instance.header_json,
             "load_id": load_id(self._object_name),
+            "part": self._part.number,
+            "generation": self._part.generation,
             **header_columns(instance.attributes),
         }
 

@@ -44,7 +44,10 @@ def deliver(work: Work, ports: Ports) -> None:
         The batch stays at DONEPROCESSING.
     """
     work.stage = "deliver"
-    delivered = {delivery: _deliver_one(work, delivery, ports) for delivery in deliveries.pending(work.batch.pk)}
+    pending = deliveries.pending(work.batch.pk)
+    if not pending:  # a version of sendit that knew no deliveries has made it
+        raise FolderChanged
+    delivered = {delivery: _deliver_one(work, delivery, ports) for delivery in pending}
     _finish(work, delivered)
     work.outbox.remove(work.batch.pk)
 
@@ -119,31 +122,35 @@ def _finish(work: Work, delivered: Mapping[Delivery, StoredObject]) -> None:
         )
         for delivery, stored in delivered.items():
             deliveries.finish(delivery, stored.uri, now)
+        made = next(iter(delivered))  # all have the same archive, each its destination
+        batch.last_delivered = (made.images, made.size_bytes)
         seconds = (now - (batch.started_at or batch.changed_at)).total_seconds()
         history.record(
             "batch.delivered",
             batch.pk,
-            images=batch.delivered,
-            bytes=batch.archive_bytes,
+            part=made.part,
+            images=made.images,
+            bytes=made.size_bytes,
             seconds=round(seconds, 3),
             deliver_seconds=work.seconds("deliver"),
         )
 
 
 def fail(work: Work, error: SenditError, **where: str) -> None:
-    """UPLOADING becomes ERROR: nothing counts as delivered, and `retry` begins anew."""
-    batch = work.batch
-    entry = {"code": error.code, "tag": tag_text(error.tag), "count": batch.delivered, "stage": work.stage}
+    """UPLOADING becomes ERROR: nothing of this part counts as delivered, and `retry` begins it again."""
+    batch, pending = work.batch, deliveries.pending(work.batch.pk)
+    images, parts = max((one.images for one in pending), default=0), {one.part for one in pending}
+    entry = {"code": error.code, "tag": tag_text(error.tag), "count": images, "stage": work.stage}
     with transaction.atomic():
         work.lease.finish(
             State.ERROR,
-            delivered=0,
-            errored=batch.errored + batch.delivered,
+            delivered=batch.delivered - images,
+            errored=batch.errored + images,
             errors=[entry, *batch.errors],
             has_error=True,
         )
         deliveries.fail(batch.pk)
-        Image.objects.filter(batch=batch, outcome=Outcome.DELIVERED).update(
+        Image.objects.filter(batch=batch, outcome=Outcome.DELIVERED, part__in=parts).update(
             outcome=Outcome.ERROR, code=error.code, member="", offset=None, length=None, sha256=""
         )
         history.record("batch.failed", batch.pk, state=work.lease.job.working, code=error.code, **where)

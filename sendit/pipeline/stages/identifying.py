@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from sendit.pipeline.record.models import BatchIdentifiers
 from sendit.pipeline.stages.identity import request_for
-from sendit.pipeline.stages.importing import Study
+from sendit.pipeline.stages.importing import Asked, Study
 from sendit.pipeline.stages.work import Work
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse
 from sendit.projects.composition import Ports
+from sendit.projects.project import IdentityNames
 
 
 def identify(work: Work, study: Study, ports: Ports) -> IdentityResponse:
@@ -27,6 +29,16 @@ def identify(work: Work, study: Study, ports: Ports) -> IdentityResponse:
     work.identified["response"] = response_record(response)
     work.lease.check()
     return response
+
+
+def asked_before(work: Work, names: IdentityNames) -> Asked | None:
+    """What was asked for an earlier part of the batch; blank where that was purged, None without such a part."""
+    if not work.earlier.are_there:
+        return None
+    kept = BatchIdentifiers.objects.filter(batch=work.batch.pk).only("extracted").first()
+    extracted = (kept.extracted.reveal() if kept else None) or {}
+    keywords = (names.entity_keyword, names.item_keyword, "PatientBirthDate", "StudyDate")
+    return Asked(*(extracted.get(keyword, "") for keyword in keywords))
 
 
 def request_record(request: IdentityRequest) -> dict[str, Any]:

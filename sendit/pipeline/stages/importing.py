@@ -1,13 +1,12 @@
-"""Import and screen: every file of the folder is read once, judged by the recipe's filters, and must be of one study.
+"""Import and screen: every new file of the folder is read once, judged by the recipe's filters, and must be of one
+study.
 
 What becomes of the odd ones is in docs/folders.md.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,7 +26,6 @@ from sendit.errors import DataFault
 from sendit.phi import Phi
 from sendit.pipeline.intake.folders import (
     REFUSED,
-    WITHHELD_COPY,
     WITHHELD_DICOMDIR,
     WITHHELD_LINK,
     FolderChanged,
@@ -45,10 +43,8 @@ from sendit.pipeline.stages.nameless import (
 from sendit.pipeline.stages.work import Work
 from sendit.projects.project import BlankPatientID, IdentityNames
 
-READ_BYTES = 1 << 20
-
-
 SOP_CLASS_UID, SOP_INSTANCE_UID, INSTANCE_NUMBER = 0x00080016, 0x00080018, 0x00200013
+MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020003
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -105,16 +101,16 @@ class Reader:
         """The header of an opened file, with what this reader asks for."""
         return self._headers.of(part_ten)
 
-    def judge(self, number: int, header: Header, window: bytes) -> tuple[Facts, Verdict]:
-        """What the image says, and whether it may go on; `window` is what was read when its file was opened."""
+    def judge(self, number: int, header: Header, part_ten: PartTen) -> tuple[Facts, Verdict]:
+        """What the image says, and whether it may go on."""
         verdict = self._screen.verdict(header)
         facts = Facts(
             number=number,
             passed=verdict.passed,
-            sop_instance_uid=header.text(SOP_INSTANCE_UID),
+            sop_instance_uid=header.text(SOP_INSTANCE_UID) or _named_in_meta(part_ten),
             instance_number=_whole(header.text(INSTANCE_NUMBER)),
             series=self._series(header),
-            window_crc32c=google_crc32c.value(window) if header.is_in_window else None,
+            window_crc32c=google_crc32c.value(part_ten.window) if header.is_in_window else None,
         )
         self.identifiers.add(header)
         return facts, verdict
@@ -133,11 +129,12 @@ class Seen:
 
     window_crc32c: int | None
     series: SeriesFacts
+    sop_instance_uid: str
 
     @classmethod
     def of(cls, facts: Facts) -> Seen:
         """What import saw."""
-        return cls(facts.window_crc32c, facts.series)
+        return cls(facts.window_crc32c, facts.series, facts.sop_instance_uid)
 
     def ensure_in(self, part_ten: PartTen, names: IdentityNames) -> None:
         """Raise FolderChanged where the opened file says another patient or another study than import saw."""
@@ -173,6 +170,16 @@ def _series_facts(header: Header, names: IdentityNames) -> SeriesFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What the identity service was asked about the batch when an earlier part of it was made."""
+
+    entity_id: str
+    item_id: str
+    birth_date: str
+    study_date: str
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
     """What the identity service is asked, and the images that are left to de-identify, in the archive's order."""
 
@@ -182,19 +189,36 @@ class Study:
     study_date: Phi[str]
     identifiers: tuple[Identifier, ...]
     names: IdentityNames
-    numbers: tuple[int, ...]
-    seen: tuple[Seen, ...]
-    """What import saw in each of these."""
-    series: tuple[str, ...]
-    """Pseudonymous UIDs of the series of each of these."""
+    found: tuple[Facts, ...]
+    """Of all images that were read."""
+    named: tuple[Facts, ...]
+    """Of those among them that may be de-identified if they pass the filters."""
     withheld_series: frozenset[str]
     """Pseudonymous UIDs of series of which a filter withholds an image."""
     stand_in: StandIn | None = None
     """What stands in for the Patient ID of images that have none."""
+    numbers: tuple[int, ...] = ()
+    """Of the images that are left; `choose_images` finds them."""
+    seen: tuple[Seen, ...] = ()
+    """What import saw in each of these."""
+    series: tuple[str, ...] = ()
+    """Pseudonymous UIDs of the series of each of these."""
 
 
-def import_study(work: Work, recipe: Recipe, pseudonyms: Pseudonyms, names: IdentityNames) -> Study:
-    """Read and screen every file; what is not to be de-identified gets its outcome.
+def import_study(
+    work: Work, recipe: Recipe, pseudonyms: Pseudonyms, names: IdentityNames, earlier: Asked | None = None
+) -> Study | None:
+    """Read and screen every file that has no outcome yet; what is not to be de-identified gets its outcome.
+
+    Parameters
+    ----------
+    earlier : Asked, optional
+        What an earlier part of the batch says of its study; the new images then need not say it again.
+
+    Returns
+    -------
+    Study or None
+        None if there is no new image, beside those of earlier parts.
 
     Raises
     ------
@@ -204,21 +228,23 @@ def import_study(work: Work, recipe: Recipe, pseudonyms: Pseudonyms, names: Iden
     reader, pseudonym = Reader(recipe, names), cache(pseudonyms.uid)
     found = list(_read_all(work, reader))
     folder_name = os.path.basename(work.folder)
-    item_id = _first(facts.series.item_id for facts in found)
-    entity_id, stand_in = _ensure_one_study(found, names, stand_in_for(names, item_id, folder_name))
+    if not found and earlier:
+        return None
+    known = earlier or Asked("", "", "", "")
+    item_id = _first([*(facts.series.item_id for facts in found), known.item_id])
+    instead = known.entity_id or stand_in_for(names, item_id, folder_name)
+    entity_id, stand_in = _ensure_one_study(found, names, instead)
     named = list(_with_patient(work, found, names))
-    passed = [facts for facts in named if facts.passed]
-    left = sorted(_distinct(work, passed), key=lambda facts: facts.order)
+    dates = (date for kind in zip(*(f.series.dates for f in found), strict=True) for date in kind)
     return Study(
         entity_id=Phi(entity_id),
         item_id=Phi(item_id or folder_name),
-        birth_date=Phi(_first(facts.series.birth_date for facts in named)),
-        study_date=Phi(_first(date for kind in zip(*(f.series.dates for f in found), strict=True) for date in kind)),
+        birth_date=Phi(_first([*(facts.series.birth_date for facts in named), known.birth_date])),
+        study_date=Phi(_first([known.study_date, *dates])),
         identifiers=(*reader.identifiers.all(), *(identifiers_of(entity_id, folder_name) if stand_in else ())),
         names=names,
-        numbers=tuple(facts.number for facts in left),
-        seen=tuple(Seen.of(facts) for facts in left),
-        series=tuple(pseudonym(facts.series.series_instance_uid) for facts in left),
+        found=tuple(found),
+        named=tuple(named),
         withheld_series=frozenset(pseudonym(facts.series.series_instance_uid) for facts in found if not facts.passed),
         stand_in=stand_in,
     )
@@ -227,6 +253,8 @@ def import_study(work: Work, recipe: Recipe, pseudonyms: Pseudonyms, names: Iden
 def _read_all(work: Work, reader: Reader) -> Iterator[Facts]:
     for number, entry in enumerate(work.entries, 1):
         work.lease.check()
+        if not work.ledger.is_open(number):
+            continue
         if entry.kind is Kind.LINK_INSIDE:
             work.ledger.filter(number, WITHHELD_LINK)
         elif entry.kind in REFUSED:
@@ -243,7 +271,7 @@ def _read(work: Work, number: int, reader: Reader) -> Iterator[Facts]:
         if header.sop_class_uid == MEDIA_STORAGE_DIRECTORY:
             work.ledger.filter(number, WITHHELD_DICOMDIR)
             return
-        facts, verdict = reader.judge(number, header, part_ten.window)
+        facts, verdict = reader.judge(number, header, part_ten)
     except DataFault as fault:
         work.ledger.fail(number, fault, work.stage)
     except OSError:
@@ -252,6 +280,11 @@ def _read(work: Work, number: int, reader: Reader) -> Iterator[Facts]:
         if not verdict.passed:
             work.ledger.filter(number, verdict.rule)
         yield facts
+
+
+def _named_in_meta(part_ten: PartTen) -> str:
+    """The Media Storage SOP Instance UID, by which an image goes that lacks the other one."""
+    return part_ten.meta.get(MEDIA_STORAGE_SOP_INSTANCE_UID, b"").rstrip(b" \0").decode("ascii", "replace")
 
 
 def _whole(text: str) -> int:
@@ -277,7 +310,8 @@ def _ensure_one_study(found: list[Facts], names: IdentityNames, instead: str) ->
         raise DataFault("MissingPatientID", tag=tag_for_keyword(names.entity_keyword))
     if len(patients) > 1:
         raise DataFault("MixedPatients", count=len(patients))
-    for several in ({facts.series.study_instance_uid for facts in found}, {facts.series.item_id for facts in found}):
+    uids = set() if names.several_study_uids else {facts.series.study_instance_uid for facts in found}
+    for several in (uids, {facts.series.item_id for facts in found}):
         if len(several - {""}) > 1:
             raise DataFault("MixedStudies", count=len(several - {""}))
     return _first(patients) or instead, _stand_in(found, names)
@@ -300,33 +334,3 @@ def _with_patient(work: Work, found: list[Facts], names: IdentityNames) -> Itera
         elif work.ledger.is_open(facts.number):
             fault = DataFault("MissingPatientID", tag=tag_for_keyword(names.entity_keyword))
             work.ledger.fail(facts.number, fault, work.stage)
-
-
-def _distinct(work: Work, passed: list[Facts]) -> Iterator[Facts]:
-    """One of each SOP Instance: copies are withheld, and where they differ, nobody can say which is right."""
-    alike: dict[str, list[Facts]] = defaultdict(list)
-    for facts in passed:
-        alike[facts.sop_instance_uid or f"#{facts.number}"].append(facts)
-    for first, *others in alike.values():
-        if not others:
-            yield first
-        elif len({_sha256(work, facts.number) for facts in (first, *others)}) > 1:
-            for facts in (first, *others):
-                work.ledger.fail(facts.number, DataFault("ConflictingInstance", tag=0x00080018), work.stage)
-        else:
-            yield first
-            for facts in others:
-                work.ledger.filter(facts.number, WITHHELD_COPY)
-
-
-def _sha256(work: Work, number: int) -> bytes:
-    """Of the file; one that cannot be read any more is like no other."""
-    digest = hashlib.sha256()
-    try:
-        with closing(work.open(number)) as file:
-            for offset in range(0, file.size, READ_BYTES):
-                digest.update(file.read(offset, READ_BYTES))
-                work.lease.check()
-    except OSError:
-        return number.to_bytes(8, "big")
-    return digest.digest()

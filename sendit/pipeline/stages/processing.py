@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -26,9 +28,12 @@ from sendit.pipeline.record.deliveries import MadeArchive
 from sendit.pipeline.record.ledger import tag_text
 from sendit.pipeline.record.models import BatchIdentifiers, Image, Outcome
 from sendit.pipeline.record.states import Job, State
+from sendit.pipeline.stages.choosing import choose_images
 from sendit.pipeline.stages.deidentifying import Made, deidentify_study, load_id
-from sendit.pipeline.stages.identifying import identify
+from sendit.pipeline.stages.earlier_parts import file_digest
+from sendit.pipeline.stages.identifying import asked_before, identify
 from sendit.pipeline.stages.importing import Study, import_study
+from sendit.pipeline.stages.parts import Part, begin_part
 from sendit.pipeline.stages.reporting import write_report
 from sendit.pipeline.stages.work import Work
 from sendit.projects.composition import Ports
@@ -47,32 +52,55 @@ def process(work: Work, ports: Ports) -> None:
     ServiceDown, FolderChanged, LeaseLost, Stopped
         Nothing is written; the batch is taken up again.
     """
-    recipe = ports.recipe
+    recipe, names = ports.recipe, ports.project.identity
     if work.outbox.remains(work.batch.pk):
         with work.lease.held():
             work.outbox.remove(work.batch.pk)  # what an earlier attempt left
     with work.outbox.draft(work.batch.pk) as draft:
-        study = import_study(work, recipe, ports.pseudonyms, ports.project.identity)
-        made = _deidentify(work, study, ports, draft) if study.numbers else None
+        work.earlier.keep_unchanged()
+        study = import_study(work, recipe, ports.pseudonyms, names, asked_before(work, names))
+        made = _deidentify(work, study, ports, draft) if study and _is_wanted(work, study) else None
+        work.earlier.keep_missing()
         work.ensure_unchanged()
         if made:
-            _finish(work, study, made, ports, draft)
+            _finish(work, made, ports, draft)
+        elif work.earlier.are_there:
+            _finish_without_part(work)
         elif work.ledger.count(Outcome.ERROR):
             raise DataFault("NothingDelivered")
         else:
             _finish_empty(work)
 
 
-def _deidentify(work: Work, study: Study, ports: Ports, draft: Path) -> Made | None:
-    return deidentify_study(work, study, identify(work, study, ports), ports, draft)
+def _is_wanted(work: Work, study: Study) -> bool:
+    """Whether an image may be left to deliver, or has to be compared with what was delivered."""
+    return work.earlier.are_there or any(facts.passed for facts in study.named)
 
 
-def _finish(work: Work, study: Study, made: Made, ports: Ports, draft: Path) -> None:
+def _deidentify(work: Work, study: Study, ports: Ports, draft: Path) -> MadePart | None:
+    response = identify(work, study, ports)
+    part, study = begin_part(work, study, response, ports)
+    study = choose_images(work, study, ports.pseudonyms)
+    made = deidentify_study(work, study, response, ports, part, draft) if study.numbers else None
+    return MadePart(part, study, made) if made else None
+
+
+@dataclass(frozen=True, slots=True)
+class MadePart:
+    """The part that was made, and of what."""
+
+    part: Part
+    study: Study
+    made: Made
+
+
+def _finish(work: Work, outcome: MadePart, ports: Ports, draft: Path) -> None:
+    part, study, made = outcome.part, outcome.study, outcome.made
     recipe, is_first = ports.recipe, not work.batch.archive_bytes
     archive = MadeArchive(made.object_name, made.summary.images, made.archive.size_bytes, made.archive.crc32c)
     work.lease.check()
-    _write_study_row(work, study, made, recipe, draft / STUDY)
-    write_report(made, recipe, study, work.ledger, draft)
+    _write_study_row(work, outcome, recipe, draft / STUDY)
+    write_report(made, recipe, study, work.ledger, part, draft)
     with transaction.atomic():
         _finish_as(
             work,
@@ -81,12 +109,19 @@ def _finish(work: Work, study: Study, made: Made, ports: Ports, draft: Path) -> 
             item_suid=made.item_suid,
             recipe_name=name_of(recipe),
             recipe_sha256=recipe.sha256,
-            archive_bytes=made.archive.size_bytes,
+            archive_bytes=deliveries.size_of_others(work.batch.pk, part.generation) + made.archive.size_bytes,
             not_before=_delivered_from(ports.site.delivery_delay_hours),
         )
-        deliveries.add(work.batch.pk, archive, is_first=is_first)
-        history.record("batch.processed", work.batch.pk, **_numbers(work), **_stages(work))
+        deliveries.add(work.batch.pk, archive, is_first=is_first, generation=part.generation, part=part.number)
+        history.record("batch.processed", work.batch.pk, part=part.number, **_numbers(work), **_stages(work))
         work.outbox.publish(draft, work.batch.pk)
+
+
+def _finish_without_part(work: Work) -> None:
+    """Nothing is new, beside what was delivered before."""
+    with transaction.atomic():
+        _finish_as(work, State.DONE)
+        history.record("batch.nothing_new", work.batch.pk, **_numbers(work))
 
 
 def _finish_empty(work: Work) -> None:
@@ -99,6 +134,8 @@ def _finish_empty(work: Work) -> None:
 def fail(work: Work, error: SenditError, **where: str) -> None:
     """The batch cannot go on: PROCESSING becomes ERROR, and every file that was to be delivered an error of its own."""
     stage = work.stage
+    work.earlier.keep_unchanged()
+    work.earlier.keep_missing()
     work.ledger.fail_rest(error, stage)
     known = {(entry["code"], entry["stage"]) for entry in work.ledger.errors()}
     errors = work.ledger.errors()
@@ -122,29 +159,36 @@ def _finish_as(work: Work, state: State, **results: Any) -> None:
         "fingerprint": work.fingerprint,
         "input_bytes": sum(entry.size_bytes for entry in work.known_entries),
         **ledger.counts(),
+        "study_id": batch.study_id,
         **results,
     }
-    was_processed = batch.processed_at is not None
+    was_processed = batch.processed_at is not None or work.earlier.are_there
     work.lease.finish(state, **results)
     if was_processed:
         if state is not Job.DELIVER.waiting:
             deliveries.abandon(batch.pk)
         statements.delete(Image, {"batch": batch.pk})
     rows = ledger.images()
-    while some := [{"batch": batch.pk, **row} for row in islice(rows, ROWS_AT_ONCE)]:
+    while some := [{"batch": batch.pk, **row, **_file(work, row)} for row in islice(rows, ROWS_AT_ONCE)]:
         statements.insert(Image, *some)
     identified = {name: Phi(value) for name, value in work.identified.items()}
-    identified["files"] = Phi([entry.name for entry in work.known_entries])
+    missing = [""] * (ledger.found - len(work.known_entries))
+    identified["files"] = Phi([*(entry.name for entry in work.known_entries), *missing])
     statements.update(BatchIdentifiers, identified, {"batch": batch.pk})
 
 
+def _file(work: Work, row: Mapping[str, Any]) -> dict[str, bytes | None]:
+    entries, number = work.known_entries, row["number"]
+    return {"file_digest": file_digest(entries[number - 1]) if number <= len(entries) else None}
+
+
 def _numbers(work: Work) -> dict[str, int | float]:
-    batch = work.batch
+    batch, counts = work.batch, work.ledger.counts(only_new=True)
     started_at = batch.started_at or timezone.now()
     return {
-        "images": batch.delivered,
-        "filtered": batch.filtered,
-        "errors": batch.errored,
+        "images": counts["delivered"],
+        "filtered": counts["filtered"],
+        "errors": counts["errored"],
         "bytes": batch.input_bytes,
         "seconds": round((timezone.now() - started_at).total_seconds(), 3),
     }
@@ -169,9 +213,10 @@ def _delivered_from(delay_hours: float) -> datetime:
     return clock.now() + timedelta(milliseconds=secrets.randbelow(longest_ms + 1))
 
 
-def _write_study_row(work: Work, study: Study, made: Made, recipe: Recipe, path: Path) -> None:
+def _write_study_row(work: Work, outcome: MadePart, recipe: Recipe, path: Path) -> None:
     """The row of `dicom`, as JSON: where the archive is stored is only known after its delivery."""
-    counts = work.ledger.counts()
+    part, study, made = outcome.part, outcome.study, outcome.made
+    counts = work.ledger.counts(only_new=True)
     row = made.summary.row(study.withheld_series | made.withheld_series) | {
         "CodedAccessionNumberID": made.item_suid,
         "CodedPatientID": made.entity_suid,
@@ -185,6 +230,8 @@ def _write_study_row(work: Work, study: Study, made: Made, recipe: Recipe, path:
         "recipe": name_of(recipe),
         "recipe_sha256": recipe.sha256,
         "sendit_version": sendit.__version__,
+        "part": part.number,
+        "generation": part.generation,
     }
     with disk("rows"), path.open("w") as file:
         json.dump(row, file)

@@ -22,15 +22,16 @@ from sendit.durable import disk
 from sendit.pipeline.record.ledger import Ledger
 from sendit.pipeline.stages.deidentifying import Made
 from sendit.pipeline.stages.importing import Study
+from sendit.pipeline.stages.parts import Part
 from sendit.pipeline.stages.report_page import page
 
 JSON, PAGE = "report.json", "report.html"
 CONTENT_TYPES = {JSON: "application/json", PAGE: "text/html; charset=utf-8"}
 
 
-def write_report(made: Made, recipe: Recipe, study: Study, ledger: Ledger, outbox: Path) -> None:
+def write_report(made: Made, recipe: Recipe, study: Study, ledger: Ledger, part: Part, outbox: Path) -> None:
     """Write both forms of the report into `outbox`."""
-    report = make_report(made, recipe, study, ledger)
+    report = make_report(made, recipe, study, ledger, part)
     for name, text in ((JSON, _lines(report)), (PAGE, page(report))):
         with disk("report"), (outbox / name).open("w", encoding="utf-8") as file:
             file.write(text)
@@ -38,9 +39,9 @@ def write_report(made: Made, recipe: Recipe, study: Study, ledger: Ledger, outbo
             os.fsync(file.fileno())
 
 
-def make_report(made: Made, recipe: Recipe, study: Study, ledger: Ledger) -> dict[str, Any]:
+def make_report(made: Made, recipe: Recipe, study: Study, ledger: Ledger, part: Part) -> dict[str, Any]:
     """The report as JSON's values."""
-    attributes = made.account.rows()
+    attributes, errors = made.account.rows(), ledger.errors(only_new=True)
     actions: Counter[str] = Counter()
     for done in attributes:
         actions[done.action] += done.count
@@ -53,9 +54,15 @@ def make_report(made: Made, recipe: Recipe, study: Study, ledger: Ledger) -> dic
         "CodedPatientID": made.entity_suid,
         "CodedAccessionNumberID": made.item_suid,
         "blank_patient_id": None if study.stand_in is None else asdict(study.stand_in),
-        "files": ledger.counts(),
-        "filtered": [{"rule": rule, "count": count} for rule, count in sorted(ledger.rules().items())],
-        "errors": ledger.errors(),
+        "part": {
+            "number": part.number,
+            "generation": part.generation,
+            "proven_by_own_identifiers_alone": part.is_proven_alone,
+            "known_by_uid_alone": part.known_by_uid,
+        },
+        "files": ledger.counts(only_new=True),
+        "filtered": [{"rule": rule, "count": count} for rule, count in sorted(ledger.rules(only_new=True).items())],
+        "errors": errors,
         "recipe": {"name": os.path.basename(recipe.name), "sha256": recipe.sha256},
         "profile": _profile(recipe),
         "actions": dict(sorted(actions.items())),
@@ -63,7 +70,7 @@ def make_report(made: Made, recipe: Recipe, study: Study, ledger: Ledger) -> dic
         "verification": {
             "images_proven": made.summary.images,
             "identifiers_searched_for": dict(sorted(Counter(_searched_for(study.identifiers)).items())),
-            "images_withheld": sum(e["count"] for e in ledger.errors() if e["code"] == "ResidualIdentifier"),
+            "images_withheld": sum(e["count"] for e in errors if e["code"] == "ResidualIdentifier"),
         },
         "software": f"sendit {sendit.__version__}",
     }

@@ -13,6 +13,7 @@ from sendit.pipeline.intake.folders import Entry, FolderChanged, StudyFile, Stud
 from sendit.pipeline.record.leases import Lease
 from sendit.pipeline.record.ledger import Ledger
 from sendit.pipeline.record.models import Batch, BatchIdentifiers
+from sendit.pipeline.stages.earlier_parts import EarlierParts
 from sendit.pipeline.stages.outbox import Outbox
 
 
@@ -80,6 +81,11 @@ class Work:
     def ledger(self) -> Ledger:
         """The account of the entries."""
         return Ledger(len(self.known_entries))
+
+    @cached_property
+    def earlier(self) -> EarlierParts:
+        """What earlier parts of the batch have accounted for."""
+        return EarlierParts(self.batch, self.ledger, self.known_entries)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -23,7 +23,7 @@ from sendit.errors import place_of
 from sendit.ground import events, logs
 from sendit.pipeline.record.leases import Lease, claim_one_of
 from sendit.pipeline.record.models import Batch
-from sendit.pipeline.record.states import Job, State
+from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.bell import MANY_RINGS, Bell
 from sendit.pipeline.workforce.call import Call
 from sendit.pipeline.workforce.lifeline import Lifeline
@@ -150,8 +150,7 @@ class LocalWorker(Worker):
         return claim
 
     def _count(self, left: Batch) -> None:
-        delivered = (left.delivered, left.archive_bytes) if left.state == State.DONE else (0, 0)
-        self._call.did(self._number, *delivered, batches=1)
+        self._call.did(self._number, *left.last_delivered, batches=1)
 
 
 def _nothing() -> None:

@@ -86,6 +86,8 @@ class Command(DatabaseCommand):
             folders, site = folders_to_look_in(ports, subfolder), ports.site
             added = queue_folders(folders, ports.project.name, site.queue_settle_seconds, limit, COMMAND)
             self.stdout.write(f"{counted(added.number, 'new folder')} queued.")
+            if added.grown:
+                self.stdout.write(f"{counted(added.grown, 'folder')} with something new queued again.")
             self.lines(_left(added, reveal))
 
     def _waiting(self, limit: int | None) -> int:
