@@ -188,8 +188,8 @@ CODES: dict[str, ErrorCode] = {
         FolderGone=("The folder does not exist any more.", "Put it back, then retry."),
         FolderKeepsChanging=("The folder changed each time it was processed.", "Retry when it is complete."),
         FolderChangedAfterDelivery=(
-            "The folder was changed after its delivery.",
-            "Remove the delivery and deliver the study again, as docs/folders.md says.",
+            "The folder was changed after its delivery, and the version before this one left it alone.",
+            "Wait: what is new is taken up.",
         ),
         TooManyAttempts=("The worker died each time it took the batch.", "Inspect the folder, then retry."),
     ),

@@ -113,6 +113,8 @@ class Column:
     name: str
     type: str
     description: str
+    absent: int | None = None
+    """What the value is in rows that were loaded before there was such a column, if it is not unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +210,8 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("recipe", "STRING", "name of the recipe"),
         Column("recipe_sha256", "STRING", "SHA-256 of the recipe's text"),
         Column("sendit_version", "STRING", "version that de-identified the study"),
-        Column("part", "INT64", "archives of one study are numbered, from 1"),
-        Column("generation", "INT64", "how often the study was made; only the newest rows are kept"),
+        Column("part", "INT64", "number of the archive among those of its study, from 1", absent=1),
+        Column("generation", "INT64", "how often the study was made; only the newest rows are kept", absent=1),
         Column("processed_at", "TIMESTAMP", "always NULL: beside a shifted date, a true time tells the shift"),
     ),
     "instance": (
@@ -235,8 +237,8 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("header", "JSON", "de-identified header as DICOM JSON without bulk data (PS3.18 F)"),
         Column("batch", "INT64", "always NULL: the order of processing tells true dates"),
         Column("load_id", "STRING", "names one load; rows of a repeated load are not added again"),
-        Column("part", "INT64", "number of the study's archive, from 1"),
-        Column("generation", "INT64", "how often the study was made; only the newest rows are kept"),
+        Column("part", "INT64", "number of the archive among those of its study, from 1", absent=1),
+        Column("generation", "INT64", "how often the study was made; only the newest rows are kept", absent=1),
         *HEADER_COLUMNS,
         Column("orientation", "STRING", "axial, coronal, sagittal or oblique, by (0020,0037)"),
     ),

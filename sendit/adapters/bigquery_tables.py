@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sendit.adapters.bigquery_jobs import Jobs
 from sendit.adapters.google_cloud import Patience, failures, status_of
 from sendit.adapters.series_view import series_view
+from sendit.adapters.study_view import study_view
 from sendit.errors import Misconfigured
 from sendit.ports import TABLES, Column, go_on
 
@@ -60,7 +61,7 @@ class BigQueryTables:
         self._client, self._dataset, self._patience = client, dataset, patience
         self._wanted_location = location
         self._locations: dict[str, str] = {}
-        self._has_series = False
+        self._has_views = False
 
     def make_ready(self, table: str) -> str:
         """Create or widen the table if needed, and return its location. Later calls look again only after `forget`.
@@ -76,15 +77,16 @@ class BigQueryTables:
             self._locations[table] = found.location or ""
         return self._locations[table]
 
-    def offer_series(self) -> None:
-        """Create or renew the view `series`, once; an account that may not create views goes without."""
-        if self._has_series:
+    def offer_views(self) -> None:
+        """Create or renew the views `series` and `study`, once; an account that may not create views goes without."""
+        if self._has_views:
             return
-        names = (f"`{self._dataset}`.`{table}`" for table in ("instance", "dicom"))
-        sql = f"CREATE OR REPLACE VIEW `{self._dataset}`.`series` AS {series_view(_quoted, *names)}"
-        with suppress(*failures()):
-            self._client().query(sql, **self._patience.terms).result(**self._patience.terms)
-        self._has_series = True
+        names = [f"`{self._dataset}`.`{table}`" for table in ("instance", "dicom")]
+        for view, select in (("series", series_view), ("study", study_view)):
+            sql = f"CREATE OR REPLACE VIEW `{self._dataset}`.`{view}` AS {select(_quoted, *names)}"
+            with suppress(*failures()):
+                self._client().query(sql, **self._patience.terms).result(**self._patience.terms)
+        self._has_views = True
 
     def is_there(self, table: str) -> bool:
         return table in self._locations or self._found(table) is not None

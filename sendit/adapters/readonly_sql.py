@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sendit.adapters.series_view import series_view
+from sendit.adapters.study_view import study_view
 from sendit.adapters.tag_functions import TagFunctions
 from sendit.errors import BrokenPromise, Misconfigured
 from sendit.ports import Column, QueryResult
@@ -69,6 +70,7 @@ class ReadOnlyTables:
             self._tags.add_to(self._connection)
             if {"dicom", "instance"} <= files.keys():
                 self._connection.execute(f"CREATE VIEW series AS {series_view(_quoted)}")
+                self._connection.execute(f"CREATE VIEW study AS {study_view(_quoted)}")
             self._close_in(readable.names)
             undo.pop_all()
 
@@ -214,8 +216,14 @@ def _no_rows(columns: Sequence[Column]) -> str:
 
 def _shown(columns: Sequence[Column], rows: str) -> str:
     """Return a SELECT of the rows as they are shown: JSON as JSON, instants in UTC."""
-    outputs = ", ".join(_SHOWN.get(column.type, '"{0}"').format(column.name) for column in columns)
+    outputs = ", ".join(map(_output, columns))
     return f"SELECT {outputs} FROM ({rows})"
+
+
+def _output(column: Column) -> str:
+    if column.absent is not None:
+        return f"coalesce({_quoted(column.name)}, {column.absent}) AS {_quoted(column.name)}"
+    return _SHOWN.get(column.type, '"{0}"').format(column.name)
 
 
 def _list(texts: Iterable[str]) -> str:

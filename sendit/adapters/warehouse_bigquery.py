@@ -123,7 +123,7 @@ class BigQueryWarehouse:
         with speaking_to(SERVICE):
             for table in TABLES:
                 location = self._tables.make_ready(table)
-            self._tables.offer_series()
+            self._tables.offer_views()
             self._check(sql, location)
             try:
                 answer = self._ask(sql, location).result(**self._patience.terms)

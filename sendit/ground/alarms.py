@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 ALARMS: dict[str, str] = {
     "batch.failed": "A batch is in ERROR. Its code says whose move is next; `sendit batch_logs`, then `sendit retry`.",
-    "batch.folder_changed_after_delivery": "A folder was changed after it was delivered. Deliver the study again.",
     "worker.died": "A worker process died. Another takes its batch over; check the memory if the signal is 9.",
     "worker.failed": "A worker ran into a bug of sendit. Report it with the place named.",
     "worker.blind": "A worker cannot reach the database or the broker. It waits; `worker.sees` says when it can.",

@@ -161,7 +161,8 @@ def _delivered_before(moment: datetime, site: Site) -> Iterator[Batch]:
     done = Batch.objects.filter(state=State.DONE, has_error=False, delivered_at__lt=moment, identifiers__isnull=False)
     done = done.filter(found=F("delivered") + F("filtered"))  # nothing waits for a decision
     if site.identifiers != "purge":
-        deleted = Event.objects.filter(batch=OuterRef("pk"), name="batch.originals_deleted")
+        since = {"at__gte": OuterRef("processed_at")}
+        deleted = Event.objects.filter(batch=OuterRef("pk"), name="batch.originals_deleted", **since)
         done = done.filter(~Exists(deleted))
     for key in list(done.order_by("pk").values_list("pk", flat=True)):
         yield from done.filter(pk=key).select_related("identifiers")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from sendit.pipeline.record.models import Batch, Event
+from sendit.pipeline.record.models import Batch, Delivery, Event
 from tests.support.aftermath import everything_is_right
 from tests.support.phantoms import accession_number, make_study
 from tests.support.site import Site
@@ -261,21 +261,18 @@ def test_a_folder_that_grows_while_it_is_processed_is_processed_again(watched: W
 
 
 @pytest.mark.parametrize("place", ["", "sub"], ids=["beside", "in a sub-folder"])
-def test_a_folder_that_grows_after_its_delivery_is_noticed_once(watched: Watched, place: str) -> None:
+def test_a_late_series_is_delivered_as_the_next_part(watched: Watched, place: str) -> None:
     watched.site.set(RESCAN_SECONDS=1)
     folder = watched.write(1)
     (folder / "sub").mkdir()
     watched.start()
     folder = finish(folder)
     watched.wait_for("DONE")
-    (folder / place / "late").write_text("more")
-    watched.wait_for_log("batch.folder_changed_after_delivery")
-    (folder / "later").write_text("still more")
-    time.sleep(3)
-    batch = Batch.objects.get()
-    assert (batch.state, batch.has_error, batch.found) == ("DONE", True, 5)
-    assert batch.errors == [{"code": "FolderChangedAfterDelivery", "tag": "", "count": 1, "stage": "watch"}]
-    assert Event.objects.filter(name="batch.folder_changed_after_delivery").count() == 1
+    make_study(folder / place / "late", number=1, images=1, SOPInstanceUID="1.2.3")
+    wait(lambda: Delivery.objects.filter(state="DONE").count() == 2, lambda: watched.log)
+    (batch,) = watched.wait_for("DONE")
+    assert (batch.found, batch.delivered, batch.has_error) == (6, 6, False)
+    assert list(Delivery.objects.order_by("part").values_list("part", "images")) == [(1, 5), (2, 1)]
 
 
 def test_a_data_folder_may_be_missing_removed_and_made_again(watched: Watched) -> None:

@@ -79,13 +79,13 @@ class Aftercare:
 
     def _check(self, pk: int, kept: _Kept) -> None:
         try:
-            modified_ns = os.stat(kept.path).st_mtime_ns
+            changed_ns = _changed_ns(kept.path)
             entries = list_folder(kept.path)
         except (OSError, DataFault):  # gone: cleaned up, by us or by a person
             return
         content = fingerprint(entries)
         if content == kept.fingerprint:
-            kept.unchanged_ns = max(kept.unchanged_ns, modified_ns)
+            kept.unchanged_ns = max(kept.unchanged_ns, changed_ns)
         elif not entries or not _has_settled(kept.path, self._settle_seconds):
             kept.is_changing = bool(entries)
         else:
@@ -97,10 +97,16 @@ def _has_settled(folder: str, settle_seconds: float) -> bool:
     return unrest(folder, settle_seconds, open_for_writing() if settle_seconds else frozenset()) is None
 
 
+def _changed_ns(folder: str) -> int:
+    """When entries came or went last; a copy that preserves times sets one of these, and cannot set the other."""
+    status = os.stat(folder)
+    return max(status.st_mtime_ns, status.st_ctime_ns)
+
+
 def _was_touched(kept: _Kept) -> bool:
     """Whether entries came or went since."""
     try:
-        return os.stat(kept.path).st_mtime_ns > kept.unchanged_ns
+        return _changed_ns(kept.path) > kept.unchanged_ns
     except OSError:
         return False
 

@@ -29,7 +29,8 @@ def test_the_whole_way_of_a_batch_and_every_question_about_it(site: Site, tmp_pa
     assert re.search(r"batch.processed images=3 filtered=0 errors=0 bytes=\d+ seconds=", run("batch_logs").out)
     assert "batch 3 was ERROR: queued again." in run("retry", "--code", "MixedPatients").out
     assert site.deliver()[0].state == "DONE"
-    Aftercare().round()
+    for _ in Aftercare(0).round():
+        pass
     shown = json.loads(run("status", "--json").out)
     assert {state: count for state, count in shown["states"].items() if count} == {"QUEUE": 1, "DONE": 2}
     assert (shown["errors"]["NotDicom"]["files"], shown["oldest"]["QUEUE"]["batch"]) == (1, 3)

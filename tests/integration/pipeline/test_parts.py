@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 
 from sendit.errors import ServiceRefused
@@ -319,3 +320,29 @@ def test_a_part_that_the_store_refuses_harms_no_earlier_one_and_keeps_its_number
 class Refusing:
     def put(self, *_: Any) -> None:
         raise ServiceRefused("AccessDenied")
+
+
+def test_the_view_study_has_one_row_whatever_the_number_of_parts(site: Site) -> None:
+    folder = site.data / "ACC1"
+    add(folder, 1, 2)
+    add(site.data / "ACC2", 1, number=2)
+    run(site)
+    add(folder, 3, 4, SeriesInstanceUID="1.2.826.0.1.7337001973.88")
+    run(site)
+    rows = site.ports.warehouse.query(
+        "SELECT parts, image_count, series_count, generation, size_bytes > 0 FROM study ORDER BY parts"
+    ).rows
+    assert list(rows) == [(1, 1, 1, 1, True), (2, 4, 2, 1, True)]
+    assert [row[0] for row in site.ports.warehouse.query("SELECT part FROM dicom ORDER BY part").rows] == [1, 1, 2]
+
+
+def test_rows_of_an_earlier_version_are_part_one(site: Site) -> None:
+    add(site.data / "ACC1", 1)
+    run(site)
+    for table in ("dicom", "instance"):
+        (path,) = site.settings.warehouse_folder.rglob(f"{table}/*.parquet")
+        path.chmod(0o600)
+        rows = pyarrow.parquet.read_table(path)
+        pyarrow.parquet.write_table(rows.drop_columns(["part", "generation"]), path)
+    assert site.ports.warehouse.query("SELECT part, generation FROM dicom").rows == [(1, 1)]
+    assert site.ports.warehouse.query("SELECT parts, generation, series_count FROM study").rows == [(1, 1, 1)]

@@ -27,7 +27,7 @@ PROFILE Basic + Retain Longitudinal Temporal Information with Modified Dates + R
 """.replace(" \\\n", " ")
 KEY = b"a pseudonym key that only this test has"
 COMPRESSION = {"size_bytes", "crc32c", "offset", "length"}
-SINCE = {column.name for column in HEADER_COLUMNS} | {"orientation"}
+SINCE = {column.name for column in HEADER_COLUMNS} | {"orientation", "part", "generation", "blank_patient_id"}
 ELSEWHERE = {"storage_download", "storage_metadataLink", "storage_uri"}
 VERSION = {"sendit_version", "software"}
 CORE = {"recipe_sha256", "sha256", "profile", "actions", "attributes", "verification"}
@@ -84,8 +84,8 @@ def delivered(site: Site) -> Delivered:
         date_shift_days=batch.identifiers.response.reveal()["jitter"],
         archive=sha256(gzip.decompress((store / delivery_of(batch).object_name).read_bytes())),
         image_rows=digest(without(rows(site, "instance", delivery_of(batch).object_name), COMPRESSION | SINCE)),
-        study_row=digest(without(study, COMPRESSION | ELSEWHERE | VERSION | {"recipe_sha256"})),
-        report=digest(without(report, COMPRESSION | VERSION | CORE)),
+        study_row=digest(without(study, COMPRESSION | ELSEWHERE | VERSION | SINCE | {"recipe_sha256"})),
+        report=digest(without(report, COMPRESSION | VERSION | CORE | SINCE)),
     )
 
 
