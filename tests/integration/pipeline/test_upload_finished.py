@@ -16,7 +16,6 @@ from sendit.pipeline.record.models import Batch
 from sendit.pipeline.stages.rows import write_parquet
 from sendit.projects import composition
 from tests.support.aftermath import everything_is_right
-from tests.support.phantoms import make_study
 from tests.support.site import Site, delivery_of
 
 
@@ -35,31 +34,6 @@ def test_a_second_call_delivers_nothing_again(site: Site) -> None:
     site.call("upload_finished")
     assert "0 batches in" in site.call("upload_finished")
     everything_is_right(site, images=2)
-
-
-def test_a_study_that_is_taken_back_is_delivered_anew(site: Site) -> None:
-    """As docs/folders.md says it."""
-    site.study(1, images=2)
-    site.process()
-    (first,) = site.deliver()
-    make_study(site.data / "again", number=1, images=3)
-    site.process()
-    (second,) = site.deliver()
-    assert (second.state, second.errors[0]["code"]) == ("ERROR", "ObjectConflict")
-    (row,) = site.ports.warehouse.query(
-        f"SELECT load_id FROM dicom WHERE object_name = '{delivery_of(first).object_name}'"
-    ).rows
-    for place in ("store", "warehouse"):
-        for path in (site.var / place).rglob(f"{row[0]}.*"):
-            path.unlink()
-    site.call("retry", "--code", "ObjectConflict")
-    site.process()
-    (second,) = site.deliver()
-    assert (second.state, second.delivered) == ("DONE", 3)
-    rows = site.ports.warehouse.query(
-        "SELECT object_name, image_count, (SELECT count(*) FROM instance) FROM dicom"
-    ).rows
-    assert rows == [(delivery_of(second).object_name, 3, 3)]
 
 
 def test_switched_off_batches_rest_and_it_says_so(site: Site) -> None:
