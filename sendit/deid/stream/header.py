@@ -191,7 +191,7 @@ class HeaderReader:
             if size >= HEADER_LIMIT:
                 buf = self._without_bulk(part_ten)
                 return buf, self.spans(buf, 0, len(buf), part_ten.encoding, 0)
-            buf, size = b"", larger(size)
+            buf, size = b"", min(larger(size), HEADER_LIMIT)
 
     def _without_bulk(self, part_ten: PartTen) -> bytes:
         """The elements up to the pixel data, without long values of bytes and long private ones."""
