@@ -238,6 +238,7 @@ CODES: dict[str, ErrorCode] = {
             "Change the setting, or end the other program.",
         ),
         BadPeers=("The peers file is wrong.", "docs/dicom.md says what it holds; correct what is named."),
+        BadCertificate=("A certificate or its key cannot be used.", "Correct the setting named, or the PEM file."),
         BadCohort=("The list of wanted studies is wrong.", "docs/dicom.md says what it holds; correct what is named."),
         WatcherFailed=("The watcher did not start.", "Run `sendit start_watcher --foreground` to see why."),
         ClientSecrets=(

@@ -177,6 +177,21 @@ class Site:
         "127.0.0.1", str, "an address", "Where the listener takes associations; 0.0.0.0 is every address of the host."
     )
     listener_port: int = setting(11112, at_least(0, int), "a number", "The listener's port.")
+    listener_tls_certificate: str = setting(
+        "",
+        str,
+        "a PEM file",
+        "The listener's certificate, with its chain; if it is set, every association is over TLS.",
+    )
+    listener_tls_key: str = setting(
+        "", str, "a PEM file", "The key of LISTENER_TLS_CERTIFICATE; empty is in the same file."
+    )
+    listener_tls_clients: str = setting(
+        "",
+        str,
+        "a PEM file",
+        "The authorities of peers' certificates; if it is set, a peer without such a certificate is refused.",
+    )
     listener_quiet_seconds: float = setting(
         60.0,
         at_least(0, float),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from django.db import connections
 
@@ -37,6 +39,17 @@ END_SECONDS = 10.0
 """How long associations have to finish the image that they are receiving when the listener ends."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What protects the associations that peers open, and those that we open to peers that want it."""
+
+    server: ssl.SSLContext | None = None
+    client: ssl.SSLContext | None = None
+
+
+NO_TLS = Tls()
+
+
 class Listener:
     """Receives until it must stop.
 
@@ -50,6 +63,8 @@ class Listener:
         Asked every round.
     beat : callable
         Called every round: the listener lives.
+    tls : Tls
+        What associations are protected with.
     """
 
     def __init__(
@@ -59,12 +74,14 @@ class Listener:
         address: tuple[str, int],
         must_stop: Callable[[], bool],
         beat: Callable[[], None] = lambda: None,
+        tls: Tls = NO_TLS,
     ) -> None:
         self._terms, self._must_stop, self._beat = terms, must_stop, beat
         self._woken, self._over = threading.Event(), threading.Event()
         zones = {str(folder): Zone(folder) for folder in peers.data_folders}
         berths = {folder: Berth(zone, FreeSpace(zone.data_folder)) for folder, zone in zones.items()}
-        self._harbour = Harbour(peers, terms, berths, self._woken.set)
+        self._harbour = Harbour(peers, terms, berths, self._woken.set, tls.server)
+        self._tls = tls
         self._associations: set[Association] = set()
         self._guard = threading.Lock()
         self._numbers = itertools.count(1)
@@ -135,7 +152,7 @@ class Listener:
         forgets_at = 0.0
         while not self._over.is_set():
             try:
-                report_due(self._harbour.peers, self._harbour.assess)
+                report_due(self._harbour.peers, self._harbour.assess, self._tls.client)
                 if time.monotonic() >= forgets_at:
                     records.forget_old_instances()
                     forgets_at = time.monotonic() + FORGET_SECONDS

@@ -13,7 +13,7 @@ from sendit.errors import Misconfigured
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-KEYS = frozenset({"called", "calling", "addresses", "data_folder", "answers_at", "retrieve_from"})
+KEYS = frozenset({"called", "calling", "addresses", "data_folder", "answers_at", "retrieve_from", "tls"})
 LONGEST_AE_TITLE = 16
 
 
@@ -43,6 +43,8 @@ class Peer:
         Where it takes the result of a storage commitment on an association of ours.
     retrieve_from : Endpoint or None
         Where it answers queries and retrievals.
+    is_over_tls : bool
+        Whether the associations that we open to it are over TLS.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Peer:
     data_folder: Path
     answers_at: Endpoint | None = None
     retrieve_from: Endpoint | None = None
+    is_over_tls: bool = False
 
     def may_come_from(self, address: str) -> bool:
         """Return whether the peer may have this address."""
@@ -131,6 +134,7 @@ def _peer(name: str, table: object, data_base: Path, watched: tuple[Path, ...]) 
         data_folder=_data_folder(name, table.get("data_folder"), data_base, watched),
         answers_at=_endpoint(name, "answers_at", table),
         retrieve_from=_endpoint(name, "retrieve_from", table),
+        is_over_tls=_flag(name, "tls", table),
     )
 
 
@@ -145,6 +149,13 @@ def _ae_title(name: str, key: str, table: Mapping[str, Any]) -> str:
     if not is_legal or not 0 < len(str(title).strip()) <= LONGEST_AE_TITLE:
         raise _refusal(name, f"{key} must be an AE title")
     return str(title).strip()
+
+
+def _flag(name: str, key: str, table: Mapping[str, Any]) -> bool:
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        raise _refusal(name, f"{key} must be true or false")
+    return value
 
 
 def _networks(name: str, value: object) -> tuple[Network, ...]:

@@ -18,10 +18,11 @@ from pydicom import dcmread
 from pynetdicom import AE
 
 from sendit.pipeline.record.models import Event
-from sendit.receiving.listener import Listener
+from sendit.receiving.listener import Listener, Tls
 from sendit.receiving.management.commands.start_listener import peers
 from sendit.receiving.models import Commitment
 from sendit.receiving.terms import Terms
+from sendit.receiving.wire.tls import client_context, server_context
 from tests.support.site import Site
 
 pynetdicom._config.STORE_SEND_CHUNKED_DATASET = True
@@ -93,7 +94,8 @@ class Receiving:
         self._over.clear()
         settings = self.site.settings
         address = settings.listener_host, settings.listener_port
-        listener = Listener(peers(settings), Terms.of(settings), address, self._over.is_set)
+        tls = Tls(server_context(settings), client_context(settings))
+        listener = Listener(peers(settings), Terms.of(settings), address, self._over.is_set, tls=tls)
         self.port = listener.port
         self._thread = threading.Thread(target=self._run, args=(listener,))
         self._thread.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -76,6 +77,8 @@ class Harbour:
     terms: Terms
     berths: Mapping[str, Berth]
     wake: Callable[[], None]
+    tls: ssl.SSLContext | None = None
+    """What associations are protected with."""
 
     def assess(self, request: CommitmentRequest, peer: Peer, bringer: int = 0) -> Report:
         """Say which images that a request names are here, and complete the studies that it completes."""
@@ -146,7 +149,7 @@ class Association(threading.Thread):
     def stop(self) -> None:
         """End it from another thread, after what is being read."""
         with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RD)
+            socket.socket.shutdown(self._socket, socket.SHUT_RD)  # that of TLS would go on in plain
 
     def _end(self, ended: str) -> None:
         if self._message and self._message.incoming:
@@ -168,6 +171,8 @@ class Association(threading.Thread):
 
     def _serve(self) -> str:
         """Serve until the end, and return a word for how it came."""
+        if self._harbour.tls and not self._shake_hands(self._harbour.tls):
+            return "rejected"
         reader = PduReader(self._socket, self._harbour.terms.idle_seconds)
         kind, body = reader.read(REQUEST_SECONDS)
         if kind != PduType.ASSOCIATE_RQ:
@@ -186,6 +191,16 @@ class Association(threading.Thread):
                 return "aborted"
             else:
                 raise PeerMisbehaves(AbortReason.UNEXPECTED_PDU)
+
+    def _shake_hands(self, tls: ssl.SSLContext) -> bool:
+        """Begin TLS; False if the peer's certificate or its TLS is not acceptable."""
+        self._socket.settimeout(REQUEST_SECONDS)
+        try:
+            self._socket = tls.wrap_socket(self._socket, server_side=True)
+        except OSError:
+            events.log("listener.rejected", reason="tls")
+            return False
+        return True
 
     def _establish(self, body: bytes) -> bool:
         request = decode_request(body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ssl import SSLContext
 
 from pynetdicom import AE, build_role
 
@@ -16,7 +17,7 @@ ANSWER_SECONDS = 20.0
 """How long a peer may take to accept an association, and to answer."""
 
 
-def report_due(peers: Peers, assess: Callable[[Request, Peer], Report]) -> None:
+def report_due(peers: Peers, assess: Callable[[Request, Peer], Report], tls: SSLContext | None = None) -> None:
     """Send every report that is due to peers that say where they take it.
 
     Raises the database's errors, and OSError.
@@ -30,20 +31,23 @@ def report_due(peers: Peers, assess: Callable[[Request, Peer], Report]) -> None:
             commitment.postpone(request)
             continue
         report = assess(request, peer)
-        if _send(peer, peer.answers_at, report):
+        if _send(peer, peer.answers_at, report, tls if peer.is_over_tls else None):
             commitment.forget(request)
             events.log("listener.committed", peer=peer.name, images=len(request.instances), kind=int(report.kind))
         else:
             commitment.postpone(request)
 
 
-def _send(peer: Peer, endpoint: Endpoint, report: Report) -> bool:
+def _send(peer: Peer, endpoint: Endpoint, report: Report, tls: SSLContext | None) -> bool:
     """Send one report on a new association; returns whether the peer has confirmed it."""
     entity = AE(peer.called)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = entity.connection_timeout = ANSWER_SECONDS
     entity.add_requested_context(STORAGE_COMMITMENT)
     role = build_role(STORAGE_COMMITMENT, scp_role=True)
-    association = entity.associate(endpoint.host, endpoint.port, ae_title=peer.calling, ext_neg=[role])
+    protection = (tls, endpoint.host) if tls else None
+    association = entity.associate(
+        endpoint.host, endpoint.port, ae_title=peer.calling, ext_neg=[role], tls_args=protection
+    )
     if not association.is_established:
         return False
     try:

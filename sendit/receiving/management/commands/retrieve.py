@@ -25,6 +25,7 @@ from sendit.receiving.retrieving.cohort import read_cohort
 from sendit.receiving.retrieving.hours import ALWAYS, Hours, Pace
 from sendit.receiving.retrieving.pacs import Pacs
 from sendit.receiving.retrieving.runs import Run
+from sendit.receiving.wire.tls import client_context
 
 
 class Command(DatabaseCommand):
@@ -55,7 +56,7 @@ class Command(DatabaseCommand):
         if listener_pid_file(site.var).holder() is None:
             raise ServiceDown("ListenerDown")
         digests = lines.want(peer.name, wanted)
-        pacs = Pacs(peer)
+        pacs = Pacs(peer, client_context(site) if peer.is_over_tls else None)
         run = Run(pacs, pacs.move, options["hours"], Pace(options["rate"]), self._say)
         with logs.written_to(sys.stderr, site.log_format):
             for line in lines.waiting(peer.name, digests):

@@ -11,10 +11,11 @@ from sendit.ground.daemon import PidFile
 from sendit.ground.service import ServiceCommand
 from sendit.projects.project import default_project
 from sendit.projects.site import Site
-from sendit.receiving.listener import Listener
+from sendit.receiving.listener import Listener, Tls
 from sendit.receiving.peers import Peers, load_peers
 from sendit.receiving.presence import listener_pid_file
 from sendit.receiving.terms import Terms
+from sendit.receiving.wire.tls import client_context, server_context
 
 
 class Command(ServiceCommand):
@@ -34,7 +35,8 @@ class Command(ServiceCommand):
         """Make the listener; a bad peers file or a port in use is refused now."""
         site: Site = settings.SITE
         address = site.listener_host, site.listener_port
-        return Listener(peers(site), Terms.of(site), address, must_stop, beat)
+        tls = Tls(server_context(site), client_context(site))
+        return Listener(peers(site), Terms.of(site), address, must_stop, beat, tls)
 
 
 def peers(site: Site) -> Peers:
