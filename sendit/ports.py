@@ -136,8 +136,11 @@ class Warehouse(Protocol):
         """
         ...
 
-    def query(self, sql: str) -> QueryResult:
-        """Run one SQL statement over the tables, read-only."""
+    def query(self, sql: str, seconds: float | None = None) -> QueryResult:
+        """Run one SQL statement over the tables, read-only; one that takes longer than `seconds` is ended.
+
+        Raises Misconfigured("BadQuery") where it cannot be run or takes too long.
+        """
         ...
 
     def count_times(self) -> int:

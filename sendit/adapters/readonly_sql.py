@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 from sendit.adapters.series_view import series_view
@@ -89,8 +90,8 @@ class ReadOnlyTables:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def query(self, untrusted_sql: str) -> QueryResult:
-        """Run one statement.
+    def query(self, untrusted_sql: str, seconds: float | None = None) -> QueryResult:
+        """Run one statement, which ends after so many seconds.
 
         Raises
         ------
@@ -103,11 +104,24 @@ class ReadOnlyTables:
                 statements = self._connection.extract_statements(untrusted_sql)
                 if not _is_one_select(statements):
                     raise Misconfigured("BadQuery", subject="one statement, and one that only reads the tables")
-                self._connection.execute(statements[0])
-                rows = self._connection.fetchall()
+                with self._ended_after(seconds):
+                    self._connection.execute(statements[0])
+                    rows = self._connection.fetchall()
                 return QueryResult(tuple(column[0] for column in self._connection.description or ()), rows)
         except Misconfigured as error:
             raise self._tags.refused or error from None
+
+    @contextmanager
+    def _ended_after(self, seconds: float | None) -> Iterator[None]:
+        if seconds is None:
+            yield
+            return
+        timer = Timer(seconds, self._connection.interrupt)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 @contextmanager

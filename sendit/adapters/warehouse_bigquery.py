@@ -112,13 +112,13 @@ class BigQueryWarehouse:
                     self._tables.remove(staging)
         return count
 
-    def query(self, sql: str) -> QueryResult:
+    def query(self, sql: str, seconds: float | None = None) -> QueryResult:
         """Run one SELECT. A dry run tells the kind of the statement before anything runs.
 
         Raises
         ------
         Misconfigured
-            `BadQuery`: the statement is of another kind, or cannot be run.
+            `BadQuery`: the statement is of another kind, cannot be run, or takes longer than `seconds`.
         """
         with speaking_to(SERVICE):
             for table in TABLES:
@@ -126,7 +126,7 @@ class BigQueryWarehouse:
             self._tables.offer_views()
             self._check(sql, location)
             try:
-                answer = self._ask(sql, location).result(**self._patience.terms)
+                answer = self._ask(sql, location, seconds=seconds).result(**self._patience.terms)
                 rows = [row.values() for row in answer]
             except failures() as error:
                 raise _bad_query(error, reason_of(error)) or error from None
@@ -211,11 +211,13 @@ class BigQueryWarehouse:
         if kind != "SELECT":
             raise Misconfigured("BadQuery", subject="one statement, and one that only reads the tables")
 
-    def _ask(self, sql: str, location: str, dry_run: bool = False) -> QueryJob:
+    def _ask(self, sql: str, location: str, dry_run: bool = False, seconds: float | None = None) -> QueryJob:
         from google.cloud.bigquery import DatasetReference, QueryJobConfig
 
         tables = DatasetReference(self._client().project, self._dataset)
         config = QueryJobConfig(default_dataset=tables, dry_run=dry_run, use_query_cache=not dry_run)
+        if seconds is not None:
+            config.job_timeout_ms = int(seconds * 1000)
         return self._client().query(sql, config, location=location or None, **self._patience.terms)
 
     def _make_client(self) -> Client:

@@ -61,20 +61,20 @@ class ParquetWarehouse:
             self._files(table).take_in(rows, load_id)
         return count
 
-    def query(self, sql: str) -> QueryResult:
+    def query(self, sql: str, seconds: float | None = None) -> QueryResult:
         """Run one SQL statement that reads the tables `dicom` and `instance`. Many loads are compacted first.
 
         Raises
         ------
         Misconfigured
-            `BadQuery`: the statement is of another kind, or cannot be run.
+            `BadQuery`: the statement is of another kind, cannot be run, or takes longer than `seconds`.
         """
         self._keep_few_files()
         with ExitStack() as stack, disk("warehouse"):
             files = {
                 table: (columns, stack.enter_context(self._files(table).reading())) for table, columns in TABLES.items()
             }
-            return stack.enter_context(ReadOnlyTables(self._dataset, files)).query(sql)
+            return stack.enter_context(ReadOnlyTables(self._dataset, files)).query(sql, seconds)
 
     def count_times(self) -> int:
         """Count the rows that tell when their batch was processed."""

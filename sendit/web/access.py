@@ -15,10 +15,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from sendit.audit.acts import Act, Outcome
-from sendit.web import answers
+from sendit.web import answers, idempotency, problems, tokens
 from sendit.web.models import User
 from sendit.web.noting import note
 from sendit.web.roles import EVERYBODY, Role, Roles
+from sendit.web.tokens import Scope
 
 NOBODY: Roles = frozenset()
 
@@ -29,11 +30,15 @@ class Access:
 
     reads: Roles = NOBODY
     sends: Roles = NOBODY
+    scope: Scope | None = None
+    """The scope that a token of the API needs, where the URL is one of the API's."""
     is_public: bool = False
     """Whether the page needs no session at all; then `reads` and `sends` only say which methods it has."""
 
     def of(self, method: str) -> Roles:
         """Return the roles that may use a method."""
+        if method == "HEAD" and self.scope is not None:  # django-ninja has GET only
+            return NOBODY
         return {"GET": self.reads, "HEAD": self.reads, "POST": self.sends}.get(method, NOBODY)
 
     def has(self, method: str) -> bool:
@@ -42,8 +47,12 @@ class Access:
 
 
 BATCHES = frozenset({Role.VIEWER, Role.OPERATOR, Role.REVIEWER})
-REVIEWER = frozenset({Role.REVIEWER})
+REVIEWER, RESEARCHER = frozenset({Role.REVIEWER}), frozenset({Role.RESEARCHER})
 OPERATOR, PRIVACY, ADMIN = frozenset({Role.OPERATOR}), frozenset({Role.PRIVACY}), frozenset({Role.ADMIN})
+
+API = BATCHES | RESEARCHER | ADMIN
+API_ROOT = "api:"
+"""How the names of the API's URLs begin."""
 
 MONITORED = ("health", "ready", "metrics")
 """What a monitor asks of each process, by whatever name it knows the process."""
@@ -81,9 +90,26 @@ ACCESS: dict[str, Access] = {
     # the audit trail
     "audit": Access(reads=PRIVACY),
     "audit-export": Access(reads=PRIVACY),
+    # the API: a token's scope says the same again, more narrowly
+    "api-docs": Access(reads=API),
+    "api-openapi": Access(reads=API),
+    "api:api-root": Access(reads=API, scope=Scope.READ),
+    "api:batches": Access(reads=BATCHES, scope=Scope.READ),
+    "api:batch": Access(reads=BATCHES, scope=Scope.READ),
+    "api:batch-history": Access(reads=BATCHES, scope=Scope.READ),
+    "api:batch-report": Access(reads=BATCHES, scope=Scope.READ),
+    "api:images": Access(reads=BATCHES, scope=Scope.READ),
+    "api:metrics": Access(reads=BATCHES, scope=Scope.READ),
+    "api:metrics-gb": Access(reads=OPERATOR, scope=Scope.READ),
+    "api:metrics-gb-days": Access(reads=OPERATOR, scope=Scope.READ),
+    "api:retry": Access(sends=OPERATOR, scope=Scope.OPERATE),
+    "api:queue": Access(sends=OPERATOR, scope=Scope.OPERATE),
+    "api:query": Access(sends=RESEARCHER, scope=Scope.QUERY),
     # users
     "users": Access(reads=ADMIN, sends=ADMIN),
     "user": Access(reads=ADMIN, sends=ADMIN),
+    "tokens": Access(reads=ADMIN, sends=ADMIN),
+    "token-revoke": Access(sends=ADMIN),
 }
 """Each page by the name of its URL."""
 
@@ -108,6 +134,8 @@ class AccessMiddleware:
         method = request.method or ""
         if row.is_public and row.has(method):
             return None
+        if row.scope is not None:
+            return _for_program(request, view, args, kwargs, name, row)
         if not request.user.is_authenticated:
             return _sign_in_first(request)
         if not row.has(method) and row != Access():
@@ -116,6 +144,24 @@ class AccessMiddleware:
             return None
         note(request, Act.REFUSED, outcome=Outcome.MINOR_FAILURE, reason=name)
         return answers.refused(request, 403)
+
+
+def _for_program(
+    request: HttpRequest, view: Callable[..., HttpResponse], args: Any, kwargs: Any, name: str, row: Access
+) -> HttpResponse:
+    """Answer a request to the API: by token, or, to read only, within a session, where no form can be forged."""
+    token, method = tokens.of(request), request.method or ""
+    if token is not None:
+        request.user = token.user
+    elif not (request.user.is_authenticated and method in ("GET", "HEAD")):
+        return problems.problem("NotSignedIn")
+    if not row.has(method):
+        return problems.problem("WrongMethod")
+    is_in_scope = token is None or row.scope in token.scopes.split()
+    if not (is_in_scope and may(request, name, method)):
+        note(request, Act.REFUSED, outcome=Outcome.MINOR_FAILURE, reason=name)
+        return problems.problem("NotAllowed")
+    return idempotency.once(request, person(request), lambda: view(request, *args, **kwargs))
 
 
 def person(request: HttpRequest) -> User:

@@ -16,6 +16,8 @@ MENU = (
     ("batches", "Batches", ("batch", "image")),
     ("audit", "Audit", "audit"),
     ("users", "Users", "user"),
+    ("tokens", "Tokens", "token"),
+    ("api-docs", "API", "api"),
 )
 """The menu in its order: a page, its title, and how the names of the pages below it begin. Each person sees the pages
 that the table of access opens to them."""

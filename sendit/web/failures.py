@@ -8,11 +8,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from sendit.errors import place_of
 from sendit.ground import database, events
-from sendit.web import answers
+from sendit.web import answers, problems
 
 
 def no_such_address(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request to any other URL, in place of Django's page, which quotes the URL."""
+    if request.path.startswith("/api/"):
+        return problems.problem("NothingHere")
     if _is_browser(request):
         return answers.refused(request, 404)
     return JsonResponse({"error": "NoSuchAddress"}, status=404)

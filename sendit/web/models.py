@@ -80,3 +80,38 @@ class FailedSignIn(models.Model):
 
     def __str__(self) -> str:
         return f"failed sign-in {self.pk}"
+
+
+class ApiToken(models.Model):
+    """A program's way in: it acts for a user, and may do what both the user's roles and its scopes allow."""
+
+    name = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64, unique=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
+    scopes = models.CharField(max_length=120)
+    """Words of `tokens.Scope`, separated by spaces."""
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"token {self.pk}"
+
+
+class IdempotencyKey(models.Model):
+    """An operation that a program asked for under a key of its own; asked again, it gets the first answer."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    key = models.CharField(max_length=128)
+    asked = models.CharField(max_length=64)
+    """A digest of method, path and body."""
+    status = models.PositiveSmallIntegerField(null=True)
+    """Null while the operation is under way."""
+    body = models.TextField(default="")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="one_operation_of_a_key", fields=["user", "key"])]
+
+    def __str__(self) -> str:
+        return f"idempotency key {self.pk}"

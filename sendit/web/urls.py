@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.urls import path
 
 from sendit.web import health, metrics, static_files
-from sendit.web.pages import audit, batch, batches, image, overview, signing_in, users
+from sendit.web.api import routes
+from sendit.web.pages import api_docs, audit, batch, batches, image, overview, signing_in, tokens, users
 
 urlpatterns = [
     path("healthz", health.alive, name="health"),
@@ -22,6 +23,9 @@ urlpatterns = [
     path("retry-code", overview.retry_code, name="retry-code"),
     path("watcher/start", overview.start_watcher, name="watcher-start"),
     path("watcher/stop", overview.stop_watcher, name="watcher-stop"),
+    path("api/docs", api_docs.docs, name="api-docs"),
+    path("api/openapi.json", api_docs.openapi, name="api-openapi"),
+    path("api/", routes.api.urls),
     path("batches", batches.batches, name="batches"),
     path("batches.csv", batches.batches_csv, name="batches-csv"),
     path("batches/search", batches.search, name="batches-search"),
@@ -32,6 +36,8 @@ urlpatterns = [
     path("batches/<int:key>/images/<int:number>/original.png", image.original_png, name="image-original"),
     path("batches/<int:key>/images/<int:number>/header", image.header, name="image-header"),
     path("batches/<int:key>/retry", batch.retry, name="batch-retry"),
+    path("tokens", tokens.tokens, name="tokens"),
+    path("tokens/<int:key>/revoke", tokens.revoke, name="token-revoke"),
     path("audit", audit.audit, name="audit"),
     path("audit/export", audit.export_rows, name="audit-export"),
     path("users", users.users, name="users"),

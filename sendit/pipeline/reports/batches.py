@@ -185,6 +185,18 @@ def page(which: BatchFilter = BatchFilter(), before: int | None = None, size: in
     return Page(_summaries(matching), last)
 
 
+def total() -> int:
+    """How many batches there are."""
+    return Batch.objects.count()
+
+
+def key_above(which: BatchFilter, here: Page, size: int) -> int | None:
+    """The key with which the page before this one begins: its batches have lower keys; None where that is the first."""
+    first = here.batches[0].batch if here.batches else 0
+    above = _candidates(which, None).filter(pk__gt=first).order_by("pk").values_list("pk", flat=True)[size : size + 1]
+    return next(iter(above), None)
+
+
 def those(batches: Iterable[int]) -> Page:
     """The batches with these keys, the newest first."""
     return Page(_summaries(Batch.objects.filter(pk__in=list(batches)).order_by("-pk")), None)

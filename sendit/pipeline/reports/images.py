@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from django.db.models import QuerySet
 
 from sendit.errors import DataFault
 from sendit.phi import Phi
@@ -54,6 +57,60 @@ class Contact:
     number: int
     outcome: Outcome
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """An image in a list of all batches' images; its times are those of its batch."""
+
+    id: int
+    batch: int
+    number: int
+    outcome: Outcome
+    reason: str
+    member: str
+    """Its name in the archive; blank where it is in none."""
+    found_at: datetime
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePage:
+    """Images, the newest first, and where the next page begins."""
+
+    images: tuple[ImageRow, ...]
+    before: int | None
+
+
+def page(batch: int | None, before: int | None, size: int) -> ImagePage:
+    """The newest images of all batches or of one, from the key `before` downwards."""
+    rows = _rows(batch)
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    found = list(rows.order_by("-pk").select_related("batch")[: size + 1])
+    return ImagePage(tuple(map(_row, found[:size])), found[size - 1].pk if len(found) > size else None)
+
+
+def key_above(batch: int | None, here: ImagePage, size: int) -> int | None:
+    """The key with which the page before this one begins; None where that is the first."""
+    first = here.images[0].id if here.images else 0
+    above = _rows(batch).filter(pk__gt=first).order_by("pk").values_list("pk", flat=True)[size : size + 1]
+    return next(iter(above), None)
+
+
+def total(batch: int | None = None) -> int:
+    """How many images there are, of all batches or of one."""
+    return _rows(batch).count()
+
+
+def _rows(batch: int | None) -> QuerySet[Image]:
+    return Image.objects.all() if batch is None else Image.objects.filter(batch=batch)
+
+
+def _row(row: Image) -> ImageRow:
+    outcome, reason = Outcome(row.outcome), row.rule or row.code
+    about = row.batch
+    return ImageRow(row.pk, about.pk, row.number, outcome, reason, row.member, about.created_at, about.changed_at)
 
 
 def image(batch: int, number: int) -> ImageSummary | None:

@@ -176,6 +176,12 @@ def _throughput(batches: QuerySet[Batch], seconds: float) -> Throughput:
     return Throughput(total["number"], total["images"] or 0, total["size"] or 0, seconds)
 
 
+def delivered_bytes(days: int) -> int:
+    """Bytes of the input of all batches that were delivered in the last days."""
+    since = clock.now() - timedelta(days=days)
+    return Batch.objects.filter(delivered_at__gt=since).aggregate(sum=Sum("input_bytes"))["sum"] or 0
+
+
 def latest(number: int = 20) -> Throughput:
     """The processed batches that were queued last, over the time from the first one's start to the last one's end.
 

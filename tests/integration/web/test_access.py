@@ -8,12 +8,14 @@ from itertools import combinations
 
 import pytest
 from django.test import Client
-from django.urls import URLPattern, get_resolver, reverse
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from sendit.pipeline import operations
+from sendit.web import tokens
 from sendit.web.access import ACCESS, Access
 from sendit.web.models import User
 from sendit.web.roles import IDENTIFIERS, PSEUDONYMS, TRUE_TIMES, Role, may_be_combined
+from sendit.web.tokens import Scope
 from tests.support.pages import a_user, signed_in, web_settings
 from tests.support.site import Site
 
@@ -40,18 +42,18 @@ def people(site: Site, monkeypatch: pytest.MonkeyPatch) -> dict[Role, User]:
 def addresses() -> dict[str, str]:
     """An address of every URL that the web has, by its name."""
     found = {}
-    for pattern in _patterns(get_resolver("sendit.web.urls").url_patterns):
-        arguments = {name: VALUES.get(name, 1) for name in pattern.pattern.converters}
-        found[str(pattern.name)] = reverse(str(pattern.name), kwargs=arguments, urlconf="sendit.web.urls")
+    for name, pattern in _patterns(get_resolver("sendit.web.urls")):
+        arguments = {argument: VALUES.get(argument, 1) for argument in pattern.pattern.converters}
+        found[name] = reverse(name, kwargs=arguments, urlconf="sendit.web.urls")
     return found
 
 
-def _patterns(patterns: object) -> Iterator[URLPattern]:
-    for pattern in patterns:  # type: ignore[attr-defined]
+def _patterns(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for pattern in resolver.url_patterns:
         if isinstance(pattern, URLPattern):
-            yield pattern
+            yield f"{prefix}{pattern.name}", pattern
         else:
-            yield from _patterns(pattern.url_patterns)
+            yield from _patterns(pattern, f"{pattern.namespace}:" if pattern.namespace else prefix)
 
 
 def test_every_url_has_a_name_and_a_row_and_every_row_a_url() -> None:
@@ -74,6 +76,8 @@ def ensure_only_its_pages(role: Role, user: User) -> None:
                 browser = signed_in(user)
             if row.is_public and row.has(method):
                 assert answer.status_code in (200, 403, 404, 429), (name, method)
+            elif row.scope and method not in ("GET", "HEAD"):  # a program's, which has no session
+                assert answer.status_code == 401, (name, method)
             elif not row.has(method):
                 assert answer.status_code == 405, (name, method)
             elif role not in row.of(method):
@@ -89,6 +93,8 @@ def test_without_a_session_only_what_is_public_answers(people: dict[Role, User])
             answer = signed_in(None).generic(method, address)
             if row.is_public and row.has(method):
                 assert answer.status_code in (200, 403, 404), (name, method)
+            elif row.scope:
+                assert answer.status_code == 401, (name, method)
             else:
                 assert answer.status_code == 302 and answer["Location"].startswith("/sign-in"), (name, method)
 
@@ -110,9 +116,22 @@ def test_a_form_with_a_strangers_token_is_refused_everywhere(people: dict[Role, 
         browser = signed_in(everybody, enforce_csrf_checks=True)
         browser.get("/account")
         for sent in ({}, {"csrfmiddlewaretoken": token}):
-            assert browser.post(address, sent).status_code == 403, name
+            assert browser.post(address, sent).status_code == (401 if ACCESS[name].scope else 403), name
         origin = browser.post(address, {"csrfmiddlewaretoken": token}, HTTP_ORIGIN="https://stranger.example")
-        assert origin.status_code == 403, name
+        assert origin.status_code == (401 if ACCESS[name].scope else 403), name
+
+
+def test_a_token_of_a_role_opens_the_api_of_that_role_and_no_page(people: dict[Role, User]) -> None:
+    for role, user in people.items():
+        headers = {"Authorization": f"Bearer {tokens.add(user, 'a program', Scope, 1)}"}
+        for name, address in addresses().items():
+            row = ACCESS[name]
+            for method in ("GET", "POST"):
+                answer = signed_in(None).generic(method, address, headers=headers)
+                if row.scope and row.has(method):
+                    assert (answer.status_code == 403) is (role not in row.of(method)), (role, name, method)
+                elif not row.is_public:
+                    assert answer.status_code in (302, 403, 405), (role, name, method)
 
 
 def test_a_page_without_a_row_is_closed_to_everybody(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,134 @@
+"""What the API answers, in the words of the seeds' API where it had one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ninja import Schema
+
+
+class BatchOut(Schema):
+    """A batch. `uid` is the accession number for those who see identifiers, and null for others."""
+
+    id: int
+    uid: str | None
+    pseudonym: str
+    project: str
+    status: str
+    has_error: bool
+    add_date: str
+    modify_date: str
+    found: int
+    delivered: int
+    filtered: int
+    errored: int
+    errors: list[str]
+    image_set: str
+    """The address of the batch's images."""
+
+
+class BatchPage(Schema):
+    """Batches, the newest first. `next` and `previous` are addresses, or null at the ends."""
+
+    count: int | None
+    next: str | None
+    previous: str | None
+    results: list[BatchOut]
+
+
+class ImageOut(Schema):
+    """An image: a file of a batch by its number, with what became of it."""
+
+    id: int
+    uid: str
+    """The name of the de-identified image in its archive; blank where there is none."""
+    batch: int
+    number: int
+    status: str
+    reason: str
+    add_date: str
+    modify_date: str
+
+
+class ImagePage(Schema):
+    """Images, the newest first."""
+
+    count: int | None
+    next: str | None
+    previous: str | None
+    results: list[ImageOut]
+
+
+class EventOut(Schema):
+    """A line of a batch's history."""
+
+    at: str
+    name: str
+    actor: str
+    fields: dict[str, Any]
+
+
+class WithheldOut(Schema):
+    """Files that were not delivered for one reason."""
+
+    outcome: str
+    reason: str
+    tag: str
+    numbers: list[int]
+
+
+class ReportOut(Schema):
+    """What became of all files of a batch."""
+
+    batch: int
+    found: int
+    delivered: int
+    filtered: int
+    errored: int
+    recipe: str
+    recipe_sha256: str
+    withheld: list[WithheldOut]
+
+
+class MetricsOut(Schema):
+    """Counts, under the names of the seeds' API."""
+
+    timestamp: str
+    data_root: str | None
+    data_total: int
+    batches: dict[str, int]
+
+
+class GbOut(Schema):
+    """How much was delivered, on average."""
+
+    gb_per_day: float
+    days: int
+
+
+class DoneOut(Schema):
+    """What an operation did."""
+
+    batches: list[int]
+    message: str
+
+
+class QueueOut(Schema):
+    """How many folders became batches."""
+
+    queued: int
+    being_written: int
+
+
+class QueryIn(Schema):
+    """One SQL statement that reads the warehouse."""
+
+    sql: str
+
+
+class QueryOut(Schema):
+    """Columns and rows; `is_cut` where there were more rows than are answered."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+    is_cut: bool
