@@ -34,6 +34,7 @@ ALLOWANCE, RATIO = 1 << 30, 200
 """An archive may expand to the allowance plus the ratio times its size."""
 HELD = 64 << 20
 """So many bytes of a member are held in memory while its header is read."""
+DAMAGED = "is an archive that is damaged, encrypted or of an unknown kind"
 MOST_MEMBERS = 1_000_000
 NESTED = 1
 """How deep within the outermost archive another archive is opened."""
@@ -170,7 +171,7 @@ class refusing:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, BROKEN):
-            raise ArchiveRefused("is an archive that is damaged, encrypted or of an unknown kind") from None
+            raise ArchiveRefused(DAMAGED) from None
 
 
 class _Budget:
@@ -249,6 +250,19 @@ def _in_tar(tar: tarfile.TarFile, key: Key, budget: _Budget) -> Iterator[HeapFil
         content = tar.extractfile(member) if member.isreg() else None
         if content:
             yield from _member((key[0], (*key[1], number)), member.size, partial(_itself, content), budget)
+    _ensure_end(tar)
+
+
+def _ensure_end(tar: tarfile.TarFile) -> None:
+    """A TAR ends with two blocks of zeros; the library takes whatever it does not understand for its end."""
+    stream: Any = tar.fileobj
+    rest = stream.read(1 << 20)
+    is_end = bool(rest)
+    while rest:
+        is_end &= not rest.strip(b"\0")
+        rest = stream.read(1 << 20)
+    if not is_end:
+        raise ArchiveRefused(DAMAGED)
 
 
 def _itself(stream: IO[bytes]) -> IO[bytes]:

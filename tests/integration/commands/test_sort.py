@@ -331,6 +331,15 @@ def test_an_archive_that_cannot_be_read_is_said_and_stops_nothing_else(
         assert ran.code == 1 and re_left(ran), ran.out
 
 
+def test_a_tar_that_is_cut_between_two_members_is_said(source: Path, data: Path, tmp_path: Path) -> None:
+    archive = as_tar(source, tmp_path / "a.tar", "w")
+    with tarfile.open(archive) as tar:
+        end = tar.getmembers()[7].offset
+    archive.write_bytes(archive.read_bytes()[:end])
+    ran = sort(archive, into=data)
+    assert ran.code == 1 and re_left(ran)
+
+
 def re_left(ran: Ran) -> bool:
     return "which is an archive that is damaged" in ran.out or "which cannot be read" in ran.out
 
