@@ -160,8 +160,14 @@ CODES: dict[str, ErrorCode] = {
             "The image has no pixels that can be shown.",
             "Look at it in another program; `sendit preview` shows its header.",
         ),
-        MixedPatients=("The folder holds more than one patient.", "Split it into one folder per study, then retry."),
-        MixedStudies=("The folder holds more than one study.", "Split it into one folder per study, then retry."),
+        MixedPatients=(
+            "The folder holds more than one patient.",
+            "Move it out of the data folder; `sendit sort` makes one folder per study of it.",
+        ),
+        MixedStudies=(
+            "The folder holds more than one study.",
+            "Move it out of the data folder; `sendit sort` makes one folder per study of it.",
+        ),
         MissingPatientID=(
             "The Patient ID is blank.",
             "Repair or re-export the file; or let SENDIT_BLANK_PATIENT_ID say what stands in for it.",

@@ -77,6 +77,33 @@ def duration(seconds: float) -> str:
     return f"{math.floor(seconds / 86400):,} days"
 
 
+LEAST_SECONDS, LEAST_RATE = 1.0, 0.1
+"""A rate over a shorter time, or a lower one, says nothing."""
+
+
+def rates(seconds: float, **done: int) -> list[str]:
+    """Return how many of each were done in a second, such as `12 images/s` or `3.4 MB/s` (for `bytes_`), where a rate
+    says something."""
+    if seconds < LEAST_SECONDS:
+        return []
+    scaled = [(number / 1e6, "MB") if name == "bytes_" else (number, name) for name, number in done.items()]
+    return [f"{_rounded(number / seconds)} {name}/s" for number, name in scaled if number / seconds >= LEAST_RATE]
+
+
+def megabytes(size_bytes: int) -> str:
+    """Return a size such as `0.3 MB` or `1,240 MB` (10⁶ bytes)."""
+    return f"{_rounded(size_bytes / 1e6)} MB"
+
+
+def gigabytes(size_bytes: int) -> str:
+    """Return a size such as `0.3 GB` or `1,240 GB` (10⁹ bytes)."""
+    return f"{_rounded(size_bytes / 1e9)} GB"
+
+
+def _rounded(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
+
+
 def counted(number: int, singular: str, plural: str = "") -> str:
     """Return a number with its noun, such as `1 batch` or `2 batches`."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

@@ -76,7 +76,7 @@ def _of_newest_files(overview: Overview) -> Iterator[Metric]:
         "rule",
         dict(overview.withheld),
     )
-    errors = {reason.code: reason.files for reason in overview.reasons if reason.files}
+    errors = overview.files_errored
     yield _gauge("files_errored", "Files by the code of their error, of the newest 200,000.", "code", errors)
 
 

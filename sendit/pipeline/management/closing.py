@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TextIO
 
@@ -15,6 +15,7 @@ from sendit.ground.terminal import counted
 from sendit.pipeline.record.leases import LeaseTerms
 from sendit.pipeline.record.models import Batch, BatchQuerySet
 from sendit.pipeline.record.states import WAITING, Job, State
+from sendit.pipeline.reports.overview import Reason, own_codes
 from sendit.pipeline.reports.progress import Tally, shown
 from sendit.pipeline.workforce.interrupts import Interrupts
 from sendit.pipeline.workforce.supervisor import Supervisor
@@ -22,9 +23,16 @@ from sendit.pipeline.workforce.supervisor import Supervisor
 BATCHES_NAMED = 500
 
 
-def work_and_sum_up(supervisor: Supervisor, to_do: int, stream: TextIO, lines: Callable[[Iterable[str]], None]) -> int:
+def work_and_sum_up(
+    supervisor: Supervisor,
+    to_do: int,
+    stream: TextIO,
+    lines: Callable[[Iterable[str]], None],
+    *,
+    is_upload: bool = False,
+) -> int:
     """Have local workers work until nothing is left or somebody asks them to stop; returns the exit code."""
-    tally = Tally(supervisor.done)
+    tally = Tally(supervisor.done, is_upload=is_upload)
     with Interrupts() as interrupts:
         with shown(tally, to_do, stream, settings.SITE.log_format), supervisor:
             supervisor.run(interrupts.must_stop)
@@ -63,9 +71,13 @@ def summary(ended: Mapping[int, str], tally: Tally) -> Iterator[str]:
 def _reasons(ended: Mapping[int, str]) -> Iterator[str]:
     """Why batches of this call are errors, and why any batch waits."""
     failed = Batch.objects.filter(pk__in=sorted(ended)[:BATCHES_NAMED], state=State.ERROR)
-    codes = Counter(code for batch in failed for code in {one["code"] for one in batch.errors})
-    for code, count in codes.most_common():
-        yield f"{counted(count, 'batch', 'batches')} in ERROR, {_sentences(code)} `sendit retry --code {code}`"
+    codes: dict[str, list[int]] = defaultdict(list)
+    for batch, code in own_codes(dict(failed.values_list("pk", "errors"))).items():
+        codes[code].append(batch)
+    for code, keys in sorted(codes.items(), key=lambda item: -len(item[1])):
+        reason = Reason(code, tuple(keys))
+        named = f"Batch {keys[0]} is" if len(keys) == 1 else f"{len(keys):,} batches are"
+        yield f"{named} in ERROR, {reason.sentences} `{reason.command}`"
     for code, count in _postponed().values_list("waits_for").annotate(Count("pk")):
         yield f"{counted(count, 'batch waits', 'batches wait')}, {_sentences(code)}"
 

@@ -6,11 +6,13 @@ than a hundred. No record holds an identifier; a batch is its primary key, a fil
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
+from operator import itemgetter
+from typing import Any
 
 from django.db import connection
 from django.db.models import BooleanField, Count, QuerySet, Sum
@@ -18,7 +20,7 @@ from django.db.models.expressions import RawSQL
 
 from sendit.errors import CODES
 from sendit.pipeline.record import clock
-from sendit.pipeline.record.models import Batch, Image, Outcome
+from sendit.pipeline.record.models import Batch, Event, Image, Outcome
 from sendit.pipeline.record.states import TERMINAL, WAITING, WAITING_FOR_PERSON, WITH_ARCHIVE, WORKING, State
 from sendit.pipeline.reports import totals
 
@@ -63,13 +65,20 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A code and how often it was met, with what its table says of it."""
+    """A code and where it was met, with what its table says of it."""
 
     code: str
-    batches: int
-    files: int
-    stopped: int = 0
-    """How many of the batches wait for a person, and can be retried together."""
+    stopped: tuple[int, ...] = ()
+    """Batches that are in ERROR for it, the newest first."""
+    others: tuple[int, ...] = ()
+    """Batches that are not, and have it, on a file as a rule; the newest first."""
+    files: int = 0
+    """Files that have it, of batches that are not in ERROR."""
+
+    @property
+    def batches(self) -> int:
+        """How many batches have it."""
+        return len(self.stopped) + len(self.others)
 
     @property
     def what(self) -> str:
@@ -86,6 +95,15 @@ class Reason:
         """`NoSpace: There is no space left. Free some; the work is taken up again.`"""
         return f"{self.code}: {self.what} {self.then}".strip()
 
+    @property
+    def command(self) -> str:
+        """The command to go on with: to see the file where a file is wrong, to retry where a service was."""
+        keys = self.stopped or self.others
+        is_of_file = self.code in CODES and CODES[self.code].kind == "DataFault"
+        if self.stopped and not is_of_file:
+            return f"sendit retry --code {self.code}"
+        return f"sendit batch_logs {keys[0]} --reveal" if keys else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
@@ -101,6 +119,8 @@ class Overview:
     latest: Throughput
     withheld: tuple[tuple[str, int], ...]
     reasons: tuple[Reason, ...]
+    files_errored: dict[str, int]
+    """Files by their code, also those of batches in ERROR."""
     is_whole_history: bool
     """Whether `withheld` and `reasons` are of all files, not of the newest only."""
 
@@ -115,6 +135,7 @@ def overview(now: datetime | None = None) -> Overview:
     now = now or clock.now()
     states, firsts = standing()
     floor = _newest_files_from()
+    errored = Counter(dict(_tally(Outcome.ERROR, "code", floor)))
     return Overview(
         at=now,
         states=states,
@@ -125,7 +146,8 @@ def overview(now: datetime | None = None) -> Overview:
         last_hour=_throughput(Batch.objects.filter(delivered_at__gt=now - RECENT), RECENT.total_seconds()),
         latest=latest(),
         withheld=tuple(_withheld(floor)),
-        reasons=tuple(_reasons(floor)),
+        reasons=tuple(_reasons(errored)),
+        files_errored=dict(errored),
         is_whole_history=floor == 0,
     )
 
@@ -227,13 +249,36 @@ def _withheld(floor: int) -> Iterator[tuple[str, int]]:
     yield from sorted(_tally(Outcome.FILTERED, "rule", floor), key=lambda row: (-row[1], row[0]))
 
 
-def _reasons(floor: int) -> Iterator[Reason]:
-    """Codes, with the batches and the files that have them; most batches first."""
-    files = dict(_tally(Outcome.ERROR, "code", floor))
-    stopped, elsewhere = (Counter(chain.from_iterable(codes)) for codes in _newest_codes())
-    batches = stopped + elsewhere
-    reasons = [Reason(code, batches[code], files.get(code, 0), stopped[code]) for code in {*batches, *files}]
+def _reasons(errored: Counter[str]) -> Iterator[Reason]:
+    """Codes, with the batches and the files that have them; most batches first.
+
+    A batch in ERROR counts by its own code alone, and its files not at all: they are errors because it is one.
+    """
+    newest = Batch.objects.order_by("-pk")
+    files = errored.copy()
+    stopped: dict[str, list[int]] = defaultdict(list)
+    others: dict[str, list[int]] = defaultdict(list)
+    failed = dict(newest.filter(state=State.ERROR).values_list("pk", "errors")[:RECENT_BATCHES])
+    for pk, code in own_codes(failed).items():
+        stopped[code].append(pk)
+        for error in failed[pk]:
+            files[error["code"]] -= error["count"]
+    for pk, errors in (
+        newest.filter(has_error=True).exclude(state=State.ERROR).values_list("pk", "errors")[:RECENT_BATCHES]
+    ):
+        for code in {error["code"] for error in errors}:
+            others[code].append(pk)
+    known = {*stopped, *others, *(code for code, number in files.items() if number > 0)}
+    reasons = [Reason(code, tuple(stopped[code]), tuple(others[code]), max(0, files[code])) for code in known]
     yield from sorted(reasons, key=lambda reason: (-reason.batches, -reason.files, reason.code))
+
+
+def own_codes(failed: Mapping[int, list[dict[str, Any]]]) -> dict[int, str]:
+    """The code for which each batch is in ERROR, by the history; `failed` has the errors of each, by its key."""
+    keys = list(failed)
+    events = Event.objects.filter(batch__in=keys, name="batch.failed").values_list("pk", "batch", "fields")
+    told = {batch: fields["code"] for _, batch, fields in sorted(events, key=itemgetter(0))}
+    return {pk: told.get(pk) or failed[pk][0]["code"] for pk in keys if pk in told or failed[pk]}
 
 
 def _tally(outcome: Outcome, field: str, floor: int) -> Iterator[tuple[str, int]]:
@@ -247,12 +292,3 @@ def _tally(outcome: Outcome, field: str, floor: int) -> Iterator[tuple[str, int]
         value = next_values[0]
         if number := files.filter(pk__gt=floor, **{field: value}).count():
             yield value, number
-
-
-def _newest_codes() -> Iterator[list[set[str]]]:
-    """The codes of each of the newest batches in ERROR, and of the newest elsewhere that have an error."""
-    newest = Batch.objects.order_by("-pk")
-    marked = newest.filter(state=State.ERROR), newest.filter(has_error=True).exclude(state=State.ERROR)
-    for batches in marked:
-        codes = batches.values_list("errors", flat=True)[:RECENT_BATCHES]
-        yield [{error["code"] for error in errors} for errors in codes]

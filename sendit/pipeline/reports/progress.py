@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from sendit.ground import logs
-from sendit.ground.terminal import counted
+from sendit.ground.terminal import counted, megabytes, rates
 
 
 class Tally:
@@ -24,8 +24,8 @@ class Tally:
         Says how many of each.
     """
 
-    def __init__(self, done: Callable[[], tuple[int, int, int]]) -> None:
-        self._done = done
+    def __init__(self, done: Callable[[], tuple[int, int, int]], *, is_upload: bool = False) -> None:
+        self._done, self._is_upload = done, is_upload
         self._began_at = time.monotonic()
         self.look()
 
@@ -39,14 +39,9 @@ class Tally:
         return max(time.monotonic() - self._began_at, 1e-9)
 
     def __str__(self) -> str:
-        images_per_second, bytes_per_second = self.images / self.seconds, self.bytes / self.seconds
-        speed = f"{_rounded(images_per_second)} images/s · {_rounded(bytes_per_second / 1e6)} MB/s"
-        return f"{counted(self.images, 'image')} · {speed}"
-
-
-def _rounded(rate: float) -> str:
-    """To three digits or so: what is slow is not nothing."""
-    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+        """An upload moves archives: how many images are in one says nothing of its speed."""
+        done = {"bytes_": self.bytes} if self._is_upload else {"images": self.images, "bytes_": self.bytes}
+        return " · ".join([counted(self.images, "image"), megabytes(self.bytes), *rates(self.seconds, **done)])
 
 
 @contextmanager

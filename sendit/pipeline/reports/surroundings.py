@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from sendit.errors import ServiceDown
@@ -17,6 +19,10 @@ from sendit.pipeline.workforce import choice
 from sendit.projects.project import Project
 from sendit.projects.site import Site
 from sendit.receiving.presence import listener_pid_file
+
+ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".iso")
+ENTRIES_LOOKED_AT = 100
+"""So many entries of a folder tell whether it holds only folders."""
 
 SILENT_SECONDS = 120
 """A watcher that has not been heard from for so long hangs, on a network share as a rule."""
@@ -51,12 +57,25 @@ class BrokerStatus:
 
 @dataclass(frozen=True, slots=True)
 class FolderCounts:
-    """What waits in the data folders that is no batch: still being written, marked `.err`, finished but not taken."""
+    """What is in the data folders and is no batch, counted."""
 
     being_written: int = 0
     marked_failed: int = 0
     not_taken: int = 0
     missing: int = 0
+    """Data folders that are not there."""
+    files: int = 0
+    """Files beside the study folders, which no batch takes."""
+    archives: int = 0
+    """Those of them that are archives by their names."""
+    links: int = 0
+    """Symbolic links beside the study folders, which nothing follows."""
+    of_folders: int = 0
+    """Folders that are not taken yet and hold nothing but several folders: one study, or several that are none."""
+
+    def __add__(self, other: FolderCounts) -> FolderCounts:
+        names = (field.name for field in dataclasses.fields(self))
+        return FolderCounts(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +119,52 @@ def broker() -> BrokerStatus | None:
 
 
 def folders(project: Project) -> FolderCounts:
-    """The folders of a project, counted and not named."""
-    counts = FolderCounts()
-    for place in places(project.data_folders):
-        try:
-            names = [item.name for item in os.scandir(place) if item.is_dir(follow_symlinks=False)]
-        except OSError:
-            counts = dataclasses.replace(counts, missing=counts.missing + 1)
-            continue
-        marked = sum(name.lower().endswith(".err") for name in names)
-        written = sum(os.path.splitext(name)[1].lower().startswith(".tmp") for name in names)
-        finished = [Contender(os.path.join(place, name), 0, project.name) for name in names if is_finished(name)]
-        counts = FolderCounts(
-            being_written=counts.being_written + written,
-            marked_failed=counts.marked_failed + marked,
-            not_taken=counts.not_taken + sum(1 for _ in unknown(finished)),
-            missing=counts.missing,
-        )
-    return counts
+    """What is in the data folders of a project, counted and not named."""
+    return sum((_in(place, project.name) for place in places(project.data_folders)), FolderCounts())
+
+
+def _in(place: str, project: str) -> FolderCounts:
+    try:
+        with os.scandir(place) as scan:
+            items = [item for item in scan if not item.name.startswith(".")]
+    except OSError:
+        return FolderCounts(missing=1)
+    names = [item.name for item in items if item.is_dir(follow_symlinks=False)]
+    files = [item.name.lower() for item in items if item.is_file(follow_symlinks=False)]
+    finished = [Contender(os.path.join(place, name), 0, project) for name in names if is_finished(name)]
+    new = list(unknown(finished))
+    return FolderCounts(
+        being_written=sum(os.path.splitext(name)[1].lower().startswith(".tmp") for name in names),
+        marked_failed=sum(name.lower().endswith(".err") for name in names),
+        not_taken=len(new),
+        files=len(files),
+        archives=sum(name.endswith(ARCHIVES) for name in files),
+        links=sum(item.is_symlink() for item in items),
+        of_folders=sum(_holds_only_folders(contender.path) for contender in new),
+    )
+
+
+def _holds_only_folders(path: str) -> bool:
+    try:
+        with os.scandir(path) as scan:
+            kinds = [item.is_dir(follow_symlinks=False) for item in islice(scan, ENTRIES_LOOKED_AT)]
+    except OSError:
+        return False
+    return len(kinds) > 1 and all(kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The free space of a disk."""
+
+    free_bytes: int
+    total_bytes: int
+
+
+def space(folder: Path) -> Space | None:
+    """Of the disk that a folder is on; None where it does not say."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return None
+    return Space(usage.free, usage.total)

@@ -45,7 +45,7 @@ def test_an_empty_site_is_fine(site: Site) -> None:
     assert ran.code == 0
     assert [line.split() for line in ran.lines[:8]] == [[state, "0"] for state in State]
     assert line_of(ran, "latest") == "latest  nothing"
-    assert line_of(ran, "folders") == "folders  all taken"
+    assert line_of(ran, "folders") == "folders  none new"
 
 
 def test_batches_are_counted_by_state(site: Site) -> None:
@@ -89,9 +89,34 @@ def test_a_batch_in_error_needs_a_look_and_says_what_to_do(site: Site) -> None:
     site.process()
     ran = run("status")
     assert ran.code == 1
-    assert re.search(r"MixedPatients +1 batch +5 files +The folder holds more than one patient\. Split it", ran.out)
-    assert re.search(r"NotDicom +1 batch +1 file +The file is not DICOM\.", ran.out)
+    assert "  MixedPatients  batch 1 in ERROR\n    The folder holds more than one patient. Move it" in ran.out
+    assert "  NotDicom  1 file of batch 3\n    The file is not DICOM." in ran.out
     assert line_of(ran, "has_error") == "has_error  2 batches: `sendit batch_logs --errors`"
+    assert "    `sendit batch_logs 1 --reveal`\n" in ran.out and "    `sendit batch_logs 3 --reveal`\n" in ran.out
+
+
+def test_a_batch_in_error_is_named_once_by_the_code_for_which_it_is(site: Site) -> None:
+    """Not by those of its files, though each has one."""
+    for number in (1, 2):
+        folder = site.data / f"text {number}"
+        folder.mkdir()
+        (folder / "empty").touch()
+        (folder / "notes.txt").write_text("not DICOM")
+    mixed = site.study(3, patients=2)
+    (mixed / "a note.txt").write_text("not DICOM")
+    site.process()
+    errors = status()["errors"]
+    assert {code: (entry["stopped"], entry["files"]) for code, entry in errors.items()} == {
+        "NothingReadable": ([2, 1], 0),
+        "MixedPatients": ([3], 0),
+    }
+    assert "NothingReadable  2 batches (2, 1) in ERROR\n" in run("status").out
+
+
+def test_what_a_service_refused_is_to_be_retried(site: Site) -> None:
+    error = {"code": "NoSuchBucket", "tag": "", "count": 0, "stage": "deliver"}
+    make_batches(State.ERROR, 1, has_error=True, errors=[error])
+    assert "`sendit retry --code NoSuchBucket`" in run("status").out
 
 
 def make_other(site: Site) -> os.PathLike[str]:
@@ -124,6 +149,7 @@ def test_throughput_is_that_of_what_was_delivered(site: Site) -> None:
     assert (found["last_hour"]["batches"], found["last_hour"]["images"]) == (2, 8)
     assert found["latest"]["images"] == 8
     assert found["latest"]["images_per_second"] > 1
+    assert re.fullmatch(r"last hour  2 batches, 8 images, 0\.3 MB", line_of(run("status"), "last hour"))
 
 
 def test_workers_side_by_side_are_counted_once_and_a_night_not_at_all_delivered_or_not(site: Site) -> None:
@@ -168,7 +194,29 @@ def test_folders_that_are_no_batch_are_counted_not_named(site: Site) -> None:
     for name in ("a.tmp7", "b.TMP", "c.err", "d", "e", ".hidden"):
         make_study(site.data / name)
     ran = run("status")
-    assert line_of(ran, "folders") == "folders  2 not taken yet, 2 still being written (.tmp), 1 marked .err"
+    assert line_of(ran, "folders") == "folders  2 new, 2 still being written (.tmp), 1 marked .err"
+
+
+def test_what_lies_beside_the_study_folders_is_said(site: Site) -> None:
+    site.study(1)
+    site.queue()
+    for name in ("a.dcm", "b.zip", "c.TAR.GZ", ".hidden"):
+        (site.data / name).write_text("x")
+    (site.data / "link").symlink_to(site.data / "a.dcm")
+    for name in ("nested/a", "nested/b", "study/a"):
+        (site.data / name).mkdir(parents=True)
+    ran = run("status")
+    stray = [line.split(None, 1)[1] for line in ran.lines if line.startswith("stray")]
+    assert [line.split(" beside")[0].split(" only")[0] for line in stray] == [
+        "1 file and 2 archives", "1 symbolic link", "1 new folder holds"
+    ]  # fmt: skip
+    found = status()["folders"]
+    assert (found["files"], found["archives"], found["links"], found["of_folders"]) == (3, 2, 1, 1)
+
+
+def test_free_space_is_told(site: Site) -> None:
+    assert re.match(r"space  [\d.,]+ GB free of [\d.,]+ GB \(\d+ %\)", line_of(run("status"), "space"))
+    assert status()["space"]["free_bytes"] > 0
 
 
 def test_a_missing_data_folder_needs_a_look(site: Site) -> None:

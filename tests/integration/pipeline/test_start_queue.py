@@ -13,6 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from sendit.errors import Misconfigured
+from sendit.ground.terminal import rates
 from sendit.pipeline.intake import contenders as intake
 from sendit.pipeline.intake.contenders import Contender, admit
 from sendit.pipeline.management.commands.start_queue import folders_to_look_in
@@ -136,9 +137,11 @@ def test_it_says_what_happened_and_why_and_its_exit_code_says_whether_to_look(si
     done = site.run("start_queue", "--number", "all")
     assert (done.returncode, done.stderr) == (1, "")
     assert re.search(r"batch\.processed batch=\d images=3 filtered=0 errors=0", done.stdout)
-    assert re.search(r"2 batches in [\d.]+ s: 3 images · [\d.]+ images/s · [\d.]+ MB/s", done.stdout)
+    assert re.search(r"2 batches in [\d.]+ s: 3 images · 0\.1 MB( · [\d.]+ images/s)?", done.stdout)
     assert "DONEPROCESSING 1  ERROR 1" in done.stdout
-    assert "1 batch in ERROR, MixedPatients: The folder holds more than one patient." in done.stdout
+    assert re.search(
+        r"Batch \d is in ERROR, MixedPatients: The folder holds .* `sendit batch_logs \d --reveal`", done.stdout
+    )
 
 
 def test_what_is_slow_is_not_nothing() -> None:
@@ -146,9 +149,17 @@ def test_what_is_slow_is_not_nothing() -> None:
     tally = Tally(lambda: done.pop(0))
     tally._began_at -= 100
     tally.look()
-    assert str(tally) == "1 image · 0.0 images/s · 2.5 MB/s"
+    assert str(tally) == "1 image · 250 MB · 2.5 MB/s"
     tally.look()
-    assert str(tally) == "20,001 images · 200 images/s · 13 MB/s"
+    assert str(tally) == "20,001 images · 1,300 MB · 200 images/s · 13 MB/s"
+
+
+def test_a_rate_that_says_nothing_is_not_said() -> None:
+    assert rates(0.9, images=500, bytes_=10**9) == []
+    assert rates(100, images=5, bytes_=10**9) == ["10 MB/s"]
+    upload = Tally(lambda: (2_420, 30_000_000, 1), is_upload=True)
+    upload._began_at -= 10
+    assert str(upload) == "2,420 images · 30 MB · 3.0 MB/s"
 
 
 def test_events_are_json_where_the_setting_says_so(site: Site) -> None:
@@ -164,7 +175,7 @@ def test_a_terminal_gets_a_moving_line_and_no_events(site: Site) -> None:
     os.close(theirs)
     shown = _read_all(ours)
     assert pool.wait(timeout=30) == 0
-    assert "1 batch left" in shown and "images/s" in shown and "DONEPROCESSING 1" in shown
+    assert "1 batch left" in shown and "4 images" in shown and "DONEPROCESSING 1" in shown
     assert "batch.processed" not in shown and leaks_in(shown) == []
 
 

@@ -6,13 +6,13 @@ import dataclasses
 import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.conf import settings
 
 from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand
-from sendit.ground.terminal import counted, duration, table
+from sendit.ground.terminal import counted, duration, gigabytes, megabytes, rates, table
 from sendit.pipeline.record.leases import LeaseTerms
 from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.reports import overview as reports
@@ -24,6 +24,8 @@ from sendit.projects.project import default_project
 
 RULES = 10
 """So many rules are shown, those that withhold most."""
+KEYS, LISTED = 3, 100
+"""So many batches with a code are named, to a person and to a program."""
 
 
 class Command(DatabaseCommand):
@@ -45,6 +47,8 @@ class Command(DatabaseCommand):
         )
         if options["json"]:
             shown = as_object(overview, watcher, broker, folders)
+            space = surroundings.space(settings.SITE.var)
+            shown["space"] = dataclasses.asdict(space) if space else None
             shown["installation"] = dataclasses.asdict(surroundings.installation(settings.SITE))
             self.stdout.write(json.dumps(shown, default=str, indent=1))
         else:
@@ -74,7 +78,8 @@ def as_text(
             yield f"  … and {counted(len(overview.withheld) - RULES, 'rule')} more: --json has them all"
     if overview.reasons:
         yield from ("", f"Errors{scope}:")
-        yield from table([_why(reason) for reason in overview.reasons], indent="  ")
+        for reason in overview.reasons:
+            yield from _why(reason)
 
 
 def _beside(overview: Overview, state: State) -> str:
@@ -84,7 +89,7 @@ def _beside(overview: Overview, state: State) -> str:
     if state is Job.DELIVER.waiting and overview.states[state] and not settings.SITE.send_to_google:
         notes.append("resting: SENDIT_SEND_TO_GOOGLE is off")
     if state is State.ERROR and overview.states[state]:
-        notes.append("see below, then `sendit retry --all-errors`")
+        notes.append("see Errors below")
     return ", ".join(notes)
 
 
@@ -94,12 +99,12 @@ def _facts(
     if overview.with_errors:
         yield "has_error", f"{counted(overview.with_errors, 'batch', 'batches')}: `sendit batch_logs --errors`"
     for code, number in sorted(overview.postponed.items()):
-        yield "postponed", f"{counted(number, 'batch', 'batches')}: {Reason(code, number, 0).sentences}"
+        yield "postponed", f"{counted(number, 'batch', 'batches')}: {Reason(code).sentences}"
     for wait in waits(LeaseTerms.of(settings.SITE)):
         yield "waits", _wait(wait)
     if overview.lapsed:
         yield "lapsed", f"{counted(overview.lapsed, 'batch', 'batches')} of dead workers; the next worker takes over"
-    yield "last hour", _speed(overview.last_hour)
+    yield "last hour", _amount(overview.last_hour)
     yield "latest", _speed(overview.latest)
     yield "watcher", _service(watcher, "watcher")
     listener = surroundings.listener(settings.SITE.var)
@@ -109,6 +114,8 @@ def _facts(
         yield "broker", _broker(broker)
     yield "delivery", "on" if settings.SITE.send_to_google else "off: batches rest at DONEPROCESSING"
     yield "folders", _folders(folders)
+    yield from _beside_the_folders(folders)
+    yield from _space()
     here = surroundings.installation(settings.SITE)
     yield "VAR", f"{here.var}, keys {here.keys}"
 
@@ -121,13 +128,17 @@ def _wait(wait: Wait) -> str:
     return f"{counted(wait.batches, 'batch', 'batches')} at {wait.state} for {reason}, until {until} UTC"
 
 
-def _speed(throughput: Throughput) -> str:
+def _amount(throughput: Throughput) -> str:
+    """`2 batches, 10 images, 5.2 MB`."""
     if not throughput.batches:
         return "nothing"
-    return (
-        f"{counted(throughput.batches, 'batch', 'batches')}, {counted(throughput.images, 'image')}, "
-        f"{throughput.images_per_second:,.1f} images/s, {throughput.megabytes_per_second:,.1f} MB/s"
-    )
+    batches, images = counted(throughput.batches, "batch", "batches"), counted(throughput.images, "image")
+    return f"{batches}, {images}, {megabytes(throughput.input_bytes)}"
+
+
+def _speed(throughput: Throughput) -> str:
+    speeds = rates(throughput.seconds, images=throughput.images, bytes_=throughput.input_bytes)
+    return ", ".join([_amount(throughput), *speeds])
 
 
 def _service(service: ServiceStatus, name: str) -> str:
@@ -140,7 +151,7 @@ def _service(service: ServiceStatus, name: str) -> str:
 
 def _broker(broker: BrokerStatus) -> str:
     if not broker.answers:
-        return Reason("BrokerDown", 0, 0).sentences
+        return Reason("BrokerDown").sentences
     return "answers; messages: " + ", ".join(f"{queue} {number:,}" for queue, number in broker.messages.items())
 
 
@@ -148,20 +159,58 @@ def _folders(folders: FolderCounts) -> str:
     notes = [
         f"{number:,} {what}"
         for number, what in (
-            (folders.not_taken, "not taken yet"),
+            (folders.not_taken, "new"),
             (folders.being_written, "still being written (.tmp)"),
             (folders.marked_failed, "marked .err"),
             (folders.missing, "missing: see the settings of the data folders"),
         )
         if number
     ]
-    return ", ".join(notes) or "all taken"
+    return ", ".join(notes) or "none new"
 
 
-def _why(reason: Reason) -> tuple[str, str, str, str]:
-    batches = counted(reason.batches, "batch", "batches") if reason.batches else ""
-    files = counted(reason.files, "file") if reason.files else ""
-    return reason.code, batches, files, f"{reason.what} {reason.then}"
+def _beside_the_folders(folders: FolderCounts) -> Iterator[tuple[str, str]]:
+    """What no batch takes, and what makes studies of it."""
+    files, archives = folders.files - folders.archives, folders.archives
+    said = [counted(files, "file")] if files else []
+    said += [counted(archives, "archive")] if archives else []
+    if said:
+        yield "stray", f"{' and '.join(said)} beside the study folders: `sendit sort FILE` makes study folders of them"
+    if folders.links:
+        yield "stray", f"{counted(folders.links, 'symbolic link')} beside the study folders, which nothing follows"
+    if folders.of_folders:
+        which = counted(folders.of_folders, "new folder holds", "new folders hold")
+        yield "stray", f"{which} only folders; if that is more than one study, move it out and use `sendit sort`"
+
+
+def _space() -> Iterator[tuple[str, str]]:
+    found = surroundings.space(settings.SITE.var)
+    if found:
+        share = 100 * found.free_bytes / max(1, found.total_bytes)
+        yield "space", f"{gigabytes(found.free_bytes)} free of {gigabytes(found.total_bytes)} ({share:.0f} %)"
+
+
+def _why(reason: Reason) -> Iterator[str]:
+    """The code and where it was met; what it means and what to do; the command to go on with."""
+    places = []
+    if reason.stopped:
+        places.append(f"{_batches(reason.stopped)} in ERROR")
+    if reason.files:
+        places.append(f"{counted(reason.files, 'file')} of {_batches(reason.others)}")
+    elif reason.others:
+        places.append(_batches(reason.others))
+    yield f"  {reason.code}  {', '.join(places)}"
+    yield f"    {reason.what} {reason.then}"
+    if reason.command:
+        yield f"    `{reason.command}`"
+
+
+def _batches(keys: Sequence[int]) -> str:
+    """`batch 12`, or `4 batches (12, 9, 7, …)`."""
+    if len(keys) == 1:
+        return f"batch {keys[0]}"
+    more = ", …" if len(keys) > KEYS else ""
+    return f"{counted(len(keys), 'batch', 'batches')} ({', '.join(map(str, keys[:KEYS]))}{more})"
 
 
 # ---------------------------------------------------------------------------------------------- for a program
@@ -183,7 +232,15 @@ def as_object(
         "latest": _throughput(overview.latest),
         "withheld": dict(overview.withheld),
         "errors": {
-            reason.code: {"batches": reason.batches, "files": reason.files, "what": reason.what, "then": reason.then}
+            reason.code: {
+                "batches": reason.batches,
+                "files": reason.files,
+                "what": reason.what,
+                "then": reason.then,
+                "stopped": reason.stopped[:LISTED],
+                "others": reason.others[:LISTED],
+                "command": reason.command,
+            }
             for reason in overview.reasons
         },
         "is_whole_history": overview.is_whole_history,

@@ -46,5 +46,5 @@ class Command(DatabaseCommand):
 
     def _deliver(self, to_do: int, workers: int) -> None:
         supervisor = Supervisor(min(workers, max(to_do, 1)), (Job.DELIVER,))
-        if code := work_and_sum_up(supervisor, to_do, self.stream, self.lines):
+        if code := work_and_sum_up(supervisor, to_do, self.stream, self.lines, is_upload=True):
             raise SystemExit(code)
