@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from sendit.deid.budget import Budget
 from sendit.deid.description import Describer, Instance
 from sendit.deid.identifiers.identifiers import Identifier, extract
 from sendit.deid.image_stream import ImageStream, joined, send_all, write_all
@@ -64,10 +65,10 @@ class Deidentifier:
         spoken: Mapping[str, Any] | None = None,
     ) -> None:
         self._recipe, self._pseudonyms, self._variables = recipe, pseudonyms, dict(variables or {})
-        self._residuals = tuple(residuals)
+        self._residuals, self._budget = tuple(residuals), Budget()
         self._plans: dict[frozenset[tuple[str, frozenset[str]]], StudyPlan] = {}
         self._only_plan = None if recipe.uses_values else self._new_plan({})
-        self._verifier = Verifier(self._residuals, Emptier(recipe, spoken or {}))
+        self._verifier = Verifier(self._residuals, Emptier(recipe, spoken or {}), self._budget)
         self._pictures = StudyPictures(self._verifier.search)
         self._describer = Describer()
 
@@ -83,7 +84,8 @@ class Deidentifier:
         Raises
         ------
         DataFault
-            The file is malformed or unsupported, or an identifier would remain (ResidualIdentifier).
+            The file is malformed or unsupported, an identifier would remain (ResidualIdentifier), or the work on it
+            would come to more than an image may cost (TooLarge).
         Withheld
             A DataFault: of a mosaic, the places of its slices would be lost (GeometryLost).
         Misconfigured
@@ -92,6 +94,7 @@ class Deidentifier:
             The file cannot be read.
         """
         part_ten = source if isinstance(source, PartTen) else open_part_ten(source)
+        self._budget.begin()
         try:
             return self._deidentify(part_ten)
         except BaseException:
@@ -101,12 +104,17 @@ class Deidentifier:
     def _deidentify(self, part_ten: PartTen) -> DeidentifiedImage:
         """The image; of one that cannot be read as it stands, or does not say which it is, after a repair."""
         readable, repairs = part_ten, tuple[Repair, ...]()
+        fault: DataFault | None = None
         try:
             image = self._rewritten(part_ten, ())
-        except DataFault as fault:
-            repaired = mended(part_ten) if fault.code in REPAIRABLE else None
-            if repaired is None:
+        except DataFault as found:
+            if found.code not in REPAIRABLE:
                 raise
+            fault = found.with_traceback(None)  # its frames hold the header
+        if fault is not None:
+            repaired = mended(part_ten)
+            if repaired is None:
+                raise fault
             readable, repairs = repaired
             image = self._rewritten(readable, repairs)
         if not image.identity.sop_instance_uid:
@@ -148,7 +156,8 @@ class Deidentifier:
         return plan
 
     def _new_plan(self, lists: Mapping[str, frozenset[str]]) -> StudyPlan:
-        return StudyPlan(Study(self._recipe, self._pseudonyms, self._variables, lists, self._residuals))
+        recipe, pseudonyms, variables = self._recipe, self._pseudonyms, self._variables
+        return StudyPlan(Study(recipe, pseudonyms, variables, lists, self._residuals, budget=self._budget))
 
 
 def _ensure_frames(dropped: Iterable[ElementAction], done: Iterable[ElementAction]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from sendit.deid.budget import COMPARED, SEARCHED, VALUE, Budget
 from sendit.deid.identifiers.identifiers import Identifier
 from sendit.deid.identifiers.residuals import (
     LONG,
@@ -87,12 +88,17 @@ class Verifier:
         What must not remain.
     emptier : Emptier, optional
         Takes values out in which something remains; without it, that is a fault at once.
+    budget : Budget, optional
+        What is left for the image at hand.
     """
 
-    __slots__ = ("_emptied", "_emptier", "_needles", "_proven", "_proven_bytes", "_searched")
+    __slots__ = ("_budget", "_emptied", "_emptier", "_needles", "_proven", "_proven_bytes", "_searched")
 
-    def __init__(self, residuals: Sequence[Identifier], emptier: Emptier | None = None) -> None:
+    def __init__(
+        self, residuals: Sequence[Identifier], emptier: Emptier | None = None, budget: Budget | None = None
+    ) -> None:
         self._needles, self._emptier = needles(residuals), emptier
+        self._budget = Budget() if budget is None else budget
         self._emptied: dict[tuple[Encoding, bytes, str], tuple[bytes, tuple[ElementAction, ...]]] = {}
         self._proven: dict[Encoding, dict[bytes, Proven]] = {}
         self._proven_bytes = 0
@@ -182,6 +188,7 @@ class Verifier:
     def _suspects(self, pieces: Sequence[bytes | Bulk], known: Mapping[bytes, Proven]) -> Sequence[Needle]:
         """What may stand in the pieces that are not proven yet: they are looked through at once."""
         unknown = [piece for piece in pieces if piece.__class__ is not Bulk and piece not in known]
+        self._budget.spend(sum(map(len, unknown)) * len(self._needles.groups) // SEARCHED)
         long = [piece for piece in unknown if len(piece) > LONG]
         together = b"\0".join(piece for piece in unknown if len(piece) <= LONG)  # type: ignore[misc]
         found = [needle for data in (together, *long) for needle in suspects(self._needles, data)]  # type: ignore[arg-type]
@@ -233,7 +240,7 @@ class Verifier:
                         and end >= 0
                         and suspected
                         and (not near or near.meet(begin, end))
-                        and remains(piece[begin:end], tag, vr, suspected)
+                        and self._remains(piece[begin:end], tag, vr, suspected)
                     ):
                         found.append(self._found(start, tag))
                     continue
@@ -241,7 +248,7 @@ class Verifier:
                     raise BrokenPromise("OutputUnreadable", tag=tag)
                 if end < 0:
                     depth = 1
-                elif suspected and tag not in PIXEL_DATA_TAGS and remains(piece[begin:end], tag, vr, suspected):
+                elif suspected and tag not in PIXEL_DATA_TAGS and self._remains(piece[begin:end], tag, vr, suspected):
                     found.append(self._found(start, tag))
                 if tag in WANTED:
                     wanted[tag] = piece[begin:end]
@@ -255,7 +262,12 @@ class Verifier:
         uids = {tag: wanted.pop(tag) for tag in UIDS & wanted.keys()} if wanted else {}
         return (first, last, uids, wanted), found
 
+    def _remains(self, value: bytes, tag: int, vr: str, suspected: Sequence[Needle]) -> bool:
+        self._budget.spend(len(suspected) * COMPARED)
+        return remains(value, tag, vr, suspected)
+
     def _found(self, start: int, tag: int) -> int:
+        self._budget.spend(VALUE)
         if self._emptier is None:
             raise DataFault("ResidualIdentifier", tag=tag)
         return start

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from sendit.deid.identifiers.announcements import told_names
 from sendit.deid.identifiers.birth_dates import birth_dates, is_telling
 from sendit.deid.identifiers.vocabulary import either, fold, listed, plain, starred
 from sendit.deid.stream.header import Header
+from sendit.errors import DataFault
 
 NAME_TAGS = (0x00100010, 0x00101001, 0x00101005, 0x00101060, 0x00102297)
 """Patient's Name, Other Patient Names, Birth Name, Mother's Birth Name, Responsible Person."""
@@ -61,11 +63,16 @@ TAGS = (
     *CONTACT_TAGS, *PEOPLE_SEQUENCES, INSTITUTION_CODES, STATION,
 )  # fmt: skip
 """All of them but the descriptions."""
+_WHAT_SAYS = frozenset((*TAGS, PERSON_CODES, CODE_MEANING))
+MOST_SEEN = 1_000
+"""How many different headers of a study are remembered as taken in."""
 
 VERIFIED = frozenset({"name", "id", "date", "phone", "address", "staff"})
 """Kinds that no output may hold, whatever its recipe. The others only go where a recipe says CLEAN."""
 
 LONGEST_INITIALS = 3
+MOST, MOST_OF_STUDY = 1_000, 4_000
+"""So many identifiers may a header have, and the headers of a study: each is looked for in every text and output."""
 SHORTEST_NAME, SHORTEST_ID = 3, 4
 """Shorter ones cannot be told from ordinary words and numbers, and are not searched for."""
 
@@ -87,13 +94,29 @@ class Identifier:
 
 
 def extract(header: Header) -> list[Identifier]:
-    """The identifiers in a header, in the parts in which they may turn up elsewhere; the patient's own first."""
-    found: list[Identifier] = []
+    """The identifiers in a header, in the parts in which they may turn up elsewhere; the patient's own first.
+
+    Raises
+    ------
+    DataFault
+        TooLarge: there are too many, or too many items in which they may be.
+    """
+    found: dict[Identifier, None] = {}
+    others: dict[Identifier, None] = {}
     for one in (header, *_people(header)):
-        found += _patient(one)
-    for one in (header, *_people(header)):
-        found += _others(one)
-    return list(dict.fromkeys((*found, *_told(header))))
+        found.update(dict.fromkeys(_patient(one)))
+        others.update(dict.fromkeys(_others(one)))
+        ensure_few(len(found) + len(others), MOST)
+    found.update(others)
+    found.update(dict.fromkeys(_told(header)))
+    ensure_few(len(found), MOST)
+    return list(found)
+
+
+def ensure_few(count: int, most: int) -> None:
+    """Raise TooLarge where there are more identifiers than can be looked for everywhere."""
+    if count > most:
+        raise DataFault("TooLarge")
 
 
 def _told(header: Header) -> Iterator[Identifier]:
@@ -111,8 +134,10 @@ def _people(header: Header) -> Iterator[Header]:
 
 
 def _nested(header: Header, tag: int) -> Iterator[Header]:
-    for item in header.items(tag):
-        yield item
+    """The items of a sequence and of those in it that have something to say."""
+    for item in header.each_item(tag):
+        if not _WHAT_SAYS.isdisjoint(item):
+            yield item
         for inner in item:
             if item.vr(inner) == "SQ":
                 yield from _nested(item, inner)
@@ -121,10 +146,10 @@ def _nested(header: Header, tag: int) -> Iterator[Header]:
 def _patient(header: Header) -> Iterator[Identifier]:
     for tag in NAME_TAGS:
         yield from _names(header, tag, "name")
-    ids = [value for tag in ID_TAGS for value in header.get(tag) or ()]
-    for item in header.items(OTHER_IDS):
-        ids += item.get(0x00100020) or ()
-    yield from (Identifier("id", value) for value in ids if _is_long(value) and not is_placeholder(value))
+    ids = (value for tag in ID_TAGS for value in header.get(tag) or ())
+    others = (value for item in header.each_item(OTHER_IDS) for value in item.get(0x00100020) or ())
+    long = (value for value in chain(ids, others) if _is_long(value) and not is_placeholder(value))
+    yield from (Identifier("id", value) for value in long)
     for tag in BIRTH_TAGS:
         yield from _born(header.get(tag) or ())
     yield from _phones(header.get(TELEPHONE) or ())
@@ -230,15 +255,25 @@ class Collected:
         self._seen: set[Hashable] = set()
 
     def add(self, header: Header) -> None:
-        """Take in a header's."""
+        """Take in a header's; TooLarge, and nothing is taken in, where there are too many."""
         key = header.encoded(TAGS)
         if key not in self._seen:
-            self._seen.add(key)
-            self._found.update(dict.fromkeys(extract(header)))
+            self._take(extract(header))
+            self._remember(key)
         texts = header.encoded(DESCRIPTIONS)
         if texts not in self._seen:
-            self._seen.add(texts)
-            self._found.update(dict.fromkeys(_told(header)))
+            self._take(_told(header))
+            self._remember(texts)
+
+    def _take(self, identifiers: Iterable[Identifier]) -> None:
+        new = {one: None for one in identifiers if one not in self._found}
+        ensure_few(len(self._found) + len(new), MOST_OF_STUDY)
+        self._found.update(new)
+
+    def _remember(self, key: Hashable) -> None:
+        if len(self._seen) >= MOST_SEEN:
+            self._seen.clear()
+        self._seen.add(key)
 
     def all(self) -> tuple[Identifier, ...]:
         """What was found, in order."""

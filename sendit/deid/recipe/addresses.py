@@ -6,9 +6,9 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pydicom.datadict import dictionary_description, keyword_for_tag, private_dictionary_description
+from pydicom.datadict import private_dictionary_description
 
-from sendit.deid.stream.tags import is_private
+from sendit.deid.stream.tags import dictionary_entry, is_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +84,18 @@ class Address:
 @lru_cache(maxsize=65536)
 def keyword_of(tag: int) -> str:
     """The keyword of a tag, with repeating groups; "" where it has none."""
-    return "" if is_private(tag) else keyword_for_tag(tag)
+    entry = dictionary_entry(tag)
+    return "" if entry is None else entry[4]
 
 
 def element_name(tag: int, creator: str | None) -> str:
     """The element's name: PS3.6's, or for a private element what pydicom prints."""
     if is_private(tag):
         return _private_name(tag, creator)
-    try:
-        return dictionary_description(tag)
-    except KeyError:
-        return "Group Length" if tag & 0xFFFF == 0 else ""
+    entry = dictionary_entry(tag)
+    if entry is not None:
+        return entry[2]
+    return "Group Length" if tag & 0xFFFF == 0 else ""
 
 
 def _private_name(tag: int, creator: str | None) -> str:

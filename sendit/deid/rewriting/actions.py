@@ -65,13 +65,20 @@ class ValueCache(Bounded[bytes, "bytes | None"]):
     Long values are computed each time: they would fill the memory, and they rarely repeat.
     """
 
-    __slots__ = ()
+    __slots__ = ("remembers",)
 
     def __init__(self, compute: Callable[[bytes], bytes | None]) -> None:
         super().__init__(compute, CACHED_VALUES)
+        self.remembers: Callable[[], bool] = _always
+        """Whether one more may be remembered; it is counted, and the image may be TooLarge then."""
 
     def __missing__(self, value: bytes) -> bytes | None:
-        return super().__missing__(value) if len(value) <= CACHED_VALUE_BYTES else self._compute(value)
+        remembered = self.remembers() and len(value) <= CACHED_VALUE_BYTES
+        return super().__missing__(value) if remembered else self._compute(value)
+
+
+def _always() -> bool:
+    return True
 
 
 class LatestValue:

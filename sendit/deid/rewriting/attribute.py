@@ -44,11 +44,13 @@ class Attribute:
 
     def each(self, raw: bytes, change: Callable[[str], str]) -> bytes:
         """The bytes of a value, each of its parts changed."""
+        self.place.study.budget.spend(len(raw))
         return self.write("\\".join(change(str(part)) for part in self.read(raw)))
 
     def rewritten_text(self, raw: bytes, change: Callable[[str], str]) -> bytes:
         """A text, each of its parts changed; empty where the result cannot be written in the character set."""
         encodings = self.place.encodings
+        self.place.study.charge_text(len(raw), 1 if self.vr in values.SINGLE_VRS else raw.count(b"\\") + 1)
         found = values.split(values.decode(raw, self.vr, encodings), self.vr)
         changed = tuple(map(change, found))
         if changed == found and not values.is_windows(raw, encodings):

@@ -90,6 +90,8 @@ def _safe_private(decision: Decision, tag: int, creator: str | None) -> SafePriv
 def _named(place: DatasetPlace, action: ElementAction, word: str) -> ElementAction:
     """The action with what the account calls it."""
     action.path, action.action = place.path, str(word)
+    if action.cache is not None:
+        action.cache.remembers = place.study.remembers_value
     return action
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pydicom.datadict import dictionary_VM
-
 from sendit.deid.recipe.profile_rules import DUMMIES
 from sendit.deid.recipe.rules import SPECIFIC_CHARACTER_SET, Decision
 from sendit.deid.rewriting.actions import ValueCache
@@ -14,6 +12,7 @@ from sendit.deid.rewriting.attribute import CLASS_UID_TAGS, Attribute
 from sendit.deid.rewriting.study import Judge
 from sendit.deid.standard.attribute_types import OPTIONAL, types
 from sendit.deid.standard.forms import Form, form_of
+from sendit.deid.stream.tags import dictionary_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +66,8 @@ class FormCache(ValueCache):
 
 def dummy_of(tag: int, vr: str) -> str:
     """A legal value that says nothing, as often as the attribute must have it (PS3.6)."""
-    try:
-        fewest = dictionary_VM(tag).partition("-")[0]
-    except KeyError:
-        fewest = "1"
+    entry = dictionary_entry(tag)
+    fewest = entry[1].partition("-")[0] if entry else "1"
     dummy = _DUMMIES.get(tag) or DUMMIES.get(vr, "" if vr == "UI" else "REMOVED")
     return "\\".join([dummy] * int(fewest))
 

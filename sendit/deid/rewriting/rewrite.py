@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from sendit.deid.budget import HEADER_BYTES
 from sendit.deid.rewriting.actions import ActionKind, ElementAction, ImageAtHand
 from sendit.deid.rewriting.plan import NO_TAG, DatasetPlan
 from sendit.deid.rewriting.private_blocks import Creators, PrivateCreator, are_in
@@ -80,6 +81,7 @@ class RootWalk(DatasetWalk):
 
     def go_back(self, checkpoint: Checkpoint | None) -> None:
         """Take back what was put out since then."""
+        self.buf = b""  # the next window is larger, and both need not be held
         pieces, done, added, self.creators, plan = checkpoint or (0, 0, 0, {}, self._first_plan)
         del self.out[pieces:], self.done[done:]
         super().switch(plan)
@@ -304,6 +306,7 @@ class Rewriter:
             checkpoint = walk.checkpoint()
             try:
                 offset = self._window(walk, window, offset - base, base)
+                plan.study.budget.spend(min(len(window), offset - base) // HEADER_BYTES)
                 size = min(WINDOW + walk.ahead, HEADER_LIMIT)
             except (Incomplete, Disorder, DataFault) as error:
                 walk.go_back(checkpoint)

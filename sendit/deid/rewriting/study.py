@@ -10,6 +10,7 @@ from typing import Any
 from pydicom.datadict import tag_for_keyword
 
 from sendit.deid.bounded import Bounded
+from sendit.deid.budget import KEY, VALUE, Budget, text_cost
 from sendit.deid.identifiers.descriptors import Cleaner
 from sendit.deid.identifiers.identifiers import VERIFIED, Identifier
 from sendit.deid.identifiers.own_terms import OWN_TERMS, holds_its_own_term
@@ -56,10 +57,14 @@ class Study:
         What CLEAN takes out of texts, wherever it stands.
     checks_values : bool
         Whether a value that no rule changes stays only if it is one that its VR allows.
+    budget : Budget, optional
+        What is left for the image at hand.
     """
 
-    MOST = 50_000
+    MOST = 10_000
     """What is remembered of keys and levels. Hostile files make ever new ones; those beyond are compiled again."""
+    MOST_VALUES = 100_000
+    """And of what values become."""
 
     def __init__(
         self,
@@ -70,31 +75,44 @@ class Study:
         identifiers: Iterable[Identifier] = (),
         *,
         checks_values: bool = True,
+        budget: Budget | None = None,
     ) -> None:
         self._identifiers, self.checks_values = tuple(identifiers), checks_values
+        self.budget = Budget() if budget is None else budget
         self._cleaners = Bounded[int | None, Cleaner](lambda days: Cleaner(self._identifiers, days), CLEANERS)
         self.recipe, self.pseudonyms, self.variables = recipe, pseudonyms, variables
         self.additions = recipe.additions
         self.values = {name: _any_of(terms) for name, terms in (value_lists or {}).items() if terms}
         self.removes_all_private, self.uses_indices = recipe.removes_all_private, recipe.uses_indices
         self.uses_classes = recipe.uses_types or checks_values
-        self._remembered = 0
+        self._remembered = self._remembered_values = 0
         self.places_slices = False
         """Whether an element was met that puts the slices of a mosaic in their places."""
 
     @property
     def is_full(self) -> bool:
         """Whether nothing more may be remembered."""
-        return self._remembered >= self.MOST
+        return self._remembered >= self.MOST or self._remembered_values >= self.MOST_VALUES
 
     def forget(self) -> None:
         """Begin to count again."""
-        self._remembered = 0
+        self._remembered = self._remembered_values = 0
 
     def remembers(self) -> bool:
         """Whether one more key or plan may be remembered; it counts as one."""
+        self.budget.spend(KEY)
         self._remembered += 1
         return self._remembered < self.MOST
+
+    def remembers_value(self) -> bool:
+        """The same for what one more value becomes."""
+        self.budget.spend(VALUE)
+        self._remembered_values += 1
+        return self._remembered_values < self.MOST_VALUES
+
+    def charge_text(self, size: int, parts: int) -> None:
+        """Count the cleaning of texts; TooLarge where the image has too many."""
+        self.budget.spend(text_cost(size, parts, len(self._identifiers)))
 
     def cleaner(self, days: int | None) -> Cleaner:
         """What cleans the study's texts; dates in them are shifted by `days`, or go."""

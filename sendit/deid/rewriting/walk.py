@@ -14,12 +14,12 @@
 # Tags must ascend (PS3.5 7.1), because elements that rules add are put out between their neighbours, and because a
 # second element of the same tag would otherwise escape rules that look at the first. A dataset whose tags do not is put
 # in order first and walked again.
-
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
 
+from sendit.deid.budget import ELEMENT, ITEM
 from sendit.deid.rewriting.actions import ActionKind, ElementAction, ImageAtHand, repair
 from sendit.deid.rewriting.distinct_names import NAMED, told_apart
 from sendit.deid.rewriting.plan import NO_TAG, DatasetPlan
@@ -239,6 +239,7 @@ class DatasetWalk:
             self._ensure_undefined_length(action)
         if self.depth >= DEPTH_LIMIT:
             raise DataFault("TooDeep", tag=action.tag)
+        self.plan.study.budget.enter(action.tag, self.depth, min(size, self.end - value))
         limit = self.end if size == UNDEFINED else value + size
         if action.vr == "UN" and size != UNDEFINED and self.buf[value : value + 4] != ITEM_BEGINS:
             return limit
@@ -352,9 +353,10 @@ class ItemWalk(DatasetWalk):
 
     def _walk(self, pos: int) -> int:
         """Walk the elements from `pos`; returns the end of the range, or the position behind the item's delimiter."""
-        plan, buf, end, done, last = self.plan, self.buf, self.end, self.done, -1
+        plan, buf, end, done, last, cost = self.plan, self.buf, self.end, self.done, -1, ITEM
         actions, head, order, next_added = plan.actions, plan.head, plan.encoding.order, self.next_added
         while pos < end:
+            cost += ELEMENT
             try:
                 key, size = head(buf, pos)
             except struct.error:
@@ -383,10 +385,12 @@ class ItemWalk(DatasetWalk):
                     done.append(action if new else action.removal)
                 pos = after
             elif kind is END:
+                plan.study.budget.spend(cost)
                 return self._delimited_at(tag, pos)
             else:
                 pos = self.treat(action, pos, value, size)
                 actions = self.plan.actions  # those of another character set, perhaps
+        plan.study.budget.spend(cost)
         if pos != end:
             raise DataFault("Truncated", tag=last if last >= 0 else None)
         self.copy_to(end)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import count, islice
 from pathlib import Path
 
 from pydicom.datadict import tag_for_keyword
@@ -29,6 +31,12 @@ def known_tag(name: int | str) -> int:
 
 
 CHARACTER_SET = 0x00080005
+MOST_ITEMS = 100_000
+"""How many items of a header's sequences are looked into."""
+DIGESTED = 1024
+"""Bytes from which on the digest of a value stands for it where headers are compared."""
+MOST_KEYS = 50_000
+"""How many elements that no header before had are made out in one."""
 BULK_BYTES = 64 * 1024
 """A value of bytes from this length on is not held where a header is too long to be."""
 
@@ -47,7 +55,7 @@ class Header:
         The elements in `buf`, by tag.
     """
 
-    __slots__ = ("_buf", "_encoding", "_encodings", "_meta", "_part_ten", "_spans", "transfer_syntax")
+    __slots__ = ("_buf", "_count", "_encoding", "_encodings", "_meta", "_part_ten", "_spans", "transfer_syntax")
 
     def __init__(
         self,
@@ -59,6 +67,7 @@ class Header:
     ) -> None:
         self._buf, self._spans, self._encoding, self._part_ten = buf, spans, encoding, part_ten
         self._meta: dict[int, bytes] | None = None
+        self._count = count()
         self.transfer_syntax = part_ten.syntax.uid if part_ten else ""
         declared = spans.get(CHARACTER_SET)
         self._encodings = values.charset(_value(buf, declared)) if declared else encodings
@@ -93,7 +102,9 @@ class Header:
     def encoded(self, tags: Sequence[int]) -> Hashable:
         """Some attributes as they are encoded: headers that are alike in this are alike in what those say."""
         spans, buf, meta = self._spans, self._buf, self._meta_value
-        found = [(span[1], span[2], _value(buf, span)) if (span := spans.get(tag)) else meta(tag) for tag in tags]
+        found = [
+            (span[1], span[2], _short(_value(buf, span))) if (span := spans.get(tag)) else meta(tag) for tag in tags
+        ]
         return self._encoding, self._encodings, tuple(found)
 
     def _meta_value(self, tag: int) -> bytes | None:
@@ -110,20 +121,37 @@ class Header:
 
     def items(self, name: int | str) -> list[Header]:
         """The items of a sequence; none when it is absent."""
+        return list(self.each_item(name))
+
+    def each_item(self, name: int | str) -> Iterator[Header]:
+        """The items one after the other, so that a long sequence is never held as a whole.
+
+        Raises
+        ------
+        DataFault
+            TooLarge: the file has more items than can be looked through, MOST_ITEMS of all its sequences.
+        """
         span = self._spans.get(known_tag(name), _ABSENT)
         if span[1] != "SQ" or span[2] not in ("SQ", "UN", ""):
-            return []
+            return
+        read = 0
         try:
-            return self._items(self._buf, span[4], span[5], encoding_inside(span[2], self._encoding))
-        except DataFault:
+            for item in self._items(self._buf, span[4], span[5], encoding_inside(span[2], self._encoding)):
+                read += 1
+                yield item
+        except DataFault as fault:
+            if fault.code == "TooLarge":
+                raise
             buf, encoding = mended_sequence(self._buf, span[4], span[5], span[2], self._encoding)
-            return self._items(buf, 0, len(buf), encoding)
+            yield from islice(self._items(buf, 0, len(buf), encoding), read, None)
 
-    def _items(self, buf: bytes, begin: int, end: int, encoding: Encoding) -> list[Header]:
-        return [
-            Header(buf, _EVERYTHING.spans(buf, start, stop, encoding, 1), encoding, self._encodings)
-            for start, stop in items(buf, begin, end, encoding, 1)
-        ]
+    def _items(self, buf: bytes, begin: int, end: int, encoding: Encoding) -> Iterator[Header]:
+        for start, stop in items(buf, begin, end, encoding, 1):
+            if next(self._count) >= MOST_ITEMS:
+                raise DataFault("TooLarge")
+            item = Header(buf, _EVERYTHING.spans(buf, start, stop, encoding, 1), encoding, self._encodings)
+            item._count = self._count
+            yield item
 
     @property
     def sop_class_uid(self) -> str:
@@ -166,7 +194,15 @@ class HeaderReader:
             part_ten.source.close()
 
     def of(self, part_ten: PartTen) -> Header:
-        """The header of an opened file, which stays open."""
+        """The header of an opened file, which stays open.
+
+        Raises
+        ------
+        DataFault
+            TooLarge: more different elements than any device writes.
+        """
+        for table in self._heads.values():
+            table.left = MOST_KEYS
         try:
             buf, spans = self._root(part_ten)
         except DataFault as fault:
@@ -233,6 +269,11 @@ def _end_of(source: Source, offset: int, written_vr: str, encoding: Encoding) ->
 
 def _value(buf: bytes, span: Element) -> bytes:
     return buf[span[4] : span[5]]
+
+
+def _short(value: bytes) -> bytes:
+    """The value, or the digest of a long one, where it is only compared."""
+    return value if len(value) <= DIGESTED else hashlib.sha256(value).digest()
 
 
 _EVERYTHING = HeaderReader()

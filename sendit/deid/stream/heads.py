@@ -38,7 +38,7 @@ class Heads(dict[bytes, Head | None]):
         The tags of the elements that are yielded; all, when left out.
     """
 
-    __slots__ = ("_enters", "_family", "_stops", "_stray", "_wanted", "encoding", "head", "length")
+    __slots__ = ("_enters", "_family", "_stops", "_stray", "_wanted", "encoding", "head", "left", "length")
 
     def __init__(
         self,
@@ -51,9 +51,15 @@ class Heads(dict[bytes, Head | None]):
     ) -> None:
         self.encoding, self.head, self.length = encoding, encoding.head, encoding.length
         self._family, self._enters, self._stops, self._wanted, self._stray = family, enters, stops, wanted, stray
+        self.left: int | None = None
+        """How many keys may still be read before the file is TooLarge; the consumer sets it."""
 
     def __missing__(self, key: bytes) -> Head | None:
         found = self.read(key)
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise DataFault("TooLarge")
         if len(self) >= HEADS_REMEMBERED:
             self.clear()
         is_short = not found[3]

@@ -6,6 +6,7 @@ be, an attribute that is not goes or is emptied, and what leaves a doubt stays t
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass, replace
 
@@ -30,6 +31,9 @@ from sendit.errors import DataFault
 
 REPAIRABLE = frozenset({"BadElement", "BadSequence", "Truncated"})
 """The codes of faults behind which a repair may be possible."""
+MOST_ELEMENTS = 300_000
+"""How many elements and items may be looked at: hostile files make readings without end."""
+_NOT_ZERO = re.compile(rb"[^\0]")
 MOST_CREATOR = 64
 """Characters of a Private Creator."""
 CHARACTER_SET, SOP_INSTANCE_UID = 0x00080005, 0x00080018
@@ -83,7 +87,11 @@ def mended(part_ten: PartTen, sop_instance_uid: bytes = b"") -> tuple[PartTen, t
     mender = _Mender(header, whole=start + len(header) >= source.size, sop_instance_uid=sop_instance_uid)
     try:
         new, after = mender.root(part_ten.encoding)
-    except (DataFault, struct.error):
+    except DataFault as fault:
+        if fault.code == "TooLarge":
+            raise
+        return None
+    except struct.error:
         return None
     if not mender.repairs:
         return None
@@ -104,11 +112,12 @@ def mended_sequence(buf: bytes, begin: int, end: int, written_vr: str, encoding:
 class _Mender:
     """Reads one header forgivingly, and writes it as the usual reader wants it."""
 
-    __slots__ = ("_buf", "_left", "_sop_instance_uid", "_whole", "repairs")
+    __slots__ = ("_buf", "_left", "_sop_instance_uid", "_whole", "_zeros", "repairs")
 
     def __init__(self, buf: bytes, *, whole: bool, sop_instance_uid: bytes = b"") -> None:
         self._buf, self._whole, self._sop_instance_uid = buf, whole, sop_instance_uid
-        self._left = len(buf) + 1024  # elements that may be looked at: hostile files make readings without end
+        self._left = min(len(buf) + 1024, MOST_ELEMENTS)
+        self._zeros = 0, 0
         self.repairs: list[Repair] = []
 
     def root(self, encoding: Encoding) -> tuple[bytes, int]:
@@ -156,10 +165,18 @@ class _Mender:
         if self._tag(pos, encoding) == ITEM_END and path:
             self._note(path[:-1], path[-1], is_repair=self._length(pos + 4, encoding) != 0)
             return True
-        if self._buf[pos : pos + 4] == bytes(4) and not self._buf[pos:end].strip(b"\0") and (path or self._whole):
+        if self._buf[pos : pos + 4] == bytes(4) and self._is_blank(pos, end) and (path or self._whole):
             self._note(path, TRAILING_PADDING)
             return True
         return False
+
+    def _is_blank(self, pos: int, end: int) -> bool:
+        """Whether nothing but zeros stand there; a run of them is looked through once, however often this is asked."""
+        first, last = self._zeros
+        if not first <= pos < last:
+            found = _NOT_ZERO.search(self._buf, pos)
+            self._zeros = first, last = pos, found.start() if found else len(self._buf)
+        return last >= end
 
     def _element(self, pos: int, end: int, encoding: Encoding, path: tuple[int, ...]) -> tuple[bytes, int]:
         """One element as it should be, b"" where it goes, and where the next one begins."""
@@ -339,7 +356,7 @@ class _Mender:
     def _spend(self) -> None:
         self._left -= 1
         if self._left < 0:
-            raise DataFault("BadElement")
+            raise DataFault("TooLarge")
 
     def _note(self, path: tuple[int, ...], tag: int, *, is_repair: bool = True) -> None:
         if is_repair:

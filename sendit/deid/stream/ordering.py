@@ -8,11 +8,13 @@ from sendit.deid.stream.heads import heads
 from sendit.deid.stream.tags import ITEM, ITEM_END
 from sendit.errors import DataFault
 
+MOST_ELEMENTS = 300_000
+"""How many elements, items and their ends are put in order: each is held by itself meanwhile."""
 _HEADS = heads(enters={"SQ", "UN"})
 
 
 def in_order(buf: bytes, encoding: Encoding) -> bytes:
-    """The elements of one dataset in order; DataFault when a tag stands twice."""
+    """The elements of one dataset in order; DataFault when a tag stands twice, or there are too many."""
     arrangement = _Arrangement(buf)
     for element in elements(buf, 0, len(buf), _HEADS[encoding]):
         arrangement.add(element)
@@ -32,10 +34,10 @@ def sequence_in_order(buf: bytes, pos: int, end: int, encoding: Encoding) -> byt
 class _Arrangement:
     """The elements of each dataset that is open, by tag, and what has come of each sequence that is open."""
 
-    __slots__ = ("_buf", "_datasets", "_sequences")
+    __slots__ = ("_buf", "_datasets", "_left", "_sequences")
 
     def __init__(self, buf: bytes) -> None:
-        self._buf = buf
+        self._buf, self._left = buf, MOST_ELEMENTS
         self._datasets: list[dict[int, bytes]] = [{}]
         self._sequences: list[tuple[int, list[bytes]]] = []
 
@@ -46,6 +48,9 @@ class _Arrangement:
     def add(self, element: Element) -> None:
         """Put the next element, or the beginning or end of an item or sequence, where it belongs."""
         tag, vr, _, start, begin, end, _ = element
+        self._left -= 1
+        if self._left < 0:
+            raise DataFault("TooLarge")
         if vr:
             if tag in self._datasets[-1]:
                 raise DataFault("DuplicateElement", tag=tag)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from pydicom.datadict import dictionary_VR
+from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
+from pydicom.datadict import mask_match
 
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 """Item, Item Delimitation Item and Sequence Delimitation Item (PS3.5 7.5)."""
@@ -12,6 +13,22 @@ MARKS_GROUP = 0xFFFE
 """The group of those three, which have neither a VR nor a short form, whatever the encoding."""
 PIXEL_DATA_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 TRAILING_PADDING = 0xFFFCFFFC
+_REPEATING = frozenset(
+    group
+    for mask in RepeatersDictionary
+    for group in range(0x10000)
+    if f"{group:04X}"[:2] == mask[:2].upper() and mask[2:4] in ("xx", f"{group:04X}"[2:])
+)
+"""The groups that repeat or have elements that do: only there are pydicom's masks tried, which takes long."""
+
+
+def dictionary_entry(tag: int) -> tuple[str, str, str, str, str] | None:
+    """What PS3.6 says of a tag: VR, VM, name, whether it is retired, keyword; None where it says nothing."""
+    found = DicomDictionary.get(tag)
+    if found is None and tag >> 16 in _REPEATING and not is_private(tag):
+        mask = mask_match(tag)
+        return RepeatersDictionary[mask] if mask else None
+    return found
 
 
 def is_private(tag: int) -> bool:
@@ -27,10 +44,10 @@ def creator_of(tag: int) -> int:
 @lru_cache(maxsize=65536)
 def known_vrs(tag: int) -> tuple[str, ...]:
     """The VRs that PS3.6 allows for a tag, such as ("US", "SS"); LO for a Private Creator; none for an unknown tag."""
-    try:
-        return tuple(dictionary_VR(tag).split(" or "))
-    except KeyError:
-        return ("LO",) if is_private(tag) and 0x10 <= tag & 0xFFFF <= 0xFF else ()
+    entry = dictionary_entry(tag)
+    if entry is not None:
+        return tuple(entry[0].split(" or "))
+    return ("LO",) if is_private(tag) and 0x10 <= tag & 0xFFFF <= 0xFF else ()
 
 
 def default_vr(tag: int) -> str:
