@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sendit.errors import BrokenPromise
@@ -73,8 +74,9 @@ class RowWriter:
 
         compression = {column.name: "zstd" if column.type == "JSON" else "none" for column in columns}
         self._schema = schema(tuple(columns))
-        self._writer = parquet.ParquetWriter(stream, self._schema, compression=compression)
-        self._prepare = {column.name: _PREPARE[column.type] for column in columns}
+        repeated = [column.name for column in columns if column.type != "JSON"]  # a dictionary of headers is never used
+        self._writer = parquet.ParquetWriter(stream, self._schema, compression=compression, use_dictionary=repeated)
+        self._prepare = {column.name: (_AS_IT_IS[column.type], _PREPARE[column.type]) for column in columns}
         self._held: list[dict[str, Any]] = []
         self._held_bytes = 0
         self.count = 0
@@ -97,7 +99,7 @@ class RowWriter:
         """
         values = _prepared(self._prepare, row)
         self._held.append(values)
-        self._held_bytes += sum(len(value) for value in values.values() if isinstance(value, str))
+        self._held_bytes += sum([len(value) for value in values.values() if value.__class__ is str])
         if len(self._held) >= ROW_GROUP_ROWS or self._held_bytes >= ROW_GROUP_BYTES:
             self._flush()
 
@@ -127,14 +129,14 @@ def _table(group: list[dict[str, Any]], wanted: pyarrow.Schema) -> pyarrow.Table
     return arrow.table(arrays, schema=wanted)
 
 
-def _prepared(prepare: Mapping[str, Callable[[Any], Any]], row: Row) -> dict[str, Any]:
+def _prepared(prepare: Mapping[str, tuple[type, Callable[[Any], Any]]], row: Row) -> dict[str, Any]:
     if not row.keys() <= prepare.keys():
         raise BrokenPromise("RowsValue")
     values, name = {}, ""
     try:
-        for name, convert in prepare.items():
+        for name, (kind, convert) in prepare.items():
             value = row.get(name)
-            values[name] = None if value is None else convert(value)
+            values[name] = value if value is None or value.__class__ is kind else convert(value)
     except (TypeError, ValueError):
         raise BrokenPromise("RowsValue", subject=name) from None
     return values
@@ -171,6 +173,16 @@ _PREPARE: dict[str, Callable[[Any], Any]] = {
     "DATE": _day,
     "TIMESTAMP": _instant,
 }
+
+_AS_IT_IS: dict[str, type] = {
+    "STRING": str,
+    "JSON": str,
+    "INT64": int,
+    "FLOAT64": float,
+    "DATE": date,
+    "TIMESTAMP": NoneType,
+}
+"""The type of a value that needs no preparation."""
 
 
 # ---------------------------------------------------------------------------------------------- recognising

@@ -21,6 +21,7 @@ from sendit.errors import ServiceDown, ServiceRefused
 from sendit.ports import StoredObject, go_on
 
 READ_BYTES = 1 << 20
+CHECK_BYTES = 1 << 16
 _OTHERS = 0o077
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)
 
@@ -171,11 +172,12 @@ class FolderStore:
 def _crc32c_if_same(path: Path, target: Path) -> str | None:
     """Read `target` back and return its checksum, or None if its bytes are not those of `path`."""
     crc32c = 0
-    with path.open("rb") as expected, target.open("rb") as found:
-        while block := found.read(READ_BYTES):
-            if expected.read(READ_BYTES) != block:
+    with path.open("rb") as expected, target.open("rb", buffering=0) as found:
+        is_linked = os.path.sameopenfile(expected.fileno(), found.fileno())
+        if os.path.getsize(expected.fileno()) != os.path.getsize(found.fileno()):
+            return None
+        while block := found.read(CHECK_BYTES):
+            if not is_linked and expected.read(len(block)) != block:
                 return None
             crc32c = google_crc32c.extend(crc32c, block)
-        if expected.read(1):
-            return None
     return base64.b64encode(crc32c.to_bytes(4, "big")).decode()

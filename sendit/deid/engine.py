@@ -272,6 +272,11 @@ class DeidentifiedImage:
         return self._size
 
     @property
+    def held_bytes(self) -> int:
+        """How much of it is in memory."""
+        return sum(len(piece) for piece in self._pieces if isinstance(piece, bytes))
+
+    @property
     def instance(self) -> Instance:
         """What the output says of itself, for the warehouse."""
         if self._instance is None:

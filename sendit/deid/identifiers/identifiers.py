@@ -63,6 +63,8 @@ TAGS = (
     *CONTACT_TAGS, *PEOPLE_SEQUENCES, INSTITUTION_CODES, STATION,
 )  # fmt: skip
 """All of them but the descriptions."""
+ASKED_FOR = frozenset(TAGS) | frozenset(DESCRIPTIONS)
+"""What `extract` and `Collected` read of a header."""
 _WHAT_SAYS = frozenset((*TAGS, PERSON_CODES, CODE_MEANING))
 MOST_SEEN = 1_000
 """How many different headers of a study are remembered as taken in."""

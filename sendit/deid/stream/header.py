@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
 
@@ -106,6 +106,12 @@ class Header:
             (span[1], span[2], _short(_value(buf, span))) if (span := spans.get(tag)) else meta(tag) for tag in tags
         ]
         return self._encoding, self._encodings, tuple(found)
+
+    def all_but(self, others: Container[int], meta: Sequence[int] = ()) -> Hashable:
+        """As `encoded`, of all attributes that there are but some, and of `meta` in the File Meta Information."""
+        buf = self._buf
+        found = [(e[0], e[1], e[2], _short(buf[e[4] : e[5]])) for e in self._spans.values() if e[0] not in others]
+        return self._encoding, self._encodings, tuple(found), tuple(map(self._meta_value, meta))
 
     def _meta_value(self, tag: int) -> bytes | None:
         """A value of the File Meta Information."""

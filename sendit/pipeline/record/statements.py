@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from types import NoneType
 from typing import Any
 
-from django.db import connection
+from django.db import connection, models
 from django.db.models import Model
 
 
@@ -61,12 +62,24 @@ def assignments(model: type[Model], names: tuple[str, ...]) -> str:
 def prepared(model: type[Model], values: Mapping[str, Any]) -> list[Any]:
     """The values as the database takes them."""
     fields = _fields(model, tuple(values))
-    return [field.get_db_prep_save(value, connection) for field, value in zip(fields, values.values(), strict=True)]
+    return [
+        value if value.__class__ in taken else field.get_db_prep_save(value, connection)
+        for (field, taken), value in zip(fields, values.values(), strict=True)
+    ]
+
+
+_TAKEN_AS_IT_IS: dict[type[Any], frozenset[type[Any]]] = {
+    models.CharField: frozenset({str, NoneType}),
+    models.BigIntegerField: frozenset({int, NoneType}),
+    models.PositiveIntegerField: frozenset({int, NoneType}),
+}
+"""Types of values that the database takes as they are, by the exact type of their field."""
 
 
 @cache
-def _fields(model: type[Model], names: tuple[str, ...]) -> list[Any]:
-    return [model._meta.get_field(name) for name in names]
+def _fields(model: type[Model], names: tuple[str, ...]) -> list[tuple[Any, frozenset[type[Any]]]]:
+    fields = [model._meta.get_field(name) for name in names]
+    return [(field, _TAKEN_AS_IT_IS.get(type(field), frozenset())) for field in fields]
 
 
 def _terms(model: type[Model], names: tuple[str, ...]) -> str:

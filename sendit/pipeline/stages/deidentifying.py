@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ from sendit.projects.project import Project
 UNDATED = "00000000"
 UNNUMBERED = "NA"
 INSTANCES = "instance.parquet"
+GROUP_IMAGES, GROUP_BYTES = 32, 4 << 20
+"""How many images are de-identified before they are archived, and how many bytes of them are held then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,49 @@ def deidentify_study(
     deidentifier = Deidentifier(ports.recipe, ports.pseudonyms, known, study.identifiers)
     archiver = StudyArchiver(work, response, ports.project, part, outbox)
     with rows_written("instance", outbox / INSTANCES) as rows:
-        for number, seen, series in zip(study.numbers, study.seen, study.series, strict=True):
-            row = archiver.add(deidentifier, number, seen, series)
-            if row is not None:
-                rows.append(row)
+        for group in _groups(archiver, deidentifier, study):
+            delivered = [(image, added) for image in group if (added := archiver.add(image)) is not None]
+            for image, added in delivered:
+                rows.append(archiver.row(image, *added))
     return archiver.close()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyImage:
+    """A de-identified image on its way into the archive, with the file that it is made of, which is open."""
+
+    number: int
+    seen: Seen
+    series: str
+    file: StudyFile
+    image: DeidentifiedImage
+    instance: Instance
+
+
+def _groups(archiver: StudyArchiver, deidentifier: Deidentifier, study: Study) -> Iterator[list[ReadyImage]]:
+    """The study's images in the archive's order, a few at a time.
+
+    What is done to a header costs a third where it is done to several one after the other, because their pixels do not
+    push it out of the processor's caches in between.
+    """
+    files = zip(study.numbers, study.seen, study.series, strict=True)
+    is_more = True
+    with ExitStack() as opened:
+        while is_more:
+            group: list[ReadyImage] = []
+            held_bytes = 0
+            while len(group) < GROUP_IMAGES and held_bytes < GROUP_BYTES:
+                file = next(files, None)
+                if file is None:
+                    is_more = False
+                    break
+                ready = archiver.deidentify(deidentifier, *file)
+                if ready is not None:
+                    opened.callback(ready.image.close)
+                    group.append(ready)
+                    held_bytes += ready.image.held_bytes
+            yield group
+            opened.close()
 
 
 class StudyArchiver:
@@ -81,16 +122,37 @@ class StudyArchiver:
         self._archive: ArchiveWriter | None = None
         self._object_name = ""
 
-    def add(self, deidentifier: Deidentifier, number: int, seen: Seen, series: str) -> dict[str, Any] | None:
-        """De-identify the numbered file into the archive; returns its row, None where it is not delivered."""
-        try:
+    def deidentify(self, deidentifier: Deidentifier, number: int, seen: Seen, series: str) -> ReadyImage | None:
+        """De-identify the numbered file, which stays open; None where it is not delivered."""
+        with self._accounted(number, series):
             file = self._work.open(number)
             part_ten = open_part_ten(file)
             seen.ensure_in(part_ten, self._names)
             image = deidentifier.deidentify(part_ten)
             image.ensure_identified()
-            instance = image.instance
-            member, content = self._add(image, instance, file)
+            return ReadyImage(number, seen, series, file, image, image.instance)
+        return None
+
+    def add(self, ready: ReadyImage) -> tuple[Member, bytes] | None:
+        """Put an image into the archive and close its file; its place and its file's digest, or None if it is not
+        delivered."""
+        with self._accounted(ready.number, ready.series):
+            return self._add(ready.image, ready.instance, ready.file)
+        return None
+
+    def row(self, ready: ReadyImage, member: Member, content: bytes) -> dict[str, Any]:
+        """Count an image that is in the archive, and return its row."""
+        self._summary.add(ready.instance)
+        self._account.add(ready.image.done)
+        self._work.lease.progress(images=1)
+        self._work.ledger.deliver(ready.number, member, self._part.number, instance_digest(ready.seen), content)
+        return self._row(ready.instance, member)
+
+    @contextmanager
+    def _accounted(self, number: int, series: str) -> Iterator[None]:
+        """What befalls one image goes into the account of files and does not touch the others."""
+        try:
+            yield
         except Withheld as withheld:
             self._work.ledger.filter(number, withheld.rule)
             self._withheld_series.add(series)
@@ -98,13 +160,6 @@ class StudyArchiver:
             self._work.ledger.fail(number, error, self._work.stage)
         except OSError:
             self._work.ledger.fail(number, DataFault("Unreadable"), self._work.stage)
-        else:
-            self._summary.add(instance)
-            self._account.add(image.done)
-            self._work.lease.progress(images=1)
-            self._work.ledger.deliver(number, member, self._part.number, instance_digest(seen), content)
-            return self._row(instance, member)
-        return None
 
     def close(self) -> Made | None:
         """End the archive."""

@@ -15,8 +15,7 @@ from functools import cache
 import google_crc32c
 from pydicom.datadict import tag_for_keyword
 
-from sendit.deid.identifiers.identifiers import TAGS as IDENTIFIER_TAGS
-from sendit.deid.identifiers.identifiers import Collected, Identifier
+from sendit.deid.identifiers.identifiers import ASKED_FOR, Collected, Identifier
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.screen import Screen, Verdict
@@ -42,6 +41,9 @@ from sendit.pipeline.stages.nameless import (
 )
 from sendit.pipeline.stages.work import Work
 from sendit.projects.project import BlankPatientID, IdentityNames
+
+ALIKE_REMEMBERED = 256
+FILE_META_GROUP = 0x0002
 
 SOP_CLASS_UID, SOP_INSTANCE_UID, INSTANCE_NUMBER = 0x00080016, 0x00080018, 0x00200013
 MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020003
@@ -94,8 +96,11 @@ class Reader:
         self._names = names
         self._known: dict[Hashable, SeriesFacts] = {}
         self._series_tags = tuple(known_tag(name) for name in _series_keywords(names))
-        wanted = {SOP_CLASS_UID, SOP_INSTANCE_UID, INSTANCE_NUMBER, *IDENTIFIER_TAGS, *self._series_tags}
-        self._headers = HeaderReader(wanted.union(self._screen.tags))
+        decides = {*ASKED_FOR, *self._series_tags, *self._screen.tags}
+        self._headers = HeaderReader({SOP_CLASS_UID, SOP_INSTANCE_UID, INSTANCE_NUMBER, *decides})
+        self._of_one_image = {SOP_INSTANCE_UID, INSTANCE_NUMBER} - decides
+        self._of_meta = tuple(sorted(tag for tag in decides if tag >> 16 == FILE_META_GROUP))
+        self._alike: dict[Hashable, tuple[Verdict, SeriesFacts]] = {}
 
     def of(self, part_ten: PartTen) -> Header:
         """The header of an opened file, with what this reader asks for."""
@@ -103,17 +108,27 @@ class Reader:
 
     def judge(self, number: int, header: Header, part_ten: PartTen) -> tuple[Facts, Verdict]:
         """What the image says, and whether it may go on."""
-        verdict = self._screen.verdict(header)
+        verdict, series = self._verdict(header)
         facts = Facts(
             number=number,
             passed=verdict.passed,
             sop_instance_uid=header.text(SOP_INSTANCE_UID) or _named_in_meta(part_ten),
             instance_number=_whole(header.text(INSTANCE_NUMBER)),
-            series=self._series(header),
+            series=series,
             window_crc32c=google_crc32c.value(part_ten.window) if header.is_in_window else None,
         )
-        self.identifiers.add(header)
         return facts, verdict
+
+    def _verdict(self, header: Header) -> tuple[Verdict, SeriesFacts]:
+        """What is said of the header, and of all that differ from it in the image alone: in a series, most of them."""
+        key = header.all_but(self._of_one_image, self._of_meta)
+        found = self._alike.get(key)
+        if found is None:
+            if len(self._alike) >= ALIKE_REMEMBERED:
+                self._alike.clear()
+            found = self._alike[key] = self._screen.verdict(header), self._series(header)
+            self.identifiers.add(header)
+        return found
 
     def _series(self, header: Header) -> SeriesFacts:
         key = header.encoded(self._series_tags)

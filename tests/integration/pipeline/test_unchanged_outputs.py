@@ -29,7 +29,7 @@ KEY = b"a pseudonym key that only this test has"
 COMPRESSION = {"size_bytes", "crc32c", "offset", "length"}
 SINCE = {column.name for column in HEADER_COLUMNS} | {"orientation", "part", "generation", "blank_patient_id"}
 ELSEWHERE = {"storage_download", "storage_metadataLink", "storage_uri"}
-VERSION = {"sendit_version", "software"}
+VERSION = {"sendit_version", "software", "blank_patient_id"}
 CORE = {"recipe_sha256", "sha256", "profile", "actions", "attributes", "verification"}
 """What a report tells of the recipe's text and of what was searched for: it follows the core and its recipes."""
 
