@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+
+import django
 
 from sendit.deid.recipe.explanation import Entry, Outcome, explain
 from sendit.deid.recipe.profile import BASIC, METHODS, NOT_OFFERED, OPTIONS
@@ -175,10 +178,18 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("*", "\\*")
 
 
+def dicom_page() -> str:
+    """docs/dicom.md."""
+    from docs import dicom_tables  # its tables come from modules that need Django's apps
+
+    return dicom_tables.page()
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
     "conformance.md": conformance_page,
+    "dicom.md": dicom_page,
 }
 
 
@@ -197,5 +208,7 @@ def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sendit.settings")
+    django.setup()
     for name, page in PAGES.items():
         (DOCS / name).write_text(page())

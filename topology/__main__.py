@@ -63,6 +63,7 @@ def _make(place: Place) -> None:
         sys.exit(f"The ports of {', '.join(taken)} are in use: choose others with --first-port.")
     servers.make_postgres(place.folder / "postgres")
     place.make_keys()
+    place.make_peers()
     lines = [f"export {name}='{value}'" for name, value in place.environment().items()]
     _environment_file(place).write_text("\n".join(lines) + "\n")
     _configuration(place).write_text("\n".join(_configured(place)) + "\n")

@@ -18,10 +18,19 @@ from sendit import keys
 from sendit.ground.daemon import PidFile
 from topology import servers
 
-PORTS = ("postgres", "broker", "storage", "bigquery", "identity", "web")
+PORTS = ("postgres", "broker", "storage", "bigquery", "identity", "web", "listener")
 FIRST_PORT = 18200
 BUCKET, COLLECTION, PROJECT = "sendit", "IRB12345", "topology"
 PYTHON = sys.executable
+QUIET_SECONDS = 5
+"""Shorter than usual: here a study is sent by hand, and somebody waits for it."""
+
+PEERS = """# Who may send; docs/dicom.md says what else may stand here.
+[peers.anybody]
+called = "*"
+calling = "*"
+addresses = ["127.0.0.1"]
+"""
 ANSWER_SECONDS = 10
 """Long enough for a program that needs six seconds to find that its database is away."""
 
@@ -102,6 +111,8 @@ class Place:
             "SENDIT_GOOGLE_PROJECT_NAME": PROJECT,
             "STORAGE_EMULATOR_HOST": self.http("storage"),
             "BIGQUERY_EMULATOR_HOST": self.http("bigquery"),
+            "SENDIT_LISTENER_PORT": str(self.port("listener")),
+            "SENDIT_LISTENER_QUIET_SECONDS": str(QUIET_SECONDS),
             "SENDIT_LOG_FORMAT": "json",
         }
 
@@ -119,6 +130,13 @@ class Place:
         """Make the keys of the gateway and of the identity service that are missing."""
         for environment in (self.environment(), self.identity_environment()):
             keys.make(Path(environment["SENDIT_VAR"]) / "secrets")
+
+    def make_peers(self) -> None:
+        """Write the listener's peers file, unless there is one."""
+        path = self.folder / "var" / "peers.toml"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(PEERS)
 
 
 def programs(place: Place) -> Iterator[Program]:
@@ -149,6 +167,7 @@ def _ours(place: Place) -> Iterator[Program]:
         yield Program(f"worker-{queue}", [*_celery("worker"), *how], lambda queue=queue: _worker(place, queue))  # type: ignore[misc]
     yield Program("beat", _celery("beat"), lambda: "runs")
     yield Program("watcher", [PYTHON, "-m", "sendit", "start_watcher", "--foreground"], lambda: _watcher(place))
+    yield Program("listener", [PYTHON, "-m", "sendit", "start_listener", "--foreground"], lambda: _listener(place))
     yield Program("web", _gunicorn(place, "web", "sendit.web.wsgi"), lambda: _answers(place, "web", "/readyz"))
 
 
@@ -229,3 +248,10 @@ def _watcher(place: Place) -> str:
     if holder is None:
         raise Unwell("does not hold its pid file yet")
     return f"watches {place.data}"
+
+
+def _listener(place: Place) -> str:
+    holder = PidFile(place.folder / "var" / "listener.pid", "Listener").holder()
+    if holder is None:
+        raise Unwell("does not hold its pid file yet")
+    return f"takes DICOM associations on port {place.port('listener')}"

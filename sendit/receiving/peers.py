@@ -15,6 +15,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 KEYS = frozenset({"called", "calling", "addresses", "data_folder", "answers_at", "retrieve_from", "tls"})
 LONGEST_AE_TITLE = 16
+ANY = "*"
+"""In the place of an AE title: whatever it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,12 @@ class Peers:
 
     def has_called(self, title: str) -> bool:
         """Return whether any peer may call us by this AE title."""
-        return any(peer.called == title for peer in self.known)
+        return any(peer.called in (title, ANY) for peer in self.known)
 
     def find(self, called: str, calling: str, address: str) -> Peer | None:
         """Return the first peer with these AE titles that may come from the address."""
         for peer in self.known:
-            if (peer.called, peer.calling) == (called, calling) and peer.may_come_from(address):
+            if peer.called in (called, ANY) and peer.calling in (calling, ANY) and peer.may_come_from(address):
                 return peer
         return None
 
@@ -126,14 +128,17 @@ def _peer(name: str, table: object, data_base: Path, watched: tuple[Path, ...]) 
     unknown = sorted(set(table) - KEYS)
     if unknown:
         raise _refusal(name, f"{unknown[0]} is no key")
+    endpoints = {key: _endpoint(name, key, table) for key in ("answers_at", "retrieve_from")}
+    if any(endpoints.values()) and ANY in (table.get("called"), table.get("calling")):
+        raise _refusal(name, "a peer to which associations are opened needs both AE titles")
     return Peer(
         name=name,
         called=_ae_title(name, "called", table),
         calling=_ae_title(name, "calling", table),
         networks=_networks(name, table.get("addresses")),
         data_folder=_data_folder(name, table.get("data_folder"), data_base, watched),
-        answers_at=_endpoint(name, "answers_at", table),
-        retrieve_from=_endpoint(name, "retrieve_from", table),
+        answers_at=endpoints["answers_at"],
+        retrieve_from=endpoints["retrieve_from"],
         is_over_tls=_flag(name, "tls", table),
     )
 

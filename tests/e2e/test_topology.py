@@ -18,6 +18,7 @@ import psycopg
 import pytest
 import redis
 
+from tests.support.dicom_network import dcmtk
 from tests.support.phantoms import accession_number, leaks_in, make_study
 from tests.support.servers import wait_until
 from topology import plan, servers
@@ -33,12 +34,12 @@ def run(place: Place, do: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
-def six_free_ports() -> int:
-    """The first of six in a row that nobody listens on."""
+def free_ports_in_a_row() -> int:
+    """The first of as many in a row as are needed that nobody listens on."""
     for first in servers.free_ports(30):
         if first < 65000 and not any(is_taken(first + number) for number in range(len(plan.PORTS))):
             return first
-    raise AssertionError("no six free ports in a row")
+    raise AssertionError("not enough free ports in a row")
 
 
 def is_taken(port: int) -> bool:
@@ -50,7 +51,7 @@ def is_taken(port: int) -> bool:
 def place() -> Iterator[Place]:
     folder = Path(tempfile.mkdtemp(prefix="sendit-topology-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
     folder.chmod(0o755)
-    here = Place(folder, six_free_ports())
+    here = Place(folder, free_ports_in_a_row())
     try:
         up = run(here, "up")
         assert up.returncode == 0, up.stdout + up.stderr
@@ -128,6 +129,16 @@ def test_without_broker_and_database_health_still_has_a_line_for_each(place: Pla
     } <= {line.partition(": see")[0] for line in lines}
     for server in ("broker", "postgres"):
         assert manage(place, "start", server) == f"{server}: started"
+
+
+def test_what_storescu_sends_arrives_too(place: Place, tmp_path: Path) -> None:
+    wait_until(lambda: run(place, "health").returncode == 0, 60, "not well again")
+    for number in (11, 12):
+        make_study(tmp_path / str(number), number=number, images=3)
+    done = dcmtk("storescu", "127.0.0.1", place.port("listener"), "+sd", "+r", tmp_path)
+    assert done.returncode == 0, done.stdout
+    ids = [accession_number(11), accession_number(12)]
+    wait_until(lambda: all("DONE" in sendit(place, "batch_logs", one) for one in ids), 120)
 
 
 def test_nothing_that_was_said_or_kept_on_the_way_identifies(place: Place) -> None:

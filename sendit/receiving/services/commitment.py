@@ -63,6 +63,17 @@ class ActionStatus(IntEnum):
     NO_SUCH_ACTION = 0x0123
 
 
+ACTION_MEANINGS = {
+    ActionStatus.SUCCESS: "the request is kept",
+    ActionStatus.PROCESSING_FAILURE: "the database does not answer; ask again",
+    ActionStatus.NO_SUCH_OBJECT_INSTANCE: "the SOP instance is not the well-known one",
+    ActionStatus.INVALID_ARGUMENT: "the request has no Transaction UID, or names no image",
+    ActionStatus.NO_SUCH_SOP_CLASS: "the presentation context is not that of storage commitment",
+    ActionStatus.NO_SUCH_ACTION: "the action is not 1, Request Storage Commitment",
+}
+"""What each status means, for docs/dicom.md."""
+
+
 Named = tuple[str, str]
 """SOP Class UID and SOP Instance UID of an image that a peer names."""
 

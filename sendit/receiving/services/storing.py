@@ -41,6 +41,17 @@ class StoreStatus(IntEnum):
     INVALID_ARGUMENT = 0x0115
 
 
+STORE_MEANINGS = {
+    StoreStatus.SUCCESS: "the image is kept",
+    StoreStatus.OUT_OF_RESOURCES: "less free space than LISTENER_MIN_FREE_MB, a disk or database that refuses, "
+    "or an image larger than LISTENER_MAX_OBJECT_MB; the sender should try again later",
+    StoreStatus.DOES_NOT_MATCH: "the SOP Class UID in the dataset is not that of the request",
+    StoreStatus.CANNOT_UNDERSTAND: "the dataset cannot be read",
+    StoreStatus.INVALID_ARGUMENT: "no valid SOP Instance UID, or a SOP class that is not that of its context",
+}
+"""What each status means, for docs/dicom.md."""
+
+
 @dataclass(slots=True)
 class FreeSpace:
     """The free space of a file system, asked for no more than once a second."""

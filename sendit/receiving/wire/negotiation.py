@@ -52,13 +52,19 @@ class Rejection:
     reason: int
     why: str
     """A word for the log."""
+    meaning: str
+    """For docs/dicom.md."""
 
 
-CALLED_UNKNOWN = Rejection(1, 1, 7, "called")
-CALLING_UNKNOWN = Rejection(1, 1, 3, "calling")
-CONTEXT_UNKNOWN = Rejection(1, 1, 2, "application")
-VERSION_UNKNOWN = Rejection(1, 2, 2, "version")
-TOO_MANY = Rejection(2, 3, 2, "limit")
+CALLED_UNKNOWN = Rejection(1, 1, 7, "called", "called AE title not recognized: no peer calls us by it")
+CALLING_UNKNOWN = Rejection(
+    1, 1, 3, "calling", "calling AE title not recognized: no peer of that name calls this title from this address"
+)
+CONTEXT_UNKNOWN = Rejection(1, 1, 2, "application", "application context name not supported")
+VERSION_UNKNOWN = Rejection(1, 2, 2, "version", "protocol version not supported")
+TOO_MANY = Rejection(
+    2, 3, 2, "limit", "local limit exceeded: LISTENER_MAX_ASSOCIATIONS, or LISTENER_MAX_ASSOCIATIONS_PER_ADDRESS"
+)
 REJECTIONS = (CALLED_UNKNOWN, CALLING_UNKNOWN, CONTEXT_UNKNOWN, VERSION_UNKNOWN, TOO_MANY)
 
 

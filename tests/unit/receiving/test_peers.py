@@ -39,6 +39,15 @@ def test_a_peer_is_known_by_titles_and_address(tmp_path: Path) -> None:
     assert (peer.answers_at, peer.retrieve_from) == (Endpoint("10.1.2.3", 104), Endpoint("2001:db8::1", 4242))
 
 
+def test_an_asterisk_is_any_title_and_the_first_table_counts(tmp_path: Path) -> None:
+    anybody = '\n[peers.anybody]\ncalled = "*"\ncalling = "*"\naddresses = ["10.0.0.0/8"]\n'
+    peers = load_peers(write(tmp_path, WHOLE + anybody), tmp_path, [tmp_path / "ct"])
+    known, other = peers.find("SENDIT", "CT1", "10.1.2.3"), peers.find("WHO", "EVER", "10.9.9.9")
+    assert known is not None and known.name == "ct1"
+    assert other is not None and other.name == "anybody"
+    assert peers.find("WHO", "EVER", "11.0.0.1") is None and peers.has_called("ANYTHING")
+
+
 @pytest.mark.parametrize(
     ("before", "after", "named"),
     [
