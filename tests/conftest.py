@@ -77,6 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     help = "the database of every site that says nothing of it; those marked `on_both_databases` run once on each"
     parser.addoption("--batches", type=int, default=40, help="of the topology that is killed at random moments")
     parser.addoption("--associations", type=int, default=300, help="mutated associations that a listener suffers")
+    parser.addoption("--kills", type=int, default=2, help="of senders and listeners at random moments")
     parser.addoption("--database", choices=["sqlite", "postgres"], default="sqlite", help=help)
 
 
