@@ -29,7 +29,7 @@ DANGEROUS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028\u202e\u2066\u20
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)
-def test_every_command_speaks_through_the_one_door(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_speaks_through_the_one_door(path: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     room = path.parents[2].name
     command_class = importlib.import_module(f"sendit.{room}.management.commands.{path.stem}").Command
     assert issubclass(command_class, Command)
