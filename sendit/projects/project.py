@@ -12,6 +12,9 @@ from sendit.adapters.sftp import settings as sftp
 from sendit.adapters.sftp.settings import SftpFolder
 from sendit.projects.site import Site, variable
 
+LOCAL_UID_SOURCE = "DICOM Study Instance UID"
+"""What the local identity service is told of a Study Instance UID: no accession number has its pseudonyms."""
+
 DEFAULT = "default"
 """The project that every site has; it is made of the site's settings."""
 
@@ -34,6 +37,8 @@ class IdentityNames:
     entity_source: str
     item_keyword: str
     item_source: str
+    item_source_uid: str = ""
+    """The name for a Study Instance UID, for a study without its id; blank where the folder's name serves."""
     blank_entity: BlankPatientID = BlankPatientID.ERROR
     several_study_uids: bool = False
     """Whether a study, by its pseudonym, may have several Study Instance UIDs."""
@@ -120,6 +125,7 @@ def default_project(site: Site) -> Project:
             entity_source=site.entity_id_source,
             item_keyword=site.item_id,
             item_source=site.item_id_source,
+            item_source_uid=site.item_id_source_uid if site.anonymize_restful else LOCAL_UID_SOURCE,
             blank_entity=BlankPatientID(site.blank_patient_id),
             several_study_uids=site.several_study_uids,
         ),

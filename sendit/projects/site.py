@@ -130,6 +130,13 @@ class Site:
     )
     entity_id_source: str = setting("Stanford MRN", str, "text", "The identity service's name for the patient's id.")
     item_id_source: str = setting("DCM Accession #", str, "text", "The identity service's name for the study's id.")
+    item_id_source_uid: str = setting(
+        "",
+        str,
+        "text",
+        "DASHER's name for a Study Instance UID, which stands for a study's id where there is none; if this is empty, "
+        "the folder's name does. The local identity service needs no name.",
+    )
     som_study: str = setting("test", str, "a name", "The collection that the identity service is asked for.")
     max_date_shift_days: int = setting(
         365, at_least(1, int), "a number of days", "The local identity service shifts dates by 1 to this many days."

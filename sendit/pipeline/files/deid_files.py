@@ -7,7 +7,7 @@ import filecmp
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from sendit.pipeline.stages.identity import (
     MEDIA_STORAGE_DIRECTORY,
     entity_id_of,
     item_id_of,
+    item_of,
     request_for,
     variables,
 )
@@ -77,6 +78,7 @@ class Group:
 
     entity_id: str
     item_id: str
+    item_source: str
     birth_date: str = ""
     study_date: str = ""
     identifiers: dict[Identifier, None] = field(default_factory=dict)
@@ -115,12 +117,13 @@ class Deidentification:
         self._identity_service, self._names, self._given = identity_service, names, dict(given)
 
     def group_of(self, header: Header, path: Path) -> Group:
-        """The patient-study of an image; a blank study id is the name of its folder, as in a batch."""
+        """The patient-study of an image; for a blank study id stands what stands for it in a batch."""
         folder_name, item_id = path.absolute().parent.name, item_id_of(header, self._names)
         entity_id = entity_id_of(header, self._names) or stand_in_for(self._names, item_id, folder_name)
         if not entity_id and not self._given.keys() >= ENOUGH:
             raise DataFault("MissingPatientID")
-        return Group(entity_id, item_id or folder_name)
+        study_uid = header.text("StudyInstanceUID").strip()
+        return Group(entity_id, *item_of(self._names, item_id, study_uid, folder_name))
 
     def deidentifier(self, group: Group) -> Deidentifier:
         """For the images of one patient-study. Raises what the identity service raises."""
@@ -130,7 +133,8 @@ class Deidentification:
         if self._given.keys() >= ENOUGH:
             return dict(self._given)
         known = map(Phi, (group.entity_id, group.item_id, group.birth_date, group.study_date))
-        response = self._identity_service.identify(request_for(self._names, *known))
+        names = replace(self._names, item_source=group.item_source)
+        response = self._identity_service.identify(request_for(names, *known))
         return variables(response, self._names) | self._given
 
 

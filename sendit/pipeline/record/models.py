@@ -76,6 +76,7 @@ class Study(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(name="study_of_project", fields=["project", "item_suid"])]
+        indexes = [models.Index(name="study_of_patient", fields=["entity_suid"])]
 
     def __str__(self) -> str:
         return f"study {self.pk}"

@@ -52,6 +52,11 @@ def hold(project: str, entity_suid: str, item_suid: str, batch: int) -> Study | 
         return None
 
 
+def of_patient(project: str, entity_suid: str) -> list[Study]:
+    """The studies of a patient that are known, in the order in which they came."""
+    return list(Study.objects.filter(project=project, entity_suid=entity_suid).order_by("pk"))
+
+
 def _held(study: Study, batch: int) -> Study | None:
     if study.held_by not in (None, batch) and _is_processed(study.held_by):
         return None

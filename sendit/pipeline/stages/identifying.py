@@ -7,6 +7,7 @@ from typing import Any
 from sendit.pipeline.record.models import BatchIdentifiers
 from sendit.pipeline.stages.identity import request_for
 from sendit.pipeline.stages.importing import Asked, Study
+from sendit.pipeline.stages.known_study import with_known_study
 from sendit.pipeline.stages.work import Work
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse
 from sendit.projects.composition import Ports
@@ -16,7 +17,7 @@ from sendit.projects.project import IdentityNames
 def identify(work: Work, study: Study, ports: Ports) -> IdentityResponse:
     """Ask for the study's pseudonyms. Raises ServiceDown, ServiceRefused, Misconfigured."""
     work.stage = "identify"
-    names = ports.project.identity
+    names = study.names
     request = request_for(names, study.entity_id, study.item_id, study.birth_date, study.study_date)
     work.identified["extracted"] = {
         names.entity_keyword: study.entity_id.reveal(),
@@ -26,6 +27,7 @@ def identify(work: Work, study: Study, ports: Ports) -> IdentityResponse:
     }
     work.identified["request"] = request_record(request)
     response = ports.identity_service.identify(request)
+    response = with_known_study(study, response, work.batch.pk, ports)
     work.identified["response"] = response_record(response)
     work.lease.check()
     return response

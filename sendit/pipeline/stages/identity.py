@@ -28,6 +28,15 @@ def item_id_of(header: Header, names: IdentityNames) -> str:
     return header.text(names.item_keyword).strip()
 
 
+def item_of(names: IdentityNames, item_id: str, study_instance_uid: str, folder_name: str) -> tuple[str, str]:
+    """The study's id to ask for, with the identity service's name for it: of a study without one, its UID."""
+    if item_id:
+        return item_id, names.item_source
+    if study_instance_uid and names.item_source_uid:
+        return study_instance_uid, names.item_source_uid
+    return folder_name, names.item_source
+
+
 def request_for(
     names: IdentityNames, entity_id: Phi[str], item_id: Phi[str], birth_date: Phi[str], study_date: Phi[str]
 ) -> IdentityRequest:

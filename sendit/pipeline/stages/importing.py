@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import google_crc32c
@@ -30,7 +30,7 @@ from sendit.pipeline.intake.folders import (
     FolderChanged,
     Kind,
 )
-from sendit.pipeline.stages.identity import DATE_KEYWORDS, MEDIA_STORAGE_DIRECTORY, entity_id_of, item_id_of
+from sendit.pipeline.stages.identity import DATE_KEYWORDS, MEDIA_STORAGE_DIRECTORY, entity_id_of, item_id_of, item_of
 from sendit.pipeline.stages.nameless import (
     OTHER_IMAGES,
     StandIn,
@@ -204,6 +204,7 @@ class Study:
     study_date: Phi[str]
     identifiers: tuple[Identifier, ...]
     names: IdentityNames
+    """With the name for the study's id that is asked for."""
     found: tuple[Facts, ...]
     """Of all images that were read."""
     named: tuple[Facts, ...]
@@ -250,14 +251,16 @@ def import_study(
     instead = known.entity_id or stand_in_for(names, item_id, folder_name)
     entity_id, stand_in = _ensure_one_study(found, names, instead)
     named = list(_with_patient(work, found, names))
+    study_uid = _first(facts.series.study_instance_uid for facts in found)
+    item_id, item_source = item_of(names, item_id, study_uid, folder_name)
     dates = (date for kind in zip(*(f.series.dates for f in found), strict=True) for date in kind)
     return Study(
         entity_id=Phi(entity_id),
-        item_id=Phi(item_id or folder_name),
+        item_id=Phi(item_id),
         birth_date=Phi(_first([*(facts.series.birth_date for facts in named), known.birth_date])),
         study_date=Phi(_first([known.study_date, *dates])),
         identifiers=(*reader.identifiers.all(), *(identifiers_of(entity_id, folder_name) if stand_in else ())),
-        names=names,
+        names=replace(names, item_source=item_source),
         found=tuple(found),
         named=tuple(named),
         withheld_series=frozenset(pseudonym(facts.series.series_instance_uid) for facts in found if not facts.passed),

@@ -18,6 +18,7 @@ from sendit.pipeline.record.models import BatchIdentifiers, Image
 from sendit.pipeline.record.models import Study as StudyRow
 from sendit.pipeline.stages.choosing import content_digest
 from sendit.pipeline.stages.earlier_version import DeliveredUids
+from sendit.pipeline.stages.identity import item_of
 from sendit.pipeline.stages.importing import Facts, Seen, Study
 from sendit.pipeline.stages.work import Work
 from sendit.ports import IdentityResponse
@@ -104,7 +105,8 @@ def _ensure_same_study(row: StudyRow, study: Study, comparison: _Comparison, nam
 def _ensure_named(work: Work, study: Study) -> None:
     """Of an image that is proven by its own identifiers alone, they must say that it is of this study."""
     for facts in study.found:
-        named = (facts.series.entity_id, facts.series.item_id)
+        item_id, _ = item_of(study.names, facts.series.item_id, facts.series.study_instance_uid, "")
+        named = (facts.series.entity_id, item_id)
         if named != (study.entity_id.reveal(), study.item_id.reveal()) and work.ledger.is_open(facts.number):
             work.ledger.fail(facts.number, DataFault("IdentifiersPurged"), work.stage)
 

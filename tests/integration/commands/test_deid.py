@@ -66,7 +66,7 @@ def test_files_get_what_they_would_get_in_a_batch(site: Site, out: Path) -> None
         assert ds.StudyDate == delivery_of(batch).object_name.split("_")[-2]
 
 
-def test_a_blank_accession_number_is_the_folders_name_as_in_a_batch(site: Site, out: Path) -> None:
+def test_a_blank_accession_number_gets_the_pseudonym_that_a_batch_gives(site: Site, out: Path) -> None:
     folder = site.study(1, images=1, AccessionNumber="")
     (batch,) = site.process()
     deid(folder, out)

@@ -140,10 +140,10 @@ def test_identifiers_are_kept_encrypted_and_nowhere_else(site: Site) -> None:
     assert [found.pk for found in Batch.objects.for_uid(accession_number(7))] == [batch.pk]
 
 
-def test_a_blank_accession_number_is_the_folders_name(site: Site) -> None:
+def test_for_a_blank_accession_number_stands_the_study_instance_uid(site: Site) -> None:
     site.study(3, images=2, AccessionNumber="")
     (batch,) = site.process()
-    assert batch.identifiers.request.reveal()["items"][0]["id"] == accession_number(3)
+    assert batch.identifiers.request.reveal()["items"][0]["id"] == uid(3)
     assert batch.state == "DONEPROCESSING"
 
 

@@ -98,7 +98,8 @@ def mr(site: Site) -> None:
 
 
 def mr_without_accession(site: Site) -> None:
-    """The folder's name identifies the study."""
+    """The folder's name identifies the study, as it did before a Study Instance UID could."""
+    site._monkeypatch.setattr("sendit.projects.project.LOCAL_UID_SOURCE", "")
     site.study(3, images=1, base="MR_small.dcm", AccessionNumber="", StudyDate="", PatientBirthDate="")
 
 
