@@ -160,6 +160,10 @@ CODES: dict[str, ErrorCode] = {
             "The image has no pixels that can be shown.",
             "Look at it in another program; `sendit preview` shows its header.",
         ),
+        TextInPixels=(
+            "Text may be burned into the pixels, and it cannot be proven that none would be left.",
+            "Look at the image; docs/pixels.md says when this happens, and `pip install 'sendit[pixels]'` may help.",
+        ),
         MixedPatients=(
             "The folder holds more than one patient.",
             "Move it out of the data folder; `sendit sort` makes one folder per study of it.",
@@ -214,6 +218,10 @@ CODES: dict[str, ErrorCode] = {
         MissingPackage=("A package that a setting needs is not installed.", "Install the extra named, with pip."),
         BadRecipe=("The recipe is invalid.", "Correct the line named."),
         UnknownRecipe=("There is no such recipe.", "Give the name of a shipped recipe, or a path."),
+        PixelsAreNotCleaned=(
+            "The setting named asks for clean pixels, and the recipe's PROFILE does not have Clean Pixel Data.",
+            "Choose a recipe that has it, such as research, or unset the setting.",
+        ),
         UnknownVariable=("The recipe uses a variable that is not defined.", "Define it or change the recipe."),
         UnknownFunction=("The recipe uses a function that is not registered.", "Register it or change the recipe."),
         BadKey=(
@@ -295,6 +303,10 @@ CODES: dict[str, ErrorCode] = {
         WarehouseDown=(
             "The warehouse does not answer, or asks to wait.",
             "Check it and the network; work continues by itself.",
+        ),
+        DetectorDown=(
+            "The process that looks for text in pixels died or did not answer.",
+            "Check the memory of this machine; work continues by itself.",
         ),
         DiskRefused=("The operating system refused a file operation.", "Check the disk and the permissions."),
         IdentityDown=(

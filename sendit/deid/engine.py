@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sendit.deid.budget import Budget
+from sendit.deid.burned_in.record import PixelRecord
 from sendit.deid.description import Describer, Instance
 from sendit.deid.identifiers.identifiers import Identifier, extract
 from sendit.deid.image_stream import ImageStream, joined, send_all, write_all
@@ -18,6 +19,7 @@ from sendit.deid.pixels.picture import StudyPictures, dropping
 from sendit.deid.pixels.selection import Spare
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.recipe import Recipe, load_recipe, parse_recipe
+from sendit.deid.recipe.screen import PixelTask, Screen, Verdict
 from sendit.deid.rewriting.actions import FORM, ElementAction, repair
 from sendit.deid.rewriting.emptying import Emptier
 from sendit.deid.rewriting.geometry import ensure_geometry
@@ -27,7 +29,7 @@ from sendit.deid.rewriting.shared_runs import each_action
 from sendit.deid.rewriting.study import Study
 from sendit.deid.stream.datasets import read_dataset
 from sendit.deid.stream.encodings import EXPLICIT_LE
-from sendit.deid.stream.header import read_header
+from sendit.deid.stream.header import HeaderReader, read_header
 from sendit.deid.stream.mending import REPAIRABLE, Repair, mended
 from sendit.deid.stream.part_ten import PartTen, open_part_ten
 from sendit.deid.stream.sources import CHUNK, HEADER_LIMIT, Bulk, FileSource, Source
@@ -71,8 +73,9 @@ class Deidentifier:
         self._verifier = Verifier(self._residuals, Emptier(recipe, spoken or {}), self._budget)
         self._pictures = StudyPictures(self._verifier.search)
         self._describer = Describer()
+        self._screen: tuple[Screen, HeaderReader] | None = None
 
-    def deidentify(self, source: Path | str | bytes | PartTen) -> DeidentifiedImage:
+    def deidentify(self, source: Path | str | bytes | PartTen, verdict: Verdict | None = None) -> DeidentifiedImage:
         """The de-identified, verified image.
 
         Parameters
@@ -80,6 +83,9 @@ class Deidentifier:
         source : Path, str, bytes or PartTen
             A file's path, its bytes, or a file that was opened already. A file stays open until the image is written,
             read or closed.
+        verdict : Verdict, optional
+            What the recipe's filters say of the image, where that is known already. They do not withhold it here; what
+            a graylist asks to be done to its pixels is done.
 
         Raises
         ------
@@ -87,7 +93,10 @@ class Deidentifier:
             The file is malformed or unsupported, an identifier would remain (ResidualIdentifier), or the work on it
             would come to more than an image may cost (TooLarge).
         Withheld
-            A DataFault: of a mosaic, the places of its slices would be lost (GeometryLost).
+            A DataFault: of a mosaic, the places of its slices would be lost (GeometryLost); nobody can say that no text
+            is left in the pixels (TextInPixels).
+        ServiceDown
+            DetectorDown: the process that looks for text died.
         Misconfigured
             The recipe asks for what is not there.
         OSError
@@ -96,17 +105,17 @@ class Deidentifier:
         part_ten = source if isinstance(source, PartTen) else open_part_ten(source)
         self._budget.begin()
         try:
-            return self._deidentify(part_ten)
+            return self._deidentify(part_ten, verdict)
         except BaseException:
             part_ten.source.close()
             raise
 
-    def _deidentify(self, part_ten: PartTen) -> DeidentifiedImage:
+    def _deidentify(self, part_ten: PartTen, verdict: Verdict | None) -> DeidentifiedImage:
         """The image; of one that cannot be read as it stands, or does not say which it is, after a repair."""
         readable, repairs = part_ten, tuple[Repair, ...]()
         fault: DataFault | None = None
         try:
-            image = self._rewritten(part_ten, ())
+            image = self._rewritten(part_ten, (), verdict)
         except DataFault as found:
             if found.code not in REPAIRABLE:
                 raise
@@ -116,20 +125,23 @@ class Deidentifier:
             if repaired is None:
                 raise fault
             readable, repairs = repaired
-            image = self._rewritten(readable, repairs)
+            image = self._rewritten(readable, repairs, verdict)
         if not image.identity.sop_instance_uid:
             uid = readable.meta.get(0x00020003, b"").rstrip(b" \0")
             named = mended(readable, _even(uid)) if uid else None
-            image = image if named is None else self._rewritten(named[0], (*repairs, *named[1]))
+            image = image if named is None else self._rewritten(named[0], (*repairs, *named[1]), verdict)
         return image
 
-    def _rewritten(self, part_ten: PartTen, repairs: Sequence[Repair]) -> DeidentifiedImage:
+    def _rewritten(self, part_ten: PartTen, repairs: Sequence[Repair], verdict: Verdict | None) -> DeidentifiedImage:
         plan = self._plan(part_ten)
         rewriter = Rewriter(part_ten.source, HeaderAtHand(part_ten))
         root = plan.root_of(part_ten)
         pieces = rewriter.root(root, part_ten.start, part_ten.window)
         if plan.study.places_slices:
             ensure_geometry(rewriter.done, part_ten, self._recipe)
+        task, record = self._task(part_ten, verdict), None
+        if task is not None:
+            pieces, part_ten, record = self._with_clean_pixels(pieces, part_ten, task)
         identity = self._verifier.check(pieces, part_ten.encoding, part_ten.source, root.sop_class_uid, rewriter.done)
         if repairs:
             rewriter.done += [repair(one.path, one.tag) for one in repairs]
@@ -140,7 +152,35 @@ class Deidentifier:
             _ensure_frames(dropped, rewriter.done)
             rewriter.done += dropped
         head = _PREAMBLE + file_meta(identity.sop_class_uid, identity.sop_instance_uid, part_ten.syntax.uid)
-        return DeidentifiedImage(part_ten, head, pieces, self._describer, rewriter.done, identity)
+        return DeidentifiedImage(part_ten, head, pieces, self._describer, rewriter.done, identity, record)
+
+    def _task(self, part_ten: PartTen, verdict: Verdict | None) -> PixelTask | None:
+        """What the recipe asks to be done to the pixels of an image."""
+        if not self._recipe.cleans_pixels:
+            return None
+        if verdict is None:
+            if self._screen is None:
+                screen = Screen(self._recipe)
+                self._screen = screen, HeaderReader(screen.tags)
+            verdict = self._screen[0].verdict(self._screen[1].of(part_ten))
+        return verdict.pixels
+
+    def _with_clean_pixels(
+        self, pieces: list[bytes | Bulk], part_ten: PartTen, task: PixelTask
+    ) -> tuple[list[bytes | Bulk], PartTen, PixelRecord | None]:
+        from sendit.deid.burned_in.cleaning import clean  # most workers see no such image
+        from sendit.deid.burned_in.statements import stated
+
+        cleaned = clean(pieces, part_ten, task)
+        if cleaned.record is None:
+            return pieces, part_ten, None
+        said = stated(
+            cleaned.pieces,
+            part_ten.encoding,
+            is_changed=bool(cleaned.record.masks),
+            is_claimed=not self._recipe.exceptions,
+        )
+        return said, cleaned.part_ten, cleaned.record
 
     def _plan(self, part_ten: PartTen) -> StudyPlan:
         """The plan for an image; another one for other terms in the recipe's %values lists."""
@@ -243,9 +283,11 @@ class DeidentifiedImage:
         What was done to its elements; an `Account` counts them.
     identity : Identity
         The UIDs by which it is told from others.
+    pixels : PixelRecord, optional
+        What was done to its pixels; None where they were not looked at.
     """
 
-    __slots__ = ("_describer", "_head", "_instance", "_part_ten", "_pieces", "_size", "done", "identity")
+    __slots__ = ("_describer", "_head", "_instance", "_part_ten", "_pieces", "_size", "done", "identity", "pixels")
 
     def __init__(
         self,
@@ -255,9 +297,10 @@ class DeidentifiedImage:
         describer: Describer,
         done: list[ElementAction],
         identity: Identity,
+        pixels: PixelRecord | None = None,
     ) -> None:
         self._part_ten, self._head, self._pieces, self._describer = part_ten, head, pieces, describer
-        self.done, self.identity = done, identity
+        self.done, self.identity, self.pixels = done, identity, pixels
         self._size: int | None = None
         self._instance: Instance | None = None
 

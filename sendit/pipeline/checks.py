@@ -21,6 +21,7 @@ from sendit.adapters.sftp import checks as sftp
 from sendit.adapters.sftp.settings import SftpFolder
 from sendit.client_secrets import SecretsFile
 from sendit.deid import Recipe
+from sendit.deid.burned_in.detector import is_installed
 from sendit.errors import Misconfigured, SenditError
 from sendit.ground.commands import BEFORE_EVERY_COMMAND
 from sendit.projects import composition
@@ -33,20 +34,17 @@ KEEP_DEVICES = (
     "of your own in place of INCLUDE research. A rule for StationName, DeviceSerialNumber or DeviceUID ends this."
 )
 
-NOT_BUILT = {
-    "ANONYMIZE_PIXELS": ("sendit.E002", "scrubbing of pixels"),
-}
-"""Settings of the production services, which this version refuses rather than ignores."""
-
 
 @register(BEFORE_EVERY_COMMAND)
-def not_built(**_kwargs: Any) -> list[CheckMessage]:
-    """Settings that ask for what is not built yet."""
-    return [
-        Error(f"SENDIT_{name} asks for {what}, which this version does not do.", hint=f"Unset SENDIT_{name}.", id=code)
-        for name, (code, what) in NOT_BUILT.items()
-        if getattr(settings.SITE, name.lower())
-    ]
+def clean_pixels(**_kwargs: Any) -> list[CheckMessage]:
+    """Whether the recipe cleans pixels where ANONYMIZE_PIXELS asks for that."""
+    if not settings.SITE.anonymize_pixels:
+        return []
+    try:
+        composition.recipe(default_project(settings.SITE))
+    except Misconfigured as error:
+        return [Error(str(error), hint="docs/pixels.md says what it needs.", id="sendit.E002")]
+    return []
 
 
 @register(BEFORE_EVERY_COMMAND)
@@ -115,7 +113,14 @@ def recipe(**_kwargs: Any) -> list[CheckMessage]:
         chosen = composition.recipe(default_project(settings.SITE))
     except Misconfigured as error:
         return [Error(str(error), hint="SENDIT_STUDY_DEID names the recipe.", id="sendit.E006")]
-    return list(_device_identity(chosen))
+    return [*_device_identity(chosen), *_pixels(chosen)]
+
+
+def _pixels(chosen: Recipe) -> Iterator[CheckMessage]:
+    """A recipe that cleans pixels where that cannot be done."""
+    if chosen.cleans_pixels and not is_installed():
+        says = "The recipe cleans pixels; without sendit[pixels] the images that it looks at are withheld."
+        yield Warning(says, hint="pip install 'sendit[pixels]'", id="sendit.W005")
 
 
 def _device_identity(chosen: Recipe) -> Iterator[CheckMessage]:

@@ -37,11 +37,28 @@ def pseudonyms(site: Site) -> Pseudonyms:
 
 def recipe(project: Project) -> Recipe:
     """Return the project's recipe. One that calls functions is refused, because a batch has none to offer."""
-    from sendit.deid.recipe.recipe import load_recipe
-
-    loaded = load_recipe(project.recipe)
+    loaded = any_recipe(project, project.recipe)
     if loaded.calls:
         raise Misconfigured("UnknownFunction", subject="SENDIT_STUDY_DEID: func: is for programs")
+    return loaded
+
+
+def any_recipe(project: Project, name: str) -> Recipe:
+    """Return a recipe by name or path.
+
+    Raises
+    ------
+    Misconfigured
+        UnknownRecipe, BadRecipe; PixelsAreNotCleaned, MissingPackage: the project asks for clean pixels.
+    """
+    from sendit.deid.burned_in.detector import is_installed
+    from sendit.deid.recipe.recipe import load_recipe
+
+    loaded = load_recipe(name)
+    if project.anonymize_pixels and not loaded.cleans_pixels:
+        raise Misconfigured("PixelsAreNotCleaned", subject="SENDIT_ANONYMIZE_PIXELS")
+    if project.anonymize_pixels and not is_installed():
+        raise Misconfigured("MissingPackage", subject="SENDIT_ANONYMIZE_PIXELS: sendit[pixels]")
     return loaded
 
 

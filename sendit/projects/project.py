@@ -101,6 +101,8 @@ class Project:
         The prefix of the project's objects and the name of its data set.
     max_date_shift_days : int
         The local identity service shifts dates by 1 to this many days.
+    anonymize_pixels : bool
+        Whether the recipe has to be one that cleans pixels.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Project:
     collection: str
     identity: IdentityNames
     max_date_shift_days: int
+    anonymize_pixels: bool = False
     data_folders: tuple[DataFolder, ...]
     store: StoreChoice
     warehouse: WarehouseChoice
@@ -130,6 +133,7 @@ def default_project(site: Site) -> Project:
             several_study_uids=site.several_study_uids,
         ),
         max_date_shift_days=site.max_date_shift_days,
+        anonymize_pixels=site.anonymize_pixels,
         data_folders=tuple(_data_folders(site)),
         store=_store(site),
         warehouse=_warehouse(site),

@@ -116,7 +116,12 @@ class Site:
         own_variable="STANFORD_CLIENT_SECRETS",
         is_path=True,
     )
-    anonymize_pixels: bool = setting(False, flag, "true or false", "Scrub pixels; not supported yet, must be false.")
+    anonymize_pixels: bool = setting(
+        False,
+        flag,
+        "true or false",
+        "Refuse a recipe that does not clean pixels; false leaves it to the recipe whether they are.",
+    )
     entity_id: str = setting("PatientID", str, "a keyword", "The attribute that identifies the patient.")
     item_id: str = setting("AccessionNumber", str, "a keyword", "The attribute that identifies the study.")
     blank_patient_id: str = setting(

@@ -145,7 +145,7 @@ def code_of(row: dict[str, str], options: tuple[str, ...]) -> tuple[str, str]:
             return row[dates], dates
     for code in "KC":
         for option in options:
-            if row[option] == code:
+            if row.get(option) == code:  # Clean Pixel Data has no column
                 return code, option
     return row["Basic Profile"], ""
 

@@ -11,7 +11,7 @@ from pydicom import dcmread
 
 from sendit.deid import Deidentifier, Header, load_recipe, read_header
 from sendit.deid.recipe.screen import screen
-from sendit.deid.rewriting.geometry import Withheld
+from sendit.deid.rewriting.withheld import Withheld
 from sendit.errors import DataFault
 from tests.conformance.test_default_recipe import PSEUDONYMS, SHIPPED, VARIABLES
 from tests.support.dciodvfy import Errors, errors_of

@@ -48,7 +48,7 @@ def test_a_setting_that_makes_no_sense_is_one_line_and_exit_code_2(site: Site, m
 
 
 def test_a_deployment_that_fails_its_checks_is_exit_code_2(site: Site) -> None:
-    site.set(ANONYMIZE_PIXELS=True)
+    site.set(ANONYMIZE_PIXELS=True, STUDY_DEID="basic")
     done = site.run("status")
     assert done.returncode == 2
     assert "sendit.E002" in done.stderr

@@ -62,12 +62,16 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """A filter rule: images that fit it do not go on, or in a whitelist go on at once."""
+    """A filter rule: images that fit it do not go on, or in a whitelist go on at once.
+
+    `cleaned` says that they go on once text was looked for in their pixels and blanked.
+    """
 
     filter: str
     rule: str
     asks: str
     passes: bool
+    cleaned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +272,8 @@ def _of_line(line: Line) -> Outcome:
 def _withheld(recipe: Recipe) -> Iterator[Withheld]:
     for rules in recipe.filters:
         for label in rules.labels:
-            yield Withheld(rules.name, label.text, "".join(_asked(label)) or "always", rules.is_whitelist)
+            cleaned = recipe.cleans_pixels and rules.is_graylist and label.speaks_of_pixels
+            yield Withheld(rules.name, label.text, "".join(_asked(label)) or "always", rules.is_whitelist, cleaned)
     if recipe.decide(_CSA_IMAGE_HEADER).steps or _is_rewritten(recipe):
         yield Withheld("sendit", RULE, _WHERE_LOST, passes=False)
 
@@ -328,6 +333,12 @@ def _limits(recipe: Recipe) -> Iterator[str]:
         yield f"It departs from it in {rule.file}:{rule.line} ({rule}), so its outputs do not claim the profile."
     for option, reason in NOT_OFFERED.items():
         yield f"The Option {option} ({METHODS[option].value}) is not offered: {reason}."
+    if recipe.cleans_pixels:
+        yield (
+            "Text in pixels is found by a detector, which misses some: docs/pixels.md has its measures. Images that no "
+            "rule of a graylist names are not looked at. What was looked at says so by the code 113101 and Burned In "
+            "Annotation NO."
+        )
     if profile is not None:
         yield from _limits_of(profile)
     yield (

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sendit import __version__
-from sendit.deid.recipe.explanation import Entry, Explanation, Unless
+from sendit.deid.recipe.explanation import Entry, Explanation, Unless, Withheld
 from sendit.deid.recipe.outcomes import Fate, Outcome
 from sendit.deid.recipe.profile import BASIC, METHODS
 from sendit.deid.standard.attribute_types import UNKNOWN
@@ -76,10 +76,16 @@ def _withheld(told: Explanation) -> Iterator[str]:
     yield from _paragraph("The first of these rules that an image fits decides; one that fits none goes on.")
     yield ""
     for number, one in enumerate(told.withheld, start=1):
-        verdict = "goes on at once" if one.passes else "is withheld"
+        verdict = _verdict(one)
         yield from _item(f"{number}.", f"{one.rule} ({one.filter}): {verdict}")
         yield from _indented(f"where {one.asks}", 9)
     yield ""
+
+
+def _verdict(one: Withheld) -> str:
+    if one.cleaned:
+        return "goes on once its pixels are clean, if no other rule withholds it"
+    return "goes on at once" if one.passes else "is withheld"
 
 
 def _attributes(told: Explanation) -> Iterator[str]:
@@ -224,7 +230,14 @@ def as_data(told: Explanation) -> dict[str, Any]:
         "profile": [{"name": name, "code": METHODS[name].value, "scheme": METHODS[name].scheme} for name in chosen],
         "departs_from_profile_in": [f"{rule.file}:{rule.line} {rule}" for rule in told.recipe.exceptions],
         "withheld": [
-            {"filter": one.filter, "rule": one.rule, "asks": one.asks, "passes": one.passes} for one in told.withheld
+            {
+                "filter": one.filter,
+                "rule": one.rule,
+                "asks": one.asks,
+                "passes": one.passes,
+                "passes_once_clean": one.cleaned,
+            }
+            for one in told.withheld
         ],
         "attributes": [_entry_data(entry) for entry in told.entries],
         "other_elements": [

@@ -78,15 +78,29 @@ class RegionsFrom:
     tag: int
 
 
+class Looking(StrEnum):
+    """Which images of a series `detect text` looks at."""
+
+    ALL = "all"
+    SAMPLE = "sample"
+    """The first, the middle and the last of each series, and all where one of these has text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One LABEL: a name for its checks, and the coordinates that go with it."""
+    """One LABEL: a name for its checks, the coordinates that go with it, and whether text is looked for."""
 
     text: str
     line: int
     file: str
     checks: tuple[Check, ...] = ()
     regions: tuple[Region | RegionsFrom, ...] = ()
+    looking: Looking | None = None
+
+    @property
+    def speaks_of_pixels(self) -> bool:
+        """Whether it says what becomes of pixels."""
+        return bool(self.regions) or self.looking is not None
 
     def __str__(self) -> str:
         words = []
@@ -103,6 +117,11 @@ class Filter:
     labels: tuple[Label, ...]
 
     @property
+    def is_graylist(self) -> bool:
+        """Whether its labels name images that pass once their pixels are clean."""
+        return self.name.lower() == "graylist"
+
+    @property
     def is_whitelist(self) -> bool:
         """Whether its labels say which images pass."""
         return self.name.lower() == "whitelist"
@@ -115,6 +134,26 @@ _LEADING = re.compile(r"(\|\||\+)?\s*")
 _STRAY = re.compile(r"\s(\|\||\+)\s+[a-z]", re.IGNORECASE)
 _QUESTION = re.compile(r"(\S+)(?:\s+(\S+)(?:\s+(.*\S))?)?\s*", re.DOTALL)
 _COORDINATES = re.compile(r"(ctp)?(keep)?coordinates\b\s*(.*)", re.IGNORECASE)
+
+
+_DETECT = re.compile(r"detect(?:\s+(\S+)(?:\s+(.*\S))?)?", re.IGNORECASE)
+
+
+def is_detect(text: str) -> bool:
+    """Whether a line of a LABEL asks for detection."""
+    return text[:6].lower() == "detect" and not text[6:7].strip()
+
+
+def parse_detect(text: str) -> Looking:
+    """Which images a `detect text` or `detect text sample` line has looked at; FieldError where it is neither."""
+    match = _DETECT.fullmatch(text)
+    assert match is not None
+    what, which = (match[1] or "").lower(), (match[2] or "").lower()
+    if what != "text":
+        raise FieldError("what is detected is text", match.start(1) if match[1] else len(text))
+    if which not in ("", "sample"):
+        raise FieldError("detect text takes nothing more, or sample", match.start(2))
+    return Looking.SAMPLE if which else Looking.ALL
 
 
 def is_coordinates(text: str) -> bool:

@@ -7,7 +7,18 @@ from collections.abc import Callable
 
 from sendit.deid.recipe.draft import Draft, ProfileLine, attribute_tags, is_sequence
 from sendit.deid.recipe.field_syntax import FieldError, UnknownAttribute, hint, parse_field
-from sendit.deid.recipe.filters import Check, Label, Region, RegionsFrom, is_coordinates, parse_check, parse_coordinates
+from sendit.deid.recipe.filters import (
+    Check,
+    Label,
+    Looking,
+    Region,
+    RegionsFrom,
+    is_coordinates,
+    is_detect,
+    parse_check,
+    parse_coordinates,
+    parse_detect,
+)
 from sendit.deid.recipe.profile import ProfileError, parse_profile
 from sendit.deid.recipe.recipe_lines import RecipeError, RecipeText, Words, words_of
 from sendit.deid.recipe.rule_values import is_coded, is_days, parse_value
@@ -30,6 +41,7 @@ class Parser:
         self.label: Label | None = None
         self.checks: list[Check] = []
         self.regions: list[Region | RegionsFrom] = []
+        self.looking: Looking | None = None
 
     def parse(self) -> None:
         """Read every line into the draft."""
@@ -325,6 +337,9 @@ class Parser:
             if is_coordinates(text.strip()):
                 self.regions.append(parse_coordinates(text.strip()))
                 return
+            if is_detect(text.strip()):
+                self._detect(number, indent, text.strip())
+                return
             check, unknown = parse_check(text.strip(), self.source.lenient)
         except FieldError as error:
             raise self._error(number, indent + 1 + error.offset, error.reason) from None
@@ -334,14 +349,23 @@ class Parser:
             raise self._error(number, indent + 1, "in a whitelist, say whether + or || joins this line to the others")
         self.checks.append(check)
 
+    def _detect(self, number: int, indent: int, text: str) -> None:
+        looking = parse_detect(text)
+        if self.section_name.lower() != "graylist":
+            raise self._error(number, indent + 1, "detect text stands under a LABEL of %filter graylist")
+        if self.looking is not None:
+            raise self._error(number, indent + 1, "detect stands once under a LABEL")
+        self.looking = looking
+
     def _close_label(self) -> None:
         if self.label is None:
             return
-        label = Label(self.label.text, self.label.line, self.label.file, tuple(self.checks), tuple(self.regions))
-        if not label.checks and not label.regions:
+        checks, regions = tuple(self.checks), tuple(self.regions)
+        label = Label(self.label.text, self.label.line, self.label.file, checks, regions, self.looking)
+        if not label.checks and not label.speaks_of_pixels:
             raise self._error(label.line, 1, "this LABEL has no criteria")
         self.draft.filters[self.section_name].append(label)
-        self.label, self.checks, self.regions = None, [], []
+        self.label, self.checks, self.regions, self.looking = None, [], [], None
 
 
 def _is_code_sequence(selector: Selector | str) -> bool:

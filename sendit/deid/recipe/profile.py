@@ -22,10 +22,11 @@ PATIENT_CHARACTERISTICS = "Retain Patient Characteristics"
 CLEAN_DESCRIPTORS = "Clean Descriptors"
 CLEAN_STRUCTURED_CONTENT = "Clean Structured Content"
 CLEAN_GRAPHICS = "Clean Graphics"
+CLEAN_PIXEL_DATA = "Clean Pixel Data"
 
 METHODS = {
     BASIC: Code("113100", "DCM", "Basic Application Confidentiality Profile"),
-    "Clean Pixel Data": Code("113101", "DCM", "Clean Pixel Data Option"),
+    CLEAN_PIXEL_DATA: Code("113101", "DCM", "Clean Pixel Data Option"),
     "Clean Recognizable Visual Features": Code("113102", "DCM", "Clean Recognizable Visual Features Option"),
     CLEAN_GRAPHICS: Code("113103", "DCM", "Clean Graphics Option"),
     CLEAN_STRUCTURED_CONTENT: Code("113104", "DCM", "Clean Structured Content Option"),
@@ -43,10 +44,9 @@ METHODS = {
 OPTIONS = tuple(name for name in METHODS if name != BASIC)
 
 NOT_OFFERED = {
-    "Clean Pixel Data": "sendit does not scrub pixels yet; images whose pixels may show text are withheld by %filter",
     "Clean Recognizable Visual Features": "sendit does not support it: it changes no face",
 }
-"""Options that PS3.15 has and sendit does not, and why not. The first waits for pixels to be scrubbed."""
+"""Options that PS3.15 has and sendit does not, and why not."""
 
 
 class ProfileError(ValueError):
@@ -84,8 +84,8 @@ class Profile:
 
     @property
     def methods(self) -> tuple[Code, ...]:
-        """The codes of (0012,0064)."""
-        return tuple(METHODS[name] for name in (BASIC, *self.options))
+        """The codes of (0012,0064) in every image; Clean Pixel Data's is added where pixels were looked at."""
+        return tuple(METHODS[name] for name in (BASIC, *self.options) if name != CLEAN_PIXEL_DATA)
 
     @property
     def dates(self) -> str | None:

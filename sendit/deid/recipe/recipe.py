@@ -20,7 +20,7 @@ from sendit.deid.recipe.draft import Draft, ProfileLine
 from sendit.deid.recipe.filters import Filter
 from sendit.deid.recipe.parser import Parser
 from sendit.deid.recipe.precedence import Decisions, RuleSet
-from sendit.deid.recipe.profile import Profile
+from sendit.deid.recipe.profile import CLEAN_PIXEL_DATA, Profile
 from sendit.deid.recipe.profile_rules import clauses, said, text_of
 from sendit.deid.recipe.recipe_lines import RecipeError, RecipeText
 from sendit.deid.recipe.rules import Action, Addition, BoundRule, Decision, Rule, Step, Value
@@ -112,6 +112,11 @@ class Recipe:
     def cleans(self) -> bool:
         """Whether a rule leaves of values what does not identify, so that what does is to be known."""
         return self.ruleset.cleans
+
+    @property
+    def cleans_pixels(self) -> bool:
+        """Whether its profile has Clean Pixel Data, so that images of a graylist pass once their pixels are clean."""
+        return self.profile is not None and self.profile.has(CLEAN_PIXEL_DATA)
 
     @property
     def calls(self) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sendit.deid.recipe.filters import Check, Criterion, Filter, Label, Question, Region, RegionsFrom
+from sendit.deid.recipe.filters import Check, Criterion, Filter, Label, Looking, Question, Region, RegionsFrom
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.stream.header import Header
 
@@ -24,6 +24,25 @@ class HeaderValues(Protocol):
     def items(self, attribute: int, /) -> Sequence[HeaderValues]:
         """The items of a sequence; none where the image has no such sequence."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class PixelTask:
+    """What is to be done to the pixels of an image before it passes.
+
+    Parameters
+    ----------
+    rule : str
+        The text of the LABEL that asks for it.
+    regions : tuple of Region
+        What is blanked, and kept, whatever is found.
+    sampled : bool
+        Whether the image is looked at only if it is one of its series' sample, or text was found in one of these.
+    """
+
+    rule: str
+    regions: tuple[Region, ...] = ()
+    sampled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +61,8 @@ class Verdict:
         The label's criteria: attributes and operators, never a value.
     coordinates : tuple of Region
         The regions that the filter's labels give for this image, in order; boxes are (left, top, right, bottom).
+    pixels : PixelTask, optional
+        What is to be done to its pixels first, of an image that passes for that reason.
     """
 
     passed: bool
@@ -49,6 +70,7 @@ class Verdict:
     group: str = ""
     reason: str = ""
     coordinates: tuple[Region, ...] = ()
+    pixels: PixelTask | None = None
 
 
 class Screen:
@@ -87,17 +109,34 @@ def _asked(label: Label) -> Iterator[int]:
 
 
 def screen(header: HeaderValues, recipe: Recipe) -> Verdict:
-    """The verdict of the first label that fits, in the recipe's order; where none does, the image passes."""
+    """The verdict of the first label that fits, in the recipe's order; where none does, the image passes.
+
+    A graylist's label that speaks of pixels decides only where no later label withholds the image, and only under a
+    profile with Clean Pixel Data; under any other it withholds, too.
+    """
+    held: Verdict | None = None
     for rules in recipe.filters:
         for label in rules.labels:
-            if fits(label, header):
-                return _verdict(header, rules, label)
-    return Verdict(passed=True)
+            if (held is None or not rules.is_graylist or not label.speaks_of_pixels) and fits(label, header):
+                verdict = _verdict(header, rules, label, recipe)
+                if verdict.pixels is None:
+                    return held if held is not None and verdict.passed else verdict
+                held = verdict
+    return held or Verdict(passed=True)
 
 
-def _verdict(header: HeaderValues, rules: Filter, label: Label) -> Verdict:
+def _verdict(header: HeaderValues, rules: Filter, label: Label, recipe: Recipe) -> Verdict:
     coordinates = () if rules.is_whitelist else tuple(_regions(header, rules))
-    return Verdict(rules.is_whitelist, label.text, rules.name, str(label), coordinates)
+    task = None
+    if recipe.cleans_pixels and rules.is_graylist and label.speaks_of_pixels:
+        task = PixelTask(label.text, coordinates, _is_sampled(header, rules))
+    return Verdict(rules.is_whitelist or task is not None, label.text, rules.name, str(label), coordinates, task)
+
+
+def _is_sampled(header: HeaderValues, rules: Filter) -> bool:
+    """Whether no label that fits has every image looked at."""
+    speaking = [label for label in rules.labels if label.speaks_of_pixels and fits(label, header)]
+    return all(label.looking is Looking.SAMPLE for label in speaking)
 
 
 def _regions(header: HeaderValues, rules: Filter) -> Sequence[Region]:

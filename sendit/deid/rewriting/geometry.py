@@ -11,6 +11,7 @@ from sendit.deid.recipe.rules import Rule
 from sendit.deid.recipe.selectors import PrivateTag, Tag
 from sendit.deid.rewriting.actions import ElementAction
 from sendit.deid.rewriting.shared_runs import each_action
+from sendit.deid.rewriting.withheld import Withheld
 from sendit.deid.stream.elements import elements
 from sendit.deid.stream.header import HeaderReader
 from sendit.deid.stream.heads import FLAT
@@ -26,21 +27,6 @@ IMAGE_TYPE = 0x00080008
 _READER = HeaderReader({IMAGE_TYPE})
 
 
-class Withheld(DataFault):
-    """An image that a rule of sendit's own withholds."""
-
-    def __init__(self, rule: str, *, tag: int) -> None:
-        super().__init__("GeometryLost", tag=tag)
-        self.rule = rule
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (_withheld, (self.rule, self.tag))
-
-
-def _withheld(rule: str, tag: int) -> Withheld:
-    return Withheld(rule, tag=tag)
-
-
 def ensure_geometry(done: Iterable[ElementAction], part_ten: PartTen, recipe: Recipe) -> None:
     """Withhold a mosaic that the actions have taken the places of its slices from.
 
@@ -53,7 +39,7 @@ def ensure_geometry(done: Iterable[ElementAction], part_ten: PartTen, recipe: Re
     if lost and _is_mosaic(part_ten):
         for tag in lost:
             if not _is_removed_by_name(tag, recipe):
-                raise Withheld(RULE, tag=tag)
+                raise Withheld("GeometryLost", RULE, tag=tag)
 
 
 def _is_mosaic(part_ten: PartTen) -> bool:

@@ -17,8 +17,8 @@ from sendit.deid.engine import DeidentifiedImage, Deidentifier
 from sendit.deid.identifiers.identifiers import Identifier, extract
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.recipe import Recipe
-from sendit.deid.recipe.screen import screen
-from sendit.deid.rewriting.geometry import Withheld
+from sendit.deid.recipe.screen import Verdict, screen
+from sendit.deid.rewriting.withheld import Withheld
 from sendit.deid.stream.header import Header, read_header
 from sendit.durable import draft_of, forget_time
 from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown
@@ -82,7 +82,7 @@ class Group:
     birth_date: str = ""
     study_date: str = ""
     identifiers: dict[Identifier, None] = field(default_factory=dict)
-    inputs: list[Input] = field(default_factory=list)
+    inputs: list[tuple[Input, Verdict]] = field(default_factory=list)
 
     def learn(self, header: Header) -> None:
         """What one of its images says."""
@@ -166,8 +166,8 @@ def deidentify_files(inputs: Iterable[Input], how: Deidentification, target: Tar
             yield outcome
     for group in groups.values():
         deidentifier = how.deidentifier(group)
-        for one in group.inputs:
-            yield _deidentify(one, deidentifier, target)
+        for one, verdict in group.inputs:
+            yield _deidentify(one, verdict, deidentifier, target)
 
 
 def _sort(one: Input, how: Deidentification, groups: dict[tuple[str, str], Group]) -> Outcome | None:
@@ -186,15 +186,15 @@ def _sort(one: Input, how: Deidentification, groups: dict[tuple[str, str], Group
         verdict = screen(header, how.recipe)
         if not verdict.passed:
             return Outcome(one.number, Fate.FILTERED, verdict.rule)
-        group.inputs.append(one)
+        group.inputs.append((one, verdict))
     except (DataFault, OSError) as error:
         return _failed(one, error)
     return None
 
 
-def _deidentify(one: Input, deidentifier: Deidentifier, target: Target) -> Outcome:
+def _deidentify(one: Input, verdict: Verdict, deidentifier: Deidentifier, target: Target) -> Outcome:
     try:
-        image = deidentifier.deidentify(one.path)
+        image = deidentifier.deidentify(one.path, verdict)
         image.ensure_identified()
         return target.write(image, one.number)
     except Withheld as withheld:

@@ -21,7 +21,7 @@ from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.rules import Decision, Rule
 from sendit.deid.recipe.screen import Verdict, screen
 from sendit.deid.rewriting.actions import EMPTIED, REPAIR
-from sendit.deid.rewriting.geometry import Withheld
+from sendit.deid.rewriting.withheld import Withheld
 from sendit.deid.stream.header import read_header
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS, TRAILING_PADDING, effective_vr
 from sendit.errors import DataFault, SenditError
@@ -99,12 +99,13 @@ def preview(path: Path, how: Deidentification) -> Preview:
         try:
             group = how.group_of(header, path)
             group.learn(header)
-            image = how.deidentifier(group).deidentify(path)
+            image = how.deidentifier(group).deidentify(path, verdict)
             image.ensure_identified()
             notes = {(*one.path, one.tag): NOTES[one.action] for one in image.done if one.action in NOTES}
             image.write(output)
         except Withheld as withheld:
-            verdict = Verdict(False, withheld.rule) if verdict.passed else verdict
+            section = verdict.group if withheld.rule == verdict.rule else ""
+            verdict = Verdict(False, withheld.rule, section) if verdict.passed else verdict
         except DataFault as error:
             fault = error
         after = dcmread(output, force=True, defer_size=LONG_BYTES) if output.exists() else None

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sendit.deid.burned_in.record import PixelRecord
 from sendit.deid.description import Instance
 from sendit.deid.engine import DeidentifiedImage, Deidentifier
 from sendit.deid.image_stream import ImageStream
 from sendit.deid.rewriting.account import Account
-from sendit.deid.rewriting.geometry import Withheld
+from sendit.deid.rewriting.withheld import Withheld
 from sendit.deid.stream.part_ten import open_part_ten
 from sendit.errors import BrokenPromise, DataFault
 from sendit.pipeline.intake.folders import StudyFile
@@ -40,6 +41,14 @@ GROUP_IMAGES, GROUP_BYTES = 32, 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
+class LookedAt:
+    """An image whose pixels were looked at: its name in the archive, and what was done."""
+
+    member: str
+    record: PixelRecord
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
     """What the de-identify stage made: the archive, and what its images say together."""
 
@@ -49,6 +58,7 @@ class Made:
     archive: ArchiveFacts
     summary: Summary
     account: Account
+    pixels: tuple[LookedAt, ...]
     withheld_series: frozenset[str]
     """Pseudonymous UIDs of series of which a rule of sendit's own withholds an image."""
 
@@ -119,6 +129,7 @@ class StudyArchiver:
         self._summary, self._account = Summary(), Account()
         self._alike: Counter[str] = Counter()
         self._withheld_series: set[str] = set()
+        self._pixels: list[LookedAt] = []
         self._archive: ArchiveWriter | None = None
         self._object_name = ""
 
@@ -127,8 +138,8 @@ class StudyArchiver:
         with self._accounted(number, series):
             file = self._work.open(number)
             part_ten = open_part_ten(file)
-            seen.ensure_in(part_ten, self._names)
-            image = deidentifier.deidentify(part_ten)
+            verdict = seen.ensure_in(part_ten, self._names)
+            image = deidentifier.deidentify(part_ten, verdict)
             image.ensure_identified()
             return ReadyImage(number, seen, series, file, image, image.instance)
         return None
@@ -144,6 +155,8 @@ class StudyArchiver:
         """Count an image that is in the archive, and return its row."""
         self._summary.add(ready.instance)
         self._account.add(ready.image.done)
+        if ready.image.pixels is not None:
+            self._pixels.append(LookedAt(member.name, ready.image.pixels))
         self._work.lease.progress(images=1)
         self._work.ledger.deliver(ready.number, member, self._part.number, instance_digest(ready.seen), content)
         return self._row(ready.instance, member)
@@ -176,6 +189,7 @@ class StudyArchiver:
             self._archive.close(),
             self._summary,
             self._account,
+            tuple(self._pixels),
             frozenset(self._withheld_series),
         )
 

@@ -68,12 +68,17 @@ class Facts:
     """What one readable image says."""
 
     number: int
-    passed: bool
+    verdict: Verdict
     sop_instance_uid: str
     instance_number: int
     series: SeriesFacts
     window_crc32c: int | None
     """Of the bytes in which all of the header stands; None where it is longer than a window."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether no filter withholds it."""
+        return self.verdict.passed
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -106,18 +111,18 @@ class Reader:
         """The header of an opened file, with what this reader asks for."""
         return self._headers.of(part_ten)
 
-    def judge(self, number: int, header: Header, part_ten: PartTen) -> tuple[Facts, Verdict]:
+    def judge(self, number: int, header: Header, part_ten: PartTen) -> Facts:
         """What the image says, and whether it may go on."""
         verdict, series = self._verdict(header)
         facts = Facts(
             number=number,
-            passed=verdict.passed,
+            verdict=verdict,
             sop_instance_uid=header.text(SOP_INSTANCE_UID) or _named_in_meta(part_ten),
             instance_number=_whole(header.text(INSTANCE_NUMBER)),
             series=series,
             window_crc32c=google_crc32c.value(part_ten.window) if header.is_in_window else None,
         )
-        return facts, verdict
+        return facts
 
     def _verdict(self, header: Header) -> tuple[Verdict, SeriesFacts]:
         """What is said of the header, and of all that differ from it in the image alone: in a series, most of them."""
@@ -145,20 +150,25 @@ class Seen:
     window_crc32c: int | None
     series: SeriesFacts
     sop_instance_uid: str
+    verdict: Verdict
 
     @classmethod
     def of(cls, facts: Facts) -> Seen:
         """What import saw."""
-        return cls(facts.window_crc32c, facts.series, facts.sop_instance_uid)
+        return cls(facts.window_crc32c, facts.series, facts.sop_instance_uid, facts.verdict)
 
-    def ensure_in(self, part_ten: PartTen, names: IdentityNames) -> None:
-        """Raise FolderChanged where the opened file says another patient or another study than import saw."""
+    def ensure_in(self, part_ten: PartTen, names: IdentityNames) -> Verdict | None:
+        """Return what the filters said of the file, or None where its header may be another one by now.
+
+        Raises FolderChanged where the opened file says another patient or another study than import saw.
+        """
         if self.window_crc32c is not None and google_crc32c.value(part_ten.window) == self.window_crc32c:
-            return
+            return self.verdict
         header, series = _identity_reader(names.entity_keyword, names.item_keyword).of(part_ten), self.series
         found = (entity_id_of(header, names), item_id_of(header, names), header.text("StudyInstanceUID"))
         if found != (series.entity_id, series.item_id, series.study_instance_uid):
             raise FolderChanged
+        return None
 
 
 @cache
@@ -289,14 +299,14 @@ def _read(work: Work, number: int, reader: Reader) -> Iterator[Facts]:
         if header.sop_class_uid == MEDIA_STORAGE_DIRECTORY:
             work.ledger.filter(number, WITHHELD_DICOMDIR)
             return
-        facts, verdict = reader.judge(number, header, part_ten)
+        facts = reader.judge(number, header, part_ten)
     except DataFault as fault:
         work.ledger.fail(number, fault, work.stage)
     except OSError:
         work.ledger.fail(number, DataFault("Unreadable"), work.stage)
     else:
-        if not verdict.passed:
-            work.ledger.filter(number, verdict.rule)
+        if not facts.passed:
+            work.ledger.filter(number, facts.verdict.rule)
         yield facts
 
 

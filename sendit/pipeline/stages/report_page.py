@@ -54,6 +54,7 @@ def page(report: Mapping[str, Any]) -> str:
         ("Withheld by the recipe's filters", _table(("rule", "files"), _pairs(report["filtered"], "rule"))),
         ("Errors", _table(("code", "tag", "stage", "files"), _errors(report["errors"]))),
         ("By which rules", _facts(_rules(report))),
+        ("Pixels that were looked at", _table(("image", "rule", "detector", "blanked"), _pixels(report["pixels"]))),
         ("Proof", _facts(_proof(report["verification"]))),
         ("What was done", _table(("action", "elements"), _actions(report["actions"]))),
         ("To which attributes", _table(("attribute", "tag", "action", "elements"), _attributes(report["attributes"]))),
@@ -101,6 +102,10 @@ def _proof(proof: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     for kind, count in proof["identifiers_searched_for"].items():
         yield f"identifiers searched for: {kind}", count
     yield "images withheld because one was found", proof["images_withheld"]
+
+
+def _pixels(images: Iterable[Mapping[str, Any]]) -> Iterable[tuple[Any, ...]]:
+    return ((one["image"], one["rule"], one["detector"], len(one["blanked"])) for one in images)
 
 
 def _actions(actions: Mapping[str, int]) -> Iterable[tuple[str, int]]:

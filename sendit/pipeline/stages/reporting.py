@@ -15,12 +15,12 @@ from typing import Any
 
 import sendit
 from sendit.deid.identifiers.identifiers import VERIFIED, Identifier
-from sendit.deid.recipe.profile import BASIC, METHODS
+from sendit.deid.recipe.profile import BASIC, CLEAN_PIXEL_DATA, METHODS
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.rewriting.account import Done
 from sendit.durable import disk
 from sendit.pipeline.record.ledger import Ledger
-from sendit.pipeline.stages.deidentifying import Made
+from sendit.pipeline.stages.deidentifying import LookedAt, Made
 from sendit.pipeline.stages.importing import Study
 from sendit.pipeline.stages.parts import Part
 from sendit.pipeline.stages.report_page import page
@@ -64,9 +64,10 @@ def make_report(made: Made, recipe: Recipe, study: Study, ledger: Ledger, part: 
         "filtered": [{"rule": rule, "count": count} for rule, count in sorted(ledger.rules(only_new=True).items())],
         "errors": errors,
         "recipe": {"name": os.path.basename(recipe.name), "sha256": recipe.sha256},
-        "profile": _profile(recipe),
+        "profile": _profile(recipe, looked_at=bool(made.pixels)),
         "actions": dict(sorted(actions.items())),
         "attributes": [{name: getattr(done, name) for name in _ATTRIBUTE} for done in attributes],
+        "pixels": [_looked_at(one) for one in made.pixels],
         "verification": {
             "images_proven": made.summary.images,
             "identifiers_searched_for": dict(sorted(Counter(_searched_for(study.identifiers)).items())),
@@ -91,15 +92,30 @@ def _lines(report: dict[str, Any]) -> str:
     return "{\n" + ",\n".join(f' "{name}": {part}' for name, part in parts.items()) + "\n}\n"
 
 
-def _profile(recipe: Recipe) -> dict[str, Any] | None:
+def _looked_at(one: LookedAt) -> dict[str, Any]:
+    record = one.record
+    return {
+        "image": one.member,
+        "rule": record.rule,
+        "frames": record.frames,
+        "rows": record.rows,
+        "columns": record.columns,
+        "detector": record.detector,
+        "blanked": [{"box": list(mask.box), "reason": str(mask.reason)} for mask in record.masks],
+    }
+
+
+def _profile(recipe: Recipe, *, looked_at: bool) -> dict[str, Any] | None:
     """The profile and its options as (0012,0064) names them; None where the recipe has none.
 
+    Clean Pixel Data is among them where an image was looked at; the images that were say so themselves.
     Where lines of the recipe depart from it, it is not claimed: (0012,0064) names no method then.
     """
     profile = recipe.profile
     if profile is None:
         return None
     names = () if recipe.exceptions else (BASIC, *profile.options)
+    names = tuple(name for name in names if looked_at or name != CLEAN_PIXEL_DATA)
     return {
         "standard": "DICOM PS3.15 Annex E",
         "name": str(profile),

@@ -131,7 +131,7 @@ def test_what_would_be_withheld_says_by_which_rule(site: Site, tmp_path: Path) -
     (image,) = make_study(tmp_path / "in", number=1, images=1, BurnedInAnnotation="YES")
     ran = preview(image)
     assert ran.code == 1
-    assert "Withheld by the filter rule “burned-in annotation” (blacklist)." in ran.lines
+    assert "Withheld by the filter rule “burned-in annotation” (graylist)." in ran.lines
 
 
 @pytest.mark.shows_identifiers

@@ -115,8 +115,8 @@ def test_a_recipe_that_is_wrong_stops_the_command_and_no_batch(site: Site) -> No
     assert counts() == {"QUEUE": 1}
 
 
-def test_settings_of_services_that_are_not_built_are_refused(site: Site) -> None:
-    site.set(ANONYMIZE_PIXELS=True)
+def test_who_asks_for_clean_pixels_is_not_given_a_recipe_that_leaves_them(site: Site) -> None:
+    site.set(ANONYMIZE_PIXELS=True, STUDY_DEID="basic")
     done = site.run("start_queue")
     assert done.returncode == 2 and "sendit.E002" in done.stderr
 

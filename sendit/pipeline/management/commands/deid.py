@@ -12,13 +12,12 @@ from typing import Any
 from django.conf import settings
 
 from sendit.deid.pseudonyms import Pseudonyms
-from sendit.deid.recipe.recipe import load_recipe
 from sendit.ground import logs
 from sendit.ground.commands import NEEDS_A_LOOK, WrongUse, ensure_keys
 from sendit.ground.commands import Command as ShellCommand
 from sendit.ground.terminal import counted
 from sendit.pipeline.files.deid_files import Deidentification, Fate, Target, deidentify_files, inputs_of
-from sendit.projects.composition import Projects, local_identity_service
+from sendit.projects.composition import Projects, any_recipe, local_identity_service
 
 
 class Command(ShellCommand):
@@ -74,7 +73,7 @@ def how(*, recipe: str | None, var: list[str], key_file: str | None, **options: 
     """What those options ask for."""
     ports = Projects(settings.SITE).default
     project = ports.project
-    chosen = load_recipe(recipe or project.recipe)
+    chosen = any_recipe(project, recipe or project.recipe)
     if key_file is None:
         ensure_keys()
         return Deidentification(chosen, ports.pseudonyms, ports.identity_service, project.identity, _variables(var))

@@ -9,7 +9,7 @@ from pydicom.datadict import tag_for_keyword
 
 from sendit.deid.recipe.filters import Region
 from sendit.deid.recipe.recipe import load_recipe, parse_recipe
-from sendit.deid.recipe.screen import HeaderValues, Verdict, screen
+from sendit.deid.recipe.screen import HeaderValues, PixelTask, Verdict, screen
 from sendit.deid.stream.header import read_header
 from tests.support.phantoms import bundled
 
@@ -249,7 +249,7 @@ def _region(left: str, top: str, right: str, bottom: str) -> Values:
 
 # ------------------------------------------------------------------------------------------------ the default recipe
 
-RESEARCH = load_recipe("research")
+RESEARCH, BASIC = load_recipe("research"), load_recipe("basic")
 ORIGINAL = ("ORIGINAL", "PRIMARY", "AXIAL")
 
 
@@ -261,17 +261,8 @@ ORIGINAL = ("ORIGINAL", "PRIMARY", "AXIAL")
         ("CT", CT, {"ImageType": ("DERIVED", "SECONDARY", "MPR")}),
         ("MR", MR, {"ImageType": ("DERIVED", "SECONDARY", "OTHER")}),
         ("MR", MR, {"SeriesDescription": "rescanned because of motion"}),
-        ("CR", CR, {"ImageType": ("DERIVED", "PRIMARY")}),
-        ("DX", DX, {}),
-        ("MG", MG, {}),
         ("NM", NM, {}),
         ("PT", PT, {}),
-        ("XA", XA, {}),
-        ("US", US, {"BurnedInAnnotation": "NO", "SamplesPerPixel": "3"}),
-        ("US", US_MULTI, {"BurnedInAnnotation": "no "}),
-        ("RF", RF, {"BurnedInAnnotation": "NO"}),
-        ("OT", SC, {"BurnedInAnnotation": "NO"}),
-        ("CT", CT, {"SamplesPerPixel": "3", "BurnedInAnnotation": "NO"}),
         ("RTDOSE", "1.2.840.10008.5.1.4.1.1.481.2", {}),
         ("SEG", "1.2.840.10008.5.1.4.1.1.66.4", {}),
     ],
@@ -279,6 +270,29 @@ ORIGINAL = ("ORIGINAL", "PRIMARY", "AXIAL")
 def test_an_ordinary_image_passes(modality: str, sop_class: str, more: dict[str, str | tuple[str, ...]]) -> None:
     attributes = {"Modality": modality, "SOPClassUID": sop_class, "ImageType": ORIGINAL, "SamplesPerPixel": "1", **more}
     assert screen(Values(**attributes), RESEARCH) == Verdict(True)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("modality", "sop_class", "more"),
+    [
+        ("CR", CR, {"ImageType": ("DERIVED", "PRIMARY")}),
+        ("DX", DX, {}),
+        ("MG", MG, {}),
+        ("XA", XA, {}),
+        ("US", US, {"BurnedInAnnotation": "NO", "SamplesPerPixel": "3"}),
+        ("US", US_MULTI, {"BurnedInAnnotation": "no "}),
+        ("RF", RF, {"BurnedInAnnotation": "NO"}),
+        ("OT", SC, {"BurnedInAnnotation": "NO"}),
+        ("CT", CT, {"SamplesPerPixel": "3", "BurnedInAnnotation": "NO"}),
+    ],
+)
+def test_pixels_are_looked_at_whatever_the_header_says_of_them_where_the_profile_cleans_them(
+    modality: str, sop_class: str, more: dict[str, str | tuple[str, ...]]
+) -> None:
+    attributes = {"Modality": modality, "SOPClassUID": sop_class, "ImageType": ORIGINAL, "SamplesPerPixel": "1", **more}
+    verdict = screen(Values(**attributes), RESEARCH)  # type: ignore[arg-type]
+    assert verdict.passed and verdict.pixels == PixelTask(verdict.rule)
+    assert screen(Values(**attributes), BASIC) == Verdict(True)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -316,8 +330,10 @@ def test_an_image_that_may_show_text_is_withheld(
     rule: str, sop_class: str, more: dict[str, str | tuple[str, ...]]
 ) -> None:
     attributes = {"Modality": "CT", "SOPClassUID": sop_class, "ImageType": ORIGINAL, "SamplesPerPixel": "1", **more}
-    verdict = screen(Values(**attributes), RESEARCH)  # type: ignore[arg-type]
+    verdict = screen(Values(**attributes), BASIC)  # type: ignore[arg-type]
     assert (verdict.passed, verdict.rule) == (False, rule)
+    cleaned = screen(Values(**attributes), RESEARCH)  # type: ignore[arg-type]
+    assert cleaned.passed is (verdict.group == "graylist") is (cleaned.pixels is not None)
 
 
 CONTENT = [
@@ -372,13 +388,15 @@ def test_text_hidden_in_the_bits_of_the_pixel_data_is_withheld() -> None:
     ],
 )
 def test_a_real_file_is_screened_by_its_header(name: str, rule: str) -> None:
-    verdict = screen(read_header(bundled(name)), RESEARCH)
+    verdict = screen(read_header(bundled(name)), BASIC)
     assert (verdict.passed, verdict.rule) == (not rule, rule)
 
 
 def test_the_regions_of_a_real_ultrasound_image_are_found() -> None:
-    verdict = screen(read_header(bundled("examples_palette.dcm")), RESEARCH)
-    assert verdict.coordinates == (
+    recipe = parse_recipe(
+        "FORMAT dicom\n%filter graylist\nLABEL x\ncoordinates all\nkeepcoordinates from:SequenceOfUltrasoundRegions\n"
+    )
+    assert screen(read_header(bundled("examples_palette.dcm")), recipe).coordinates == (
         Region(False, None),
         Region(True, (120, 60, 800, 518)),
         Region(True, (176, 522, 743, 576)),

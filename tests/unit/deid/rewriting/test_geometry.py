@@ -15,7 +15,8 @@ from pydicom import Dataset, dcmread
 from sendit.deid import Deidentifier, Pseudonyms, Recipe, load_recipe
 from sendit.deid.identifiers.identifiers import Identifier
 from sendit.deid.recipe.recipe import parse_recipe
-from sendit.deid.rewriting.geometry import RULE, Withheld
+from sendit.deid.rewriting.geometry import RULE
+from sendit.deid.rewriting.withheld import Withheld
 from sendit.errors import DataFault
 from tests.support.mosaics import ORIENTATIONS, Mosaic, decoded, encoded
 

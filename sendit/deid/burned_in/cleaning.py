@@ -1,0 +1,153 @@
+"""One image's pixels made clean: looked at, blanked, proven.
+
+This is the worker's side. It reads structure only; what decodes and looks is the detector's process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sendit.deid.burned_in.detector import Detector, is_installed, shared_detector
+from sendit.deid.burned_in.masks import blanked_by
+from sendit.deid.burned_in.messages import Message
+from sendit.deid.burned_in.picture import PIXEL_DATA, READER, Picture, picture_of
+from sendit.deid.burned_in.record import Box, Mask, PixelRecord, Reason
+from sendit.deid.burned_in.worker_frames import Frames, NotProven, frames_of
+from sendit.deid.recipe.screen import PixelTask
+from sendit.deid.rewriting.withheld import Withheld
+from sendit.deid.stream.part_ten import PartTen
+from sendit.deid.stream.sources import Bulk
+from sendit.deid.stream.tags import PIXEL_DATA_TAGS
+
+Pieces = list[bytes | Bulk]
+
+NOT_DECODED = "sendit: pixels that cannot be looked at"
+ALL_BLANK = "sendit: nothing of the image would be left"
+TEXT_LEFT = "sendit: text may be left in the pixels"
+NOT_PROVEN = "sendit: pixels changed where nothing was to be blanked"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """The pieces, and the file that they are ranges of, as they are delivered.
+
+    `record` is None for an image without pixels.
+    """
+
+    pieces: Pieces
+    part_ten: PartTen
+    record: PixelRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finds:
+    """What the detector found in an image."""
+
+    boxes: list[Box]
+    is_legible: bool
+
+
+def clean(pieces: Pieces, part_ten: PartTen, task: PixelTask) -> Cleaned:
+    """Return a rewritten image with clean pixels.
+
+    Raises
+    ------
+    Withheld
+        It cannot be told that no text is left: TextInPixels.
+    ServiceDown
+        DetectorDown.
+    """
+    bulks = [piece for piece in pieces if isinstance(piece, Bulk) and piece.tag in PIXEL_DATA_TAGS]
+    if not bulks:
+        return Cleaned(pieces, part_ten, None)
+    if not is_installed():
+        raise withheld(task.rule)
+    picture = picture_of(READER.of(part_ten), part_ten.syntax.uid, part_ten.encoding.order)
+    frames = frames_of(pieces, bulks[0], part_ten, picture) if picture is not None and len(bulks) == 1 else None
+    if picture is None or frames is None:
+        raise withheld(NOT_DECODED)
+    with shared_detector() as detector:
+        record = Cleaning(frames, picture, detector).run(task)
+    if not record.masks:
+        return Cleaned(pieces, part_ten, record)
+    replaced = frames.replaced()
+    return Cleaned(replaced.pieces, replaced.part_ten, record)
+
+
+def withheld(rule: str) -> Withheld:
+    """The fault of an image that nobody can say is clean."""
+    return Withheld("TextInPixels", rule, tag=PIXEL_DATA)
+
+
+class Cleaning:
+    """The rounds of one image."""
+
+    def __init__(self, frames: Frames, picture: Picture, detector: Detector) -> None:
+        self._frames, self._picture, self._detector = frames, picture, detector
+        self._name = ""
+
+    def run(self, task: PixelTask) -> PixelRecord:
+        """Look, blank, and look again until nothing is found; returns what was done."""
+        picture = self._picture
+        masks = self._given(task)
+        found = self._look(masks).boxes
+        if picture.said_yes and not masks and not found:
+            raise withheld(task.rule)  # somebody saw what the detector does not see
+        masks += [Mask(box, Reason.TEXT) for box in found]
+        if masks:
+            masks += [Mask(box, Reason.TEXT_AGAIN) for box in self._prove(masks).boxes]
+        if any(mask.reason is Reason.TEXT_AGAIN for mask in masks) and self._prove(masks, reads=True).is_legible:
+            raise withheld(TEXT_LEFT)
+        return PixelRecord(task.rule, tuple(masks), self._name, picture.frames, picture.rows, picture.columns)
+
+    def _given(self, task: PixelTask) -> list[Mask]:
+        picture = self._picture
+        try:
+            boxes = blanked_by(task.regions, picture.rows, picture.columns)
+        except ValueError:
+            raise withheld(NOT_DECODED) from None
+        masks = [Mask(box, Reason.COORDINATES) for box in map(self._aligned, boxes)]
+        if sum(mask.box.area for mask in masks) >= picture.rows * picture.columns:
+            raise withheld(ALL_BLANK)
+        return masks
+
+    def _aligned(self, box: Box) -> Box:
+        across, down = self._frames.step
+        whole = Box(
+            box.left // across * across,
+            box.top // down * down,
+            -(-box.right // across) * across,
+            -(-box.bottom // down) * down,
+        )
+        return whole.within(self._picture.rows, self._picture.columns)
+
+    def _look(self, masks: list[Mask]) -> Finds:
+        self._begin(masks, reads=False)
+        for frame in self._frames:
+            self._ask({"do": "look"}, frame)
+        return self._finds()
+
+    def _prove(self, masks: list[Mask], *, reads: bool = False) -> Finds:
+        """What is found in the blanked frames. Withheld where they differ from the original in anything else."""
+        self._begin(masks, reads=reads)
+        try:
+            self._frames.prove(self._ask, [mask.box for mask in masks])
+        except NotProven:
+            raise withheld(NOT_PROVEN) from None
+        return self._finds()
+
+    def _begin(self, masks: list[Mask], *, reads: bool) -> None:
+        boxes = [list(mask.box) for mask in masks]
+        said = {"do": "begin", "picture": self._picture.as_json(), "masks": boxes, "reads": reads}
+        answer = self._detector.begin(said)
+        self._name = str(answer.said["detector"])
+
+    def _finds(self) -> Finds:
+        answer = self._ask({"do": "boxes"}, b"").said
+        return Finds([self._aligned(Box(*box)) for box in answer["boxes"]], answer["legible"] is True)
+
+    def _ask(self, said: dict[str, object], data: bytes) -> Message:
+        answer = self._detector.ask(said, data)
+        if "fault" in answer.said:
+            raise withheld(NOT_DECODED)
+        return answer
