@@ -12,8 +12,10 @@ import sys
 import tarfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pydicom
+from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
@@ -39,7 +41,7 @@ def main() -> None:
     started = time.monotonic()
     shutil.rmtree(VAR, ignore_errors=True)
     keys.make(VAR / "secrets")
-    for act in (folders, work, deliver, glance, one_header, one_image, one_question):
+    for act in (folders, work, deliver, glance, one_header, pixels, one_image, one_question):
         act()
     _act("That is all", f"{time.monotonic() - started:.0f} seconds. What was made is in {_short(VAR)}/:")
     console.print(
@@ -89,6 +91,36 @@ def one_header() -> None:
         "With the rule that decided. Shown to the terminal that asked, and nowhere else.",
     )
     sendit("preview", "--reveal", _short(DATA / "ACC1008" / "image01.dcm"))
+
+
+def pixels() -> None:
+    """Show what became of the name that is burned into an ultrasound image."""
+    _act(
+        "A name in the pixels",
+        "Found by a detector, blanked, looked for again; the header says NO, so it was not asked.",
+    )
+    report = next(r for r in map(_report, (VAR / "store").rglob("*.report.json")) if len(r["pixels"]) == 2)
+    looked_at = report["pixels"][1]
+    archive = VAR / "store" / report["archive"]["object_name"]
+    with tarfile.open(archive) as tar:
+        (member,) = (member for member in tar if member.name.endswith(looked_at["image"]))
+        held = tar.extractfile(member)
+        after = pydicom.dcmread(io.BytesIO(held.read() if held else b""))
+    before = pydicom.dcmread(DATA / "ACC1011" / "image02.dcm")
+    for name, ds in (("before", before), ("after", after)):
+        Image.fromarray(ds.pixel_array).save(VAR / f"burned-in-{name}.png")
+    console.print(
+        f"Rule: {looked_at['rule']}. Detector: {looked_at['detector']}.\n"
+        f"{len(looked_at['blanked'])} rectangles of burned-in text are black now, the last at"
+        f" {tuple(looked_at['blanked'][-1]['box'])}; Burned In Annotation {after.BurnedInAnnotation}, Image Type"
+        f" {after.ImageType[0]}.\n{_short(VAR)}/burned-in-before.png and burned-in-after.png show both.",
+        soft_wrap=True,
+    )
+
+
+def _report(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
 
 
 def one_image() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
+from PIL import Image, ImageDraw, ImageFont
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
@@ -57,7 +58,7 @@ def _image(folder: Folder, name: str, number: int) -> Dataset:
     ds.StudyInstanceUID, ds.SeriesInstanceUID = study, f"{study}.1"
     ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{study}.1.{number}"
     ds.SeriesNumber, ds.InstanceNumber = 1, number
-    ds.BurnedInAnnotation = "NO"  # without it, ultrasound and secondary capture are withheld
+    ds.BurnedInAnnotation = "NO"  # as many scanners say, whatever is in the pixels
     return ds
 
 
@@ -77,9 +78,12 @@ def _spoil(home: Path) -> None:
 
 
 def _burn(home: Path) -> None:
-    """Make the last image's header say that text is burned into its pixels."""
+    """Burn the patient's name into the last image, whose header goes on saying that nothing is burned in."""
     ds = pydicom.dcmread(home / "image02.dcm")
-    ds.BurnedInAnnotation = "YES"
+    picture = Image.fromarray(ds.pixel_array)
+    name = str(ds.PatientName).replace("^", " ").upper()
+    ImageDraw.Draw(picture).text((60, 158), f"{name}  {ds.PatientID}", fill="white", font=ImageFont.load_default(14))
+    ds.PixelData = picture.tobytes()
     ds.save_as(home / "image02.dcm")
 
 
@@ -139,7 +143,7 @@ FOLDERS = [
         "Kowalska^Zofia",
         "19790917",
         ("examples_rgb_color.dcm",) * 2,
-        "US, text burned into one image",
+        "US, a name burned into one image",
         _burn,
     ),
     Folder(
