@@ -114,7 +114,7 @@ class Reader:
     def judge(self, number: int, header: Header, part_ten: PartTen) -> Facts:
         """What the image says, and whether it may go on."""
         verdict, series = self._verdict(header)
-        facts = Facts(
+        return Facts(
             number=number,
             verdict=verdict,
             sop_instance_uid=header.text(SOP_INSTANCE_UID) or _named_in_meta(part_ten),
@@ -122,7 +122,6 @@ class Reader:
             series=series,
             window_crc32c=google_crc32c.value(part_ten.window) if header.is_in_window else None,
         )
-        return facts
 
     def _verdict(self, header: Header) -> tuple[Verdict, SeriesFacts]:
         """What is said of the header, and of all that differ from it in the image alone: in a series, most of them."""
