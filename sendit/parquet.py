@@ -6,6 +6,7 @@ pyarrow is imported when it is first needed: most commands never need it, and it
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,12 +31,38 @@ Row = Mapping[str, object]
 
 @cache
 def _arrow() -> Any:
-    """Import pyarrow, with the system's allocator, which returns freed memory, and without threads of its own."""
+    """Import pyarrow, with the system's allocator, which returns freed memory, and without threads of its own.
+
+    At its first array pyarrow imports pandas if that is installed, which takes 60 MB and seconds, and nothing here uses
+    it. So pyarrow looks for pandas while there is none.
+    """
     import pyarrow
 
+    with _without_pandas():
+        pyarrow.array([1])
     pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     pyarrow.set_cpu_count(1)
     return pyarrow
+
+
+class _NoPandas:
+    """Finds modules for the import system: no pandas."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
+
+
+@contextmanager
+def _without_pandas() -> Iterator[None]:
+    """While this lasts, pandas is not imported; if it was before, it stays."""
+    finder: Any = _NoPandas
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
 
 
 def load() -> None:

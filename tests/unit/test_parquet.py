@@ -232,3 +232,14 @@ def test_a_large_study_is_not_held_in_memory_nor_duckdb_with_it(path: Path) -> N
     assert int(more_kib) < 20_000, "of 260 MB"
     assert duckdb_imported == "False"
     assert parquet.count_rows(path, TABLES["instance"]) == 20_000
+
+
+def test_pyarrow_imports_no_pandas_into_a_process_that_writes_rows() -> None:
+    """It is installed here, for the researchers' page."""
+    program = (
+        "import io, sys; from sendit import parquet; from sendit.ports import TABLES\n"
+        "parquet.write(io.BytesIO(), TABLES['instance'][:1], [{TABLES['instance'][0].name: 'x'}])\n"
+        "assert 'pandas' not in sys.modules\n"
+        "import pandas"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

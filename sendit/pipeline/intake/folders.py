@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -47,9 +48,11 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"
 
 
-Stamp = tuple[int, int, int, int]
+Stamp = bytes
 """Device, inode, time of change in nanoseconds and size of a file: another one says that it is not the same, or that
-somebody wrote to it. Nobody can set the time of change, as anybody can the modification time."""
+somebody wrote to it. Nobody can set the time of change, as anybody can the modification time. They are packed, because
+a folder may have hundreds of thousands of files."""
+_STAMP = struct.Struct("=QQqQ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,19 @@ class Entry:
     kind: Kind
     size_bytes: int
     modified_ns: int
-    stamp: Stamp = (0, 0, 0, 0)
+    stamp: Stamp = bytes(_STAMP.size)
     """For as long as a batch is worked on. It is no part of a fingerprint: a restored file has another one."""
+
+    @property
+    def file_id(self) -> tuple[int, int]:
+        """Device and inode."""
+        device, inode, *_ = _STAMP.unpack(self.stamp)
+        return device, inode
+
+    @property
+    def changed_ns(self) -> int:
+        """When somebody last wrote to it or to what the file system says of it."""
+        return int(_STAMP.unpack(self.stamp)[2])
 
 
 WITHHELD_DICOMDIR = "sendit: DICOMDIR"
@@ -255,7 +269,7 @@ class StudyFile(FileSource):
 
 
 def _stamp(status: os.stat_result) -> Stamp:
-    return status.st_dev, status.st_ino, status.st_ctime_ns, status.st_size
+    return _STAMP.pack(status.st_dev, status.st_ino, status.st_ctime_ns, status.st_size)
 
 
 def _kind_of_link(path: str, root: str) -> Kind:

@@ -257,8 +257,10 @@ def _content(folder: str, opened: frozenset[FileId]) -> Content:
     """
     try:
         entries = list_folder(folder)
-        newest_at = max(os.stat(folder).st_mtime, *(max(each.modified_ns, each.stamp[2]) / 1e9 for each in entries), 0)
+        newest_at = max(
+            os.stat(folder).st_mtime, *(max(each.modified_ns, each.changed_ns) / 1e9 for each in entries), 0
+        )
     except (OSError, DataFault):
         return Content("unlisted", 0)
-    is_open = any(entry.stamp[:2] in opened for entry in entries)
+    is_open = any(entry.file_id in opened for entry in entries)
     return Content(fingerprint(entries), time.time() - newest_at, is_open)

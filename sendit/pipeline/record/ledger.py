@@ -6,6 +6,7 @@ file has no outcome, which is how `found = delivered + filtered + errored` holds
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -35,18 +36,20 @@ class Mark:
 
 
 class Ledger:
-    """The account of `found` files."""
+    """The account of `found` files.
+
+    Of a new image in the archive, the commonest outcome, the mark is kept packed: a study may have many thousands.
+    """
 
     def __init__(self, found: int) -> None:
         self.found = found
-        self._marks: dict[int, Mark] = {}
+        self._marks: dict[int, Mark | bytes] = {}
 
     def deliver(
         self, number: int, member: Member, part: int, instance_digest: bytes | None, content_digest: bytes
     ) -> None:
         """The file's image is in the archive."""
-        delivered = Mark(Outcome.DELIVERED, member, part=part)
-        self._mark(number, replace(delivered, instance_digest=instance_digest, content_digest=content_digest))
+        self._mark(number, _packed(member, part, instance_digest or b"", content_digest))
 
     def keep(self, number: int, mark: Mark) -> None:
         """The file has the outcome that an earlier part gave it, whatever has been found out about it since."""
@@ -78,19 +81,21 @@ class Ledger:
         return number not in self._marks
 
     def _is_newly_delivered(self, number: int) -> bool:
-        mark = self._marks[number]
-        return mark.outcome is Outcome.DELIVERED and not mark.is_kept
+        return isinstance(self._marks[number], bytes)
 
     def count(self, outcome: Outcome, *, only_new: bool = False) -> int:
         """How many files have the outcome."""
-        return sum(mark.outcome is outcome for mark in self._counted(only_new))
+        if outcome is Outcome.DELIVERED:
+            packed = sum(isinstance(mark, bytes) for mark in self._marks.values())
+            return packed + sum(mark.outcome is outcome for mark in self._whole(only_new))
+        return sum(mark.outcome is outcome for mark in self._whole(only_new))
 
     def counts(self, *, only_new: bool = False) -> dict[str, int]:
         """The batch's four numbers, or those of the files for which no earlier part has accounted."""
         if len(self._marks) != self.found:
             raise BrokenPromise("Unaccounted", count=self.found - len(self._marks))
         return {
-            "found": sum(1 for _ in self._counted(only_new)),
+            "found": sum(isinstance(mark, bytes) or not (only_new and mark.is_kept) for mark in self._marks.values()),
             "delivered": self.count(Outcome.DELIVERED, only_new=only_new),
             "filtered": self.count(Outcome.FILTERED, only_new=only_new),
             "errored": self.count(Outcome.ERROR, only_new=only_new),
@@ -106,23 +111,46 @@ class Ledger:
 
     def rules(self, *, only_new: bool = False) -> dict[str, int]:
         """How many files each rule withholds."""
-        return Counter(mark.rule for mark in self._counted(only_new) if mark.outcome is Outcome.FILTERED)
+        return Counter(mark.rule for mark in self._whole(only_new) if mark.outcome is Outcome.FILTERED)
 
     def images(self) -> Iterator[dict[str, Any]]:
         """The rows of Image, but for their batch, in order of the numbers."""
         for number in sorted(self._marks):
-            yield _image(number, self._marks[number])
+            mark = self._marks[number]
+            yield _image(number, _unpacked(mark) if isinstance(mark, bytes) else mark)
 
-    def _counted(self, only_new: bool) -> Iterator[Mark]:
-        return (mark for mark in self._marks.values() if not (only_new and mark.is_kept))
+    def _whole(self, only_new: bool) -> Iterator[Mark]:
+        """The marks that are not packed."""
+        marks = (mark for mark in self._marks.values() if not isinstance(mark, bytes))
+        return (mark for mark in marks if not (only_new and mark.is_kept))
 
     def _failed(self) -> Iterator[Mark]:
-        return (self._marks[number] for number in sorted(self._marks) if self._marks[number].outcome is Outcome.ERROR)
+        marks = (self._marks[number] for number in sorted(self._marks))
+        return (mark for mark in marks if not isinstance(mark, bytes) and mark.outcome is Outcome.ERROR)
 
-    def _mark(self, number: int, mark: Mark) -> None:
+    def _mark(self, number: int, mark: Mark | bytes) -> None:
         if not 1 <= number <= self.found or number in self._marks:
             raise BrokenPromise("Unaccounted", count=1)
         self._marks[number] = mark
+
+
+_PACKED = struct.Struct("=QQQIBB32s")
+
+
+def _packed(member: Member, part: int, instance_digest: bytes, content_digest: bytes) -> bytes:
+    """A delivered image's mark as bytes."""
+    sizes = len(instance_digest), len(content_digest)
+    fixed = _PACKED.pack(member.offset, member.length, member.size_bytes, part, *sizes, bytes.fromhex(member.sha256))
+    return b"".join((fixed, instance_digest, content_digest, member.name.encode()))
+
+
+def _unpacked(packed: bytes) -> Mark:
+    offset, length, size_bytes, part, instance, content, sha256 = _PACKED.unpack_from(packed)
+    begin = _PACKED.size
+    middle, end = begin + instance, begin + instance + content
+    member = Member(packed[end:].decode(), offset, length, sha256.hex(), size_bytes)
+    delivered = Mark(Outcome.DELIVERED, member, part=part, content_digest=packed[middle:end])
+    return replace(delivered, instance_digest=packed[begin:middle] or None)
 
 
 def _image(number: int, mark: Mark) -> dict[str, Any]:

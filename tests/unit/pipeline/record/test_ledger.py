@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,8 @@ from sendit.pipeline.record.ledger import Ledger, tag_text
 from sendit.pipeline.record.member import Member
 from sendit.pipeline.record.models import Outcome
 
-MEMBER = Member("a", offset=0, length=1, sha256="", size_bytes=1)
+MEMBER = Member("a", offset=0, length=1, sha256="0f" * 32, size_bytes=1)
+DIGEST = bytes(range(32))
 
 
 @given(st.lists(st.sampled_from(["deliver", "filter", "fail", "open"]), max_size=30))
@@ -19,7 +22,7 @@ def test_found_is_delivered_and_filtered_and_errored_whatever_happens(steps: lis
     ledger = Ledger(len(steps))
     for number, step in enumerate(steps, 1):
         if step == "deliver":
-            ledger.deliver(number, MEMBER)
+            ledger.deliver(number, MEMBER, 1, DIGEST, DIGEST)
         elif step == "filter":
             ledger.filter(number, "a rule")
         elif step == "fail":
@@ -40,7 +43,7 @@ def test_a_file_has_one_outcome() -> None:
     ledger = Ledger(1)
     ledger.filter(1, "a rule")
     with pytest.raises(BrokenPromise, match="Unaccounted"):
-        ledger.deliver(1, MEMBER)
+        ledger.deliver(1, MEMBER, 1, DIGEST, DIGEST)
 
 
 @pytest.mark.parametrize("number", [0, 2])
@@ -62,3 +65,46 @@ def test_alike_errors_are_counted_together() -> None:
 
 def test_a_tag_is_written_as_the_standard_writes_it() -> None:
     assert (tag_text(0x7FE00010), tag_text(None)) == ("7FE0,0010", "")
+
+
+@given(
+    st.integers(0, 1 << 60),
+    st.integers(0, 1 << 40),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size=1, max_size=80),
+    st.integers(1, 1 << 20),
+    st.none() | st.binary(min_size=16, max_size=32),
+)
+def test_a_delivered_image_has_the_row_that_it_was_delivered_with(
+    offset: int, size_bytes: int, name: str, part: int, instance_digest: bytes | None
+) -> None:
+    ledger = Ledger(1)
+    ledger.deliver(1, Member(name, offset, 7, "0f" * 32, size_bytes), part, instance_digest, DIGEST)
+    (row,) = ledger.images()
+    assert row == {
+        "number": 1,
+        "outcome": Outcome.DELIVERED,
+        "rule": "",
+        "code": "",
+        "tag": "",
+        "member": name,
+        "sha256": "0f" * 32,
+        "size_bytes": size_bytes,
+        "offset": offset,
+        "length": 7,
+        "part": part,
+        "instance_digest": instance_digest,
+        "content_digest": DIGEST,
+    }
+
+
+def test_an_image_takes_little_memory_for_there_may_be_a_hundred_thousand() -> None:
+    count = 2_000
+    ledger = Ledger(count)
+    tracemalloc.start()
+    try:
+        for number in range(1, count + 1):
+            member = Member(f"bq35i5ef3rhdbv4e_1_{number}.dcm", number << 20, 70_000, f"{number:064x}", 90_000)
+            ledger.deliver(number, member, 1, number.to_bytes(32, "big"), number.to_bytes(32, "little"))
+        assert tracemalloc.get_traced_memory()[0] < 450 * count
+    finally:
+        tracemalloc.stop()
