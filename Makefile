@@ -1,6 +1,6 @@
 # sendit: bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: site docs-heavy help setup demo demo-web up down health test test-unit check docs lint bench fuzz corpus wheel lock clean
+.PHONY: site docs-heavy help setup demo demo-web screenshots up down health test test-unit check docs lint bench fuzz corpus wheel lock clean
 SHELL := /bin/bash
 # Where it is set, each of the many processes that tests start would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -31,6 +31,9 @@ $(STAMP): requirements-dev.lock pyproject.toml CHANGELOG.md
 
 demo: setup ## a dozen studies through the whole job, explained
 	@$(BIN)/python -m demo
+
+screenshots: setup ## the pictures of docs/web.md, taken by the test in Chromium
+	@$(BIN)/python -m pytest -q tests/e2e/test_chromium.py --screenshots docs/screenshots
 
 demo-web: setup ## the pages, in a browser, with what `make demo` made
 	@$(BIN)/python -m demo.web

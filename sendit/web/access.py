@@ -87,6 +87,12 @@ ACCESS: dict[str, Access] = {
     "queue": Access(sends=OPERATOR),
     "watcher-start": Access(sends=OPERATOR),
     "watcher-stop": Access(sends=OPERATOR),
+    # what researchers ask, and what is approved
+    "warehouse": Access(reads=RESEARCHER, sends=RESEARCHER),
+    "warehouse-series": Access(reads=RESEARCHER),
+    "warehouse-manifest": Access(reads=RESEARCHER),
+    "recipes": Access(reads=EVERYBODY),
+    "settings": Access(reads=OPERATOR | PRIVACY | ADMIN),
     # the audit trail
     "audit": Access(reads=PRIVACY),
     "audit-export": Access(reads=PRIVACY),

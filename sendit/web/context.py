@@ -14,7 +14,10 @@ from sendit.web.static_files import address
 MENU = (
     ("overview", "Overview", "overview"),
     ("batches", "Batches", ("batch", "image")),
+    ("warehouse", "Warehouse", "warehouse"),
+    ("recipes", "Recipes", "recipe"),
     ("audit", "Audit", "audit"),
+    ("settings", "Settings", "setting"),
     ("users", "Users", "user"),
     ("tokens", "Tokens", "token"),
     ("api-docs", "API", "api"),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
 from django.conf import settings
 
+from sendit.projects import settings_file
 from sendit.projects.composition import Projects
-from sendit.projects.site import Site
+from sendit.projects.site import SETTINGS, Site, variable
 
 
 def site() -> Site:
@@ -22,3 +27,18 @@ def projects() -> Projects:
 def cookie_key() -> bytes:
     """Return the key of this deployment's cookies and digests."""
     return str(settings.SECRET_KEY).encode()
+
+
+def origins() -> dict[str, str]:
+    """Return where each setting comes from: the environment, the settings file, or nowhere."""
+    environ, here = os.environ, Path.cwd()
+    found = settings_file.find(environ, here)
+    in_file = settings_file.read(found.file) if found.file else {}
+    return {name: _origin(variable(name), environ, in_file) for name in SETTINGS}
+
+
+def _origin(name: str, environ: Mapping[str, str], in_file: Mapping[str, str]) -> str:
+    both = (name, f"{name}_FILE")
+    if any(one in environ for one in both):
+        return "environment"
+    return settings_file.NAME if any(one in in_file for one in both) else "default"

@@ -6,7 +6,20 @@ from django.urls import path
 
 from sendit.web import health, metrics, static_files
 from sendit.web.api import routes
-from sendit.web.pages import api_docs, audit, batch, batches, image, overview, signing_in, tokens, users
+from sendit.web.pages import (
+    api_docs,
+    audit,
+    batch,
+    batches,
+    image,
+    overview,
+    recipes,
+    settings,
+    signing_in,
+    tokens,
+    users,
+    warehouse,
+)
 
 urlpatterns = [
     path("healthz", health.alive, name="health"),
@@ -36,6 +49,11 @@ urlpatterns = [
     path("batches/<int:key>/images/<int:number>/original.png", image.original_png, name="image-original"),
     path("batches/<int:key>/images/<int:number>/header", image.header, name="image-header"),
     path("batches/<int:key>/retry", batch.retry, name="batch-retry"),
+    path("recipes", recipes.recipes, name="recipes"),
+    path("warehouse", warehouse.warehouse, name="warehouse"),
+    path("warehouse/series", warehouse.series, name="warehouse-series"),
+    path("warehouse/manifest.csv", warehouse.manifest, name="warehouse-manifest"),
+    path("settings", settings.settings, name="settings"),
     path("tokens", tokens.tokens, name="tokens"),
     path("tokens/<int:key>/revoke", tokens.revoke, name="token-revoke"),
     path("audit", audit.audit, name="audit"),

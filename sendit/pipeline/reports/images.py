@@ -152,11 +152,13 @@ def output(projects: Projects, batch: int, number: int) -> bytes:
         What the store says.
     """
     found = Image.objects.filter(batch=batch, number=number, outcome=Outcome.DELIVERED).select_related("batch").first()
-    archives = deliveries.standing(batch)
-    if found is None or found.offset is None or found.length is None or not archives:
+    if found is None or found.offset is None or found.length is None:
+        raise DataFault("NotDelivered")
+    archives = [one for one in deliveries.standing(batch) if one.part == found.part]
+    if not archives:
         raise DataFault("NotDelivered")
     store = projects.of(found.batch.project).object_store
-    return read_member(partial(store.read, archives[0].object_name), found.offset, found.length)[1]
+    return read_member(partial(store.read, archives[-1].object_name), found.offset, found.length)[1]
 
 
 def original(batch: int, number: int) -> Phi[Path]:
