@@ -174,12 +174,12 @@ def _behind_weak_title(text: str, words: list[Word], at: int, at_most: Sure) -> 
 
 _DEGREE = re.compile(
     r"(?<=[ ,])(?:M\.?D|Ph\.?D|R\.?N|D\.?O|N\.?P|M\.?B\.?B\.?S|M\.?B\.? ?B\.?Ch|MBBCh|MBChB|BMBS|FRCR|FRCPC?|FRCS"
-    r"|FRANZCR|FACR|FACC|FACS|MRCP|MRCS|CRNA|ARRT|ARNP|APRN|AGNP|FNP|CNP|CNMT|CNM|RDMS|RDCS|RVT|RVS|RPA|RRA|RTR|LPN|BSN|MSN|DNP"
+    r"|FRANZCR|FACR|FACC|FACS|MRCS|CRNA|ARRT|ARNP|APRN|AGNP|FNP|CNP|CNMT|CNM|RDMS|RDCS|RVT|RVS|RPA|RRA|RTR|LPN|BSN|MSN|DNP"
     r"|DDS|DMD|DPM|DVM|DMSc|PharmD|PsyD|EdD|DrPH|MPH|MHA|MSc|BSc|DMRD|DABR|DABSNM|MMed|EDiR|MTRA|MTR|PA-C|Jr|Esq"
     r"|R\.?T\.? ?(?:\([A-Z]{1,4}\))+)\.?(?:-[A-Z]{1,2})?(?![A-Za-z0-9])(?! (?:not|NOT)\b)"
 )
 _LOOSE_DEGREE = re.compile(
-    r"(?<=, )(?:R\.?T|P\.?A|M\.?A|M\.?S|B\.?S|Sr|Facharzt|Fachärztin|Arzt|Ärztin)\.?(?![A-Za-z0-9])"
+    r"(?<=, )(?:R\.?T|P\.?A|MRCP|M\.?A|M\.?S|B\.?S|Sr|Facharzt|Fachärztin|Arzt|Ärztin)\.?(?![A-Za-z0-9])"
 )
 """Those that are other words, too: Knee, RT."""
 

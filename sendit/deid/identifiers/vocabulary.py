@@ -27,11 +27,15 @@ def fold(text: str) -> str:
 
 
 @cache
+def plain_lines(name: str) -> tuple[str, ...]:
+    """The lines of one of the lists, as they are written."""
+    return tuple(line for line in (_FOLDER / f"{name}.txt").read_text("utf-8").splitlines() if not line.startswith("#"))
+
+
+@cache
 def listed(name: str) -> frozenset[str]:
     """The words of one of the lists, folded. A * behind a word says what the list's head says of it."""
-    lines = (_FOLDER / f"{name}.txt").read_text("utf-8").splitlines()
-    words = " ".join(line for line in lines if not line.startswith("#"))
-    return frozenset(fold(words).split())
+    return frozenset(fold(" ".join(plain_lines(name))).split())
 
 
 @cache
@@ -64,6 +68,7 @@ _CLINICAL = re.compile(
 """Words that are formed like terms of medicine."""
 _ENDINGS = ("es", "ed", "ing", "ly", "en", "s", "d", "n", "e")
 _SHORTEST_STEM = _SHORTEST_JOINED = 4
+_SHORTEST_COMPOUND = 8
 
 
 @lru_cache(maxsize=65536)
@@ -74,7 +79,7 @@ def is_known(word: str) -> bool:
     if len(word) > LONGEST or is_name(word):
         return False
     if not word.isascii():
-        return word in listed("scripts")
+        return word in either("scripts")
     return _CLINICAL.fullmatch(word) is not None or _is_inflected(word) or _is_compound(word)
 
 
@@ -89,12 +94,37 @@ def _is_inflected(word: str) -> bool:
 
 
 def _is_compound(word: str) -> bool:
-    """Whether it is made of known words, as abdpelvis and thoraxroutine are."""
+    """Whether it is made of known words, as abdpelvis and thoraxroutine are, or a German or Dutch compound."""
+    return _is_joined(word) or (len(word) >= _SHORTEST_COMPOUND and _is_linked(_without_umlauts(word)))
+
+
+def _is_joined(word: str) -> bool:
     reachable = {0}
     for end in range(3, len(word) + 1):
         if any(_may_be_joined(word[at:end]) for at in reachable):
             reachable.add(end)
     return len(word) in reachable
+
+
+def _is_linked(word: str) -> bool:
+    """Whether it is parts of compounds, with or without what links them, or has the name of a finding at its end."""
+    if any(word[at:] in starred("compounds") for at in range(3, len(word) - 5)):
+        return True
+    reachable = {0}
+    for end in range(3, len(word) + 1):
+        if any(word[at + len(link) : end] in either("compounds") for at in reachable for link in _links(word, at)):
+            reachable.add(end)
+    return len(word) in reachable
+
+
+def _links(word: str, at: int) -> list[str]:
+    """What may stand between two parts: nothing, or an ending of the first; nothing at the beginning."""
+    return ["", *(link for link in ("s", "n", "en", "es", "er", "e") if word.startswith(link, at))] if at else [""]
+
+
+def _without_umlauts(word: str) -> str:
+    """As `fold` leaves umlauts: aerzte as arzte."""
+    return word.replace("ae", "a").replace("oe", "o").replace("ue", "u")
 
 
 def _may_be_joined(part: str) -> bool:
