@@ -21,6 +21,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "batch.released": ("state", "reason", "seconds"),
     "batch.folder_changed": ("state", "changes"),
     "batch.folder_gone": ("state",),
+    "batch.host_gone": ("state", "host"),
     "batch.folder_changed_after_delivery": (),
     "batch.folder_grew": ("state",),
     "batch.nothing_new": ("images", "filtered", "errors", "bytes", "seconds"),

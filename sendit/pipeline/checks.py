@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.db import DatabaseError
 
 from sendit import keys
 from sendit.adapters.s3 import checks as s3
@@ -24,9 +25,10 @@ from sendit.deid import Recipe
 from sendit.deid.burned_in.detector import is_installed
 from sendit.errors import Misconfigured, SenditError
 from sendit.ground.commands import BEFORE_EVERY_COMMAND
+from sendit.pipeline.record import hosts
 from sendit.projects import composition
 from sendit.projects.composition import Projects
-from sendit.projects.project import BigQueryDataset, Bucket, default_project
+from sendit.projects.project import BigQueryDataset, Bucket, StoreFolder, WarehouseFolder, default_project
 
 DEVICE_FIELDS = frozenset({"StationName", "DeviceSerialNumber", "DeviceUID"})
 KEEP_DEVICES = (
@@ -104,6 +106,33 @@ def store(**_kwargs: Any) -> list[CheckMessage]:
     except SenditError as error:
         return [Error(str(error), hint="docs/destinations.md says what it needs.", id="sendit.E013")]
     return []
+
+
+@register()
+def hosts_share(**_kwargs: Any) -> list[CheckMessage]:
+    """With several hosts, the store and the warehouse are where all of them reach them."""
+    project, var = default_project(settings.SITE), settings.SITE.var.absolute()
+    inside = {
+        "STORE": isinstance(project.store, StoreFolder) and project.store.path.absolute().is_relative_to(var),
+        "WAREHOUSE": isinstance(project.warehouse, WarehouseFolder)
+        and project.warehouse.path.absolute().is_relative_to(var),
+    }
+    if not any(inside.values()):
+        return []
+    try:
+        known = hosts.known()
+    except DatabaseError:  # it is away or not made yet, which another check says
+        return []
+    if len(known) < 2:
+        return []
+    hint = (
+        "VAR belongs to one host. Name a bucket, or a folder that all hosts share: docs/operations.md, Several hosts."
+    )
+    return [
+        Error(f"SENDIT_{name} is inside VAR, but {len(known)} hosts share the database.", hint=hint, id="sendit.E014")
+        for name, is_inside in inside.items()
+        if is_inside
+    ]
 
 
 @register()

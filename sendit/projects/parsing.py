@@ -25,6 +25,13 @@ def at_least(minimum: Number, kind: Callable[[str], Number]) -> Callable[[str], 
     return parse
 
 
+def name_of_host(text: str) -> str:
+    name = text.strip()
+    if len(name) > 64 or not all(letter.isascii() and (letter.isalnum() or letter in "._-") for letter in name):
+        raise ValueError(text)
+    return name
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         return {word: word for word in words}[text.strip()]

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from sendit.client_secrets import endpoint
 from sendit.errors import Misconfigured, suggestion
-from sendit.projects.parsing import at_least, flag, folder, folders, matching, one_of
+from sendit.projects.parsing import at_least, flag, folder, folders, matching, name_of_host, one_of
 
 CONFIG = "SENDIT_CONFIG"
 """The variable that names the settings file (`projects.settings_file`); it is no setting itself."""
@@ -166,6 +166,18 @@ class Site:
     )
     lease_seconds: int = setting(
         60, at_least(1, int), "seconds", "A worker that is silent for this long counts as dead."
+    )
+    host: str = setting(
+        "",
+        name_of_host,
+        "a name",
+        "What this host is called where several share the database; empty is a name that it keeps in VAR/host.",
+    )
+    host_gone_seconds: int = setting(
+        3600,
+        at_least(60, int),
+        "seconds",
+        "A host that is silent for this long is gone, and what it did not deliver is made again by another.",
     )
     max_attempts: int = setting(3, at_least(1, int), "a number", "How often a batch is tried before it is an ERROR.")
     rescan_seconds: int = setting(30, at_least(1, int), "seconds", "How often the watcher looks at every folder again.")

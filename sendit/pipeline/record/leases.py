@@ -22,8 +22,8 @@ from django.utils import timezone
 
 from sendit.ground import database
 from sendit.ground.database import AWAY
-from sendit.pipeline.record import clock, history, statements
-from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record import clock, history, hosts, statements
+from sendit.pipeline.record.models import Batch, BatchIdentifiers
 from sendit.pipeline.record.processes import is_known_dead, new_token
 from sendit.pipeline.record.states import Job, State
 from sendit.projects.site import Site
@@ -60,11 +60,24 @@ class LeaseTerms:
     lease_seconds: int
     max_attempts: int
     delivery_delay_hours: float = 0.0
+    host: str = ""
+    """The host whose worker this is; where it is not said, one host is all there is."""
+    host_gone_seconds: float = 3600.0
 
     @classmethod
     def of(cls, site: Site) -> LeaseTerms:
         """As the settings say."""
-        return cls(site.lease_seconds, site.max_attempts, site.delivery_delay_hours)
+        return cls(
+            site.lease_seconds,
+            site.max_attempts,
+            site.delivery_delay_hours,
+            hosts.name_of(site),
+            site.host_gone_seconds,
+        )
+
+    def hosts(self, job: Job) -> tuple[str, ...]:
+        """Whose archives a worker may deliver as they are: its own host's, and those that any host may have."""
+        return ("", self.host) if job is Job.DELIVER and self.host else ()
 
     def latest_start(self, job: Job, now: datetime) -> datetime:
         """A batch that waits for longer than until then was put off by a clock that was ahead."""
@@ -138,6 +151,8 @@ def claim(pk: int, job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> 
 def claim_this(batch: Batch, job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Lease | None:
     """The same, of a batch as it was read; None where it has changed since."""
     now = clock.now()
+    if not _is_at_hand(batch, job, terms):
+        return None
     if batch.state == job.waiting and not clock.soon() < batch.not_before <= terms.latest_start(job, now):
         return _take(batch, job, terms, observer)
     if batch.state == job.working and _is_abandoned(batch, terms, now):
@@ -150,8 +165,9 @@ def claim_oldest(job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Le
     now = clock.now()
     values = {"state": job.working, "changed_at": now, "waits_for": "", **_claim_of(job, terms)}
     with transaction.atomic():
-        batch = Batch.objects.take_oldest(job.waiting, "<=", clock.soon(), **values)
-        batch = batch or Batch.objects.take_oldest(job.waiting, ">", terms.latest_start(job, now), **values)
+        here = terms.hosts(job)
+        batch = Batch.objects.take_oldest(job.waiting, "<=", clock.soon(), here, **values)
+        batch = batch or Batch.objects.take_oldest(job.waiting, ">", terms.latest_start(job, now), here, **values)
         if batch is None:
             return None
         history.record("batch.claimed", batch.pk, state=job.working, attempt=batch.attempts)
@@ -162,6 +178,27 @@ def claim_abandoned(job: Job, terms: LeaseTerms, observer: Observer = NOBODY) ->
     """A lease on a batch whose worker is dead or has let its lease lapse."""
     leases = (claim(pk, job, terms, observer) for pk in _abandoned(job, terms))
     return next(filter(None, leases), None)
+
+
+def claim_of_gone_host(job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Lease | None:
+    """A lease on a batch whose archive a host has that is gone, so that it is made again."""
+    if not terms.hosts(job):
+        return None
+    others = [host for host in hosts.gone(terms.host_gone_seconds) if host != terms.host]
+    waiting = Batch.objects.filter(terms.is_due(job), state=job.waiting, host__in=others) if others else ()
+    leases = (claim_this(batch, job, terms, observer) for batch in waiting[:CHUNK])
+    return next(filter(None, leases), None)
+
+
+def _is_at_hand(batch: Batch, job: Job, terms: LeaseTerms) -> bool:
+    """Whether this host has what the job needs: the archive, or, of a host that is gone, the originals."""
+    here = terms.hosts(job)
+    if not here or batch.host in here:
+        return True
+    if batch.host not in hosts.gone(terms.host_gone_seconds):
+        return False
+    kept = BatchIdentifiers.objects.filter(batch=batch.pk).only("folder").first()
+    return kept is not None and os.path.isdir(kept.path.reveal())
 
 
 def claim_one_of(keys: Sequence[int], job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Lease | None:
@@ -346,6 +383,7 @@ class Lease:
         try:
             expires_at = clock.now() + timedelta(seconds=self.terms.lease_seconds)
             renewed = self._mine().update(lease_expires_at=expires_at)
+            hosts.beat(self.terms.host)
         except AWAY:  # or busy: the next time decides
             return
         if renewed != 1:

@@ -7,6 +7,7 @@ a study folder: a batch is its primary key, a file its number.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -42,23 +43,37 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         found[State.DONE] = max(0, self.count() - sum(found.values()))
         return found
 
-    def take_oldest(self, waiting: State, due: str, moment: datetime, **values: Any) -> Batch | None:
+    def take_oldest(
+        self, waiting: State, due: str, moment: datetime, hosts: Sequence[str] = (), **values: Any
+    ) -> Batch | None:
         """Write `values` into the batch that has waited longest in a state, and return it.
 
-        Of those whose `not_before` is `due` ("<=" or ">") by comparison with the moment. One statement chooses the
-        batch and takes it, and counts the attempt. Where the database can, a batch that another process is about to
-        take is passed over without waiting.
+        Of those whose `not_before` is `due` ("<=" or ">") by comparison with the moment, and whose archive one of the
+        hosts has, where any are named. One statement chooses the batch and takes it, and counts the attempt. Where the
+        database can, a batch that another process is about to take is passed over without waiting.
         """
         table = self.model._meta.db_table
         skip = " FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
+        here = f" AND host IN ({', '.join(['%s'] * len(hosts))})" if hosts else ""
         oldest = (
-            f"SELECT id FROM {table} WHERE state = %s AND not_before {due} %s ORDER BY not_before, id LIMIT 1{skip}"
+            f"SELECT id FROM {table} WHERE state = %s AND not_before {due} %s{here}"
+            f" ORDER BY not_before, id LIMIT 1{skip}"
         )
         taken = f"{statements.assignments(self.model, tuple(values))}, attempts = attempts + 1"
         sql = f"UPDATE {table} SET {taken} WHERE id = ({oldest}) AND state = %s RETURNING *"
         terms = statements.prepared(self.model, {"state": waiting, "not_before": moment})
-        found = list(self.raw(sql, [*statements.prepared(self.model, values), *terms, terms[0]]))
+        found = list(self.raw(sql, [*statements.prepared(self.model, values), *terms, *hosts, terms[0]]))
         return found[0] if found else None
+
+
+class Host(models.Model):
+    """A host, which says from time to time that it is there."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"host {self.name}"
 
 
 class Study(models.Model):
@@ -97,6 +112,8 @@ class Batch(models.Model):
     folder_digest = models.CharField(max_length=64)
     uid_digest = models.CharField(max_length=64, db_index=True)
     fingerprint = models.CharField(max_length=64, default="")
+    host = models.CharField(max_length=64, default="", db_default="")
+    """The host that made what waits for delivery, and has it; blank where nothing does, or any host may have it."""
     input_bytes = models.BigIntegerField(default=0)
 
     # who works on it, and when it may be taken (again)

@@ -158,7 +158,11 @@ MOVES: tuple[Move, ...] = (
     Move(State.PROCESSING, State.DONE, "nothing is left to deliver beside the earlier parts"),
     Move(State.PROCESSING, State.ERROR, "the batch cannot be de-identified"),
     Move(State.DONEPROCESSING, State.UPLOADING, "claimed by a worker"),
-    Move(State.DONEPROCESSING, State.QUEUE, "the folder changed before delivery"),
+    Move(
+        State.DONEPROCESSING,
+        State.QUEUE,
+        "the folder changed before delivery, or the host that has the archive is gone",
+    ),
     Move(State.UPLOADING, State.DONE, "stored and loaded"),
     Move(State.UPLOADING, State.DONEPROCESSING, "released: stop asked, folder changed, service down or disk full"),
     Move(State.UPLOADING, State.ERROR, "the store or the warehouse refuses the batch"),

@@ -1,4 +1,4 @@
-"""Batches that wait for a moment to come: how many, for what, and from when until when."""
+"""Batches that wait for a moment to come, or for another host: how many, for what, and until when."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db.models import Count, Max, Min
 
 from sendit.pipeline.record import clock
 from sendit.pipeline.record.leases import LeaseTerms
-from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record.models import Batch, Host
 from sendit.pipeline.record.states import Job, State
 
 
@@ -23,6 +23,28 @@ class Wait:
     batches: int
     first_at: datetime
     last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Batches that wait for another host, which has their archives."""
+
+    host: str
+    batches: int
+    silent_seconds: float
+    is_gone: bool
+    """Whether it has been silent for so long that another host makes them again, where it has the originals."""
+
+
+def elsewhere(terms: LeaseTerms) -> Iterator[Elsewhere]:
+    """What waits for hosts that have not been heard of for a while, or are not this one."""
+    job = Job.DELIVER
+    others = Batch.objects.filter(state=job.waiting).exclude(host__in=("", terms.host)).order_by("host")
+    now = clock.now()
+    seen = dict(Host.objects.values_list("name", "seen_at"))
+    for host, batches in others.values_list("host").annotate(batches=Count("pk")):
+        silent_seconds = (now - seen.get(host, now)).total_seconds()
+        yield Elsewhere(host, batches, silent_seconds, silent_seconds > terms.host_gone_seconds)
 
 
 def waits(terms: LeaseTerms) -> Iterator[Wait]:

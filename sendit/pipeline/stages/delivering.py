@@ -17,6 +17,7 @@ from django.utils import timezone
 from sendit.errors import SenditError, ServiceRefused
 from sendit.pipeline.intake.folders import FolderChanged
 from sendit.pipeline.record import deliveries, history
+from sendit.pipeline.record.hosts import MadeElsewhere
 from sendit.pipeline.record.ledger import tag_text
 from sendit.pipeline.record.models import Batch, Delivery, Image, Outcome
 from sendit.pipeline.record.states import State
@@ -40,10 +41,14 @@ def deliver(work: Work, ports: Ports) -> None:
         The store or the warehouse says no; `fail` writes it down.
     FolderChanged
         The folder is not what was processed, or what was made of it is gone: it is processed again.
+    MadeElsewhere
+        The host that has what was made of it is gone: it is processed again.
     ServiceDown, LeaseLost, Stopped
         The batch stays at DONEPROCESSING.
     """
     work.stage = "deliver"
+    if work.batch.host not in ("", work.lease.terms.host):
+        raise MadeElsewhere
     pending = deliveries.pending(work.batch.pk)
     if not pending:  # a version of sendit that knew no deliveries has made it
         raise FolderChanged

@@ -105,6 +105,7 @@ def _finish(work: Work, outcome: MadePart, ports: Ports, draft: Path) -> None:
         _finish_as(
             work,
             Job.DELIVER.waiting,
+            host=work.lease.terms.host,
             entity_suid=made.entity_suid,
             item_suid=made.item_suid,
             recipe_name=name_of(recipe),

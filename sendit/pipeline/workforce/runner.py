@@ -18,6 +18,7 @@ from sendit.ground import database, events
 from sendit.ground.database import AWAY
 from sendit.pipeline.intake.folders import FolderChanged
 from sendit.pipeline.record import clock, deliveries, history
+from sendit.pipeline.record.hosts import MadeElsewhere
 from sendit.pipeline.record.leases import (
     FIRST_DELAY_SECONDS,
     NOBODY,
@@ -85,7 +86,7 @@ def _try(work: Work, job: Job, projects: Projects) -> None:
         RUN[job](work, projects.of(work.batch.project))
     except AWAY:
         raise
-    except (LeaseLost, Stopped, FolderChanged, ServiceDown) as cause:
+    except (LeaseLost, Stopped, FolderChanged, MadeElsewhere, ServiceDown) as cause:
         _give_back(work, job, cause)
     except SenditError as error:
         work.lease.recall()
@@ -101,6 +102,8 @@ def _give_back(work: Work, job: Job, cause: Exception) -> None:
         raise cause
     if isinstance(cause, FolderChanged):
         _queue_again(work, job)
+    elif isinstance(cause, MadeElsewhere):
+        _make_again(work, job)
     elif isinstance(cause, Stopped):
         _record_release(work, job, "stopped", work.lease.release)
     elif isinstance(cause, ServiceDown):
@@ -137,6 +140,17 @@ def _count_attempt(work: Work, job: Job) -> None:
     """A delivery that did not come to its end may have left something at its destination."""
     if job is Job.DELIVER:
         deliveries.count_attempt(work.batch.pk)
+
+
+def _make_again(work: Work, job: Job) -> None:
+    """The host that has the archive is gone: the batch is queued, to be made to the same bytes."""
+    host = work.batch.host
+    with transaction.atomic():
+        work.lease.release(attempts=0)
+        _count_attempt(work, job)
+        history.record("batch.host_gone", work.batch.pk, state=job.working, host=host)
+        if not work.batch.move(Job.PROCESS.waiting, not_before=clock.now(), host=""):
+            raise LeaseLost
 
 
 def _queue_again(work: Work, job: Job) -> None:

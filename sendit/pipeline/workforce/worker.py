@@ -14,7 +14,16 @@ from django.db import connections
 from sendit import parquet
 from sendit.errors import SenditError
 from sendit.ground import database, events
-from sendit.pipeline.record.leases import Lease, LeaseTerms, Observer, claim_abandoned, claim_oldest, claim_this
+from sendit.pipeline.record import hosts
+from sendit.pipeline.record.leases import (
+    Lease,
+    LeaseTerms,
+    Observer,
+    claim_abandoned,
+    claim_of_gone_host,
+    claim_oldest,
+    claim_this,
+)
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.runner import run
@@ -29,8 +38,8 @@ PAUSE_SECONDS = 0.5
 Way = Callable[[Job, LeaseTerms, Observer], Lease | None]
 """How a batch is claimed."""
 
-WAYS: tuple[Way, ...] = (claim_abandoned, claim_oldest)
-"""A batch of a dead worker has waited longer than any other."""
+WAYS: tuple[Way, ...] = (claim_abandoned, claim_oldest, claim_of_gone_host)
+"""A batch of a dead worker has waited longer than any other; one of a host that is gone costs most."""
 
 
 def warm_up(projects: Projects) -> None:
@@ -90,6 +99,7 @@ class Worker(Observer):
         connections.close_all()
 
     def _work_off(self) -> None:
+        hosts.beat(self._terms.host)
         lease = self._next()
         if lease:
             self._on_claim()

@@ -19,7 +19,7 @@ from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports import surroundings
 from sendit.pipeline.reports.overview import Overview, Reason, Throughput
 from sendit.pipeline.reports.surroundings import BrokerStatus, FolderCounts, ServiceStatus
-from sendit.pipeline.reports.waits import Wait, waits
+from sendit.pipeline.reports.waits import Elsewhere, Wait, elsewhere, waits
 from sendit.projects.project import default_project
 
 RULES = 10
@@ -102,6 +102,8 @@ def _facts(
         yield "postponed", f"{counted(number, 'batch', 'batches')}: {Reason(code).sentences}"
     for wait in waits(LeaseTerms.of(settings.SITE)):
         yield "waits", _wait(wait)
+    for host in elsewhere(LeaseTerms.of(settings.SITE)):
+        yield "waits", _elsewhere(host)
     if overview.lapsed:
         yield "lapsed", f"{counted(overview.lapsed, 'batch', 'batches')} of dead workers; the next worker takes over"
     yield "last hour", _amount(overview.last_hour)
@@ -126,6 +128,13 @@ def _wait(wait: Wait) -> str:
     first, last = (f"{at:%Y-%m-%d %H:%M:%S}" for at in (wait.first_at, wait.last_at))
     until = first if first == last else f"{first} to {last}"
     return f"{counted(wait.batches, 'batch', 'batches')} at {wait.state} for {reason}, until {until} UTC"
+
+
+def _elsewhere(host: Elsewhere) -> str:
+    """`2 batches at DONEPROCESSING for host alpha, which was heard of 12 s ago`."""
+    waiting = f"{counted(host.batches, 'batch', 'batches')} at {Job.DELIVER.waiting} for host {host.host}"
+    heard = f"{waiting}, which was heard of {duration(host.silent_seconds)} ago"
+    return f"{heard}: made again by a host that has the originals" if host.is_gone else heard
 
 
 def _amount(throughput: Throughput) -> str:
@@ -226,6 +235,7 @@ def as_object(
         "has_error": overview.with_errors,
         "postponed": overview.postponed,
         "waits": [dataclasses.asdict(wait) for wait in waits(LeaseTerms.of(settings.SITE))],
+        "elsewhere": [dataclasses.asdict(host) for host in elsewhere(LeaseTerms.of(settings.SITE))],
         "lapsed": overview.lapsed,
         "oldest": {str(oldest.state): {"batch": oldest.batch, "seconds": oldest.seconds} for oldest in overview.oldest},
         "last_hour": _throughput(overview.last_hour),
