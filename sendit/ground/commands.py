@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 from argparse import SUPPRESS
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
 from django.conf import settings
@@ -97,6 +98,22 @@ class Command(BaseCommand):
             self.stdout.write(line)
 
 
+@contextmanager
+def answering(key_files: frozenset[keys.KeyFile] = keys.ALL) -> Iterator[None]:
+    """Bring the database up to date; while it is asked, what it refuses is an error of ours."""
+    from sendit.ground import database
+
+    try:
+        database.make_ready(key_files)
+        yield
+    except database.AWAY:
+        raise ServiceDown("DatabaseDown") from None
+    except database.DAMAGED as error:
+        if type(error) is not database.DAMAGED:  # a subclass is a bug of ours
+            raise
+        raise Misconfigured("DatabaseDamaged") from None
+
+
 class DatabaseCommand(Command):
     """A command that uses the database, which is created or upgraded first if needed."""
 
@@ -105,15 +122,8 @@ class DatabaseCommand(Command):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Silence libraries that quote values, bring the database up to date, and run the command."""
-        from sendit.ground import database, logs
+        from sendit.ground import logs
 
         logs.silence_libraries()
-        try:
-            database.make_ready(self.key_files)
+        with answering(self.key_files):
             return super().execute(*args, **options)
-        except database.AWAY:
-            raise ServiceDown("DatabaseDown") from None
-        except database.DAMAGED as error:
-            if type(error) is not database.DAMAGED:  # a subclass is a bug of ours
-                raise
-            raise Misconfigured("DatabaseDamaged") from None

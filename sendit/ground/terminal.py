@@ -62,7 +62,7 @@ def _cell(value: object) -> str:
         case int():
             return f"{value:,}"
         case float():
-            return f"{value:,.1f}"
+            return f"{value:,}"
         case _:
             return printable(str(value))
 

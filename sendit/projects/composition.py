@@ -5,6 +5,7 @@ Each function imports its adapter itself, so that a command which only queries r
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -155,7 +156,28 @@ class Ports:
 
     @cached_property
     def recipe(self) -> Recipe:
-        return recipe(self.project)
+        loaded = recipe(self.project)
+        self.__dict__["_stamps"] = _stamps(loaded.files)
+        return loaded
+
+    def renew_recipe(self) -> None:
+        """Have the recipe read again if one of its files was changed; for who begins with another batch."""
+        known = self.__dict__.get("recipe")
+        if known is not None and _stamps(known.files) != self.__dict__["_stamps"]:
+            del self.__dict__["recipe"]
+
+
+def _stamps(files: Iterable[str]) -> list[tuple[int, int, int] | None]:
+    """What tells that a file is another one; None for one that is gone."""
+    return [_stamp(file) for file in files]
+
+
+def _stamp(file: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 class Projects:

@@ -25,7 +25,7 @@ from sendit.deid.recipe.profile_rules import clauses, said, text_of
 from sendit.deid.recipe.recipe_lines import RecipeError, RecipeText
 from sendit.deid.recipe.rules import Action, Addition, BoundRule, Decision, Rule, Step, Value
 from sendit.deid.recipe.value_lists import ValuesSource, extract_values
-from sendit.errors import Misconfigured
+from sendit.errors import Misconfigured, suggestion
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -75,6 +75,10 @@ class Recipe:
         What its PROFILE line chooses.
     profile_of : str
         The recipe whose PROFILE line it is; empty where there is none.
+    parts : tuple of RecipeText
+        The texts that it was made of, without what they include.
+    files : tuple of str
+        The files that were read for it, those that are included too; none of a shipped recipe.
     exceptions : tuple of Rule
         Its own rules that retain what that profile takes away; then no output claims the profile.
     """
@@ -92,6 +96,8 @@ class Recipe:
     profile_of: str
     exceptions: tuple[Rule, ...]
     ruleset: RuleSet = field(repr=False, compare=False)
+    parts: tuple[RecipeText, ...] = field(default=(), repr=False, compare=False)
+    files: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def uses_indices(self) -> bool:
@@ -186,7 +192,11 @@ def find_recipe(name: str) -> RecipeText:
         return _read(Path(name))
     if _DEID_NAME.fullmatch(name) and folder is None:
         raise Misconfigured("UnknownRecipe", subject=f"{name}: install the deid package, whose recipe it is")
-    raise Misconfigured("UnknownRecipe", subject=name)
+    raise Misconfigured("UnknownRecipe", subject=name + suggestion(name, _shipped()))
+
+
+def _shipped() -> list[str]:
+    return sorted(path.stem for path in SHIPPED.glob("*.recipe"))
 
 
 def _deid_folder() -> Path | None:
@@ -198,7 +208,7 @@ def _deid_folder() -> Path | None:
 
 def _read(path: Path) -> RecipeText:
     try:
-        return RecipeText(str(path), path.read_text("utf-8-sig"))
+        return RecipeText(str(path), path.read_text("utf-8-sig"), path=str(path.absolute()))
     except OSError:
         raise Misconfigured("UnknownRecipe", subject=str(path)) from None
     except UnicodeDecodeError as error:
@@ -213,7 +223,13 @@ def parse_recipe(text: str, file: str = "<recipe>") -> Recipe:
 
 def parse_recipes(texts: Iterable[RecipeText], name: str) -> Recipe:
     """Several recipes as one: sections of the same kind and name are joined in order."""
-    draft, sources = Draft(find_recipe), list(texts)
+    sources, read = list(texts), list[RecipeText]()
+
+    def find(name: str) -> RecipeText:
+        read.append(find_recipe(name))
+        return read[-1]
+
+    draft = Draft(find)
     for source in sources:
         Parser(source, draft).parse()
     own = draft.bound_rules()
@@ -234,6 +250,8 @@ def parse_recipes(texts: Iterable[RecipeText], name: str) -> Recipe:
         profile_of=draft.profile.file if draft.profile else "",
         exceptions=tuple(one.rule for one in exceptions),
         ruleset=RuleSet(rules),
+        parts=tuple(sources),
+        files=tuple(one.path for one in (*sources, *read) if one.path),
     )
 
 

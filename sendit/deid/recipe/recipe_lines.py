@@ -26,6 +26,8 @@ class RecipeText:
     file: str
     text: str
     lenient: bool = False
+    path: str = ""
+    """The whole path of the file that it was read from; blank for a shipped one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -378,6 +378,22 @@ class Totals(models.Model):
         return f"totals through event {self.through}"
 
 
+class KeptRecipe(models.Model):
+    """A recipe by which a batch was processed, whole; `kept_recipes` writes and reads it."""
+
+    sha256 = models.CharField(max_length=64, primary_key=True)
+    name = models.TextField()
+    """The names of all its parts, with commas between."""
+    text = models.TextField()
+    """As `Recipe.text`: with the lines that PROFILE and INCLUDE stand for."""
+    parts = models.JSONField(default=list)
+    """A list of [name, text, whether it is lenient]: what it was made of."""
+    kept_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"recipe {self.sha256[:12]}"
+
+
 class KeyBinding(models.Model):
     """Which keys a key file held when this database's data were made; `key_bindings` reads and writes it."""
 

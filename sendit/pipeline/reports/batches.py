@@ -14,8 +14,10 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from sendit.deid.recipe.recipe import Recipe
 from sendit.errors import CODES
 from sendit.phi import Phi
+from sendit.pipeline.record import kept_recipes
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Delivery, Event, Image, Outcome
 from sendit.pipeline.record.states import DeliveryState, State
 
@@ -161,6 +163,12 @@ def sentences(code: str) -> str:
     """What a code means, and what to do next."""
     entry = CODES.get(code)
     return f"{entry.what} {entry.then}" if entry else "A code of another version of sendit."
+
+
+def recipe_of(batch: int) -> Recipe | None:
+    """The recipe by which the batch was processed; None where none was kept."""
+    found = Batch.objects.filter(pk=batch).values_list("recipe_sha256", flat=True).first()
+    return kept_recipes.find(found) if found else None
 
 
 # ---------------------------------------------------------------------------------------------- lists

@@ -23,7 +23,7 @@ from sendit.deid.recipe.recipe import Recipe
 from sendit.durable import disk
 from sendit.errors import DataFault, SenditError
 from sendit.phi import Phi
-from sendit.pipeline.record import clock, deliveries, history, statements
+from sendit.pipeline.record import clock, deliveries, history, kept_recipes, statements
 from sendit.pipeline.record.deliveries import MadeArchive
 from sendit.pipeline.record.ledger import tag_text
 from sendit.pipeline.record.models import BatchIdentifiers, Image, Outcome
@@ -40,6 +40,8 @@ from sendit.projects.composition import Ports
 
 STUDY = "dicom.json"
 ROWS_AT_ONCE = 1000
+LONGEST_NAME = 255
+"""Characters of a recipe's name in a row of Batch; the whole name is kept with the recipe."""
 
 
 def process(work: Work, ports: Ports) -> None:
@@ -52,7 +54,10 @@ def process(work: Work, ports: Ports) -> None:
     ServiceDown, FolderChanged, LeaseLost, Stopped
         Nothing is written; the batch is taken up again.
     """
+    ports.renew_recipe()
     recipe, names = ports.recipe, ports.project.identity
+    kept_recipes.keep(recipe)
+    work.recipe = {"recipe_name": kept_recipes.name_of(recipe)[:LONGEST_NAME], "recipe_sha256": recipe.sha256}
     if work.outbox.remains(work.batch.pk):
         with work.lease.held():
             work.outbox.remove(work.batch.pk)  # what an earlier attempt left
@@ -108,8 +113,6 @@ def _finish(work: Work, outcome: MadePart, ports: Ports, draft: Path) -> None:
             host=work.lease.terms.host,
             entity_suid=made.entity_suid,
             item_suid=made.item_suid,
-            recipe_name=name_of(recipe),
-            recipe_sha256=recipe.sha256,
             archive_bytes=deliveries.size_of_others(work.batch.pk, part.generation) + made.archive.size_bytes,
             not_before=_delivered_from(ports.site.delivery_delay_hours),
         )
@@ -161,6 +164,7 @@ def _finish_as(work: Work, state: State, **results: Any) -> None:
         "input_bytes": sum(entry.size_bytes for entry in work.known_entries),
         **ledger.counts(),
         "study_id": batch.study_id,
+        **work.recipe,
         **results,
     }
     was_processed = batch.processed_at is not None or work.earlier.are_there
@@ -203,11 +207,6 @@ def _stages(work: Work) -> dict[str, float]:
     }
 
 
-def name_of(recipe: Recipe) -> str:
-    """Its name; of one that was loaded by path the last part, for where it lies is nobody's business."""
-    return os.path.basename(recipe.name)
-
-
 def _delivered_from(delay_hours: float) -> datetime:
     """A random time within the delay: a store tells when an archive came, and so when a study was made."""
     longest_ms = round(delay_hours * 3_600_000)
@@ -228,7 +227,7 @@ def _write_study_row(work: Work, outcome: MadePart, recipe: Recipe, path: Path) 
         "crc32c": made.archive.crc32c,
         "filtered_count": counts["filtered"],
         "error_count": counts["errored"],
-        "recipe": name_of(recipe),
+        "recipe": kept_recipes.name_of(recipe),
         "recipe_sha256": recipe.sha256,
         "sendit_version": sendit.__version__,
         "part": part.number,

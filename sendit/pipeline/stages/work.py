@@ -26,6 +26,8 @@ class Work:
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self.identified: dict[str, object] = {}
         """What goes into BatchIdentifiers, by field."""
+        self.recipe: dict[str, str] = {}
+        """Which recipe the batch is processed by, by field of Batch, once it is known."""
 
     @property
     def stage(self) -> str:

@@ -11,9 +11,16 @@ def test_numbers_stand_right_and_words_left() -> None:
     rows = [("a", 1, 0.25, None), ("bcd", 12345, 10.0, True)]
     assert table(rows, header=("name", "n", "x", "is")) == [
         "name       n     x    is",
-        "a          1   0.2",
+        "a          1  0.25",
         "bcd   12,345  10.0  true",
     ]
+
+
+def test_a_number_has_the_digits_that_it_has() -> None:
+    numbers = [0.6666667, 0.04, 1234.5, -3.0, 1e-07]
+    assert [line.strip() for line in table([(number,) for number in numbers])] == [
+        "0.6666667", "0.04", "1,234.5", "-3.0", "1e-07"
+    ]  # fmt: skip
 
 
 def test_a_table_without_rows_is_its_header() -> None:

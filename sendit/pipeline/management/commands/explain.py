@@ -10,8 +10,9 @@ from django.conf import settings
 
 from sendit.deid.recipe.explanation import Explanation, explain
 from sendit.deid.recipe.explanation_text import as_json, as_text
-from sendit.deid.recipe.recipe import load_recipe
+from sendit.deid.recipe.recipe import Recipe, load_recipe
 from sendit.ground.commands import Command as ShellCommand
+from sendit.ground.commands import WrongUse, answering, ensure_keys
 
 
 class Command(ShellCommand):
@@ -40,9 +41,30 @@ class Command(ShellCommand):
             "INCLUDE stand for (default: text)",
         )
 
-    def handle(self, *args: Any, recipe: str | None, format: str, **options: Any) -> None:
+        parser.add_argument(
+            "--batch", metavar="ID", help="the recipe by which this batch was processed, as it was then"
+        )
+
+    def handle(self, *args: Any, recipe: str | None, format: str, batch: str | None, **options: Any) -> None:
         """Print it."""
-        self.stdout.write(FORMATS[format](explain(load_recipe(recipe or settings.SITE.study_deid))))
+        if recipe and batch:
+            raise WrongUse("Give either RECIPE or --batch.")
+        chosen = _of_batch(batch) if batch else load_recipe(recipe or settings.SITE.study_deid)
+        self.stdout.write(FORMATS[format](explain(chosen)))
+
+
+def _of_batch(identity: str) -> Recipe:
+    """The recipe that was kept when the batch was processed."""
+    ensure_keys()
+    with answering():
+        from sendit.pipeline.management.naming import named
+        from sendit.pipeline.reports.batches import recipe_of
+
+        (key,) = named([identity])
+        found = recipe_of(key)
+    if found is None:
+        raise WrongUse("The batch was not processed yet, or by a version that kept no recipes.")
+    return found
 
 
 def _recipe(told: Explanation) -> str:
