@@ -80,6 +80,9 @@ EVENTS: dict[str, tuple[str, ...]] = {
     # retrievals
     "retrieval.blind": ("code",),
     "retrieval.ended": ("state", "studies", "expected", "received"),
+    # images over HTTP
+    "stow.stored": ("peer", "images", "failed"),
+    "stow.refused": ("status",),
     # the web
     "web.failed": ("failure", "place"),
     # the identity service

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.db import connections
 
@@ -20,8 +21,9 @@ from sendit.receiving.landings import records
 from sendit.receiving.landings.handing_over import hand_over_complete
 from sendit.receiving.landings.zone import Zone
 from sendit.receiving.peers import Peers
+from sendit.receiving.presence import short_name
 from sendit.receiving.retrieving.lines import progress
-from sendit.receiving.services.association import Association, Berth, Harbour
+from sendit.receiving.services.association import LOCAL, Association, Berth, Harbour
 from sendit.receiving.services.reporting import report_due
 from sendit.receiving.services.storing import FreeSpace
 from sendit.receiving.terms import Terms
@@ -65,6 +67,8 @@ class Listener:
         Called every round: the listener lives.
     tls : Tls
         What associations are protected with.
+    local : Path, optional
+        Where other processes of this host hand images over.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Listener:
         must_stop: Callable[[], bool],
         beat: Callable[[], None] = lambda: None,
         tls: Tls = NO_TLS,
+        local: Path | None = None,
     ) -> None:
         self._terms, self._must_stop, self._beat = terms, must_stop, beat
         self._woken, self._over = threading.Event(), threading.Event()
@@ -87,11 +92,16 @@ class Listener:
         self._numbers = itertools.count(1)
         self._troubles: set[str] = set()
         self._socket = _listening(address)
+        self._local = _listening_locally(local) if local else None
 
     @property
     def port(self) -> int:
         """The port that it listens on."""
         return int(self._socket.getsockname()[1])
+
+    @property
+    def _listening(self) -> list[socket.socket]:
+        return [self._socket, self._local] if self._local else [self._socket]
 
     @property
     def _zones(self) -> list[Zone]:
@@ -100,8 +110,8 @@ class Listener:
     def run(self) -> None:
         """Receive; returns when it must stop and every association has ended."""
         self._take_up()
-        accepting = threading.Thread(target=self._accept, name="accepting", daemon=True)
-        accepting.start()
+        for listening in self._listening:
+            threading.Thread(target=self._accept, args=(listening,), name="accepting", daemon=True).start()
         reporting = threading.Thread(target=self._report, name="reporting", daemon=True)
         reporting.start()
         events.log("listener.started", pid=os.getpid(), port=self.port, folders=len(self._zones))
@@ -110,8 +120,9 @@ class Listener:
                 self._round()
         finally:
             self._over.set()
-            self._socket.shutdown(socket.SHUT_RDWR)
-            self._socket.close()
+            for listening in self._listening:
+                listening.shutdown(socket.SHUT_RDWR)
+                listening.close()
             self._end_associations()
             for zone in self._zones:
                 zone.remove_staging()
@@ -172,16 +183,16 @@ class Listener:
 
     # ------------------------------------------------------------------------------------------ connections
 
-    def _accept(self) -> None:
+    def _accept(self, listening: socket.socket) -> None:
         while True:
             try:
-                connection, address = self._socket.accept()
+                connection, address = listening.accept()
             except OSError:
-                if self._must_stop() or self._socket.fileno() < 0:
+                if self._must_stop() or listening.fileno() < 0:
                     return
                 time.sleep(0.1)  # out of file descriptors
                 continue
-            self._admit(connection, str(address[0]))
+            self._admit(connection, str(address[0]) if address else LOCAL)
 
     def _admit(self, connection: socket.socket, address: str) -> None:
         """Start an association, which is rejected at once if there are too many."""
@@ -191,7 +202,8 @@ class Listener:
         if len(alive) >= self._terms.max_associations + REFUSALS:
             connection.close()
             return
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if address != LOCAL:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         association = _InThread(connection, address, self._harbour, next(self._numbers), self._refusal(alive, address))
         association.start()
         with self._guard:
@@ -232,5 +244,22 @@ def _listening(address: tuple[str, int]) -> socket.socket:
     except OSError:
         listening.close()
         raise Misconfigured("PortTaken", subject="SENDIT_LISTENER_HOST, SENDIT_LISTENER_PORT") from None
+    listening.listen(BACKLOG)
+    return listening
+
+
+def _listening_locally(path: Path) -> socket.socket:
+    """Listen on a socket of the file system, for processes of our own user only."""
+    path.unlink(missing_ok=True)  # of a listener that was killed; the pid file says that none runs
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        with short_name(path) as name:
+            listening.bind(name)
+    except OSError:
+        listening.close()
+        raise Misconfigured("PortTaken", subject="SENDIT_VAR: listener.sock") from None
+    finally:
+        os.umask(before)
     listening.listen(BACKLOG)
     return listening

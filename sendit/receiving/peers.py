@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from sendit.errors import Misconfigured
+from sendit.projects.project import default_project
+from sendit.projects.site import Site
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-KEYS = frozenset({"called", "calling", "addresses", "data_folder", "answers_at", "retrieve_from", "tls"})
+KEYS = frozenset(
+    {"called", "calling", "addresses", "data_folder", "answers_at", "retrieve_from", "tls", "token_sha256"}
+)
 LONGEST_AE_TITLE = 16
 ANY = "*"
 """In the place of an AE title: whatever it is."""
@@ -47,6 +52,8 @@ class Peer:
         Where it answers queries and retrievals.
     is_over_tls : bool
         Whether the associations that we open to it are over TLS.
+    token_sha256 : str
+        The SHA-256 digest of the token by which it may send over HTTP; "" is none.
     """
 
     name: str
@@ -57,6 +64,7 @@ class Peer:
     answers_at: Endpoint | None = None
     retrieve_from: Endpoint | None = None
     is_over_tls: bool = False
+    token_sha256: str = ""
 
     def may_come_from(self, address: str) -> bool:
         """Return whether the peer may have this address."""
@@ -85,6 +93,12 @@ class Peers:
     def named(self, name: str) -> Peer | None:
         """Return the peer of that name, or with that AE title."""
         return next((peer for peer in self.known if name in (peer.name, peer.calling)), None)
+
+    def numbered(self, title: str) -> Peer | None:
+        """Return the peer by its place in the file, `#0` the first, as processes of this host name it."""
+        number = title.removeprefix("#")
+        is_number = title.startswith("#") and number.isdecimal() and int(number) < len(self.known)
+        return self.known[int(number)] if is_number else None
 
     @property
     def data_folders(self) -> tuple[Path, ...]:
@@ -140,6 +154,7 @@ def _peer(name: str, table: object, data_base: Path, watched: tuple[Path, ...]) 
         answers_at=endpoints["answers_at"],
         retrieve_from=endpoints["retrieve_from"],
         is_over_tls=_flag(name, "tls", table),
+        token_sha256=_digest(name, "token_sha256", table),
     )
 
 
@@ -161,6 +176,13 @@ def _flag(name: str, key: str, table: Mapping[str, Any]) -> bool:
     if not isinstance(value, bool):
         raise _refusal(name, f"{key} must be true or false")
     return value
+
+
+def _digest(name: str, key: str, table: Mapping[str, Any]) -> str:
+    value = table.get(key, "")
+    if value and not re.fullmatch(r"[0-9a-f]{64}", str(value)):
+        raise _refusal(name, f"{key} must be 64 hexadecimal digits")
+    return str(value)
 
 
 def _networks(name: str, value: object) -> tuple[Network, ...]:
@@ -191,3 +213,10 @@ def _endpoint(name: str, key: str, table: Mapping[str, Any]) -> Endpoint | None:
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise _refusal(name, f"{key} must be host:port")
     return Endpoint(host.strip("[]"), int(port))
+
+
+def peers_of(site: Site) -> Peers:
+    """Read the peers file that the settings name."""
+    path = Path(site.listener_peers) if site.listener_peers else site.var / "peers.toml"
+    folders = [folder.path for folder in default_project(site).data_folders]
+    return load_peers(path, site.data_base, folders)

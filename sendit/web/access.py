@@ -65,6 +65,8 @@ ACCESS: dict[str, Access] = {
     "static": Access(reads=EVERYBODY, is_public=True),
     "sign-in": Access(reads=EVERYBODY, sends=EVERYBODY, is_public=True),
     "welcome": Access(reads=EVERYBODY, sends=EVERYBODY, is_public=True),
+    # systems that send images and show a token of their own
+    "dicomweb-studies": Access(sends=EVERYBODY, is_public=True),
     # everybody who has signed in
     "home": Access(reads=EVERYBODY),
     "account": Access(reads=EVERYBODY, sends=EVERYBODY),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sendit.web import health, metrics, static_files
+from sendit.web import dicomweb, health, metrics, static_files
 from sendit.web.api import routes
 from sendit.web.pages import (
     api_docs,
@@ -25,6 +25,7 @@ urlpatterns = [
     path("healthz", health.alive, name="health"),
     path("readyz", health.ready, name="ready"),
     path("metrics", metrics.metrics, name="metrics"),
+    path("dicomweb/studies", dicomweb.studies, name="dicomweb-studies"),
     path("static/<str:digest>/<path:name>", static_files.serve, name="static"),
     path("", signing_in.home, name="home"),
     path("sign-in", signing_in.sign_in, name="sign-in"),

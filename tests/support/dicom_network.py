@@ -19,8 +19,9 @@ from pynetdicom import AE
 
 from sendit.pipeline.record.models import Event
 from sendit.receiving.listener import Listener, Tls
-from sendit.receiving.management.commands.start_listener import peers
 from sendit.receiving.models import Commitment
+from sendit.receiving.peers import peers_of
+from sendit.receiving.presence import local_socket
 from sendit.receiving.terms import Terms
 from sendit.receiving.wire.tls import client_context, server_context
 from tests.support.site import Site
@@ -95,7 +96,14 @@ class Receiving:
         settings = self.site.settings
         address = settings.listener_host, settings.listener_port
         tls = Tls(server_context(settings), client_context(settings))
-        listener = Listener(peers(settings), Terms.of(settings), address, self._over.is_set, tls=tls)
+        listener = Listener(
+            peers_of(settings),
+            Terms.of(settings),
+            address,
+            self._over.is_set,
+            tls=tls,
+            local=local_socket(settings.var),
+        )
         self.port = listener.port
         self._thread = threading.Thread(target=self._run, args=(listener,))
         self._thread.start()

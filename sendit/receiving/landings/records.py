@@ -30,8 +30,6 @@ class Evidence(StrEnum):
     """An Instance Availability Notification or a completed MPPS named every image that is here."""
     RETRIEVAL = "retrieval"
     """A retrieval of ours brought as many images as the query had counted."""
-    STORE = "store"
-    """An STOW-RS request ended."""
     QUIET = "quiet"
     """Nothing came for LISTENER_QUIET_SECONDS, and no association that had brought images was open."""
     CAP = "cap"

@@ -47,6 +47,8 @@ from sendit.receiving.wire.pdus import (
     release_response,
 )
 
+LOCAL = "local"
+"""In place of an IP address: the peer is a process of this host that may open our local socket."""
 REQUEST_SECONDS = 30.0
 """An A-ASSOCIATE-RQ must be there as a whole by then (the ARTIM timer of PS3.8 section 9.1.5)."""
 
@@ -171,7 +173,7 @@ class Association(threading.Thread):
 
     def _serve(self) -> str:
         """Serve until the end, and return a word for how it came."""
-        if self._harbour.tls and not self._shake_hands(self._harbour.tls):
+        if self._harbour.tls and self.address != LOCAL and not self._shake_hands(self._harbour.tls):
             return "rejected"
         reader = PduReader(self._socket, self._harbour.terms.idle_seconds)
         kind, body = reader.read(REQUEST_SECONDS)
@@ -218,9 +220,13 @@ class Association(threading.Thread):
         return True
 
     def _admit(self, request: Request) -> Peer | Rejection:
-        if not self._harbour.peers.has_called(request.called):
+        peers = self._harbour.peers
+        if self.address == LOCAL:
+            peer = peers.numbered(request.calling)
+        elif not peers.has_called(request.called):
             return CALLED_UNKNOWN
-        peer = self._harbour.peers.find(request.called, request.calling, self.address)
+        else:
+            peer = peers.find(request.called, request.calling, self.address)
         if peer is None:
             return CALLING_UNKNOWN
         self._peer, self._berth = peer, self._harbour.berth(peer)

@@ -128,7 +128,7 @@ def accept(request: Request) -> Acceptance:
     primitive.called_ae_title = request.primitive.called_ae_title
     primitive.result, primitive.result_source = 0, 1
     primitive.presentation_context_definition_results_list = results
-    primitive.user_information = _user_information()
+    primitive.user_information = user_information()
     pdu = A_ASSOCIATE_AC()
     pdu.from_primitive(primitive)
     accepted = {
@@ -139,7 +139,8 @@ def accept(request: Request) -> Acceptance:
     return Acceptance(pdu.encode(), accepted)
 
 
-def _user_information() -> list[Any]:
+def user_information() -> list[Any]:
+    """Return what we say of ourselves in any negotiation."""
     longest, implementation = MaximumLengthNotification(), ImplementationClassUIDNotification()
     longest.maximum_length_received = LONGEST_PDU
     implementation.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)

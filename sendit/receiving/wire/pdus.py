@@ -178,6 +178,16 @@ def data_pdus(context_id: int, data: bytes, is_command: bool, longest: int) -> b
     return b"".join(pdus)
 
 
+def next_data_pdu(context_id: int, data: bytes) -> bytes:
+    """Return a PDU with a fragment of a dataset that is not its last."""
+    return _HEAD.pack(PduType.P_DATA_TF, len(data) + 6) + _ITEM.pack(len(data) + 2, context_id, 0) + data
+
+
+def last_data_pdu(context_id: int) -> bytes:
+    """Return a PDU with the last fragment of a dataset, without data."""
+    return _HEAD.pack(PduType.P_DATA_TF, 6) + _ITEM.pack(2, context_id, LAST)
+
+
 def release_response() -> bytes:
     """Return an A-RELEASE-RP PDU."""
     return _HEAD.pack(PduType.RELEASE_RP, 4) + bytes(4)

@@ -76,6 +76,7 @@ def storm(site: Site, tmp_path: Path) -> Iterator[Storm]:
     yield Storm(site, tmp_path, port)
 
 
+@pytest.mark.timeout(0)
 def test_whoever_is_killed_nothing_acknowledged_is_lost_and_nothing_is_doubled(
     storm: Storm, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -16,9 +16,8 @@ from sendit.ground.terminal import table
 from sendit.projects.composition import Projects
 from sendit.projects.project import DEFAULT
 from sendit.projects.site import Site
-from sendit.receiving.management.commands.start_listener import peers
 from sendit.receiving.models import RetrievalState
-from sendit.receiving.peers import Peer
+from sendit.receiving.peers import Peer, peers_of
 from sendit.receiving.presence import listener_pid_file
 from sendit.receiving.retrieving import lines
 from sendit.receiving.retrieving.cohort import read_cohort
@@ -86,7 +85,7 @@ def _hours(text: str) -> Hours:
 def _peer(site: Site, source: str, project: str) -> Peer:
     """Return the peer that is retrieved from, whose studies land in a data folder of the project."""
     folders = {folder.path.resolve() for folder in Projects(site).of(project).project.data_folders}
-    named = [peer for peer in peers(site).known if source in (peer.name, peer.calling)]
+    named = [peer for peer in peers_of(site).known if source in (peer.name, peer.calling)]
     if not named:
         raise WrongUse("The peers file has no such peer.")
     fitting = [peer for peer in named if peer.data_folder.resolve() in folders]

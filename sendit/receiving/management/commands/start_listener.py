@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from django.conf import settings
 
 from sendit.ground.daemon import PidFile
 from sendit.ground.service import ServiceCommand
-from sendit.projects.project import default_project
 from sendit.projects.site import Site
 from sendit.receiving.listener import Listener, Tls
-from sendit.receiving.peers import Peers, load_peers
-from sendit.receiving.presence import listener_pid_file
+from sendit.receiving.peers import peers_of
+from sendit.receiving.presence import listener_pid_file, local_socket
 from sendit.receiving.terms import Terms
 from sendit.receiving.wire.tls import client_context, server_context
 
@@ -36,11 +34,4 @@ class Command(ServiceCommand):
         site: Site = settings.SITE
         address = site.listener_host, site.listener_port
         tls = Tls(server_context(site), client_context(site))
-        return Listener(peers(site), Terms.of(site), address, must_stop, beat, tls)
-
-
-def peers(site: Site) -> Peers:
-    """Read the peers file that the settings name."""
-    path = Path(site.listener_peers) if site.listener_peers else site.var / "peers.toml"
-    folders = [folder.path for folder in default_project(site).data_folders]
-    return load_peers(path, site.data_base, folders)
+        return Listener(peers_of(site), Terms.of(site), address, must_stop, beat, tls, local_socket(site.var))
