@@ -261,7 +261,7 @@ def test_a_description_that_the_table_does_not_list_is_dealt_with_like_one_that_
     assert ds.AcquisitionProtocolName == ("REMOVED" if name == "basic" else "CHEST")
     assert ds.PerformedProcedureTypeDescription == "REMOVED"
     labels = [item.SegmentLabel for item in ds.SegmentSequence]
-    assert labels == ["REMOVED", "REMOVED" if name == "basic" else "Left kidney"]
+    assert labels == ["SEGMENT", "SEGMENT -2" if name == "basic" else "Left kidney"]
     assert not ds.get("ConvolutionKernel")
     assert (ds.ReceiveCoilName, ds.ManufacturerModelName) == ("Zq 8", "Ingenia")
 
