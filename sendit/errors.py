@@ -351,6 +351,10 @@ CODES: dict[str, ErrorCode] = {
             "The identity service refused the request, with the HTTP status given.",
             "Check SENDIT_SOM_STUDY and SENDIT_IDENTITY_URL, then retry.",
         ),
+        Retained=(
+            "The store must keep the object: a retention policy or a hold forbids its removal.",
+            "Lift it, or wait until it ends; then run the command again.",
+        ),
         ObjectConflict=(
             "The object store has another object of that name.",
             "Find out which of the two is right; docs/folders.md says how to remove a delivery.",

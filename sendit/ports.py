@@ -101,6 +101,14 @@ class ObjectStore(Protocol):
         """Read `length` bytes from `offset`: one image's gzip member is one ranged read."""
         ...
 
+    def remove(self, name: str) -> None:
+        """Remove the object, what is kept about it, and what a killed put of it left, as far as any of them is there.
+
+        It may be stopped at any moment and repeated. Raises ServiceRefused("Retained") if the store has to keep the
+        object, ServiceDown if a retry may help.
+        """
+        ...
+
 
 # ---------------------------------------------------------------------------------------------- warehouse
 
@@ -133,6 +141,14 @@ class Warehouse(Protocol):
 
         A repeated `load_id` adds no row. Every row has the load id in its column of that name. A long load calls
         `check` repeatedly; what it raises ends the call, but a load that has started may still complete.
+        """
+        ...
+
+    def remove(self, table: str, load_id: str, check: Callable[[], None] = go_on) -> None:
+        """Remove the rows of a load; one that is not there is no error.
+
+        It may be stopped at any moment and repeated; queries and loads may run at the same time. Afterwards the load
+        id is unknown, so the same id may be loaded again.
         """
         ...
 

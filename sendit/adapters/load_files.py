@@ -84,6 +84,41 @@ class LoadFiles:
             self._finish()
         return len(own)
 
+    def remove(self, load_id: str, drop: Change) -> None:
+        """Remove a load: its own file, or its rows in a compacted file, which is written again without them.
+
+        The rows go before the list that names the load: a call that is killed in between is finished by the next one.
+
+        Parameters
+        ----------
+        drop : callable
+            Writes the file's rows without those of the load.
+        """
+        if not self._folder.exists():
+            return
+        with self._lock(".compacting"):
+            self._finish()
+            for name in (".merged.rows", ".merged.loads", ".rewritten.rows"):
+                (self._folder / name).unlink(missing_ok=True)
+            with self._lock(".reading"), self._lock(".lock"):
+                for left in self._incoming.iterdir():
+                    left.unlink()  # of a killed process, and perhaps of this load
+                self._own(load_id).unlink(missing_ok=True)
+                sync(self._folder)
+            for listed in self._compacted.glob("*.loads"):
+                if load_id in _listed(listed):
+                    self._drop(listed, load_id, drop)
+
+    def _drop(self, listed: Path, load_id: str, drop: Change) -> None:
+        compacted = listed.with_suffix(".parquet")
+        if compacted.exists():
+            self._rewrite(compacted, drop)
+        others = [other for other in _listed(listed) if other != load_id]
+        draft = self._folder / ".merged.loads"
+        draft.write_text("".join(f"{other}\n" for other in others))
+        with self._lock(".lock"):
+            place(draft, listed)
+
     def rewrite(self, change: Change) -> int:
         """Apply a change to every file, and return how many rows changed. A file is replaced while nobody reads."""
         if not self._folder.exists():

@@ -175,13 +175,32 @@ def replace_values(
     return int(count)
 
 
-def _write(connection: duckdb.DuckDBPyConnection, rows: str, sources: Sequence[Path], target: Path) -> None:
-    """Write the rows of a SELECT over the sources as a Parquet file, and check that it has as many rows as they."""
+def drop_load(columns: Sequence[Column], load_id: str, path: Path, target: Path) -> int:
+    """Write a file's rows into another, without those of a load. Returns how many those are.
+
+    If there are none, nothing is written. Raises as `merge` does.
+    """
+    rows = _all_rows(columns, [path])
+    with _connect() as connection:
+        [(count,)] = _safely(connection, f"SELECT count(*) FROM ({rows}) WHERE load_id = {_literal(load_id)}")
+        if count:
+            kept = f"SELECT * FROM ({rows}) WHERE load_id IS DISTINCT FROM {_literal(load_id)}"
+            _write(connection, kept, [path], target, dropped=int(count))
+    return int(count)
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, rows: str, sources: Sequence[Path], target: Path, dropped: int = 0
+) -> None:
+    """Write the rows of a SELECT over the sources as a Parquet file.
+
+    Raises `RowsFile` if it has another number of rows than they have, less those that are dropped.
+    """
     to_target = f"TO {_literal(str(target))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
     connection.execute("SET threads = 1")  # memory grows with threads
     _safely(connection, f"COPY ({rows}) {to_target}")
     counted = "SELECT sum(num_rows) FROM parquet_file_metadata({})"
-    same = f"SELECT ({counted}) = ({counted})".format(_list(map(str, sources)), _list([str(target)]))
+    same = f"SELECT ({counted}) = ({counted}) + {dropped}".format(_list(map(str, sources)), _list([str(target)]))
     if connection.execute(same).fetchone() != (True,):
         raise BrokenPromise("RowsFile")
 

@@ -23,6 +23,7 @@ from sendit.ports import StoredObject, go_on
 READ_BYTES = 1 << 20
 CHECK_BYTES = 1 << 16
 _OTHERS = 0o077
+_KEPT = (errno.EPERM, errno.EACCES, errno.EROFS)
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -94,6 +95,34 @@ class FolderStore:
         if len(content) != length:
             raise ServiceRefused("NoSuchObject")
         return content
+
+    def remove(self, name: str) -> None:
+        """Remove the object and its metadata, and folders that are empty then: a folder's name is a pseudonym.
+
+        Raises
+        ------
+        ServiceRefused
+            `Retained`: the file system does not let it go.
+        ServiceDown
+            `DiskRefused`.
+        """
+        target = self._root / plain(name)
+        sidecar = self._root / ".metadata" / f"{name}.json"
+        if not self._root.exists():
+            return
+        with disk("object store"):
+            make_folder(self._incoming)
+            with self._lock():
+                self._sweep()
+                try:
+                    for path in (target, sidecar):  # the metadata last: they say that there is something to remove
+                        path.unlink(missing_ok=True)
+                except OSError as error:
+                    if error.errno in _KEPT:
+                        raise ServiceRefused("Retained") from None
+                    raise
+                for path, top in ((target, self._root), (sidecar, self._root / ".metadata")):
+                    _prune(path.parent, top)
 
     def _forget_times(self, *paths: Path) -> None:
         """Clear the times of the files and of the folders above them: readers of the store must learn no true time."""
@@ -167,6 +196,22 @@ class FolderStore:
     def _lock(self) -> AbstractContextManager[None]:
         """Let one put at a time name a file, so that what it has checked is still true when it renames."""
         return locked(self._root / ".lock")
+
+
+def _prune(folder: Path, top: Path) -> None:
+    """Remove the folder and those above it, up to `top`, as far as they are empty, and make that durable."""
+    while folder != top:
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError:  # not empty
+            break
+        folder = folder.parent
+    while not folder.exists():
+        folder = folder.parent
+    sync(folder)
+    forget_time(folder)
 
 
 def _crc32c_if_same(path: Path, target: Path) -> str | None:

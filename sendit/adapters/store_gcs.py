@@ -22,6 +22,7 @@ from sendit.adapters.google_cloud import (
     credentials,
     failures,
     method_of,
+    reason_of,
     speaking_to,
     status_of,
 )
@@ -41,6 +42,8 @@ READ_BYTES = 1 << 20
 SERVICE = Service("object store", "StoreDown")
 _GENERATION = re.compile("generation=[0-9]+&?")
 """The part of a link that tells the microsecond at which the object was made; the link works without it."""
+_RETAINED = frozenset({"retentionPolicyNotMet", "objectUnderActiveHold", "retentionPeriodNotMet"})
+"""Google's reasons for a removal that a policy or a hold forbids."""
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 
@@ -122,6 +125,27 @@ class GcsStore:
         if len(content) != length:
             raise ServiceRefused("NoSuchObject")
         return content
+
+    def remove(self, name: str) -> None:
+        """Remove the object; a bucket with versions or soft deletion keeps the bytes for as long as it is set to.
+
+        Raises
+        ------
+        ServiceRefused
+            `Retained`: a retention policy or a hold forbids it. `AccessDenied`, `CredentialsRefused`, `RequestRefused`.
+        ServiceDown
+            `StoreDown`.
+        """
+        plain(name)
+        with speaking_to(SERVICE):
+            try:
+                self._blob(name).delete(**self._patience.terms)
+            except failures() as error:
+                if status_of(error) == http.client.NOT_FOUND:
+                    return
+                if status_of(error) == http.client.FORBIDDEN and reason_of(error) in _RETAINED:
+                    raise ServiceRefused("Retained") from None
+                raise
 
     def _upload(
         self, blob: Blob, path: Path, crc32c: str, metadata: Mapping[str, str], check: Callable[[], None]

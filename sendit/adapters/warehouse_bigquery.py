@@ -112,6 +112,35 @@ class BigQueryWarehouse:
                     self._tables.remove(staging)
         return count
 
+    def remove(self, table: str, load_id: str, check: Callable[[], None] = go_on) -> None:
+        """Remove the rows of a load by one DELETE, after every MERGE of that load has ended.
+
+        BigQuery's time travel and fail-safe keep the rows for some days; no row is in a streaming buffer, as all
+        come by load jobs.
+
+        Raises
+        ------
+        ServiceDown, ServiceRefused
+            As for `load`.
+        """
+        from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
+
+        if table not in TABLES or not _LOAD.fullmatch(load_id):
+            raise BrokenPromise("LoadName")
+        with speaking_to(SERVICE):
+            if not self._tables.is_there(table):
+                return
+            jobs = Jobs(self._client, self._tables.make_ready(table), self._patience, check)
+            sql = f"DELETE FROM `{self._dataset}`.`{table}` WHERE load_id = @load_id"
+            config = QueryJobConfig(query_parameters=[ScalarQueryParameter("load_id", "STRING", load_id)])
+            terms: dict[str, Any] = {"retry": None, "job_retry": None, "timeout": self._patience.answer_seconds}
+            jobs.run_in_turn(
+                self._turn_of(table, load_id),
+                lambda job_id: self._client().query(
+                    sql, config, job_id=job_id, location=jobs.location or None, **terms
+                ),
+            )
+
     def query(self, sql: str, seconds: float | None = None) -> QueryResult:
         """Run one SELECT. A dry run tells the kind of the statement before anything runs.
 
@@ -198,8 +227,12 @@ class BigQueryWarehouse:
         def begin(job_id: str) -> QueryJob:
             return self._client().query(sql, config, job_id=job_id, location=jobs.location or None, **terms)
 
+        jobs.run_in_turn(self._turn_of(table, load_id), begin)
+
+    def _turn_of(self, table: str, load_id: str) -> str:
+        """The name that the jobs about one load share, so that they run one after another."""
         digest = hashlib.sha256(f"{self._dataset}.{table}.{load_id}".encode()).hexdigest()[:40]
-        jobs.run_in_turn(f"sendit-merge-{digest}", begin)
+        return f"sendit-merge-{digest}"
 
     def _check(self, untrusted_sql: str, location: str) -> None:
         if not untrusted_sql.strip():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sendit import parquet
 from sendit.adapters.load_files import LoadFiles
-from sendit.adapters.readonly_sql import ReadOnlyTables, merge, replace_values
+from sendit.adapters.readonly_sql import ReadOnlyTables, drop_load, merge, replace_values
 from sendit.adapters.true_times import REMOVED, is_told
 from sendit.durable import disk
 from sendit.errors import BrokenPromise, Misconfigured, ServiceDown
@@ -60,6 +60,22 @@ class ParquetWarehouse:
             count = parquet.count_rows(rows, TABLES[table], load_id=load_id)
             self._files(table).take_in(rows, load_id)
         return count
+
+    def remove(self, table: str, load_id: str, check: Callable[[], None] = go_on) -> None:
+        """Remove the rows of a load, also from a compacted file; whoever reads meanwhile sees all of them or none.
+
+        Raises
+        ------
+        BrokenPromise
+            `LoadName`: there is no such table, or the load id is not legal.
+        ServiceDown
+            `NoSpace`, `DiskRefused`.
+        """
+        if table not in TABLES or not _LOAD.fullmatch(load_id):
+            raise BrokenPromise("LoadName")
+        check()
+        with disk("warehouse"):
+            self._files(table).remove(load_id, partial(drop_load, TABLES[table], load_id))
 
     def query(self, sql: str, seconds: float | None = None) -> QueryResult:
         """Run one SQL statement that reads the tables `dicom` and `instance`. Many loads are compacted first.

@@ -145,3 +145,42 @@ def test_a_name_that_leads_elsewhere_is_our_bug(object_store: ObjectStore, path:
         object_store.put(name, path, {})
     with pytest.raises(BrokenPromise, match="ObjectName"):
         object_store.read(name, 0, 1)
+
+
+# ---------------------------------------------------------------------------------------------- remove
+
+
+def test_what_is_removed_is_gone_and_may_come_again(object_store: ObjectStore, path: Path, tmp_path: Path) -> None:
+    object_store.put(NAME, path, {})
+    other = NAME.replace("12fb", "12fc")
+    object_store.put(other, path, {})
+    object_store.remove(NAME)
+    with pytest.raises(ServiceRefused, match="NoSuchObject"):
+        object_store.read(NAME, 0, 1)
+    assert object_store.read(other, 0, len(SOME)) == SOME
+    object_store.put(NAME, written(tmp_path / "other", SOME[:100]), {})
+    assert object_store.read(NAME, 0, 100) == SOME[:100]
+
+
+def test_what_is_gone_already_is_removed_without_an_error(object_store: ObjectStore, path: Path) -> None:
+    object_store.remove(NAME)
+    object_store.put(NAME, path, {})
+    object_store.remove(NAME)
+    object_store.remove(NAME)
+
+
+@pytest.mark.parametrize("name", ["", "/a", "../a", "a/../b", "a//b"])
+def test_only_objects_can_be_removed(object_store: ObjectStore, name: str) -> None:
+    with pytest.raises(BrokenPromise, match="ObjectName"):
+        object_store.remove(name)
+
+
+def test_a_removal_that_was_killed_can_be_repeated(object_store: ObjectStore, path: Path) -> None:
+    object_store.put(NAME, path, {})
+    whole = seconds_of(partial(object_store.remove, NAME))
+    for number in range(KILLS):
+        object_store.put(NAME, path, {})
+        killed_after(whole * number / KILLS, partial(object_store.remove, NAME))
+        object_store.remove(NAME)
+        with pytest.raises(ServiceRefused, match="NoSuchObject"):
+            object_store.read(NAME, 0, 1)

@@ -282,3 +282,46 @@ def test_removing_times_that_was_killed_is_repeated(timed: Warehouse) -> None:
     timed.remove_times()
     assert timed.count_times() == 0
     assert everything_but_times(timed) == before
+
+
+# ---------------------------------------------------------------------------------------------- remove
+
+
+def loads(warehouse: Warehouse) -> list[tuple[object, object]]:
+    answer = warehouse.query("SELECT load_id, count(*) AS n FROM instance GROUP BY load_id ORDER BY load_id")
+    return [(row[0], row[1]) for row in answer.rows]
+
+
+def test_a_load_that_is_removed_is_gone_and_may_come_again(warehouse: Warehouse, rows: Any) -> None:
+    for name in ("one", "two.part2.r2"):
+        warehouse.load("instance", rows(name), name)
+    warehouse.remove("instance", "one")
+    assert loads(warehouse) == [("two.part2.r2", INSTANCES)]
+    warehouse.load("instance", rows("one", 3), "one")
+    assert loads(warehouse) == [("one", 3), ("two.part2.r2", INSTANCES)]
+
+
+def test_a_load_that_is_gone_already_is_removed_without_an_error(warehouse: Warehouse, rows: Any) -> None:
+    warehouse.remove("instance", "one")
+    warehouse.load("instance", rows("one"), "one")
+    warehouse.remove("instance", "one")
+    warehouse.remove("instance", "one")
+    assert loads(warehouse) == []
+
+
+def test_only_loads_can_be_removed(warehouse: Warehouse) -> None:
+    for table, name in (("nothing", "one"), ("instance", "../one"), ("instance", "'; --")):
+        with pytest.raises(BrokenPromise, match="LoadName"):
+            warehouse.remove(table, name)
+
+
+def test_a_removal_that_was_killed_can_be_repeated(warehouse: Warehouse, rows: Any) -> None:
+    warehouse.load("instance", rows("other", 2), "other")
+    warehouse.load("instance", rows("one"), "one")
+    whole = seconds_of(partial(warehouse.remove, "instance", "one"))
+    for number in range(KILLS):
+        warehouse.load("instance", rows("one"), "one")
+        killed_after(whole * number / KILLS, partial(warehouse.remove, "instance", "one"))
+        assert ("other", 2) in loads(warehouse)
+        warehouse.remove("instance", "one")
+        assert loads(warehouse) == [("other", 2)]

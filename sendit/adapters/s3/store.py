@@ -32,6 +32,8 @@ READ_BYTES = 1 << 20
 SERVICE = "object store"
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """409: another request for the same name is under way."""
+_RETAINED = frozenset({"ObjectLocked", "ObjectUnderRetention", "InvalidRequestByObjectLock"})
+"""S3's codes for a removal that object lock forbids."""
 _BAD_CREDENTIALS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
 )
@@ -107,6 +109,31 @@ class S3Store:
         if len(content) != length:
             raise ServiceRefused("NoSuchObject")
         return content
+
+    def remove(self, name: str) -> None:
+        """Remove the object, and uploads of it that killed workers left; a bucket with versions keeps the bytes.
+
+        Raises
+        ------
+        ServiceRefused
+            `Retained`: object lock forbids it. `NoSuchBucket`, `AccessDenied`, `CredentialsRefused`, `RequestRefused`.
+        ServiceDown
+            `StoreDown`.
+        """
+        where = {"Bucket": self._choice.bucket, "Key": self._key(name)}
+        with speaking_to_s3():
+            client = self._client.get()
+            with suppress(_client_error()):  # not every account may list them
+                left = client.list_multipart_uploads(Bucket=where["Bucket"], Prefix=where["Key"]).get("Uploads", ())
+                for upload in left:
+                    if upload["Key"] == where["Key"]:
+                        client.abort_multipart_upload(**where, UploadId=upload["UploadId"])
+            try:
+                client.delete_object(**where)
+            except _client_error() as error:
+                if _code(error) in _RETAINED:
+                    raise ServiceRefused("Retained") from None
+                raise
 
     def ensure_usable(self) -> None:
         """Raise what a `put` would raise, if the bucket cannot be reached with these credentials."""

@@ -110,6 +110,33 @@ class SftpStore:
             raise ServiceRefused("NoSuchObject")
         return content
 
+    def remove(self, name: str) -> None:
+        """Remove the object, parts of it that killed workers left, and folders that are empty then.
+
+        Raises
+        ------
+        ServiceRefused
+            `Retained`: the server does not let it go. `CredentialsRefused`, `HostKeyRefused`.
+        ServiceDown
+            `StoreDown`.
+        """
+        target = f"{self._choice.folder}/{plain(name)}"
+        folder, _, last = target.rpartition("/")
+        with self._connection.get().open() as sftp:
+            if not _is_there(sftp, folder):
+                return
+            try:
+                for entry in sftp.listdir(folder):
+                    if entry == last or (entry.startswith(f".{last}.") and entry.endswith(".part")):
+                        with suppress(FileNotFoundError):
+                            sftp.remove(f"{folder}/{entry}")
+            except PermissionError:
+                raise ServiceRefused("Retained") from None
+            while folder != self._choice.folder:
+                with suppress(OSError):  # not empty, or gone
+                    sftp.rmdir(folder)
+                folder = folder.rpartition("/")[0]
+
     def ensure_usable(self) -> None:
         """Raise what a `put` would raise, if the folder cannot be reached."""
         with self._connection.get().open() as sftp:

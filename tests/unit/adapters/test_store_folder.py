@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -168,3 +169,30 @@ def test_nothing_in_the_store_has_a_true_time_of_change(root: Path, open_file: P
         store.put(name, open_file, {"images": "7"})
     shown = [path for path in root.rglob("*") if path.relative_to(root).parts[0] not in (".incoming", ".lock")]
     assert len(shown) > 5 and {path.stat().st_mtime for path in [root, *shown]} == {0}
+
+
+# ---------------------------------------------------------------------------------------------- remove
+
+
+def test_of_a_removed_object_nothing_is_left_not_even_its_folders(root: Path, open_file: Path) -> None:
+    store = FolderStore(root)
+    store.put(NAME, open_file, {"batch": "7"})
+    (root / ".incoming" / "left").write_bytes(open_file.read_bytes())
+    store.remove(NAME)
+    assert [path.name for path in root.rglob("*") if path.name not in (".lock", ".incoming", ".metadata")] == []
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EACCES, errno.EROFS], ids=errno.errorcode.get)
+def test_what_the_file_system_does_not_let_go_is_said(
+    root: Path, open_file: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FolderStore(root)
+    store.put(NAME, open_file, {})
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(number, "")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(ServiceRefused, match="Retained"):
+        store.remove(NAME)
+    assert store.read(NAME, 0, 1) == open_file.read_bytes()[:1]

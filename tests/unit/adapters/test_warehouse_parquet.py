@@ -297,3 +297,47 @@ def test_two_compactions_at_once_do_each_load_once(root: Path, filled: ParquetWa
     done = at_once(*[partial(filled.compact, 10)] * 3)
     assert done == [10, 10, 10]
     assert loads(filled) == ALL
+
+
+# ---------------------------------------------------------------------------------------------- remove
+
+
+def bytes_with(root: Path, load_id: str) -> list[str]:
+    """The files in which a load's rows are, or its name."""
+    told = [path for path in root.rglob("*") if path.is_file() and load_id.encode() in path.read_bytes()]
+    return [str(path.relative_to(root)) for path in [*told, *root.rglob(f"*{load_id}*")]]
+
+
+def test_a_compacted_load_can_be_removed(filled: ParquetWarehouse, root: Path) -> None:
+    filled.compact()
+    filled.remove("instance", "load-7")
+    assert loads(filled) == {name: 3 for name in ALL if name != "load-7"}
+    assert bytes_with(root, "load-7") == []
+
+
+def test_a_removed_load_can_be_loaded_again(filled: ParquetWarehouse, tmp_path: Path) -> None:
+    filled.compact()
+    filled.remove("instance", "load-7")
+    filled.load("instance", rows(tmp_path, 7), "load-7")
+    filled.compact()
+    assert loads(filled) == ALL
+
+
+def test_a_removal_from_a_compacted_file_may_be_killed_at_any_moment(filled: ParquetWarehouse, root: Path) -> None:
+    filled.compact()
+    chance = random.Random(3)
+    for number in range(8):
+        name = f"load-{number}"
+        killed_after(chance.uniform(0, 0.2), partial(filled.remove, "instance", name))
+        assert {found: count for found, count in loads(filled).items() if found != name} == {
+            other: 3 for other in ALL if int(other[5:]) > number
+        }
+        filled.remove("instance", name)
+        assert name not in loads(filled) and bytes_with(root, f"{name}\n") == []
+
+
+def test_all_loads_of_a_compacted_file_can_be_removed(filled: ParquetWarehouse) -> None:
+    filled.compact()
+    for name in ALL:
+        filled.remove("instance", name)
+    assert loads(filled) == {}
