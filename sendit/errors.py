@@ -190,6 +190,7 @@ CODES: dict[str, ErrorCode] = {
             "An earlier version delivered part of the study, and its rows are not in the warehouse.",
             "Restore the warehouse, then retry.",
         ),
+        StudyOnTheMove=("A batch of the study was taken up meanwhile.", "Run the command again."),
         LinkOutsideFolder=("A symbolic link leads out of the folder.", "Replace the link by the file itself."),
         NotAFile=("The entry is a pipe, a socket or a device.", "Move it out of the folder."),
         Unreadable=("The file or folder cannot be read.", "Correct its permissions or repair its disk, then retry."),

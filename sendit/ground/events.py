@@ -24,6 +24,12 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "batch.host_gone": ("state", "host"),
     "batch.folder_changed_after_delivery": (),
     "batch.folder_grew": ("state",),
+    "batch.withdrawn": ("state", "reason"),
+    "batch.withheld": ("images", "filtered", "errors", "bytes", "seconds"),
+    "batch.removed": ("archives",),
+    "batch.removal_failed": ("code",),
+    "batch.made_again": ("state", "generation", "reason"),
+    "batch.screened_again": ("files", "reason"),
     "batch.nothing_new": ("images", "filtered", "errors", "bytes", "seconds"),
     "batch.processed": (
         "part",

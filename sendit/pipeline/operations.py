@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 
 from sendit.ground import daemon, service
-from sendit.pipeline import cleaning
+from sendit.phi import Phi
+from sendit.pipeline import cleaning, finding, taking_back
 from sendit.pipeline.cleaning import Kept, Removal, Withheld
 from sendit.pipeline.intake import contenders, growth
 from sendit.pipeline.intake.contenders import Added
@@ -24,8 +24,9 @@ from sendit.pipeline.intake.presence import watcher_pid_file
 from sendit.pipeline.intake.rest import Unrest
 from sendit.pipeline.record import clock, history, studies
 from sendit.pipeline.record.history import COMMAND
-from sendit.pipeline.record.models import Batch, Image, Outcome
-from sendit.pipeline.record.states import RETRYABLE, WAITING_FOR_PERSON, Job, State
+from sendit.pipeline.record.models import Batch, Image, Outcome, Study
+from sendit.pipeline.record.states import RETRYABLE, SCREENABLE, WAITING_FOR_PERSON, Job, State
+from sendit.pipeline.taking_back import NOTHING_YET, Remade, Withdrawal
 from sendit.projects.composition import Projects
 from sendit.projects.project import DataFolder
 
@@ -33,15 +34,27 @@ __all__ = [
     "COMMAND",
     "Added",
     "Cleaned",
+    "Remade",
     "Retried",
+    "Screened",
     "Unrest",
+    "Withdrawal",
     "clean_up",
+    "go_on_withdrawing",
     "is_retryable",
     "queue_folders",
+    "readmit",
+    "redeliver",
     "retry",
+    "retry_empty",
     "retry_stopped",
+    "screen_again",
     "start_watcher",
     "stop_watcher",
+    "withdraw",
+    "withdraw_meant",
+    "withdraw_opted_out",
+    "withheld_by",
     "withheld_originals",
 ]
 
@@ -83,10 +96,12 @@ class Retried:
         return self.was in RETRYABLE
 
 
-_NOTHING_YET: dict[str, Any] = {
-    "found": 0, "delivered": 0, "filtered": 0, "errored": 0, "has_error": False, "errors": [], "processed_at": None,
-    "attempts": 0, "postponements": 0, "folder_changes": 0, "waits_for": "",
-}  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """How many files of a batch are screened again; none where it has no such file, or is not delivered."""
+
+    batch: int
+    files: int
 
 
 def retry(batch: int, actor: str) -> Retried | None:
@@ -102,7 +117,7 @@ def _queue_again(batch: Batch, was: State, actor: str) -> bool:
     """False where another process was faster."""
     now = clock.now()
     with transaction.atomic():
-        if not batch.move(Job.PROCESS.waiting, queued_at=now, not_before=now, **_NOTHING_YET):
+        if not batch.move(Job.PROCESS.waiting, queued_at=now, not_before=now, **NOTHING_YET):
             return False
         history.record_by(actor, "batch.queued", batch.pk)
         Image.objects.filter(batch=batch).exclude(_delivered(batch)).delete()
@@ -130,6 +145,88 @@ def retry_stopped(code: str | None, actor: str) -> Iterator[Retried]:
             retried = retry(key, actor)
             if retried:
                 yield retried
+
+
+def retry_empty(actor: str) -> Iterator[Retried]:
+    """Retry every batch that is EMPTY."""
+    for key in list(Batch.objects.filter(state=State.EMPTY).order_by("pk").values_list("pk", flat=True)):
+        retried = retry(key, actor)
+        if retried:
+            yield retried
+
+
+def screen_again(batch: int, reason: str, actor: str, rule: str = "") -> Screened:
+    """Have the withheld files of a delivered batch looked at again: what passes now goes out as the next part.
+
+    Parameters
+    ----------
+    rule : str, optional
+        Only the files that this rule withholds.
+    """
+    now = clock.now()
+    with transaction.atomic():
+        found = Batch.objects.select_for_update().filter(pk=batch, state__in=SCREENABLE).first()
+        if found is None:
+            return Screened(batch, 0)
+        withheld = Image.objects.filter(batch=batch).exclude(outcome=Outcome.DELIVERED)
+        files = withheld.filter(rule=rule) if rule else withheld
+        count = files.count()
+        if count and found.move(Job.PROCESS.waiting, queued_at=now, not_before=now, folder_changes=0):
+            files.delete()
+            history.record_reason(actor, reason, "batch.screened_again", batch, files=count)
+    return Screened(batch, count)
+
+
+def withheld_by(rule: str) -> list[int]:
+    """The delivered batches of which the rule withholds a file."""
+    found = Image.objects.filter(outcome=Outcome.FILTERED, rule=rule, batch__state__in=SCREENABLE)
+    return sorted(set(found.values_list("batch", flat=True)))
+
+
+# ---------------------------------------------------------------------------------------------- studies taken back
+
+
+def withdraw(batch: int, reason: str, projects: Projects, actor: str) -> Withdrawal:
+    """Take the study of a batch back: its archives, rows and reports go, and it stays out until it is readmitted."""
+    return taking_back.withdraw_batch(batch, reason, projects, actor)
+
+
+def withdraw_meant(line: Phi[str], reason: str, projects: Projects, actor: str) -> list[Withdrawal]:
+    """The same of all studies that a pseudonym, a folder's name or an accession number means."""
+    meant = finding.meant_by_line(line, projects)
+    return [
+        *(taking_back.withdraw_study(study, reason, projects, actor) for study in meant.studies),
+        *(taking_back.withdraw_batch(batch, reason, projects, actor) for batch in meant.batches),
+    ]
+
+
+def withdraw_opted_out(reason: str, projects: Projects, actor: str) -> Iterator[Withdrawal]:
+    """The same of all studies of patients who opted out."""
+    for study in finding.of_opted_out(projects):
+        yield taking_back.withdraw_study(study, reason, projects, actor)
+
+
+def go_on_withdrawing(reason: str, projects: Projects, actor: str) -> Iterator[Withdrawal]:
+    """Remove what earlier withdrawals could not."""
+    for study in taking_back.unfinished():
+        yield taking_back.withdraw_study(study, reason, projects, actor)
+
+
+def readmit(batch: int, reason: str, actor: str) -> Remade | None:
+    """Let a withdrawn study in again, as its next generation; None where the batch's study is not withdrawn."""
+    found = Batch.objects.filter(pk=batch, state=State.WITHDRAWN).first()
+    if found is None:
+        return None
+    if found.study_id is None:
+        return taking_back.readmit_batch(found, reason, actor)
+    return taking_back.make_again(found.study_id, reason, actor)
+
+
+def redeliver(studies: Iterable[int], reason: str, actor: str, *, is_dry_run: bool = False) -> Iterator[Remade]:
+    """Make studies again, whole; in a dry run, only say what would be made."""
+    for study in studies:
+        if not Study.objects.filter(pk=study, withdrawn_at__isnull=False).exists():
+            yield taking_back.make_again(study, reason, actor, is_dry_run=is_dry_run)
 
 
 # ---------------------------------------------------------------------------------------------- clean up

@@ -199,6 +199,10 @@ class Projects:
         """Return the ports of the project that is made of the settings."""
         return self._ports[DEFAULT]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._ports)
+
     def of(self, name: str) -> Ports:
         """Return the ports of a project. Raises Misconfigured("UnknownProject") if the site has none of that name."""
         try:

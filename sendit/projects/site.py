@@ -130,6 +130,12 @@ class Site:
         "error, folder or accession",
         "What stands in for a blank Patient ID: nothing, the folder's name or the accession number.",
     )
+    opt_out: str = setting(
+        "",
+        str,
+        "a file's path",
+        "A file with a Patient ID on each line: nothing of these patients is taken, and withdraw --opt-out removes it.",
+    )
     several_study_uids: bool = setting(
         False, flag, "true or false", "Whether a study may have several Study Instance UIDs under one accession number."
     )

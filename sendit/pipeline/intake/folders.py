@@ -82,6 +82,7 @@ WITHHELD_DICOMDIR = "sendit: DICOMDIR"
 WITHHELD_COPY = "sendit: identical copy"
 WITHHELD_LINK = "sendit: link inside the folder"
 WITHHELD_DELIVERED = "sendit: delivered before"
+WITHHELD_WITHDRAWN = "sendit: study withdrawn"
 
 NOT_THE_ONLY_COPY = (WITHHELD_DICOMDIR, WITHHELD_COPY, WITHHELD_LINK, WITHHELD_DELIVERED)
 """Rules that withhold a file of which nothing is lost with the folder: every image in it is delivered otherwise."""

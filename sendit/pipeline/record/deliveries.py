@@ -106,6 +106,11 @@ def size_of_others(batch: int, generation: int) -> int:
     return sum(dict(done.values_list("part", "size_bytes")).values())
 
 
+def mark_removed(delivery: Delivery) -> None:
+    """Nothing of it is at the destination any more."""
+    statements.update(Delivery, {"state": DeliveryState.REMOVED, "uri": ""}, {"id": delivery.pk})
+
+
 def standing(batch: int) -> list[Delivery]:
     """What is at the destinations, in order of the parts."""
     return list(Delivery.objects.filter(batch=batch, state=DeliveryState.DONE).order_by("part", "pk"))

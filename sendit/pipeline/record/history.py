@@ -25,6 +25,14 @@ def record_by(actor: str, name: str, batch: int, /, **fields: int | float | str)
     record_all(batch, (name, fields), actor=actor)
 
 
+def record_reason(actor: str, reason: str, name: str, batch: int, /, **fields: int | float | str) -> None:
+    """The same of what somebody gave a reason for: their own words stand in the history, and not in the log."""
+    kept = dict(events.checked(name, fields | {"reason": reason}))
+    about = {"batch": batch, "at": timezone.now(), "actor": actor, "name": name, "fields": kept}
+    statements.insert(Event, about)
+    transaction.on_commit(partial(_log, batch, ((name, fields),)))
+
+
 def record_all(batch: int, *happened: tuple[str, events.Fields], actor: str = "") -> None:
     """The same of several events, in their order."""
     about = {"batch": batch, "at": timezone.now(), "actor": actor}

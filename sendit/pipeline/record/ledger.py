@@ -76,6 +76,13 @@ class Ledger:
                 self._marks.pop(number, None)
                 self.fail(number, error, stage)
 
+    def filter_rest(self, rule: str) -> None:
+        """Nothing is delivered: a rule withholds what was to be, and what has no outcome yet."""
+        for number in range(1, self.found + 1):
+            if self.is_open(number) or self._is_newly_delivered(number):
+                self._marks.pop(number, None)
+                self.filter(number, rule)
+
     def is_open(self, number: int) -> bool:
         """Whether the file has no outcome yet."""
         return number not in self._marks

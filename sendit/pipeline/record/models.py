@@ -86,6 +86,8 @@ class Study(models.Model):
     """Keyed digests of its Study Instance UIDs."""
     generation = models.PositiveSmallIntegerField(default=1)
     """How often it was made; the archives and rows of earlier generations are removed when those of this one stand."""
+    withdrawn_at = models.DateTimeField(null=True)
+    """Since when nothing of it may leave; null of a study that may."""
     held_by = models.BigIntegerField(null=True)
     """The key of the batch that was at work on it last; it holds the study as long as it is processed."""
 

@@ -23,6 +23,7 @@ class State(StrEnum):
     DONE = "DONE"
     EMPTY = "EMPTY"
     ERROR = "ERROR"
+    WITHDRAWN = "WITHDRAWN"
 
 
 class Job(Enum):
@@ -108,6 +109,12 @@ TABLE: dict[State, StateProperties] = {
         is_terminal=True,
         waits_for_person=True,
     ),
+    State.WITHDRAWN: StateProperties(
+        "The study was withdrawn: its archives and rows are removed, and nothing of it leaves.",
+        Mover.PERSON,
+        is_counted=True,
+        is_terminal=True,
+    ),
 }
 
 _CLAIMABLE = {row.claimable_by: state for state, row in TABLE.items() if row.claimable_by}
@@ -146,6 +153,15 @@ class Move(NamedTuple):
 RETRIED = "retry"
 """The cause of the moves that a person starts."""
 
+WITHDREW = "withdraw"
+"""The cause of the moves by which a study stays out."""
+
+MADE_AGAIN = "the study is made again"
+"""The cause of the moves by which a person has a study made again, whole."""
+
+SCREENED_AGAIN = "withheld files are screened again"
+"""The cause of the moves by which a person has withheld files looked at again."""
+
 GREW = "the folder changed after delivery"
 """The cause of the moves by which what came later is taken up."""
 
@@ -170,12 +186,30 @@ MOVES: tuple[Move, ...] = (
     Move(State.EMPTY, State.QUEUE, RETRIED),
     Move(State.DONE, State.QUEUE, GREW),
     Move(State.EMPTY, State.QUEUE, GREW),
+    Move(State.DONE, State.QUEUE, SCREENED_AGAIN),
+    Move(State.DONE, State.QUEUE, MADE_AGAIN),
+    Move(State.EMPTY, State.QUEUE, MADE_AGAIN),
+    Move(State.WITHDRAWN, State.QUEUE, MADE_AGAIN),
+    Move(State.NEW, State.WITHDRAWN, WITHDREW),
+    Move(State.QUEUE, State.WITHDRAWN, WITHDREW),
+    Move(State.PROCESSING, State.WITHDRAWN, WITHDREW),
+    Move(State.DONEPROCESSING, State.WITHDRAWN, WITHDREW),
+    Move(State.UPLOADING, State.WITHDRAWN, WITHDREW),
+    Move(State.DONE, State.WITHDRAWN, WITHDREW),
+    Move(State.EMPTY, State.WITHDRAWN, WITHDREW),
+    Move(State.ERROR, State.WITHDRAWN, WITHDREW),
 )
 
 LEGAL: frozenset[tuple[State, State]] = frozenset((move.source, move.target) for move in MOVES)
 
 RETRYABLE = tuple(move.source for move in MOVES if move.cause == RETRIED)
 """States from which a person queues a batch again."""
+
+REMAKABLE = tuple(move.source for move in MOVES if move.cause == MADE_AGAIN)
+"""States of batches that may be made again."""
+
+SCREENABLE = tuple(move.source for move in MOVES if move.cause == SCREENED_AGAIN)
+"""States of batches whose withheld files may be screened again."""
 
 GROWING = tuple(move.source for move in MOVES if move.cause == GREW)
 """States of batches whose folders are watched for what comes later."""

@@ -19,6 +19,10 @@ INSTANCE, CONTENT, FILE, STUDY_UID = b"instance\0", b"content\0", b"file\0", b"s
 """What a digest is of stands before it: digests of different things never agree."""
 
 
+class StudyWithdrawn(Exception):
+    """The study was withdrawn; what is made of it must not leave."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveredImage:
     """An image of a study that was delivered, or is made and waits for its delivery."""
@@ -73,6 +77,20 @@ def _is_processed(batch: int | None) -> bool:
 def are_known(study: Study, uids: set[str]) -> bool:
     """Whether the study was delivered with these Study Instance UIDs."""
     return {short_digest(STUDY_UID + uid.encode()).hex() for uid in uids} <= set(study.uid_digests)
+
+
+def ensure_not_withdrawn(study: int | None) -> None:
+    """Raise StudyWithdrawn, or keep the study from being withdrawn until the transaction ends."""
+    if study is None:
+        return
+    found = Study.objects.select_for_update().filter(pk=study).values_list("withdrawn_at", flat=True).first()
+    if found is not None:
+        raise StudyWithdrawn
+
+
+def is_withdrawn(study: int | None) -> bool:
+    """Whether nothing of it may leave."""
+    return study is not None and Study.objects.filter(pk=study, withdrawn_at__isnull=False).exists()
 
 
 def add_uids(study: Study, uids: set[str]) -> None:

@@ -16,13 +16,15 @@ from django.utils import timezone
 
 from sendit.errors import SenditError, ServiceRefused
 from sendit.pipeline.intake.folders import FolderChanged
-from sendit.pipeline.record import deliveries, history
+from sendit.pipeline.record import deliveries, history, studies
 from sendit.pipeline.record.hosts import MadeElsewhere
 from sendit.pipeline.record.ledger import tag_text
 from sendit.pipeline.record.models import Batch, Delivery, Image, Outcome
 from sendit.pipeline.record.states import State
+from sendit.pipeline.record.studies import StudyWithdrawn
 from sendit.pipeline.stages.deidentifying import INSTANCES, load_id
 from sendit.pipeline.stages.processing import STUDY
+from sendit.pipeline.stages.removing import ensure_replaced, finish_replacing, remove_of_batch
 from sendit.pipeline.stages.reporting import CONTENT_TYPES
 from sendit.pipeline.stages.rows import write_parquet
 from sendit.pipeline.stages.work import Work
@@ -47,13 +49,15 @@ def deliver(work: Work, ports: Ports) -> None:
         The batch stays at DONEPROCESSING.
     """
     work.stage = "deliver"
+    if studies.is_withdrawn(work.batch.study_id):
+        raise StudyWithdrawn
     if work.batch.host not in ("", work.lease.terms.host):
         raise MadeElsewhere
     pending = deliveries.pending(work.batch.pk)
     if not pending:  # a version of sendit that knew no deliveries has made it
         raise FolderChanged
     delivered = {delivery: _deliver_one(work, delivery, ports) for delivery in pending}
-    _finish(work, delivered)
+    finish_replacing(work, ports, lambda: _finish(work, delivered))
     work.outbox.remove(work.batch.pk)
 
 
@@ -125,8 +129,10 @@ def _finish(work: Work, delivered: Mapping[Delivery, StoredObject]) -> None:
             postponements=0,
             waits_for="",
         )
+        studies.ensure_not_withdrawn(batch.study_id)
         for delivery, stored in delivered.items():
             deliveries.finish(delivery, stored.uri, now)
+        ensure_replaced(work)
         made = next(iter(delivered))  # all have the same archive, each its destination
         batch.last_delivered = (made.images, made.size_bytes)
         seconds = (now - (batch.started_at or batch.changed_at)).total_seconds()
@@ -139,6 +145,16 @@ def _finish(work: Work, delivered: Mapping[Delivery, StoredObject]) -> None:
             seconds=round(seconds, 3),
             deliver_seconds=work.seconds("deliver"),
         )
+
+
+def withdraw(work: Work, ports: Ports) -> None:
+    """UPLOADING becomes WITHDRAWN: what was delivered, and what of it may have been, is removed again."""
+    batch = work.batch
+    archives = remove_of_batch(batch.pk, ports, work.lease.check)
+    with transaction.atomic():
+        work.lease.finish(State.WITHDRAWN, attempts=0, postponements=0, waits_for="")
+        history.record("batch.removed", batch.pk, archives=archives)
+        work.outbox.remove(batch.pk)
 
 
 def fail(work: Work, error: SenditError, **where: str) -> None:

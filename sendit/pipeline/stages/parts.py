@@ -16,6 +16,7 @@ from sendit.pipeline.intake.folders import WITHHELD_DELIVERED
 from sendit.pipeline.record import studies
 from sendit.pipeline.record.models import BatchIdentifiers, Image
 from sendit.pipeline.record.models import Study as StudyRow
+from sendit.pipeline.record.studies import StudyWithdrawn
 from sendit.pipeline.stages.choosing import content_digest
 from sendit.pipeline.stages.earlier_version import DeliveredUids
 from sendit.pipeline.stages.identity import item_of
@@ -65,6 +66,8 @@ def begin_part(work: Work, study: Study, response: IdentityResponse, ports: Port
     """
     row = _held(work, response)
     work.batch.study = row
+    if row.withdrawn_at is not None:
+        raise StudyWithdrawn
     comparison = _Comparison(work, row, ports)
     _ensure_same_study(row, study, comparison, ports.project.identity)
     for facts in study.found:

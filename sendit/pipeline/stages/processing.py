@@ -23,17 +23,21 @@ from sendit.deid.recipe.recipe import Recipe
 from sendit.durable import disk
 from sendit.errors import DataFault, SenditError
 from sendit.phi import Phi
-from sendit.pipeline.record import clock, deliveries, history, kept_recipes, statements
+from sendit.pipeline.intake.folders import WITHHELD_WITHDRAWN
+from sendit.pipeline.record import clock, deliveries, history, kept_recipes, statements, studies
 from sendit.pipeline.record.deliveries import MadeArchive
 from sendit.pipeline.record.ledger import tag_text
 from sendit.pipeline.record.models import BatchIdentifiers, Image, Outcome
 from sendit.pipeline.record.states import Job, State
+from sendit.pipeline.record.studies import StudyWithdrawn
 from sendit.pipeline.stages.choosing import choose_images
 from sendit.pipeline.stages.deidentifying import Made, deidentify_study, load_id
 from sendit.pipeline.stages.earlier_parts import file_digest
 from sendit.pipeline.stages.identifying import asked_before, identify
 from sendit.pipeline.stages.importing import Study, import_study
+from sendit.pipeline.stages.opting_out import opted_out
 from sendit.pipeline.stages.parts import Part, begin_part
+from sendit.pipeline.stages.removing import ensure_replaced, finish_replacing, remove_of_batch
 from sendit.pipeline.stages.reporting import write_report
 from sendit.pipeline.stages.work import Work
 from sendit.projects.composition import Ports
@@ -74,7 +78,7 @@ def process(work: Work, ports: Ports) -> None:
         elif work.ledger.count(Outcome.ERROR):
             raise DataFault("NothingDelivered")
         else:
-            _finish_empty(work)
+            finish_replacing(work, ports, lambda: _finish_empty(work))
 
 
 def _is_wanted(work: Work, study: Study) -> bool:
@@ -83,6 +87,8 @@ def _is_wanted(work: Work, study: Study) -> bool:
 
 
 def _deidentify(work: Work, study: Study, ports: Ports, draft: Path) -> MadePart | None:
+    if study.entity_id.reveal() in opted_out(ports.site).reveal():
+        raise StudyWithdrawn
     response = identify(work, study, ports)
     part, study = begin_part(work, study, response, ports)
     study = choose_images(work, study, ports.pseudonyms)
@@ -116,6 +122,7 @@ def _finish(work: Work, outcome: MadePart, ports: Ports, draft: Path) -> None:
             archive_bytes=deliveries.size_of_others(work.batch.pk, part.generation) + made.archive.size_bytes,
             not_before=_delivered_from(ports.site.delivery_delay_hours),
         )
+        studies.ensure_not_withdrawn(work.batch.study_id)
         deliveries.add(work.batch.pk, archive, is_first=is_first, generation=part.generation, part=part.number)
         history.record("batch.processed", work.batch.pk, part=part.number, **_numbers(work), **_stages(work))
         work.outbox.publish(draft, work.batch.pk)
@@ -131,8 +138,21 @@ def _finish_without_part(work: Work) -> None:
 def _finish_empty(work: Work) -> None:
     with transaction.atomic():
         _finish_as(work, State.EMPTY)
+        ensure_replaced(work)
         numbers = _numbers(work)
         history.record("batch.empty", work.batch.pk, filtered=numbers["filtered"], seconds=numbers["seconds"])
+
+
+def withdraw(work: Work, ports: Ports) -> None:
+    """PROCESSING becomes WITHDRAWN: the study is out, and what was to be delivered is withheld."""
+    work.earlier.keep_unchanged()
+    work.earlier.keep_missing()
+    work.ledger.filter_rest(WITHHELD_WITHDRAWN)
+    with transaction.atomic():
+        _finish_as(work, State.WITHDRAWN)
+        history.record("batch.withheld", work.batch.pk, **_numbers(work))
+        work.outbox.remove(work.batch.pk)
+    remove_of_batch(work.batch.pk, ports)
 
 
 def fail(work: Work, error: SenditError, **where: str) -> None:

@@ -31,6 +31,7 @@ from sendit.pipeline.record.leases import (
 )
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
+from sendit.pipeline.record.studies import StudyWithdrawn
 from sendit.pipeline.stages import delivering, processing
 from sendit.pipeline.stages.outbox import Outbox
 from sendit.pipeline.stages.work import Work
@@ -40,6 +41,10 @@ PAUSE_SECONDS = 0.5
 """How often a database that is away is asked whether it is back."""
 
 RUN: dict[Job, Callable[[Work, Ports], None]] = {Job.PROCESS: processing.process, Job.DELIVER: delivering.deliver}
+WITHDRAW: dict[Job, Callable[[Work, Ports], None]] = {
+    Job.PROCESS: processing.withdraw,
+    Job.DELIVER: delivering.withdraw,
+}
 FAIL: dict[Job, Callable[..., None]] = {Job.PROCESS: processing.fail, Job.DELIVER: delivering.fail}
 
 
@@ -86,6 +91,9 @@ def _try(work: Work, job: Job, projects: Projects) -> None:
         RUN[job](work, projects.of(work.batch.project))
     except AWAY:
         raise
+    except StudyWithdrawn:
+        work.lease.recall()
+        _withdraw(work, job, projects)
     except (LeaseLost, Stopped, FolderChanged, MadeElsewhere, ServiceDown) as cause:
         _give_back(work, job, cause)
     except SenditError as error:
@@ -94,6 +102,18 @@ def _try(work: Work, job: Job, projects: Projects) -> None:
     except Exception as error:  # noqa: BLE001 - the one place that catches everything
         work.lease.recall()
         FAIL[job](work, BrokenPromise("UnexpectedFailure"), failure=type(error).__name__, place=place_of(error))
+
+
+def _withdraw(work: Work, job: Job, projects: Projects) -> None:
+    """The study is out; where what was delivered of it cannot be removed now, it is tried again later."""
+    try:
+        WITHDRAW[job](work, projects.of(work.batch.project))
+    except (LeaseLost, Stopped, ServiceDown) as cause:
+        if work.batch.state == job.working:
+            _give_back(work, job, cause)
+    except SenditError as error:
+        if work.batch.state == job.working:
+            FAIL[job](work, error)
 
 
 def _give_back(work: Work, job: Job, cause: Exception) -> None:

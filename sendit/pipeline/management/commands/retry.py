@@ -27,20 +27,42 @@ class Command(DatabaseCommand):
             "ids", metavar="ID", nargs="*", help="a batch: its primary key, its folder's name, or its study's pseudonym"
         )
         parser.add_argument("--all-errors", action="store_true", help="every batch in ERROR")
+        parser.add_argument("--all-empty", action="store_true", help="every batch in EMPTY")
+        parser.add_argument("--withheld", action="store_true", help="screen withheld files of delivered batches again")
+        parser.add_argument("--rule", metavar="NAME", help="the same of the files that this rule withholds")
+        parser.add_argument("--reason", metavar="R", default="", help="why withheld files are screened again")
         parser.add_argument("--code", metavar="CODE", help="every batch in ERROR that has this code, such as NoSpace")
 
     def handle(self, *args: Any, ids: list[str], all_errors: bool, code: str | None, **options: Any) -> None:
         """Queue them; exit code 1 when one that was named could not be."""
-        if not (ids or all_errors or code):
-            raise WrongUse("Say which: an ID, --all-errors or --code CODE.")
+        if options["withheld"] or options["rule"]:
+            self._screen_again(ids, options["rule"] or "", options["reason"])
+            return
+        if not (ids or all_errors or code or options["all_empty"]):
+            raise WrongUse("Say which: an ID, --all-errors, --all-empty, --withheld, --rule NAME or --code CODE.")
         if code and code not in CODES:
             raise WrongUse("--code is not an error code; docs/errors.md lists them.")
         named_ones = [self._say(operations.retry(batch, COMMAND)) for batch in named(ids)]
         if all_errors or code:
             queued = sum(self._say(retried) for retried in operations.retry_stopped(code, COMMAND))
             self.stdout.write(f"{counted(queued, 'batch', 'batches')} queued again.")
+        if options["all_empty"]:
+            queued = sum(self._say(retried) for retried in operations.retry_empty(COMMAND))
+            self.stdout.write(f"{counted(queued, 'batch', 'batches')} queued again.")
         wake(Job.PROCESS)
         if not all(named_ones):
+            sys.exit(NEEDS_A_LOOK)
+
+    def _screen_again(self, ids: list[str], rule: str, reason: str) -> None:
+        if not (ids or rule):
+            raise WrongUse("Say which: --withheld takes an ID; --rule NAME takes none, or an ID.")
+        batches = named(ids) if ids else operations.withheld_by(rule)
+        screened = [operations.screen_again(batch, reason, COMMAND, rule) for batch in batches]
+        for each in screened:
+            said = f"{counted(each.files, 'file')} screened again." if each.files else "nothing to screen: left alone."
+            self.stdout.write(f"batch {each.batch}: {said}")
+        wake(Job.PROCESS)
+        if not all(each.files for each in screened):
             sys.exit(NEEDS_A_LOOK)
 
     def _say(self, retried: Retried | None) -> bool:

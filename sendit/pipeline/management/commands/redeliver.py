@@ -1,0 +1,61 @@
+"""`redeliver`: studies are made again, whole, and take the place of what was delivered."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterable
+from typing import Any
+
+from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand, WrongUse
+from sendit.ground.terminal import counted
+from sendit.pipeline import operations, taking_back
+from sendit.pipeline.management.naming import named
+from sendit.pipeline.management.remaking import said_of
+from sendit.pipeline.operations import COMMAND
+from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record.states import Job
+from sendit.pipeline.workforce.choice import wake
+
+
+class Command(DatabaseCommand):
+    """Make studies again, after a recipe or a project changed; what was delivered goes when the new stands."""
+
+    help = "Make studies again, after a recipe or a project changed; what was delivered goes when the new stands."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare them."""
+        parser.add_argument("ids", metavar="ID", nargs="*", help="a batch of the study")
+        parser.add_argument("--project", metavar="NAME", help="all studies of the project")
+        parser.add_argument("--recipe", metavar="SHA256", help="all studies that were made by the recipe of that hash")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be made again")
+        parser.add_argument("--reason", metavar="R", required=True, help="why; it stands in the history")
+
+    def handle(self, *args: Any, ids: list[str], reason: str, dry_run: bool, **options: Any) -> None:
+        """Queue them; exit code 1 when one was left alone."""
+        project, recipe = options["project"], options["recipe"]
+        if not reason.strip():
+            raise WrongUse("Say why: --reason.")
+        if not (ids or project or recipe):
+            raise WrongUse("Say which: an ID, --project or --recipe.")
+        studies = sorted(set(_studies(ids, project, recipe)))
+        made = left_alone = 0
+        for remade in operations.redeliver(studies, reason, COMMAND, is_dry_run=dry_run):
+            self.lines(said_of(remade, "would be made again" if dry_run else "queued again"))
+            left_alone += remade.is_left_alone
+            made += not remade.is_left_alone
+        counts = counted(made, "study", "studies")
+        self.stdout.write(f"{counts} {'would be made' if dry_run else 'queued'} again; {left_alone} left alone.")
+        if not dry_run:
+            wake(Job.PROCESS)
+        if left_alone:
+            sys.exit(NEEDS_A_LOOK)
+
+
+def _studies(ids: list[str], project: str | None, recipe: str | None) -> Iterable[int]:
+    found = Batch.objects.filter(pk__in=named(ids), study__isnull=False)
+    yield from (study for study in found.values_list("study", flat=True) if study is not None)
+    if project:
+        yield from taking_back.of_project(project)
+    if recipe:
+        yield from taking_back.with_recipe(recipe)

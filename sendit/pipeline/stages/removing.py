@@ -1,0 +1,77 @@
+"""Remove what was delivered: the rows first, so that none of them leads nowhere, then the archive and its reports.
+
+Every step may be done again after a crash at any point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sendit.pipeline.record import deliveries
+from sendit.pipeline.record.models import Batch, Delivery
+from sendit.pipeline.record.states import TERMINAL, VOID, WAITING_FOR_PERSON, State
+from sendit.pipeline.stages.deidentifying import load_id
+from sendit.pipeline.stages.reporting import CONTENT_TYPES
+from sendit.pipeline.stages.work import Work
+from sendit.ports import TABLES, go_on
+from sendit.projects.composition import Ports
+
+
+def remove(delivery: Delivery, ports: Ports, check: Callable[[], None] = go_on) -> None:
+    """Remove an archive, its reports and its rows from its destination.
+
+    Raises
+    ------
+    ServiceDown, ServiceRefused, Misconfigured
+        Something of it may still be there.
+    """
+    for table in TABLES:
+        ports.warehouse.remove(table, load_id(delivery.object_name), check)
+    stem = delivery.object_name.removesuffix(".tar.gz")
+    for name in (*(f"{stem}.{report}" for report in CONTENT_TYPES), delivery.object_name):
+        check()
+        ports.object_store.remove(name)
+    deliveries.mark_removed(delivery)
+
+
+def remove_of_batch(batch: int, ports: Ports, check: Callable[[], None] = go_on) -> int:
+    """Remove all that a batch has, or may have, at any destination; returns how many archives."""
+    found = list(Delivery.objects.filter(batch=batch).exclude(state__in=VOID).order_by("pk"))
+    for delivery in found:
+        remove(delivery, ports, check)
+    return len(found)
+
+
+class OlderGenerationStands(Exception):
+    """All that is to take the place of a study's earlier generation stands, and that is still there."""
+
+
+def ensure_replaced(work: Work) -> None:
+    """Raise OlderGenerationStands if it does; inside the transaction that ends the batch, with the study locked.
+
+    Of several batches of a study that end at once, the last one to come sees that all others are done.
+    """
+    if _older(work) and not Batch.objects.filter(study=work.batch.study, state__in=_ON_THE_WAY).exists():
+        raise OlderGenerationStands
+
+
+_ON_THE_WAY = [state for state in State if state not in TERMINAL or state in WAITING_FOR_PERSON]
+
+
+def _older(work: Work) -> list[Delivery]:
+    study = work.batch.study
+    if study is None or study.generation == 1:
+        return []
+    older = Delivery.objects.filter(batch__study=study, generation__lt=study.generation)
+    return list(older.exclude(state__in=VOID).order_by("pk"))
+
+
+def finish_replacing(work: Work, ports: Ports, finish: Callable[[], None]) -> None:
+    """End the batch; where it is the last of a study that is made again, remove what it replaces before."""
+    try:
+        finish()
+    except OlderGenerationStands:
+        work.lease.recall()
+        for delivery in _older(work):
+            remove(delivery, ports, work.lease.check)
+        finish()
