@@ -208,7 +208,7 @@ def withdraw_opted_out(reason: str, projects: Projects, actor: str) -> Iterator[
 
 def go_on_withdrawing(reason: str, projects: Projects, actor: str) -> Iterator[Withdrawal]:
     """Remove what earlier withdrawals could not."""
-    for study in taking_back.unfinished():
+    for study in studies.not_removed():
         yield taking_back.withdraw_study(study, reason, projects, actor)
 
 

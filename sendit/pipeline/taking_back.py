@@ -101,12 +101,6 @@ def _remove(batch: Batch, projects: Projects, actor: str) -> int:
     return archives
 
 
-def unfinished() -> list[int]:
-    """The studies that were withdrawn and of which something may still be there."""
-    left = Delivery.objects.filter(batch__study__withdrawn_at__isnull=False).exclude(state__in=VOID)
-    return sorted(set(left.values_list("batch__study", flat=True)))
-
-
 # ---------------------------------------------------------------------------------------------- made again
 
 

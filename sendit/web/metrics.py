@@ -108,6 +108,9 @@ def _gauge(name: str, about: str, label: str, values: Mapping[str, float]) -> Me
 COUNTERS: tuple[tuple[str, str, str, str | None], ...] = (
     ("batches_found", "Folders that became batches.", "batch.found", None),
     ("batches_processed", "Archives made.", "batch.processed", None),
+    ("batches_grown", "Batches queued again, for their folders had grown.", "batch.folder_grew", None),
+    ("batches_withdrawn", "Batches of studies that were withdrawn.", "batch.withdrawn", None),
+    ("batches_made_again", "Batches of studies that were made again.", "batch.made_again", None),
     ("batches_empty", "Batches of which every file was filtered.", "batch.empty", None),
     ("batches_delivered", "Archives stored, with their rows.", "batch.delivered", None),
     ("batches_failed", "Batches that became an ERROR.", "failed", "code"),

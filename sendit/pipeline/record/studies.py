@@ -93,6 +93,12 @@ def is_withdrawn(study: int | None) -> bool:
     return study is not None and Study.objects.filter(pk=study, withdrawn_at__isnull=False).exists()
 
 
+def not_removed() -> list[int]:
+    """The studies that were withdrawn and of which something may still be at a destination."""
+    left = Delivery.objects.filter(batch__study__withdrawn_at__isnull=False).exclude(state__in=VOID)
+    return sorted({key for key in left.values_list("batch__study", flat=True) if key is not None})
+
+
 def add_uids(study: Study, uids: set[str]) -> None:
     """Keep the digests of Study Instance UIDs; the caller holds the study."""
     new = {short_digest(STUDY_UID + uid.encode()).hex() for uid in uids} - set(study.uid_digests)

@@ -129,6 +129,7 @@ class BatchDelivery:
     """One archive of a batch, on its way to one destination; `uri` is blank until it is there."""
 
     part: int
+    generation: int
     destination: str
     state: DeliveryState
     attempts: int
@@ -295,9 +296,10 @@ def report(batch: int) -> BatchReport | None:
 
 
 def _deliveries(batch: int) -> Iterator[BatchDelivery]:
-    for row in Delivery.objects.filter(batch=batch).order_by("part", "pk"):
+    for row in Delivery.objects.filter(batch=batch).order_by("generation", "part", "pk"):
         yield BatchDelivery(
             part=row.part,
+            generation=row.generation,
             destination=row.destination,
             state=DeliveryState(row.state),
             attempts=row.attempts,

@@ -19,7 +19,7 @@ from django.db.models import BooleanField, Count, QuerySet, Sum
 from django.db.models.expressions import RawSQL
 
 from sendit.errors import CODES
-from sendit.pipeline.record import clock
+from sendit.pipeline.record import clock, studies
 from sendit.pipeline.record.models import Batch, Event, Image, Outcome
 from sendit.pipeline.record.states import TERMINAL, WAITING, WAITING_FOR_PERSON, WITH_ARCHIVE, WORKING, State
 from sendit.pipeline.reports import totals
@@ -121,6 +121,8 @@ class Overview:
     reasons: tuple[Reason, ...]
     files_errored: dict[str, int]
     """Files by their code, also those of batches in ERROR."""
+    not_removed: int
+    """Studies that were withdrawn and of which something may still be at a destination."""
     is_whole_history: bool
     """Whether `withheld` and `reasons` are of all files, not of the newest only."""
 
@@ -148,6 +150,7 @@ def overview(now: datetime | None = None) -> Overview:
         withheld=tuple(_withheld(floor)),
         reasons=tuple(_reasons(errored)),
         files_errored=dict(errored),
+        not_removed=len(studies.not_removed()),
         is_whole_history=floor == 0,
     )
 

@@ -75,6 +75,9 @@ COUNTED = (
     "batch.delivered",
     "batch.released",
     "batch.taken_over",
+    "batch.folder_grew",
+    "batch.withdrawn",
+    "batch.made_again",
 )
 
 

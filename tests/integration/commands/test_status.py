@@ -43,7 +43,7 @@ def make_batches(state: State, number: int = 1, **fields: object) -> list[Batch]
 def test_an_empty_site_is_fine(site: Site) -> None:
     ran = run("status")
     assert ran.code == 0
-    assert [line.split() for line in ran.lines[:8]] == [[state, "0"] for state in State]
+    assert [line.split() for line in ran.lines[: len(State)]] == [[state, "0"] for state in State]
     assert line_of(ran, "latest") == "latest  nothing"
     assert line_of(ran, "folders") == "folders  none new"
 

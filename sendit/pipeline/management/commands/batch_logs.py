@@ -16,11 +16,19 @@ from sendit.audit.trail import Actor, AuditKey, note
 from sendit.ground.commands import DatabaseCommand, WrongUse
 from sendit.ground.events import in_order
 from sendit.ground.logs import text_line
-from sendit.ground.terminal import printable, table
+from sendit.ground.terminal import counted, printable, table
 from sendit.pipeline.management.naming import named
 from sendit.pipeline.operations import COMMAND
+from sendit.pipeline.record.states import DeliveryState
 from sendit.pipeline.reports import batches
-from sendit.pipeline.reports.batches import BatchError, BatchEvent, BatchFilter, BatchReport, Identified
+from sendit.pipeline.reports.batches import (
+    BatchDelivery,
+    BatchError,
+    BatchEvent,
+    BatchFilter,
+    BatchReport,
+    Identified,
+)
 
 NUMBERS = ("found", "delivered", "filtered", "errored")
 PURGED = "(purged)"
@@ -84,12 +92,18 @@ def as_text(report: BatchReport, shown: Identified | None) -> Iterator[str]:
     if about.waits_for:
         moment = f"{about.not_before:%Y-%m-%d %H:%M:%S}"
         yield f"  waits   until {moment}, {about.waits_for}: {batches.sentences(about.waits_for)}"
+    yield from _parts(report)
     for error in about.errors:
         yield f"  error   {_error_line(error)}"
     for event in report.events:
         yield f"  {event.at:%Y-%m-%d %H:%M:%S}  {text_line(event.name, _fields(event))}"
     yield from table(list(_files(report, shown)), indent="  ")
     yield ""
+
+
+def _part(one: BatchDelivery) -> dict[str, Any]:
+    at = one.delivered_at.isoformat() if one.delivered_at else None
+    return dataclasses.asdict(one) | {"delivered_at": at}
 
 
 def as_json(report: BatchReport, shown: Identified | None) -> str:
@@ -103,6 +117,7 @@ def as_json(report: BatchReport, shown: Identified | None) -> str:
         "waits_for": about.waits_for,
         "errors": [dataclasses.asdict(error) for error in about.errors],
         "events": [{"at": event.at.isoformat(), "event": event.name, **_fields(event)} for event in report.events],
+        "parts": [_part(one) for one in report.deliveries],
         "files": [dataclasses.asdict(group) for group in report.withheld],
     }
     if shown:
@@ -110,6 +125,16 @@ def as_json(report: BatchReport, shown: Identified | None) -> str:
         for group in said["files"]:
             group["names"] = [_name(shown, number) for number in group["numbers"]]
     return json.dumps(said)
+
+
+def _parts(report: BatchReport) -> Iterator[str]:
+    """The batch's archives, unless there is but the first one of its study, of which the batch's state says all."""
+    usual = (DeliveryState.WAITING, DeliveryState.DONE)
+    if all((one.part, one.generation) == (1, 1) and one.state in usual for one in report.deliveries):
+        return
+    for one in report.deliveries:
+        made = "" if one.generation == 1 else f", generation {one.generation}"
+        yield f"  part    {one.part}{made}: {one.state}, {counted(one.images, 'image')}, to {one.destination}"
 
 
 def _fields(event: BatchEvent) -> dict[str, Any]:

@@ -98,6 +98,9 @@ def _facts(
 ) -> Iterator[tuple[str, str]]:
     if overview.with_errors:
         yield "has_error", f"{counted(overview.with_errors, 'batch', 'batches')}: `sendit batch_logs --errors`"
+    if overview.not_removed:
+        said = f"{counted(overview.not_removed, 'study', 'studies')} not removed everywhere"
+        yield "withdrawn", f"{said}: `sendit withdraw --unfinished --reason R`"
     for code, number in sorted(overview.postponed.items()):
         yield "postponed", f"{counted(number, 'batch', 'batches')}: {Reason(code).sentences}"
     for wait in waits(LeaseTerms.of(settings.SITE)):
@@ -253,6 +256,7 @@ def as_object(
             }
             for reason in overview.reasons
         },
+        "not_removed": overview.not_removed,
         "is_whole_history": overview.is_whole_history,
         "watcher": _as_fields(watcher),
         "listener": _as_fields(surroundings.listener(settings.SITE.var)),

@@ -17,14 +17,17 @@ from sendit.pipeline.record.states import (
     DELIVERY_TABLE,
     GREW,
     LEGAL,
+    MADE_AGAIN,
     MOVES,
     RETRIED,
     RETRYABLE,
+    SCREENED_AGAIN,
     TABLE,
     TERMINAL,
     WAITING,
     WAITING_FOR_PERSON,
     WITH_ARCHIVE,
+    WITHDREW,
     WORKING,
     DeliveryState,
     Job,
@@ -92,7 +95,8 @@ def test_the_database_refuses_what_the_table_does_not_know(site: Site, wrong: di
 def test_every_state_can_be_reached_and_left() -> None:
     assert {move.target for move in MOVES} == set(State) - {State.NEW}
     assert {move.source for move in MOVES} == set(State)
-    assert {move.cause for move in MOVES if move.source in TERMINAL} == {RETRIED, GREW}
+    causes = {RETRIED, GREW, SCREENED_AGAIN, MADE_AGAIN, WITHDREW}
+    assert {move.cause for move in MOVES if move.source in TERMINAL} == causes
 
 
 # ---------------------------------------------------------------------------------------------- what may happen
@@ -118,7 +122,7 @@ def test_a_state_is_claimed_from_worked_in_or_terminal_and_never_two_of_them() -
 @pytest.mark.parametrize(("state", "row"), TABLE.items(), ids=str)
 def test_who_moves_a_batch_on_follows_from_what_may_happen_in_its_state(state: State, row: StateProperties) -> None:
     assert (row.moved_on_by is Mover.WORKER) == (state in WAITING or state in WORKING)
-    assert (row.moved_on_by is Mover.PERSON) == (state in RETRYABLE)
+    assert (row.moved_on_by is Mover.PERSON) == (state in RETRYABLE or state is State.WITHDRAWN)
     assert (row.moved_on_by is Mover.NOBODY) == all(move.source != state for move in MOVES)
 
 
