@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     """Studies may be withdrawn."""
 
     dependencies = [
-        ("pipeline", "0010_study_of_patient"),
+        ("pipeline", "0012_kept_recipe"),
     ]
 
     operations = [
