@@ -93,7 +93,7 @@ def _whole(text: str, one: WrittenDate) -> WrittenDate:
     return WrittenDate(*span, None, readings=one.readings or tuple(filter(None, (one.day,))))
 
 
-_DIGIT = re.compile("[0-9]")
+_DIGIT = re.compile("[0-9\u0660-\u0669\u06f0-\u06f9]|[元〇零一二三四五六七八九十]年")
 
 
 def _sorted_date(match: re.Match[str]) -> WrittenDate:
