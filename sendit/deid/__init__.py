@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sendit.deid.description import Instance
-    from sendit.deid.engine import DeidentifiedImage, Deidentifier, deidentify
+    from sendit.deid.engine import Deidentifier, deidentify
     from sendit.deid.identifiers.identifiers import Identifier
+    from sendit.deid.image import DeidentifiedImage
     from sendit.deid.pseudonyms import Pseudonyms
     from sendit.deid.recipe.recipe import Recipe, load_recipe
     from sendit.deid.stream.header import Header, read_header
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "DeidentifiedImage": "sendit.deid.engine",
+    "DeidentifiedImage": "sendit.deid.image",
     "Deidentifier": "sendit.deid.engine",
     "Header": "sendit.deid.stream.header",
     "Identifier": "sendit.deid.identifiers.identifiers",

@@ -15,8 +15,8 @@ from typing import Any
 from pydicom import Dataset, dcmread
 
 from sendit.deid import Deidentifier, Identifier, Pseudonyms, read_header
-from sendit.deid.engine import DeidentifiedImage
 from sendit.deid.identifiers.identifiers import extract
+from sendit.deid.image import DeidentifiedImage
 from sendit.deid.recipe.recipe import Recipe, RecipeError, load_recipe, parse_recipe
 from sendit.deid.stream.sources import Bulk
 from sendit.errors import DataFault

@@ -13,7 +13,8 @@ from itertools import chain
 
 from sendit.deid.identifiers.ages import cap_ages_in, years_of_birth
 from sendit.deid.identifiers.announcements import Sure
-from sendit.deid.identifiers.calendar_words import CalendarWords
+from sendit.deid.identifiers.dates.calendar_words import CalendarWords
+from sendit.deid.identifiers.dates.written_dates import WrittenDate, written_dates
 from sendit.deid.identifiers.device_texts import is_part_of_version, speaks_of_somebody, sure_dates
 from sendit.deid.identifiers.identifiers import Identifier
 from sendit.deid.identifiers.identifying_forms import identifying_forms
@@ -23,7 +24,6 @@ from sendit.deid.identifiers.people import names_of_people
 from sendit.deid.identifiers.residuals import Needles, needles, occurs, plain
 from sendit.deid.identifiers.text_words import NAME_HOLE
 from sendit.deid.identifiers.vocabulary import fold, is_known, is_listed
-from sendit.deid.identifiers.written_dates import WrittenDate, written_dates
 
 HOLE = "\uf8ff"
 """Stands where something was taken out that is no name."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from sendit.deid.identifiers.dates.written_dates import WrittenDate, written_dates
 from sendit.deid.identifiers.identifying_forms import sure_forms
 from sendit.deid.identifiers.people import announced_people, names_of_people
 from sendit.deid.identifiers.vocabulary import fold, is_known, is_name
-from sendit.deid.identifiers.written_dates import WrittenDate, written_dates
 
 _PRODUCTS = re.compile(
     r"\b(?:ali ultra|amira|artis|bartlett|carl zeiss|fischer imaging|forte|leonardo|metz|roche|shepp.?logan"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from sendit.deid.identifiers.announcements import told_names
-from sendit.deid.identifiers.birth_dates import birth_dates, is_telling
+from sendit.deid.identifiers.dates.birth_dates import birth_dates, is_telling
 from sendit.deid.identifiers.vocabulary import either, fold, listed, plain, starred
 from sendit.deid.stream.header import Header
 from sendit.errors import DataFault

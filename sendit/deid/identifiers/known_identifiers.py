@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from itertools import permutations, zip_longest
 
-from sendit.deid.identifiers.birth_dates import day_of
+from sendit.deid.identifiers.dates.birth_dates import day_of
+from sendit.deid.identifiers.dates.written_dates import written_dates
 from sendit.deid.identifiers.identifiers import Identifier
 from sendit.deid.identifiers.spellings import SHORTEST_CUT, SHORTEST_MISTYPED, is_mistyped, logins, romanized, spellings
 from sendit.deid.identifiers.vocabulary import LONGEST, fold, is_known, is_listed, listed
-from sendit.deid.identifiers.written_dates import written_dates
 
 Span = tuple[int, int]
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from pydicom.charset import python_encoding
 
-from sendit.deid.identifiers.birth_dates import day_of, numeric_forms, short_forms
-from sendit.deid.identifiers.birth_dates import stands_in as stands_in_words
+from sendit.deid.identifiers.dates.birth_dates import day_of, numeric_forms, short_forms
+from sendit.deid.identifiers.dates.birth_dates import stands_in as stands_in_words
 from sendit.deid.identifiers.identifiers import VERIFIED, Identifier
 from sendit.deid.identifiers.spellings import spellings
 from sendit.deid.identifiers.vocabulary import LONGEST, fold, is_known, is_listed

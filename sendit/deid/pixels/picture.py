@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from sendit.deid.pixels.agreement import ensure_agreement
 from sendit.deid.pixels.encapsulated import Encapsulated
 from sendit.deid.pixels.icons import with_pictures
 from sendit.deid.pixels.image_pixel import (
@@ -22,7 +23,6 @@ from sendit.deid.pixels.image_pixel import (
 from sendit.deid.pixels.selection import Spare, Witness
 from sendit.deid.pixels.syntaxes import CODECS
 from sendit.deid.rewriting.actions import DROP, ElementAction
-from sendit.deid.rewriting.agreement import ensure_agreement
 from sendit.deid.stream.encodings import UNDEFINED, Encoding, TransferSyntax
 from sendit.deid.stream.sources import CHUNK, Bulk, BytesSource, Source
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS

@@ -11,6 +11,7 @@ from pydicom.datadict import tag_for_keyword
 
 from sendit.deid.bounded import Bounded
 from sendit.deid.budget import KEY, VALUE, Budget, text_cost
+from sendit.deid.function_field import FunctionField
 from sendit.deid.identifiers.descriptors import Cleaner
 from sendit.deid.identifiers.identifiers import VERIFIED, Identifier
 from sendit.deid.identifiers.own_terms import OWN_TERMS, holds_its_own_term
@@ -20,7 +21,6 @@ from sendit.deid.recipe.profile_rules import REFERRED_TO, STRUCTURE
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.rules import Value
 from sendit.deid.rewriting.actions import ImageAtHand
-from sendit.deid.rewriting.functions import FunctionField
 from sendit.deid.standard.content import CODES
 from sendit.deid.standard.enumerated_values import enumerated, enumerated_values
 from sendit.deid.stream.datasets import UNREADABLE, quiet

@@ -74,20 +74,9 @@ class DatasetWalk:
     """
 
     __slots__ = (
-        "_added",
-        "_additions",
-        "buf",
-        "changed",
-        "copied",
-        "creators",
-        "depth",
-        "done",
-        "end",
-        "image",
-        "next_added",
-        "out",
-        "plan",
-    )
+        "_added", "_additions", "buf", "changed", "copied", "creators", "depth", "done", "end", "image",
+        "next_added", "out", "plan",
+    )  # fmt: skip
 
     def __init__(self, plan: DatasetPlan, image: ImageAtHand, done: list[ElementAction], depth: int = 0) -> None:
         self.plan, self.image, self.done, self.depth = plan, image, done, depth

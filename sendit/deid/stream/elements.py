@@ -59,9 +59,7 @@ for its items, and again the end and whether there is a delimiter, of itself."""
 
 
 def elements(buf: bytes, pos: int, end: int, heads: Heads, depth: int = 0) -> Iterator[Element]:
-    """The elements of the dataset in `buf[pos:end]`, and of the sequences that `heads` enters, in one pass.
-
-    `depth` is that of the dataset itself.
+    """The elements of the dataset of that depth in `buf[pos:end]`, and of the sequences that `heads` enters.
 
     Raises
     ------
@@ -105,9 +103,8 @@ def elements(buf: bytes, pos: int, end: int, heads: Heads, depth: int = 0) -> It
                 elif role == SEQUENCE or size == UNDEFINED or buf.startswith(ITEM_BEGINS, begin):
                     _check_entry(tag, size, begin, end, depth + len(opened))
                     yield tag, vr, written, pos, begin, NESTED, encoding
-                    is_delimited = size == UNDEFINED
-                    limit = end if is_delimited else after
-                    opened.append((heads, end, delimited, heads.inside(written), limit, is_delimited))
+                    limit = end if size == UNDEFINED else after
+                    opened.append((heads, end, delimited, heads.inside(written), limit, size == UNDEFINED))
                     pos = begin
                     break
             if after > end:  # an undefined length is far beyond it, too
@@ -118,21 +115,20 @@ def elements(buf: bytes, pos: int, end: int, heads: Heads, depth: int = 0) -> It
             if not opened:
                 return
             yield _unwritten_end(pos, encoding, delimited)
-        following, heads, end, delimited = _follow(opened, buf, pos)
+        following, pos, heads, end, delimited = _follow(opened, buf, pos)
         yield following
-        pos = following[4]
 
 
-def _follow(opened: list[_Open], buf: bytes, pos: int) -> tuple[Element, Heads, int, bool]:
+def _follow(opened: list[_Open], buf: bytes, pos: int) -> tuple[Element, int, Heads, int, bool]:
     """What follows at `pos` in the innermost sequence, an item or its end; and the dataset that is read from there."""
     heads, end, delimited, inside, limit, is_delimited = opened[-1]
     item = item_at(buf, pos, limit, inside.encoding, delimited=is_delimited) if is_delimited or pos < limit else None
     if item is not None:
         begin, stop, ends = item
-        return (ITEM, "", "", pos, begin, NESTED, inside.encoding), inside, stop, ends
+        return (ITEM, "", "", pos, begin, NESTED, inside.encoding), begin, inside, stop, ends
     opened.pop()
     after = pos + 8 if is_delimited else pos
-    return (SEQUENCE_END, "", "", pos, after, after, inside.encoding), heads, end, delimited
+    return (SEQUENCE_END, "", "", pos, after, after, inside.encoding), after, heads, end, delimited
 
 
 def _unwritten_end(pos: int, encoding: Encoding, delimited: bool) -> Element:

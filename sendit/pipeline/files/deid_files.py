@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from sendit.deid.description import Instance
-from sendit.deid.engine import DeidentifiedImage, Deidentifier
+from sendit.deid.engine import Deidentifier
 from sendit.deid.identifiers.identifiers import Identifier, extract
+from sendit.deid.image import DeidentifiedImage
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.screen import Verdict, screen

@@ -11,7 +11,8 @@ from typing import Any
 
 from sendit.deid.burned_in.record import PixelRecord
 from sendit.deid.description import Instance
-from sendit.deid.engine import DeidentifiedImage, Deidentifier
+from sendit.deid.engine import Deidentifier
+from sendit.deid.image import DeidentifiedImage
 from sendit.deid.image_stream import ImageStream
 from sendit.deid.rewriting.account import Account
 from sendit.deid.rewriting.withheld import Withheld

@@ -25,7 +25,7 @@ from pydicom.uid import (
 )
 
 from sendit.deid import Deidentifier, Pseudonyms, deidentify, load_recipe, read_header
-from sendit.deid.engine import IMPLEMENTATION_CLASS_UID
+from sendit.deid.image import IMPLEMENTATION_CLASS_UID
 from sendit.deid.recipe.recipe import parse_recipe
 from sendit.deid.stream.sources import WINDOW
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS

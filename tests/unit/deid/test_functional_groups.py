@@ -7,8 +7,8 @@ import json
 import pytest
 
 from sendit.deid import Deidentifier, Identifier, Pseudonyms, description, load_recipe
-from sendit.deid.engine import DeidentifiedImage
 from sendit.deid.identifiers import residuals
+from sendit.deid.image import DeidentifiedImage
 from sendit.deid.recipe.recipe import parse_recipe
 from sendit.deid.stream import header, sources
 from tests.support.streams import EXPLICIT, UNDEFINED, even, part10

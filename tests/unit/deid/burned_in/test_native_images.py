@@ -14,7 +14,7 @@ from sendit.deid import deidentify
 from sendit.deid.burned_in import cleaning, detector
 from sendit.deid.burned_in.detector import Detector
 from sendit.deid.burned_in.record import Box, Mask, PixelRecord, Reason
-from sendit.deid.engine import DeidentifiedImage
+from sendit.deid.image import DeidentifiedImage
 from sendit.deid.rewriting.withheld import Withheld
 from sendit.errors import ServiceDown
 from tests.support.burned_in import KEY, VARIABLES, encoded, image

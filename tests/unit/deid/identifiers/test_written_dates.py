@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from sendit.deid.identifiers.dates.written_dates import written_dates
 from sendit.deid.identifiers.descriptors import Cleaner
-from sendit.deid.identifiers.written_dates import written_dates
 
 
 def shifted(text: str, days: int = 1) -> str | None:

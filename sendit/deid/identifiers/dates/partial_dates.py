@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sendit.deid.identifiers.months import MONTHS, NAME, OTHER_WORDS
+from sendit.deid.identifiers.dates.months import MONTHS, NAME, OTHER_WORDS
 from sendit.deid.identifiers.vocabulary import fold
 
 Span = tuple[int, int]

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sendit.deid.identifiers.months import MONTHS, NAME, OTHER_WORDS, ROMAN
-from sendit.deid.identifiers.partial_dates import YEAR, partial_dates, whole_range
+from sendit.deid.identifiers.dates.months import MONTHS, NAME, OTHER_WORDS, ROMAN
+from sendit.deid.identifiers.dates.partial_dates import YEAR, partial_dates, whole_range
 from sendit.deid.identifiers.vocabulary import fold
 
 _SORTED = re.compile(

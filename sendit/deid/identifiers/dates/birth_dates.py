@@ -10,9 +10,9 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import date
 
-from sendit.deid.identifiers.eras import common_year, year_in_era
-from sendit.deid.identifiers.months import month_number
-from sendit.deid.identifiers.written_dates import written_dates
+from sendit.deid.identifiers.dates.eras import common_year, year_in_era
+from sendit.deid.identifiers.dates.months import month_number
+from sendit.deid.identifiers.dates.written_dates import written_dates
 
 EARLIEST, LATEST = 1850, 2100
 """Years in which a patient may be born."""
