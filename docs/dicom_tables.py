@@ -29,7 +29,8 @@ def services() -> Rows:
     yield "SOP class", "UID", "user (SCU)", "provider (SCP)"
     yield _name(negotiation.VERIFICATION), negotiation.VERIFICATION, "no", "yes"
     yield "Storage, every SOP class listed below, and private ones", "", "no", "yes"
-    yield _name(negotiation.STORAGE_COMMITMENT), negotiation.STORAGE_COMMITMENT, "no", "yes"
+    for uid in negotiation.SERVICES[1:]:
+        yield _name(uid), uid, "no", "yes"
     for uid in (pacs.FIND, pacs.MOVE):
         yield _name(uid), uid, "yes", "no"
 

@@ -54,6 +54,7 @@ def hand_over_complete(zone: Zone, terms: Terms, expectations: Expectations = no
 
     Raises OSError or an error of the database; what was not handed over is complete all the same, and comes next time.
     """
+    zone.look_for_expected()
     studies = zone.studies()
     expected = expectations([landing.opened.study for landing in studies])
     for landing in studies:

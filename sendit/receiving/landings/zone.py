@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ from sendit.receiving.landings.records import Evidence, Opened
 from sendit.receiving.landings.study import StudyLanding, numbers_in
 
 STAGING = "incoming"
+MOST_NOTICES = 1000
+"""Notices that are remembered; beyond that, the oldest are forgotten."""
 SOP_CLASS_UID, STUDY_INSTANCE_UID, ACCESSION_NUMBER = 0x00080016, 0x0020000D, 0x00080050
 MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020003
 
@@ -43,6 +46,7 @@ class Zone:
         self._lock = threading.Lock()
         self._studies: dict[str, StudyLanding] = {}
         self._complete: list[StudyLanding] = []
+        self._expected: deque[frozenset[bytes]] = deque(maxlen=MOST_NOTICES)
         self._staging: Opened | None = None
         self._numbers = itertools.count(1)
 
@@ -110,6 +114,21 @@ class Zone:
         """Return the studies that are being filled."""
         with self._lock:
             return list(self._studies.values())
+
+    def expect(self, names: frozenset[bytes]) -> None:
+        """Note that a peer has named these images as those of a whole. A restart forgets it; time then decides."""
+        with self._lock:
+            self._expected.append(names)
+
+    def look_for_expected(self) -> None:
+        """Note in each study what was named in it, as far as all of that is here."""
+        with self._lock:
+            expected = list(self._expected)
+        for names in expected:
+            for landing in self.studies():
+                if landing.named(set(names)) == names and landing.note(set(names), Evidence.NOTIFICATION, 0):
+                    with self._lock, suppress(ValueError):
+                        self._expected.remove(names)
 
     def close(self, landing: StudyLanding) -> bool:
         """Let no further image into a study's folder; False while one is being moved into it."""

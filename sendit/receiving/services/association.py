@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from sendit.ground import database, events
 from sendit.receiving.landings.zone import Zone
 from sendit.receiving.peers import Peer, Peers
-from sendit.receiving.services import commitment
+from sendit.receiving.services import commitment, notices
 from sendit.receiving.services.commitment import ActionStatus, Report
 from sendit.receiving.services.commitment import Request as CommitmentRequest
 from sendit.receiving.services.storing import FreeSpace, Incoming, StoreStatus
@@ -299,6 +299,8 @@ class Association(threading.Thread):
             self._take_response(message)
         elif field == Command.N_ACTION:
             self._commit(message)
+        elif (field, self._contexts[message.context_id].abstract_syntax) in notices.SERVED:
+            self._take_notice(message)
         elif field != Command.C_CANCEL:
             self._respond(message, self._status(message, field))
 
@@ -318,6 +320,15 @@ class Association(threading.Thread):
         status = message.incoming.keep(self.number)
         self._images += status is StoreStatus.SUCCESS
         return status
+
+    def _take_notice(self, message: Message) -> None:
+        """Note which images a notice names; whether they are here is looked at whenever studies are handed over."""
+        context = self._contexts[message.context_id]
+        ds = commitment.decode_dataset(bytes(message.data), context.transfer_syntax)
+        names = notices.named_by(ds, context.abstract_syntax)
+        if names:
+            self._berth.zone.expect(names)
+        self._respond(message, SUCCESS)
 
     # ------------------------------------------------------------------------------------------ storage commitment
 

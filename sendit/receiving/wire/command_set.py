@@ -22,7 +22,9 @@ class Command(IntEnum):
     C_ECHO = 0x0030
     C_CANCEL = 0x0FFF
     N_EVENT_REPORT = 0x0100
+    N_SET = 0x0120
     N_ACTION = 0x0130
+    N_CREATE = 0x0140
 
 
 RESPONSE = 0x8000
