@@ -287,6 +287,7 @@ CODES: dict[str, ErrorCode] = {
         "ServiceDown",
         NoSpace=("There is no space left.", "Free some; work continues by itself."),
         NotVerified=("The bytes read back are not those written.", "Check the disk; work continues by itself."),
+        Busy=("The server waits for too many requests that have not come yet.", "Ask again in a moment."),
         DatabaseDown=(
             "The database does not answer, is full, or cannot be written to.",
             "Check it, its disk and its permissions; work continues by itself.",

@@ -17,6 +17,7 @@ from sendit.ground.database import AWAY
 from sendit.identity_service import tokens, wire
 from sendit.identity_service.audit import TOKENS, UID, audited
 from sendit.identity_service.models import Client
+from sendit.identity_service.patience import waiting_for_body
 from sendit.ports import IdentityService
 from sendit.projects import composition
 
@@ -120,7 +121,8 @@ def _json_body(request: HttpRequest) -> bytes:
     if _length(request) > MOST_BYTES:
         raise ServiceRefused("TooManyBytes")
     try:
-        return request.body
+        with waiting_for_body(request):
+            return request.body
     except UnreadablePostError:
         pass
     raise ServiceRefused("BadIdentityRequest")
