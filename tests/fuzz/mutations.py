@@ -138,6 +138,42 @@ def count_high(chance: random.Random, data: bytearray) -> None:
     data[at:at] = head + part * count + (SEQUENCE_END + bytes(4) if head else b"")
 
 
+def _short(tag: int, vr: bytes, value: bytes) -> bytes:
+    value += b" " * (len(value) % 2)
+    return struct.pack("<HH", tag >> 16, tag & 0xFFFF) + vr + struct.pack("<H", len(value)) + value
+
+
+HEAPS: tuple[tuple[int, Callable[[int], bytes]], ...] = (
+    (0x00089121, lambda n: _short(0x00510000 + (n << 17 & 0xFF0000) | (n & 0xFFFF), b"SH", b"abcd")),
+    (0x00101002, lambda n: _short(0x00100020, b"LO", b"MRN-%d" % n)),
+    (0x00101002, lambda n: _short(0x00100010, b"PN", b"Zqname%d^Zqother" % n)),
+    (0x00081140, lambda n: _short(0x00081030, b"LO", b"%d axial, seen by Dr. Brzoza on 12.3.2011" % n)),
+    (0x00081140, lambda n: _short(0x00080022, b"DA", b"%04d0617" % (n % 9999))),
+    (0x00081140, lambda n: _short(0x00081155, b"UI", b"1.2.%d" % n)),
+    (0x00081140, lambda n: _short(0x00080060, b"CS", b"W%d" % n)),
+    (0x00081140, lambda n: _short(0x00080005, b"CS", CHARACTER_SETS[n % 6]) + _short(0x00081030, b"LO", b"%d" % n)),
+    (0x00081140, lambda n: _short(0x00200013, b"IS", b"%d" % n) + _short(0x00080060, b"CS", b"CT")),
+    (0x0040A730, lambda n: _short(0x0040A040, b"CS", b"TEXT") + _short(0x0040A160, b"LT", b"lesion %d" % n)),
+    (0x52009230, lambda n: _short(0x00200032, b"DS", b"%d\\-120.5\\7" % n)),
+)
+"""Sequences, and what their item of a number holds: each thing that a budget counts."""
+
+
+def heap_up(chance: random.Random, data: bytearray) -> None:
+    """A well-formed sequence of many different items, between two elements of an explicit dataset."""
+    at = next((found for tag in (b"\x20\0\x0d\0UI", b"\x08\0\x60\0CS") if (found := data.find(tag)) >= 0), -1)
+    if at < 0:
+        return
+    sequence, content = chance.choice(HEAPS)
+    count = chance.choice((50, 50, 50, 50, 500, 500, 3000, 30_000) if chance.random() < 0.2 else (20, 200))
+    items = b"".join(ITEM + struct.pack("<I", len(one)) + one for one in map(content, range(count)))
+    head = struct.pack("<HH", sequence >> 16, sequence & 0xFFFF) + b"SQ\0\0"
+    if chance.random() < 0.5:
+        data[at:at] = head + struct.pack("<I", len(items)) + items
+    else:
+        data[at:at] = head + UNDEFINED + items + SEQUENCE_END + bytes(4)
+
+
 def inflate_bomb(chance: random.Random, data: bytearray) -> None:
     """Zeros without end in the place of a deflated dataset."""
     at = data.find(b"1.2.840.10008.1.2.1.99")
@@ -199,7 +235,7 @@ def spoil_pixels(chance: random.Random, data: bytearray) -> None:
 MUTATIONS: tuple[Callable[[random.Random, bytearray], None], ...] = (
     flip_bits, set_bytes, change_text, change_text, change_text, change_character_set, truncate, append, cut_out,
     repeat_part, move_part, lie_about_length, lie_about_length, swap_vr, swap_tag, swap_elements, swap_elements,
-    insert_mark, nest_deep, count_high, inflate_bomb, spoil_csa, spoil_csa, spoil_pixels, spoil_pixels,
+    insert_mark, nest_deep, count_high, heap_up, inflate_bomb, spoil_csa, spoil_csa, spoil_pixels, spoil_pixels,
 )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def test_each_is_refused_in_the_end(identity_server: IdentityServer, silent: lis
 
 
 def test_a_refusal_does_not_wait_for_the_body(identity_server: IdentityServer) -> None:
-    """Of a call that does not exist nothing is read. If each held a thread for 5 s, this would last for over a minute."""
+    """Of a call that does not exist nothing is read. If each held a thread for 5 s, this would last a minute."""
     with ExitStack() as opened:
         for _ in range(5 * CLIENTS):
             connection = socket.create_connection(("127.0.0.1", identity_server.port), timeout=PATIENCE)
