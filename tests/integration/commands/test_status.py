@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from sendit.ground.daemon import PidFile
 from sendit.pipeline.record.models import Batch, Image
 from sendit.pipeline.record.states import WORKING, State
 from sendit.pipeline.reports import overview as reports
-from sendit.pipeline.reports import totals
+from sendit.pipeline.reports import readiness, totals
 from tests.support.phantoms import make_study
 from tests.support.shell import Ran, run
 from tests.support.site import Site
@@ -293,3 +294,47 @@ def test_every_question_is_answered_from_an_index_or_from_an_end_of_a_table(site
         assert not scans or re.search(r"ORDER BY 1 (ASC|DESC) LIMIT 1", sql), (sql, plan)
         assert not [step for step in plan if "TEMP B-TREE" in step], (sql, plan)
     assert len(asked.captured_queries) < 30
+
+
+def test_a_database_that_another_process_holds_is_said_to_be_locked(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "BUSY_MILLISECONDS", 50)
+    assert run("status").code == 0
+    with sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ran, shown = run("status"), run("status", "--json")
+        other.execute("ROLLBACK")
+    assert (ran.code, shown.code) == (1, 1), ran.err
+    assert "The database is locked." in ran.out
+    assert json.loads(shown.out)["database"] == "locked"
+    assert run("status").code == 0
+
+
+@pytest.mark.parametrize(
+    ("says", "word"),
+    [
+        ("database or disk is full", "full"),
+        ("disk I/O error", "full"),
+        ("attempt to write a readonly database", "read-only"),
+        ("something else", "not written to"),
+    ],
+)
+def test_a_database_that_takes_no_writing_is_said_to_be_what_it_says(site: Site, says: str, word: str) -> None:
+    """As SQLite says it; a trigger says it here."""
+    assert run("status").code == 0
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TRIGGER no BEFORE UPDATE ON django_migrations BEGIN SELECT RAISE(ABORT, '{says}'); END")
+    ran = run("status")
+    assert ran.code == 1
+    assert f"The database is {word}." in ran.out
+
+
+def test_status_leaves_the_row_that_it_writes_as_it_was(site: Site) -> None:
+    def rows() -> list[tuple[object, ...]]:
+        with connection.cursor() as cursor:
+            return cursor.execute("SELECT * FROM django_migrations ORDER BY id").fetchall()
+
+    before = rows()
+    assert run("status").code == 0
+    assert rows() == before

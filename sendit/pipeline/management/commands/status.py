@@ -18,6 +18,7 @@ from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports import surroundings
 from sendit.pipeline.reports.overview import Overview, Reason, Throughput
+from sendit.pipeline.reports.readiness import WELL, Refusal, refusal
 from sendit.pipeline.reports.surroundings import BrokerStatus, FolderCounts, ServiceStatus
 from sendit.pipeline.reports.waits import Elsewhere, Wait, elsewhere, waits
 from sendit.projects.project import default_project
@@ -26,6 +27,15 @@ RULES = 10
 """So many rules are shown, those that withhold most."""
 KEYS, LISTED = 3, 100
 """So many batches with a code are named, to a person and to a program."""
+
+
+REFUSED = {
+    Refusal.FULL: "Free space on its disk.",
+    Refusal.LOCKED: "Another process has written to it for long; if that is no process of sendit, end it.",
+    Refusal.READ_ONLY: "Check its permissions, and whether it is a standby.",
+    Refusal.OTHER: "Look at its log, its disk and its permissions.",
+}
+"""What to do where the database takes no writing."""
 
 
 class Command(DatabaseCommand):
@@ -38,7 +48,10 @@ class Command(DatabaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print it; exit code 1 when a batch is in ERROR, a service died or hangs, or broker or folder is missing."""
+        """Print it; exit code 1 when a batch is in ERROR, a service died or hangs, the database takes no writing, or
+        broker or folder is missing.
+        """
+        refused = refusal()
         overview, watcher, broker, folders = (
             reports.overview(),
             surroundings.watcher(settings.SITE.var),
@@ -48,15 +61,18 @@ class Command(DatabaseCommand):
         if options["json"]:
             shown = as_object(overview, watcher, broker, folders)
             space = surroundings.space(settings.SITE.var)
+            shown["database"] = refused or WELL
             shown["space"] = dataclasses.asdict(space) if space else None
             shown["installation"] = dataclasses.asdict(surroundings.installation(settings.SITE))
             self.stdout.write(json.dumps(shown, default=str, indent=1))
         else:
             self.lines(as_text(overview, watcher, broker, folders))
+            if refused:
+                self.lines(["", f"The database is {refused}. {REFUSED[refused]} Work waits and continues by itself."])
         services = [one for one in (watcher, surroundings.listener(settings.SITE.var)) if one]
         if overview.needs_a_look or any(one.hangs or one.died for one in services):
             sys.exit(NEEDS_A_LOOK)
-        if folders.missing or (broker and not broker.answers):
+        if refused or folders.missing or (broker and not broker.answers):
             sys.exit(NEEDS_A_LOOK)
 
 
