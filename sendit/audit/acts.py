@@ -68,6 +68,8 @@ class Act(StrEnum):
     QUERY_WAREHOUSE = "query-warehouse"
     QUEUE = "queue"
     RETRY = "retry"
+    RELEASE = "release"
+    REJECT = "reject"
     START_WATCHER = "start-watcher"
     STOP_WATCHER = "stop-watcher"
     CHANGE_ROLES = "change-roles"
@@ -88,6 +90,8 @@ TABLE: dict[Act, ActProperties] = {
     Act.QUERY_WAREHOUSE: ActProperties(QUERIED, Action.EXECUTE, "asked the warehouse"),
     Act.QUEUE: ActProperties(PROCEDURE, Action.CREATE, "queued new folders"),
     Act.RETRY: ActProperties(PROCEDURE, Action.UPDATE, "retried"),
+    Act.RELEASE: ActProperties(EXPORTED, Action.READ, "released images that were withheld"),
+    Act.REJECT: ActProperties(PROCEDURE, Action.UPDATE, "rejected images that were withheld"),
     Act.START_WATCHER: ActProperties(
         APPLICATION, Action.EXECUTE, "started the watcher", Code("110120", "Application Start")
     ),

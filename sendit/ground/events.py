@@ -46,6 +46,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "batch.failed": ("state", "code", "subject", "failure", "place"),
     "batch.delivered": ("part", "images", "bytes", "seconds", "deliver_seconds"),
     "batch.retried": ("state",),
+    "batch.reviewed": ("released", "rejected"),
     "batch.originals_deleted": ("files", "bytes"),
     "batch.identifiers_purged": (),
     "batch.outbox_cleaned": ("files", "bytes"),

@@ -26,6 +26,7 @@ from sendit.pipeline.record import clock, history, studies
 from sendit.pipeline.record.history import COMMAND
 from sendit.pipeline.record.models import Batch, Image, Outcome, Study
 from sendit.pipeline.record.states import RETRYABLE, SCREENABLE, WAITING_FOR_PERSON, Job, State
+from sendit.pipeline.reviewing import Reviewed, review
 from sendit.pipeline.taking_back import NOTHING_YET, Remade, Withdrawal
 from sendit.projects.composition import Projects
 from sendit.projects.project import DataFolder
@@ -36,6 +37,7 @@ __all__ = [
     "Cleaned",
     "Remade",
     "Retried",
+    "Reviewed",
     "Screened",
     "Unrest",
     "Withdrawal",
@@ -48,6 +50,7 @@ __all__ = [
     "retry",
     "retry_empty",
     "retry_stopped",
+    "review",
     "screen_again",
     "start_watcher",
     "stop_watcher",

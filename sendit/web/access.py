@@ -83,6 +83,7 @@ ACCESS: dict[str, Access] = {
     "image-output": Access(reads=BATCHES),
     "image-original": Access(reads=REVIEWER),
     "image-header": Access(reads=REVIEWER),
+    "review": Access(reads=REVIEWER, sends=REVIEWER),
     # what a person may do
     "batch-retry": Access(sends=OPERATOR),
     "retry-code": Access(sends=OPERATOR),

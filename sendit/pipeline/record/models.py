@@ -327,6 +327,27 @@ class BatchIdentifiers(models.Model):
         return f"identifiers of batch {self.pk}"
 
 
+class ReviewDecision(models.Model):
+    """What a reviewer decided about a file, known by a keyed digest of its bytes; the first decision stands."""
+
+    project = models.CharField(max_length=64)
+    digest = models.BinaryField(max_length=16)
+    decision = models.CharField(max_length=8)
+    actor = models.CharField(max_length=150)
+    at = models.DateTimeField(default=timezone.now)
+    reason = PhiField()
+    """What the reviewer typed, which may identify."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="one_decision_for_a_file", fields=["project", "digest"]),
+            models.CheckConstraint(name="review_decision", condition=Q(decision__in=["release", "reject"])),
+        ]
+
+    def __str__(self) -> str:
+        return f"decision {self.pk}"
+
+
 class EventQuerySet(models.QuerySet["Event"]):
     """History is only added to."""
 

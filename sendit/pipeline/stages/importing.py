@@ -30,6 +30,7 @@ from sendit.pipeline.intake.folders import (
     FolderChanged,
     Kind,
 )
+from sendit.pipeline.record.decisions import REJECTED, Decided, Decision
 from sendit.pipeline.stages.identity import DATE_KEYWORDS, MEDIA_STORAGE_DIRECTORY, entity_id_of, item_id_of, item_of
 from sendit.pipeline.stages.nameless import (
     OTHER_IMAGES,
@@ -43,6 +44,7 @@ from sendit.pipeline.stages.work import Work
 from sendit.projects.project import BlankPatientID, IdentityNames
 
 ALIKE_REMEMBERED = 256
+GRAYLIST = "graylist"
 FILE_META_GROUP = 0x0002
 
 SOP_CLASS_UID, SOP_INSTANCE_UID, INSTANCE_NUMBER = 0x00080016, 0x00080018, 0x00200013
@@ -295,18 +297,31 @@ def _read(work: Work, number: int, reader: Reader) -> Iterator[Facts]:
         with closing(work.open(number)) as file:
             part_ten = open_part_ten(file)
             header = reader.of(part_ten)
-        if header.sop_class_uid == MEDIA_STORAGE_DIRECTORY:
-            work.ledger.filter(number, WITHHELD_DICOMDIR)
-            return
-        facts = reader.judge(number, header, part_ten)
+            if header.sop_class_uid == MEDIA_STORAGE_DIRECTORY:
+                work.ledger.filter(number, WITHHELD_DICOMDIR)
+                return
+            facts = reader.judge(number, header, part_ten)
+            decided = work.decided(file) if is_doubtful(facts.verdict) else None
     except DataFault as fault:
         work.ledger.fail(number, fault, work.stage)
     except OSError:
         work.ledger.fail(number, DataFault("Unreadable"), work.stage)
     else:
+        if decided is not None:
+            facts = replace(facts, verdict=_as_decided(decided))
         if not facts.passed:
             work.ledger.filter(number, facts.verdict.rule)
         yield facts
+
+
+def is_doubtful(verdict: Verdict) -> bool:
+    """Return whether a person may decide about the image: a graylist speaks of it, and no other filter withholds it."""
+    return verdict.pixels is not None if verdict.passed else verdict.group.lower() == GRAYLIST
+
+
+def _as_decided(decided: Decided) -> Verdict:
+    """A released image passes as it is; its header is de-identified and proven like any other's."""
+    return Verdict(True) if decided.decision is Decision.RELEASE else Verdict(False, REJECTED)
 
 
 def _named_in_meta(part_ten: PartTen) -> str:

@@ -10,6 +10,8 @@ from typing import cast
 from sendit.errors import DataFault
 from sendit.phi import Phi
 from sendit.pipeline.intake.folders import Entry, FolderChanged, StudyFile, StudyFolder, fingerprint, list_folder
+from sendit.pipeline.record import decisions
+from sendit.pipeline.record.decisions import Decided
 from sendit.pipeline.record.leases import Lease
 from sendit.pipeline.record.ledger import Ledger
 from sendit.pipeline.record.models import Batch, BatchIdentifiers
@@ -53,6 +55,16 @@ class Work:
     def batch(self) -> Batch:
         """The batch as it was when it was claimed."""
         return self.lease.batch
+
+    @cached_property
+    def _has_decisions(self) -> bool:
+        return decisions.are_there(self.batch.project)
+
+    def decided(self, file: StudyFile) -> Decided | None:
+        """What a reviewer decided about a file, by its bytes."""
+        if not self._has_decisions:
+            return None
+        return decisions.of(self.batch.project, decisions.digest_of(file.readinto))
 
     @cached_property
     def folder(self) -> str:

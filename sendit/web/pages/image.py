@@ -15,7 +15,7 @@ from django.shortcuts import render
 from sendit import rendering
 from sendit.audit.acts import Act
 from sendit.errors import SenditError
-from sendit.pipeline.reports import batches, images
+from sendit.pipeline.reports import batches, images, review
 from sendit.pipeline.reports.images import ImageSummary, Mark
 from sendit.web import answers, pictures
 from sendit.web.access import may
@@ -57,10 +57,18 @@ def image(request: HttpRequest, key: int, number: int) -> HttpResponse:
         "output": _viewer(key, number, "image-output") if found.has_output else None,
         "original": _viewer(key, number, "image-original") if reviews else None,
         "reviews": reviews,
+        "may_decide": reviews and found.outcome == "filtered" and found.reason in _doubtful_rules(),
     }
     if reviews:
         _note_look(request, key, number)
     return render(request, "web/image.html", context)
+
+
+def _doubtful_rules() -> frozenset[str]:
+    try:
+        return review.doubtful_rules(projects().default.recipe)
+    except SenditError:
+        return frozenset()
 
 
 def _viewer(key: int, number: int, name: str) -> dict[str, Any]:

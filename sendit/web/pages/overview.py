@@ -12,11 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from sendit.audit.acts import Act
-from sendit.errors import CODES
+from sendit.errors import CODES, SenditError
 from sendit.ground.terminal import counted, duration
 from sendit.pipeline import operations
 from sendit.pipeline.reports import overview as reports
-from sendit.pipeline.reports import surroundings
+from sendit.pipeline.reports import review, surroundings
 from sendit.pipeline.reports.overview import Overview, Throughput
 from sendit.web import answers, notices
 from sendit.web.access import may, person
@@ -57,10 +57,21 @@ def _now(request: HttpRequest) -> dict[str, Any]:
         "is_whole_history": found.is_whole_history,
         "newest_files": reports.RECENT_FILES,
         "may_operate": may(request, "queue", "POST"),
+        "may_review": may(request, "review"),
+        "in_review": _in_review(),
         "delivers": site().send_to_google,
         "sees_times": eyes.sees_times,
     }
     return context | (_surroundings(found) if eyes.sees_times else {})
+
+
+def _in_review() -> int:
+    """How many images wait for a decision; a recipe that cannot be read says so elsewhere."""
+    ports = projects().default
+    try:
+        return review.number_waiting(ports.project.name, ports.recipe)
+    except SenditError:
+        return 0
 
 
 def _rows(found: Overview, eyes: Eyes) -> Iterator[StateRow]:

@@ -1,0 +1,13 @@
+"""`reject`: a reviewer's word on images that a graylist withholds."""
+
+from __future__ import annotations
+
+from sendit.pipeline.management.reviewing import ReviewCommand
+from sendit.pipeline.record.decisions import Decision
+
+
+class Command(ReviewCommand):
+    """Reject images that a graylist withholds: they stay withheld, also when the batch is processed again."""
+
+    decision = Decision.REJECT
+    help = "Reject images that a graylist withholds: they stay withheld, also when the batch is processed again."
