@@ -14,7 +14,8 @@ def named(identities: Sequence[str]) -> list[int]:
     for place, identity in enumerate(identities, 1):
         keys = sorted(set(meant_by(identity)))
         if not keys:
-            raise WrongUse(f"No batch has the ID given as number {place}.")
+            which = f" the ID given as number {place}" if len(identities) > 1 else ""
+            raise WrongUse(f"No batch matches{which}.")
         if len(keys) > 1:
             choice = ", ".join(f"pk:{key}" for key in keys)
             raise WrongUse(f"The ID given as number {place} fits several batches; say one of {choice}.")
