@@ -91,7 +91,7 @@ def test_an_accession_number_that_is_a_key_too_has_to_be_said_which(site: Site) 
 @pytest.mark.parametrize("identity", ["77", "pk:77", "uid:77", "no such", "9" * 30, "", "pk:x"])
 def test_an_id_that_nothing_has_is_wrong_use_and_not_repeated(odd: Batch, identity: str) -> None:
     ran = run("batch_logs", str(odd.pk), identity)
-    assert (ran.code, ran.err) == (2, "No batch has the ID given as number 2.")
+    assert (ran.code, ran.err) == (2, "No batch matches the ID given as number 2.")
 
 
 def test_without_an_id_the_newest_come_first(site: Site) -> None:

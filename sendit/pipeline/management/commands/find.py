@@ -26,7 +26,7 @@ class Command(DatabaseCommand):
 
     help = (
         "Find batches by a pseudonym, an accession number, a Patient ID, a UID (original or new), a folder or a "
-        "primary key, one a line, on standard input or in a file: an argument could be read by every user of this machine. "
+        "primary key, one a line, on standard input or in a file: every user of this machine could read an argument. "
         "Lines are told by their numbers; --reveal names the folders, asks for your reason, and is kept in the audit "
         "trail."
     )
