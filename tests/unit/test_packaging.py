@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import subprocess
 import sys
 import zipfile
@@ -38,6 +39,15 @@ def test_the_wheel_has_nothing_beside_the_package(wheel: zipfile.ZipFile) -> Non
 def test_the_wheel_brings_the_command(wheel: zipfile.ZipFile) -> None:
     (entry_points,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
     assert "sendit = sendit.__main__:main" in wheel.read(entry_points).decode()
+
+
+def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
+    (path,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    said = email.message_from_bytes(wheel.read(path))
+    assert (said["License-Expression"], said["License-File"]) == ("MIT", "LICENSE")
+    assert said["Author"] and {line.split(",")[0] for line in said.get_all("Project-URL", [])} >= {"Homepage", "Issues"}
+    assert any("Medical Science" in line for line in said.get_all("Classifier", []))
+    assert any(name.endswith("/licenses/LICENSE") for name in wheel.namelist())
 
 
 @pytest.mark.parametrize("words", [["--version"], ["version"]])

@@ -6,6 +6,7 @@ import errno
 import filecmp
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -24,7 +25,15 @@ from sendit.deid.stream.header import Header, read_header
 from sendit.durable import draft_of, forget_time
 from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown
 from sendit.phi import Phi
-from sendit.pipeline.intake.folders import REFUSED, WITHHELD_DICOMDIR, WITHHELD_LINK, Entry, Kind, list_folder
+from sendit.pipeline.intake.folders import (
+    REFUSED,
+    WITHHELD_COPY,
+    WITHHELD_DICOMDIR,
+    WITHHELD_LINK,
+    Entry,
+    Kind,
+    list_folder,
+)
 from sendit.pipeline.stages.identity import (
     DATE_KEYWORDS,
     MEDIA_STORAGE_DIRECTORY,
@@ -73,6 +82,10 @@ class Input:
     kind: Kind = Kind.FILE
 
 
+Screened = tuple[Input, Verdict, str]
+"""A file that may go on, its verdict, and its SOP Instance UID."""
+
+
 @dataclass(slots=True, repr=False)
 class Group:
     """The images of one patient-study: what the identity service is asked, and what may remain in none of them."""
@@ -83,7 +96,7 @@ class Group:
     birth_date: str = ""
     study_date: str = ""
     identifiers: dict[Identifier, None] = field(default_factory=dict)
-    inputs: list[tuple[Input, Verdict]] = field(default_factory=list)
+    inputs: list[Screened] = field(default_factory=list)
 
     def learn(self, header: Header) -> None:
         """What one of its images says."""
@@ -166,9 +179,33 @@ def deidentify_files(inputs: Iterable[Input], how: Deidentification, target: Tar
         if outcome:
             yield outcome
     for group in groups.values():
+        yield from _withhold_doubles(group)
         deidentifier = how.deidentifier(group)
-        for one, verdict in group.inputs:
+        for one, verdict, _ in group.inputs:
             yield _deidentify(one, verdict, deidentifier, target)
+
+
+def _withhold_doubles(group: Group) -> Iterator[Outcome]:
+    """As in a batch: of files that are one instance, one is left if they are alike, and none if they differ."""
+    alike: dict[str, list[Screened]] = defaultdict(list)
+    for screened in group.inputs:
+        alike[screened[2] or f"#{screened[0].number}"].append(screened)
+    group.inputs = []
+    for first, *others in alike.values():
+        if all(_are_same(first[0].path, other[0].path) for other in others):
+            group.inputs.append(first)
+            yield from (Outcome(other[0].number, Fate.FILTERED, WITHHELD_COPY) for other in others)
+        else:
+            fault = DataFault("ConflictingInstance", tag=0x00080018)
+            yield from (_failed(one, fault) for one, _, _ in (first, *others))
+
+
+def _are_same(one: Path, other: Path) -> bool:
+    """A file that cannot be read any more is like no other."""
+    try:
+        return filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
 
 
 def _sort(one: Input, how: Deidentification, groups: dict[tuple[str, str], Group]) -> Outcome | None:
@@ -187,7 +224,7 @@ def _sort(one: Input, how: Deidentification, groups: dict[tuple[str, str], Group
         verdict = screen(header, how.recipe)
         if not verdict.passed:
             return Outcome(one.number, Fate.FILTERED, verdict.rule)
-        group.inputs.append((one, verdict))
+        group.inputs.append((one, verdict, header.text("SOPInstanceUID")))
     except (DataFault, OSError) as error:
         return _failed(one, error)
     return None

@@ -255,3 +255,16 @@ def test_it_runs_without_a_database(source: Path, out: Path, tmp_path: Path) -> 
     assert len(written(out)) == 3
     assert not list(var.glob("*.sqlite3*"))
     assert "django.db.models" not in done.stdout.split()
+
+
+def test_files_that_are_one_instance_are_told_as_in_a_batch(site: Site, source: Path, out: Path) -> None:
+    first, second, _ = sorted(path for path in source.rglob("*") if path.is_file())
+    shutil.copy(first, source / "copy")
+    ds = dcmread(second)
+    ds.InstanceNumber = 99
+    ds.save_as(source / "differs")
+    ran = deid(source, out)
+    assert ran.code == 1
+    assert ran.out.startswith("5 files: 2 written, 1 filtered, 2 errors")
+    assert ran.err.count("ConflictingInstance at (0008,0018)") == 2 and ran.err.count("sendit: identical copy") == 1
+    assert "--force" not in ran.err
