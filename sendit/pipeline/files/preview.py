@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +20,8 @@ from sendit.deid.recipe.addresses import Field, element_name, keyword_of
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.rules import Decision, Rule
 from sendit.deid.recipe.screen import Verdict, screen
-from sendit.deid.rewriting.actions import EMPTIED, REPAIR
+from sendit.deid.rewriting.actions import EMPTIED, REPAIR, ElementAction
+from sendit.deid.rewriting.shared_runs import each_action
 from sendit.deid.rewriting.withheld import Withheld
 from sendit.deid.stream.header import read_header
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS, TRAILING_PADDING, effective_vr
@@ -29,6 +30,7 @@ from sendit.ground.terminal import counted
 from sendit.pipeline.files.deid_files import Deidentification
 from sendit.pipeline.intake.folders import WITHHELD_DICOMDIR
 from sendit.pipeline.stages.identity import MEDIA_STORAGE_DIRECTORY
+from sendit.pipeline.stages.report_page import WORDS
 
 LONG_BYTES, SHORT_BYTES = 4096, 16
 """Longer values are not read, and longer ones without text not shown, but told by their length."""
@@ -41,6 +43,9 @@ NOTES = {
     REPAIR: "sendit: not readable as it stood; repaired",
     EMPTIED: "sendit: an identifier was found in the value",
 }
+
+PIXELS = "PIXELS_"
+"""What the actions begin with that drop what is no picture."""
 
 Notes = Mapping[tuple[int, ...], str]
 """What sendit did beside the rules, by the tags of an element, the enclosing sequences' first."""
@@ -94,14 +99,15 @@ def preview(path: Path, how: Deidentification) -> Preview:
     if header.sop_class_uid == MEDIA_STORAGE_DIRECTORY:  # no recipe is asked
         return Preview(Verdict(False, WITHHELD_DICOMDIR), None, list(_file(before, None, how.recipe, {})))
     with TemporaryDirectory(prefix="sendit-") as scratch:
-        output, fault, notes = Path(scratch) / "after.dcm", None, {}
+        output, fault = Path(scratch) / "after.dcm", None
+        notes: Notes = {}
         verdict = screen(header, how.recipe)
         try:
             group = how.group_of(header, path)
             group.learn(header)
             image = how.deidentifier(group).deidentify(path, verdict)
             image.ensure_identified()
-            notes = {(*one.path, one.tag): NOTES[one.action] for one in image.done if one.action in NOTES}
+            notes = _notes(image.done)
             image.write(output)
         except Withheld as withheld:
             section = verdict.group if withheld.rule == verdict.rule else ""
@@ -110,6 +116,17 @@ def preview(path: Path, how: Deidentification) -> Preview:
             fault = error
         after = dcmread(output, force=True, defer_size=LONG_BYTES) if output.exists() else None
         return Preview(verdict, fault, list(_file(before, after, how.recipe, notes)))
+
+
+def _notes(done: Iterable[ElementAction]) -> Notes:
+    """What is said of elements beside their rules; of pixel data there may be several things to say."""
+    found: dict[tuple[int, ...], str] = {}
+    for one in each_action(done):
+        note = f"sendit: {WORDS[one.action]}" if one.action.startswith(PIXELS) else NOTES.get(one.action)
+        if note:
+            place = (*one.path, one.tag)
+            found[place] = "; ".join(dict.fromkeys(filter(None, (*found.get(place, "").split("; "), note))))
+    return found
 
 
 def _file(before: FileDataset, after: FileDataset | None, recipe: Recipe, notes: Notes) -> Iterator[Row]:
@@ -158,6 +175,8 @@ class Comparison:
 
     def _row(self, tag: int, old: Look | None, new: Look | None) -> Row:
         mark = _mark(old, new)
+        if mark is Mark.SAME and tag in PIXEL_DATA_TAGS and (*self._path, tag) in self._notes:
+            mark = Mark.CHANGED  # of the pixel data only its length is shown
         either = old or new
         assert either is not None
         return Row(

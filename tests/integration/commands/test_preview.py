@@ -11,6 +11,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataelem import DataElement
 
+from tests.support.codestreams import dataset, encapsulated, frames_of, segment, with_pixels
 from tests.support.phantoms import WORD, bundled, make_study, patient_id
 from tests.support.shell import Ran, run
 from tests.support.site import Site
@@ -154,6 +155,23 @@ def test_what_is_repaired_and_what_is_emptied_is_said(site: Site, image: Path, t
     ran = preview(image, "--recipe", recipe)
     assert row_of(ran, "0020,4000")[-1] == "sendit: an identifier was found in the value"
     assert row_of(ran, "0032,1030")[-1] == "sendit: not readable as it stood; repaired"
+
+
+@pytest.mark.shows_identifiers
+def test_pixel_data_that_lost_what_is_no_picture_is_shown_as_changed(site: Site, tmp_path: Path) -> None:
+    ds = dataset("JPEG-lossy.dcm")
+    ds.PatientID, ds.PatientName, ds.BurnedInAnnotation, ds.Modality = "P1", "Nobody^Else", "NO", "CT"
+    (frame,) = frames_of(ds)
+    path = tmp_path / "image.dcm"
+    path.write_bytes(with_pixels(ds, encapsulated([[frame[:2] + segment(0xFE, b"scanned by night") + frame[2:]]])))
+    row = row_of(preview(path), "7FE0,0010")
+    assert row[0] == "~"
+    assert "comments within compressed pixels: dropped" in row[-1]
+
+
+@pytest.mark.shows_identifiers
+def test_pixel_data_that_is_only_a_picture_is_shown_as_the_same(site: Site, image: Path) -> None:
+    assert row_of(preview(image), "7FE0,0010")[0] != "~"
 
 
 @pytest.mark.shows_identifiers
