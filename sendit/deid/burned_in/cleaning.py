@@ -18,9 +18,13 @@ from sendit.deid.rewriting.withheld import Withheld
 from sendit.deid.stream.part_ten import PartTen
 from sendit.deid.stream.sources import Bulk
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS
+from sendit.errors import ServiceDown
 
 Pieces = list[bytes | Bulk]
 
+ATTEMPTS = 2
+DECODING = frozenset({"look", "blank"})
+"""Messages about which a codec is asked."""
 NOT_DECODED = "sendit: pixels that cannot be looked at"
 ALL_BLANK = "sendit: nothing of the image would be left"
 TEXT_LEFT = "sendit: text may be left in the pixels"
@@ -67,11 +71,24 @@ def clean(pieces: Pieces, part_ten: PartTen, task: PixelTask) -> Cleaned:
     if picture is None or frames is None:
         raise withheld(NOT_DECODED)
     with shared_detector() as detector:
-        record = Cleaning(frames, picture, detector).run(task)
+        record = _cleaned(frames, picture, detector, task)
     if not record.masks:
         return Cleaned(pieces, part_ten, record)
     replaced = frames.replaced()
     return Cleaned(replaced.pieces, replaced.part_ten, record)
+
+
+def _cleaned(frames: Frames, picture: Picture, detector: Detector, task: PixelTask) -> PixelRecord:
+    """What was done. A frame that ends its decoder twice is no frame; a detector that ends is a service that is down."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return Cleaning(frames, picture, detector).run(task)
+        except ServiceDown as down:
+            if detector.ended_with not in DECODING or not frames.are_encoded:
+                raise
+            if attempt == ATTEMPTS - 1:
+                raise withheld(NOT_DECODED) from down
+    raise AssertionError
 
 
 def withheld(rule: str) -> Withheld:
@@ -150,4 +167,6 @@ class Cleaning:
         answer = self._detector.ask(said, data)
         if "fault" in answer.said:
             raise withheld(NOT_DECODED)
+        if answer.said.get("full") is True:
+            self._detector.ask({"do": "step"})
         return answer

@@ -32,6 +32,8 @@ class Detector:
         self._detector = detector
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
+        self.ended_with = ""
+        """What it was asked last, of a process that died."""
 
     def begin(self, said: dict[str, object]) -> Message:
         """Return the answer to an image's first message; a process that ends just then is started once more."""
@@ -73,6 +75,7 @@ class Detector:
             send(process.stdin.fileno(), Message(said, data), seconds)
             return receive(process.stdout.fileno(), seconds)
         except Ended:
+            self.ended_with = str(said["do"])
             self.end()
             raise ServiceDown("DetectorDown") from None
 

@@ -6,9 +6,12 @@ It is given frames and what their header says of them, and no name. It writes no
 from __future__ import annotations
 
 import os
+import resource
 import select
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -22,6 +25,8 @@ from sendit.deid.burned_in.text_detector import TextDetector
 
 IDLE_SECONDS = 60.0
 LOOK_UP_SECONDS = 5.0
+DECODING, DECODING_SECONDS = frozenset({"look", "prove", "blank"}), 10.0
+MORE_BYTES = 1 << 30
 
 
 class Conversation:
@@ -42,14 +47,16 @@ class Conversation:
             "look": self._look,
             "prove": self._prove,
             "blank": self._blank,
+            "step": self._step,
             "boxes": self._boxes,
         }
 
     def answer(self, message: Message) -> Message:
         """Return the answer to one message."""
         try:
-            return self._answers[message.said["do"]](message.said, message.data)
-        except Undecodable:
+            with limited_time(message.said["do"] in DECODING):
+                return self._answers[message.said["do"]](message.said, message.data)
+        except (Undecodable, MemoryError):
             return Message({"fault": "undecodable"})
 
     def _begin(self, said: dict[str, Any], data: bytes) -> Message:
@@ -62,22 +69,25 @@ class Conversation:
     def _look(self, said: dict[str, Any], data: bytes) -> Message:
         """A frame as it came."""
         picture, examination = self._current()
-        examination.add(decoded(data, picture))
-        return Message({})
+        return Message({"full": examination.add(decoded(data, picture))})
 
     def _prove(self, said: dict[str, Any], data: bytes) -> Message:
         """A frame as it came, and behind it as it is delivered."""
         picture, examination = self._current()
         before, after = decoded(data[: said["before"]], picture), decoded(data[said["before"] :], picture)
-        examination.add(after)
-        return Message({"alike": is_proven(before, after, self._masks, picture)})
+        alike = is_proven(before, after, self._masks, picture)
+        return Message({"alike": alike, "full": examination.add(after)})
 
     def _blank(self, said: dict[str, Any], data: bytes) -> Message:
         """A compressed frame; the answer has it blanked, and whether all else is as it was when it is decoded."""
         picture, examination = self._current()
         done = blanked(data, picture, self._masks)
-        examination.add(done.after)
-        return Message({"alike": done.is_proven}, done.frame)
+        return Message({"alike": done.is_proven, "full": examination.add(done.after)}, done.frame)
+
+    def _step(self, said: dict[str, Any], data: bytes) -> Message:
+        """Look at the frames so far."""
+        self._current()[1].look()
+        return Message({})
 
     def _boxes(self, said: dict[str, Any], data: bytes) -> Message:
         _, examination = self._current()
@@ -89,12 +99,31 @@ class Conversation:
         return self._picture, self._examination
 
 
+@contextmanager
+def limited_time(is_limited: bool) -> Iterator[None]:
+    """End this process where codecs take more processor time for a frame than any true one needs."""
+    signal.setitimer(signal.ITIMER_PROF, DECODING_SECONDS if is_limited else 0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def limit_memory() -> None:
+    """Codecs may have so much more than there is now; beyond it they fail, and the frame is not decoded."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        held = int(file.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_DATA, (held + MORE_BYTES, held + MORE_BYTES))
+
+
 def main() -> None:
     """Answer until the worker is gone, or has asked nothing for a while."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     incoming, outgoing = os.dup(0), os.dup(1)
     os.dup2(2, 1)  # what a library prints is no message
     module, _, name = sys.argv[1].partition(":")
     conversation = Conversation(getattr(import_module(module), name)())
+    limit_memory()
     worker = os.getppid()
     while _is_asked(incoming, worker):
         try:

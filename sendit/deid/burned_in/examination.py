@@ -8,7 +8,7 @@ import numpy as np
 
 from sendit.deid.burned_in.picture import Picture
 from sendit.deid.burned_in.record import Box
-from sendit.deid.burned_in.rendering import Pixels, filled, renditions
+from sendit.deid.burned_in.rendering import Brightness, Pixels, filled, halved, renditions
 from sendit.deid.burned_in.text_detector import TextDetector
 
 FRAMES_TOGETHER = 16
@@ -17,6 +17,8 @@ BYTES_TOGETHER = 64 * 1024 * 1024
 DARK, BRIGHT = 64, 56
 """Of 255: what is darker than the one in the mean, and brighter by the other in a frame, may be text of that frame."""
 DIFFERENT_PIXELS = 12
+HALVED_ABOVE = 1024
+"""Pictures whose shorter side is longer are looked at in half their size."""
 OUTSIDE = 0.25
 """The part of a find that may stand out of what is blanked already, and its least thickness in pixels to count."""
 THICKNESS = 5
@@ -44,18 +46,18 @@ class Examination:
         self.is_legible = False
         """Whether letters or digits can be read in something that was found."""
 
-    def add(self, frame: Pixels) -> None:
-        """Look at one more frame."""
+    def add(self, frame: Pixels) -> bool:
+        """Hold one more frame; return whether it is time to look at what is held."""
         self._held.append(frame)
-        if len(self._held) >= FRAMES_TOGETHER or len(self._held) * frame.nbytes >= BYTES_TOGETHER:
-            self._look()
+        return len(self._held) >= FRAMES_TOGETHER or len(self._held) * frame.nbytes >= BYTES_TOGETHER
 
     def boxes(self) -> list[Box]:
         """End; return what was found, as far as it is not blanked already."""
-        self._look()
+        self.look()
         return merged(self._found)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Look at the frames that are held."""
         if not self._held:
             return
         held, self._held = self._held, []
@@ -69,29 +71,28 @@ class Examination:
         """The frames that show something where their mean is dark; of those that show the same, the first."""
         if len(frames) == 1:
             return
-        dark = _brightness(self._shown(mean))
-        known = np.zeros(dark.shape, bool)
+        brightness = Brightness(mean, self._picture)
+        dark = brightness.of(mean)
+        unknown = dark < DARK
         for frame in frames:
             for box in (*self._masks, *self._found):
-                known[box.top : box.bottom, box.left : box.right] = True
-            shown = _brightness(self._shown(frame))
-            new = (dark < DARK) & (shown > dark + BRIGHT) & ~known
-            if int(new.sum()) >= DIFFERENT_PIXELS:
-                known |= new
+                unknown[box.top : box.bottom, box.left : box.right] = False
+            new = unknown & (brightness.of(frame) > dark + BRIGHT)
+            if np.count_nonzero(new) >= DIFFERENT_PIXELS:
+                unknown &= ~new
                 yield frame
-
-    def _shown(self, frame: Pixels) -> Pixels:
-        return next(iter(renditions(frame, self._picture)))
 
     def _detect(self, frame: Pixels, *, thorough: bool) -> None:
         known = [*self._masks, *self._found]
-        seen = filled(frame, known)
+        seen, factor = filled(frame, known), 1
+        if min(seen.shape[:2]) > HALVED_ABOVE:
+            seen, factor = halved(seen), 2
         for shown in renditions(seen, self._picture):
-            for box in self._detector.boxes(shown, thorough=thorough):
-                box = box.within(*frame.shape[:2])
+            for found in self._detector.boxes(shown, thorough=thorough):
+                box = found.times(factor).within(*frame.shape[:2])
                 if _stands_out(box, known):
                     self._found.append(box)
-                    self.is_legible = self.is_legible or (self._reads and self._detector.is_legible(shown, box))
+                    self.is_legible = self.is_legible or (self._reads and self._detector.is_legible(shown, found))
 
 
 def _stands_out(box: Box, known: Sequence[Box]) -> bool:
@@ -116,7 +117,3 @@ def merged(boxes: Sequence[Box]) -> list[Box]:
         else:
             kept.append(box)
     return sorted(kept, key=lambda box: (box.top, box.left))
-
-
-def _brightness(shown: Pixels) -> Pixels:
-    return np.asarray(shown.max(axis=2), np.int16)

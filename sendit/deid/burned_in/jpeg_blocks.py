@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,12 @@ Bits = NDArray[np.uint8]
 
 DQT = 0xDB
 LONGEST_CODE = 16
+WINDOWS = 1 << LONGEST_CODE
 END_OF_BLOCK = 0
+BLOCK_ENDS = 1 << 16
+MOST_TOGETHER = 4
+"""Symbols that are looked up at once."""
+COEFFICIENTS = BLOCK * BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +46,53 @@ class HuffmanTable:
     Parameters
     ----------
     lookup : list of int
-        For 16 bits: bits of the code and of the number behind it, times 256, plus the symbol; 0 where there is no code.
-    codes : mapping of int to (int, int)
-        For a symbol: its code and how many bits that has.
+        For 16 bits: the symbol, 256 times the bits of its code and of the number behind it; 0 where there is no code.
+    runs : list of int
+        For 16 bits, as AC coefficients: the bits of all whole symbols in them, 256 times how many coefficients these
+        are, and BLOCK_ENDS if the last of them ends the block; 0 where not one is whole.
+    codes : mapping of int to str
+        The code of each symbol, in zeros and ones.
     """
 
     lookup: list[int]
-    codes: Mapping[int, tuple[int, int]]
+    runs: list[int]
+    codes: Mapping[int, str]
 
 
+@lru_cache(maxsize=64)
 def huffman_table(counts: bytes, symbols: bytes) -> HuffmanTable:
     """Return the table that a DHT segment describes (ISO 10918-1 Annex C)."""
-    lookup, codes = np.zeros(1 << LONGEST_CODE, np.int64), dict[int, tuple[int, int]]()
+    lookup, codes = np.zeros(WINDOWS, np.int64), dict[int, str]()
     code, at = 0, 0
     for length, count in enumerate(counts, start=1):
         for symbol in symbols[at : at + count]:
-            first = code << LONGEST_CODE - length
-            if first + (1 << LONGEST_CODE - length) > 1 << LONGEST_CODE:
+            first, span = code << LONGEST_CODE - length, 1 << LONGEST_CODE - length
+            if first + span > WINDOWS:
                 raise NotSequential
-            lookup[first : first + (1 << LONGEST_CODE - length)] = (length + (symbol & 15)) << 8 | symbol
-            codes.setdefault(symbol, (code, length))
+            lookup[first : first + span] = (length + (symbol & 15)) << 8 | symbol
+            codes.setdefault(symbol, format(code, f"0{length}b"))
             code += 1
         at += count
         code <<= 1
-    return HuffmanTable(lookup.tolist(), codes)
+    return HuffmanTable(lookup.tolist(), _runs(lookup).tolist(), codes)
+
+
+def _runs(lookup: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The whole symbols of AC coefficients in each 16 bits, taken together."""
+    bits, symbol = lookup >> 8, lookup & 0xFF
+    is_end = (symbol == END_OF_BLOCK) & (lookup > 0)
+    single = np.where(bits <= LONGEST_CODE, bits, 0)
+    count = np.where(is_end, 0, (symbol >> 4) + 1)
+    total, coefficients, ended = single.copy(), np.where(single > 0, count, 0), is_end & (single > 0)
+    windows = np.arange(WINDOWS)
+    for _ in range(MOST_TOGETHER - 1):
+        rest = windows << total & WINDOWS - 1
+        more = (single[rest] > 0) & (total > 0) & ~ended & (total + single[rest] <= LONGEST_CODE)
+        more &= coefficients + count[rest] < COEFFICIENTS
+        total += np.where(more, single[rest], 0)
+        coefficients += np.where(more, count[rest], 0)
+        ended |= more & is_end[rest]
+    return np.asarray(total | coefficients << 8 | np.where(ended, BLOCK_ENDS, 0))
 
 
 @dataclass(slots=True)
@@ -219,11 +248,11 @@ class _Interval:
 
     def __init__(self, coded: bytes, scan: Scan) -> None:
         plain = coded.replace(b"\xff\0", b"\xff")
-        padded = np.frombuffer(plain + b"\xff" * 4, np.uint8).astype(np.int64)
+        padded = np.frombuffer(plain + b"\xff" * 8, np.uint8).astype(np.int64)
         self._bits = np.unpackbits(np.frombuffer(plain, np.uint8))
         self._windows: list[int] = (padded[:-2] << 16 | padded[1:-1] << 8 | padded[2:]).tolist()
         self._scan = scan
-        self._parts: list[Bits] = []
+        self._parts: list[Bits | str] = []
         self._copied = 0
 
     def with_blank(self, blank: bytearray) -> bytes:
@@ -236,19 +265,18 @@ class _Interval:
             begin = position
             for place, part in blocks:
                 start, before = position, true[place]
-                position, difference, dc_bits = self._block(start, part)
+                position, difference, dc_end = self._block(start, part)
                 true[place] = before + difference
                 if not is_blank:
                     if said[place] != before:
                         self._copy_to(start)
-                        self._write_dc(true[place] - said[place], part)
-                        self._copied = start + dc_bits
+                        self._parts.append(_dc(true[place] - said[place], part))
+                        self._copied = dc_end
                     said[place] = true[place]
             if is_blank:
                 self._copy_to(begin)
                 for place, part in blocks:
-                    self._write_dc(part.black - said[place], part)
-                    self._write(*_code(part.ac, END_OF_BLOCK))
+                    self._parts.append(_dc(part.black - said[place], part) + _code(part.ac, END_OF_BLOCK))
                     said[place] = part.black
                 self._copied = position
             elif mcu > last:
@@ -257,58 +285,69 @@ class _Interval:
         return _stuffed(self._parts)
 
     def _block(self, position: int, part: CodedComponent) -> tuple[int, int, int]:
-        """Where a block ends, its DC difference, and the bits that this takes."""
-        windows, start = self._windows, position
+        """Where a block ends, its DC difference, and where that ends."""
+        windows = self._windows
         try:
             found = part.dc.lookup[windows[position >> 3] >> 8 - (position & 7) & 0xFFFF]
-            position += found >> 8
             size = found & 15
+            position += found >> 8
             if not found or size > 11:
                 raise NotSequential
-            difference, dc_bits = _extended(self._bits[position - size : position], size), position - start
-            lookup, count = part.ac.lookup, 1
-            while count < BLOCK * BLOCK:
-                found = lookup[windows[position >> 3] >> 8 - (position & 7) & 0xFFFF]
-                if not found:
-                    raise NotSequential
-                position += found >> 8
-                symbol = found & 0xFF
-                if not symbol:
-                    break
-                count += (symbol >> 4) + 1
+            at = position - size
+            value = windows[at >> 3] >> 24 - (at & 7) - size & (1 << size) - 1
+            difference = value if not size or value >> size - 1 else value - (1 << size) + 1
+            return self._behind_ac(position, part.ac), difference, position
         except IndexError:
             raise NotSequential from None
-        if count > BLOCK * BLOCK or position > len(self._bits):
+
+    def _behind_ac(self, position: int, table: HuffmanTable) -> int:
+        """Where the AC coefficients that begin at a position end."""
+        windows, runs, count = self._windows, table.runs, 1
+        while count < COEFFICIENTS:
+            window = windows[position >> 3] >> 8 - (position & 7) & 0xFFFF
+            found = runs[window]
+            after = count + (found >> 8 & 0xFF)
+            if found and after < COEFFICIENTS:
+                position += found & 0xFF
+                count = after
+                if found & BLOCK_ENDS:
+                    break
+                continue
+            one = table.lookup[window]  # the block may end without saying so: symbol by symbol
+            position += one >> 8
+            if not one:
+                raise NotSequential
+            if not one & 0xFF:
+                break
+            count += (one >> 4 & 15) + 1
+        if count > COEFFICIENTS or position > len(self._bits):
             raise NotSequential
-        return position, difference, dc_bits
+        return position
 
     def _copy_to(self, position: int) -> None:
         self._parts.append(self._bits[self._copied : position])
         self._copied = position
 
-    def _write_dc(self, difference: int, part: CodedComponent) -> None:
-        size = abs(difference).bit_length()
-        self._write(*_code(part.dc, size))
-        self._write(difference if difference >= 0 else difference + (1 << size) - 1, size)
 
-    def _write(self, value: int, size: int) -> None:
-        self._parts.append(np.array([value >> at & 1 for at in reversed(range(size))], np.uint8))
-
-
-def _extended(bits: Bits, size: int) -> int:
-    """The number that `size` bits stand for (ISO 10918-1 F.2.2.1)."""
-    value = int("".join(map(str, bits.tolist())) or "0", 2)
-    return value if not size or value >> size - 1 else value - (1 << size) + 1
+def _dc(difference: int, part: CodedComponent) -> str:
+    """The bits of a DC difference (ISO 10918-1 F.1.2.1)."""
+    size = abs(difference).bit_length()
+    value = difference if difference >= 0 else difference + (1 << size) - 1
+    return _code(part.dc, size) + (format(value, f"0{size}b") if size else "")
 
 
-def _code(table: HuffmanTable, symbol: int) -> tuple[int, int]:
+def _code(table: HuffmanTable, symbol: int) -> str:
     if symbol not in table.codes:
         raise NotSequential
     return table.codes[symbol]
 
 
-def _stuffed(parts: Sequence[Bits]) -> bytes:
+def _stuffed(parts: Sequence[Bits | str]) -> bytes:
     """Bits as bytes, filled up with ones, a zero behind each FF."""
-    bits = np.concatenate(parts)
+    bits = np.concatenate([_bits(part) for part in parts])
     filled = np.concatenate([bits, np.ones(-len(bits) % 8, np.uint8)])
     return np.packbits(filled).tobytes().replace(b"\xff", b"\xff\0")
+
+
+def _bits(part: Bits | str) -> Bits:
+    return np.frombuffer(part.encode(), np.uint8) - 48 if isinstance(part, str) else part

@@ -19,6 +19,10 @@ class Box(NamedTuple):
         """Return the rectangle with a margin on each side."""
         return Box(self.left - margin, self.top - margin, self.right + margin, self.bottom + margin)
 
+    def times(self, factor: int) -> Box:
+        """Return the rectangle in a picture that is larger by a factor."""
+        return Box(self.left * factor, self.top * factor, self.right * factor, self.bottom * factor)
+
     def within(self, rows: int, columns: int) -> Box:
         """Return the part that an image of that size has; it may be empty."""
         left, top = min(max(self.left, 0), columns), min(max(self.top, 0), rows)

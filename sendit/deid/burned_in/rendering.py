@@ -69,6 +69,32 @@ def _mapped(frame: Pixels, picture: Picture) -> Pixels:
     return np.ascontiguousarray(palette[index][..., ::-1])
 
 
+def halved(frame: Pixels) -> Pixels:
+    """Return a frame of half the rows and columns, each pixel the mean of four."""
+    rows, columns = frame.shape[0] // 2 * 2, frame.shape[1] // 2 * 2
+    four = [frame[y:rows:2, x:columns:2] for y in (0, 1) for x in (0, 1)]
+    return np.asarray(sum(part.astype(np.float32) for part in four) / 4)
+
+
+class Brightness:
+    """How bright the pixels of a cine loop's frames are, from 0 to 255, in the window of their mean."""
+
+    def __init__(self, mean: Pixels, picture: Picture) -> None:
+        self._picture = picture
+        self._low, self._high = (0.0, 255.0) if picture.samples > 1 else _windows(mean[..., 0], picture)[0]
+
+    def of(self, frame: Pixels) -> Pixels:
+        """The brightness of a frame."""
+        picture = self._picture
+        if picture.photometric == "PALETTE COLOR":
+            return np.asarray(_mapped(frame[..., 0], picture).max(axis=2), np.float32)
+        if picture.samples > 1:
+            brightest = frame[..., 0] if picture.photometric.startswith("YBR_FULL") else frame.max(axis=2)
+            return np.asarray(brightest, np.float32) * np.float32(255 / ((1 << picture.bits_stored) - 1))
+        shown = (frame[..., 0].astype(np.float32) - self._low) * np.float32(255 / (self._high - self._low))
+        return np.asarray(255 - shown if picture.is_inverted else shown)
+
+
 def filled(frame: Pixels, boxes: Iterable[Box]) -> Pixels:
     """Return a frame in which rectangles look like what is around them, so that their edges are not taken for text."""
     out = frame.copy()

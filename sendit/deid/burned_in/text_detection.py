@@ -19,7 +19,6 @@ from sendit.deid.burned_in.rendering import Pixels
 SIDES = (512, 736)
 """The shorter side, in pixels, that smaller pictures are enlarged to."""
 THRESHOLD, BOX_THRESHOLD = 0.2, 0.3
-HALVED_ABOVE = 1024
 MOST_ENLARGED, MOST_PIXELS = 8, 1_500_000
 """How often a picture is enlarged at most, and the pixels that it may have then."""
 MARGIN = 3
@@ -74,11 +73,8 @@ class PaddleTextDetector:
 
     def boxes(self, picture: Pixels, *, thorough: bool) -> list[Box]:
         """Return rectangles around all text."""
-        halved = min(picture.shape[:2]) > HALVED_ABOVE
-        looked_at = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) if halved else picture
-        factor = 2 if halved else 1
-        sides = [side for side in SIDES if side == SIDES[0] or (thorough and min(looked_at.shape[:2]) < side)]
-        return [self._scaled(quad, factor) for side in sides for quad in self._quads(looked_at, side)]
+        sides = [side for side in SIDES if side == SIDES[0] or (thorough and min(picture.shape[:2]) < side)]
+        return [_around(quad) for side in sides for quad in self._quads(picture, side)]
 
     def _quads(self, picture: Pixels, side: int) -> Iterator[Any]:
         thickest = max(THICKEST_PART * min(picture.shape[:2]), THICKEST_PIXELS)
@@ -103,7 +99,7 @@ class PaddleTextDetector:
         ((text, confidence, *_),), _ = self._recognizer([line])
         return str(text), float(confidence)
 
-    def _scaled(self, quad: Any, factor: int) -> Box:
-        (left, top), (right, bottom) = np.floor(quad.min(0)), np.ceil(quad.max(0)) + 1
-        box = Box(int(left) * factor, int(top) * factor, int(right) * factor, int(bottom) * factor)
-        return box.grown(MARGIN * factor)
+
+def _around(quad: Any) -> Box:
+    (left, top), (right, bottom) = np.floor(quad.min(0)), np.ceil(quad.max(0)) + 1
+    return Box(int(left), int(top), int(right), int(bottom)).grown(MARGIN)

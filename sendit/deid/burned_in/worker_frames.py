@@ -24,8 +24,8 @@ from sendit.deid.stream.sources import Bulk
 Pieces = list[bytes | Bulk]
 Ask = Callable[[dict[str, object], bytes], Message]
 BLOCKED = frozenset({"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"})
-MOST_FRAME = 1 << 30
-"""Bytes of one frame that is held in memory."""
+MOST_FRAME = 256 * 1024 * 1024
+"""Bytes of one frame that is held in memory, decoded."""
 
 
 class NotProven(Exception):
@@ -45,6 +45,8 @@ class Frames(Protocol):
 
     step: tuple[int, int]
     """Columns and rows that only go together."""
+    are_encoded: bool
+    """Whether a codec is asked to decode them."""
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield them as they came, one by one."""
@@ -62,6 +64,8 @@ class Frames(Protocol):
 def frames_of(pieces: Pieces, bulk: Bulk, part_ten: PartTen, picture: Picture) -> Frames | None:
     """Return an image's frames; None where nobody can say where they are."""
     if bulk.parts or bulk.tag != PIXEL_DATA:
+        return None
+    if picture.rows * picture.columns * picture.samples * picture.bits_allocated // 8 > MOST_FRAME:
         return None
     if is_encapsulated(bulk, part_ten.encoding) is not part_ten.syntax.encapsulated:
         return None
@@ -81,7 +85,7 @@ class NativeFrames:
     def __init__(self, pieces: Pieces, bulk: Bulk, part_ten: PartTen, picture: Picture, layout: Layout) -> None:
         self._pieces, self._bulk, self._part_ten = pieces, bulk, part_ten
         self._picture, self._layout = picture, layout
-        self.step = layout.step, 1
+        self.step, self.are_encoded = (layout.step, 1), False
         self._blanked: BlankedFrames | None = None
 
     def __iter__(self) -> Iterator[bytes]:
@@ -123,7 +127,7 @@ class EncodedFrames:
     ) -> None:
         self._pieces, self._bulk, self._part_ten, self._groups = pieces, bulk, part_ten, groups
         self._written = written_syntax(picture)
-        self.step = _blocks(next(iter(self)), picture)
+        self.step, self.are_encoded = _blocks(next(iter(self)), picture), True
         self._value: EncodedValue | None = None
 
     def __iter__(self) -> Iterator[bytes]:
