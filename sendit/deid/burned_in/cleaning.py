@@ -43,14 +43,6 @@ class Cleaned:
     record: PixelRecord | None
 
 
-@dataclass(frozen=True, slots=True)
-class Finds:
-    """What the detector found in an image."""
-
-    boxes: list[Box]
-    is_legible: bool
-
-
 def clean(pieces: Pieces, part_ten: PartTen, task: PixelTask) -> Cleaned:
     """Return a rewritten image with clean pixels.
 
@@ -79,7 +71,7 @@ def clean(pieces: Pieces, part_ten: PartTen, task: PixelTask) -> Cleaned:
 
 
 def _cleaned(frames: Frames, picture: Picture, detector: Detector, task: PixelTask) -> PixelRecord:
-    """What was done. A frame that ends its decoder twice is no frame; a detector that ends is a service that is down."""
+    """What was done. A frame that ends its decoder twice is no frame; a detector that ends is a service down."""
     for attempt in range(ATTEMPTS):
         try:
             return Cleaning(frames, picture, detector).run(task)
@@ -107,13 +99,13 @@ class Cleaning:
         """Look, blank, and look again until nothing is found; returns what was done."""
         picture = self._picture
         masks = self._given(task)
-        found = self._look(masks).boxes
+        found = self._look(masks)
         if picture.said_yes and not masks and not found:
             raise withheld(task.rule)  # somebody saw what the detector does not see
         masks += [Mask(box, Reason.TEXT) for box in found]
-        if masks:
-            masks += [Mask(box, Reason.TEXT_AGAIN) for box in self._prove(masks).boxes]
-        if any(mask.reason is Reason.TEXT_AGAIN for mask in masks) and self._prove(masks, reads=True).is_legible:
+        again = self._prove(masks) if masks else []
+        masks += [Mask(box, Reason.TEXT_AGAIN) for box in again]
+        if again and self._prove(masks):
             raise withheld(TEXT_LEFT)
         return PixelRecord(task.rule, tuple(masks), self._name, picture.frames, picture.rows, picture.columns)
 
@@ -138,15 +130,15 @@ class Cleaning:
         )
         return whole.within(self._picture.rows, self._picture.columns)
 
-    def _look(self, masks: list[Mask]) -> Finds:
+    def _look(self, masks: list[Mask]) -> list[Box]:
         self._begin(masks, reads=False)
         for frame in self._frames:
             self._ask({"do": "look"}, frame)
         return self._finds()
 
-    def _prove(self, masks: list[Mask], *, reads: bool = False) -> Finds:
-        """What is found in the blanked frames. Withheld where they differ from the original in anything else."""
-        self._begin(masks, reads=reads)
+    def _prove(self, masks: list[Mask]) -> list[Box]:
+        """What can still be read in the blanked frames. Withheld where they differ from the original elsewhere."""
+        self._begin(masks, reads=True)
         try:
             self._frames.prove(self._ask, [mask.box for mask in masks])
         except NotProven:
@@ -159,9 +151,8 @@ class Cleaning:
         answer = self._detector.begin(said)
         self._name = str(answer.said["detector"])
 
-    def _finds(self) -> Finds:
-        answer = self._ask({"do": "boxes"}, b"").said
-        return Finds([self._aligned(Box(*box)) for box in answer["boxes"]], answer["legible"] is True)
+    def _finds(self) -> list[Box]:
+        return [self._aligned(Box(*box)) for box in self._ask({"do": "boxes"}, b"").said["boxes"]]
 
     def _ask(self, said: dict[str, object], data: bytes) -> Message:
         answer = self._detector.ask(said, data)

@@ -90,9 +90,7 @@ class Conversation:
         return Message({})
 
     def _boxes(self, said: dict[str, Any], data: bytes) -> Message:
-        _, examination = self._current()
-        boxes = [list(box) for box in examination.boxes()]
-        return Message({"boxes": boxes, "legible": examination.is_legible})
+        return Message({"boxes": [list(box) for box in self._current()[1].boxes()]})
 
     def _current(self) -> tuple[Picture, Examination]:
         assert self._picture is not None and self._examination is not None

@@ -1,8 +1,8 @@
-"""The frames of one image as they are looked at: means of several frames, and frames that differ from them."""
+"""The frames of one image as they are looked at: the mean of several, and what is brightest in any of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,7 +35,8 @@ class Examination:
     masks : sequence of Box
         What is blanked, and so is not looked at.
     reads : bool
-        Whether it is tried to read what is found.
+        Whether only that counts in which letters or digits can be read: where text was blanked, something else around
+        it is often taken for text.
     """
 
     def __init__(self, picture: Picture, detector: TextDetector, masks: Sequence[Box], *, reads: bool) -> None:
@@ -43,8 +44,6 @@ class Examination:
         self._held: list[Pixels] = []
         self._found: list[Box] = []
         self._looked = 0
-        self.is_legible = False
-        """Whether letters or digits can be read in something that was found."""
 
     def add(self, frame: Pixels) -> bool:
         """Hold one more frame; return whether it is time to look at what is held."""
@@ -64,35 +63,37 @@ class Examination:
         mean: Pixels = held[0] if len(held) == 1 else np.asarray(np.mean(held, axis=0, dtype=np.float32))
         self._detect(mean, thorough=not self._looked)
         self._looked += 1
-        for frame in self._different(held, mean):
-            self._detect(frame, thorough=True)
+        if self._differ(held, mean):
+            self._detect(self._brightest(held), thorough=self._looked == 1)
 
-    def _different(self, frames: Sequence[Pixels], mean: Pixels) -> Iterable[Pixels]:
-        """The frames that show something where their mean is dark; of those that show the same, the first."""
+    def _differ(self, frames: Sequence[Pixels], mean: Pixels) -> bool:
+        """Whether a frame shows something where their mean is dark: text of one frame pales in the mean."""
         if len(frames) == 1:
-            return
+            return False
         brightness = Brightness(mean, self._picture)
         dark = brightness.of(mean)
         unknown = dark < DARK
-        for frame in frames:
-            for box in (*self._masks, *self._found):
-                unknown[box.top : box.bottom, box.left : box.right] = False
-            new = unknown & (brightness.of(frame) > dark + BRIGHT)
-            if np.count_nonzero(new) >= DIFFERENT_PIXELS:
-                unknown &= ~new
-                yield frame
+        for box in (*self._masks, *self._found):
+            unknown[box.top : box.bottom, box.left : box.right] = False
+        return any(
+            np.count_nonzero(unknown & (brightness.of(frame) > dark + BRIGHT)) >= DIFFERENT_PIXELS for frame in frames
+        )
+
+    def _brightest(self, frames: Sequence[Pixels]) -> Pixels:
+        """What is brightest of each pixel in any frame."""
+        together = np.minimum.reduce(frames) if self._picture.is_inverted else np.maximum.reduce(frames)
+        return np.asarray(together)
 
     def _detect(self, frame: Pixels, *, thorough: bool) -> None:
         known = [*self._masks, *self._found]
-        seen, factor = filled(frame, known), 1
+        seen, factor = filled(frame, self._masks), 1  # without its text a picture looks like text elsewhere
         if min(seen.shape[:2]) > HALVED_ABOVE:
             seen, factor = halved(seen), 2
         for shown in renditions(seen, self._picture):
             for found in self._detector.boxes(shown, thorough=thorough):
                 box = found.times(factor).within(*frame.shape[:2])
-                if _stands_out(box, known):
+                if _stands_out(box, known) and (not self._reads or self._detector.is_legible(shown, found)):
                     self._found.append(box)
-                    self.is_legible = self.is_legible or (self._reads and self._detector.is_legible(shown, found))
 
 
 def _stands_out(box: Box, known: Sequence[Box]) -> bool:
