@@ -116,7 +116,7 @@ def split(pdus: bytes) -> list[bytes]:
 def mutated(pdus: list[bytes], luck: random.Random) -> bytes:
     """The stream of an association with one to three things wrong with it."""
     for _ in range(luck.randint(1, 3)):
-        pdus = luck.choice(MUTATIONS)(list(pdus), luck)
+        pdus = luck.choice(MUTATIONS)([pdu for pdu in pdus if pdu] or [ABORT], luck)
     return b"".join(pdus)
 
 

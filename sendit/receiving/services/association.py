@@ -340,8 +340,11 @@ class Association(threading.Thread):
         if status == SUCCESS:
             ds = commitment.decode_dataset(bytes(message.data), context.transfer_syntax)
             try:
-                request = commitment.keep_request(self._peer.name, ds)
-                status = SUCCESS if request else ActionStatus.INVALID_ARGUMENT
+                if commitment.has_too_many(self._peer.name):
+                    status = ActionStatus.RESOURCE_LIMITATION
+                else:
+                    request = commitment.keep_request(self._peer.name, ds)
+                    status = SUCCESS if request else ActionStatus.INVALID_ARGUMENT
             except database.AWAY:
                 status = ActionStatus.PROCESSING_FAILURE
         self._respond(message, status)
@@ -368,7 +371,7 @@ class Association(threading.Thread):
         for context_id, context in self._contexts.items():
             if context.abstract_syntax == STORAGE_COMMITMENT:
                 with suppress(*database.AWAY):
-                    for request in commitment.due(self._peer.name):
+                    for request in commitment.oldest_of(self._peer.name):
                         self._report(context_id, request)
                 return
 

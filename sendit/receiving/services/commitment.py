@@ -35,6 +35,10 @@ LONGEST_REQUEST = 8 * 1024 * 1024
 RETRY_SECONDS = (5, 15, 60, 300, 900, 3600)
 GIVEN_UP_AFTER = timedelta(days=7)
 CHUNK = 500
+MOST_KEPT = 1000
+"""Requests of one peer whose results it has not confirmed; further ones are refused."""
+MOST_AT_ONCE = 20
+"""Results that are sent again on an association that a peer opens."""
 
 IMPLICIT = "1.2.840.10008.1.2"
 
@@ -61,6 +65,7 @@ class ActionStatus(IntEnum):
     INVALID_ARGUMENT = 0x0115
     NO_SUCH_SOP_CLASS = 0x0118
     NO_SUCH_ACTION = 0x0123
+    RESOURCE_LIMITATION = 0x0213
 
 
 ACTION_MEANINGS = {
@@ -70,6 +75,7 @@ ACTION_MEANINGS = {
     ActionStatus.INVALID_ARGUMENT: "the request has no Transaction UID, or names no image",
     ActionStatus.NO_SUCH_SOP_CLASS: "the presentation context is not that of storage commitment",
     ActionStatus.NO_SUCH_ACTION: "the action is not 1, Request Storage Commitment",
+    ActionStatus.RESOURCE_LIMITATION: f"the peer has not confirmed the results of {MOST_KEPT:,} requests yet",
 }
 """What each status means, for docs/dicom.md."""
 
@@ -140,6 +146,11 @@ def named_instances(items: Iterable[Dataset]) -> tuple[Named, ...]:
     return tuple(dict.fromkeys(named for named in found if named[1]))
 
 
+def has_too_many(peer: str) -> bool:
+    """Return whether a peer has to confirm results before it may ask for more."""
+    return Commitment.objects.filter(peer=peer).count() >= MOST_KEPT
+
+
 def keep_request(peer: str, ds: Dataset) -> Request | None:
     """Keep a request; None if it names no transaction or no image."""
     transaction = str(ds.get("TransactionUID", ""))
@@ -151,11 +162,14 @@ def keep_request(peer: str, ds: Dataset) -> Request | None:
     return Request(row.pk, peer, transaction, instances, 0)
 
 
-def due(peer: str | None = None) -> list[Request]:
-    """Return the requests whose report is to be sent (again) now; those of a peer whether they are due or not."""
-    rows = Commitment.objects.order_by("pk")
-    rows = rows.filter(not_before__lte=timezone.now()) if peer is None else rows.filter(peer=peer)
-    return [_request(row) for row in rows[:CHUNK]]
+def due() -> list[Request]:
+    """Return the requests whose report is to be sent (again) now."""
+    return [_request(row) for row in Commitment.objects.filter(not_before__lte=timezone.now()).order_by("pk")[:CHUNK]]
+
+
+def oldest_of(peer: str) -> list[Request]:
+    """Return a peer's oldest requests, whether they are due or not, for an association that it has opened."""
+    return [_request(row) for row in Commitment.objects.filter(peer=peer).order_by("pk")[:MOST_AT_ONCE]]
 
 
 def _request(row: Commitment) -> Request:

@@ -14,6 +14,7 @@ from pynetdicom.association import Association
 from pynetdicom.sop_class import CTImageStorage, StorageCommitmentPushModel  # type: ignore[attr-defined]
 
 from sendit.receiving.models import Commitment
+from sendit.receiving.services import commitment
 from tests.support.dicom_network import PEERS, Receiving, receiving_on, wait
 from tests.support.phantoms import accession_number, leaks_in, make_study
 from tests.support.site import Site
@@ -221,3 +222,12 @@ def test_what_is_no_request_for_commitment_is_refused(
 def test_a_request_without_images_is_refused(modality: Modality) -> None:
     with modality.associated() as association:
         assert ask(association) == 0x0115
+
+
+def test_a_peer_that_confirms_nothing_may_not_ask_without_end(
+    receiving: Receiving, modality: Modality, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commitment, "MOST_KEPT", 2)
+    modality.answer = 0x0110
+    with modality.associated() as association:
+        assert [ask(association, "1.2.3") for _ in range(3)] == [0, 0, 0x0213]
