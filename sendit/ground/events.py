@@ -22,7 +22,6 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "batch.folder_changed": ("state", "changes"),
     "batch.folder_gone": ("state",),
     "batch.host_gone": ("state", "host"),
-    "batch.folder_changed_after_delivery": (),
     "batch.folder_grew": ("state",),
     "batch.withdrawn": ("state", "reason"),
     "batch.withheld": ("images", "filtered", "errors", "bytes", "seconds"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,11 @@ def test_only_the_edge_is_seen_from_outside_and_servers_have_no_way_out() -> Non
         name for name in ("postgres", "broker", "web", "identity") if SERVICES[name]["networks"] != ["inside"]
     ] == []
     caddy = (ROOT / "deploy" / "Caddyfile").read_text()
-    assert "metrics" not in caddy and "identity:8003" in caddy
+    of_identity, _, of_pages = caddy.partition("{$WEB_HOST}")
+    assert "metrics" not in of_identity and "identity:8003" in of_identity
+    assert "respond @monitor 404" in of_pages and "web:8000" in of_pages
+    (hidden,) = re.findall(r"@monitor path (.*)", of_pages)
+    assert all(any(fnmatch(f"/{name}", one) for one in hidden.split()) for name in ("healthz", "readyz", "metrics"))
     from sendit.identity_service.urls import urlpatterns
 
     for call in ("identifiers/api/v1/uid/", "token/api/v1/refresh"):
