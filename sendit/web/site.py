@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
 
+from sendit.deid.recipe.recipe import Recipe
 from sendit.projects import settings_file
 from sendit.projects.composition import Projects
 from sendit.projects.site import SETTINGS, Site, variable
@@ -22,6 +24,16 @@ def site() -> Site:
 def projects() -> Projects:
     """Return the site's projects, whose ports are made on first use."""
     return Projects(site())
+
+
+def recipe() -> Recipe:
+    """Return the recipe of the default project, which is parsed once in a process. Raises what parsing raises."""
+    return _recipe(site())
+
+
+@lru_cache(maxsize=4)
+def _recipe(of: Site) -> Recipe:
+    return Projects(of).default.recipe
 
 
 def cookie_key() -> bytes:

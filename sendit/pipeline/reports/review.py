@@ -14,7 +14,7 @@ from sendit.deid.recipe.recipe import Recipe
 from sendit.pipeline.record.models import Image, Outcome
 from sendit.pipeline.record.states import GROWING
 
-COUNTED = 10_000
+COUNTED = 1_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from sendit.pipeline.reports.images import ImageSummary, Mark
 from sendit.web import answers, pictures
 from sendit.web.access import may
 from sendit.web.noting import note
-from sendit.web.site import projects
+from sendit.web.site import projects, recipe
 
 CONTACTS = 60
 LOOKED_AT, LOOK_SECONDS = "originals", 600.0
@@ -66,7 +66,7 @@ def image(request: HttpRequest, key: int, number: int) -> HttpResponse:
 
 def _doubtful_rules() -> frozenset[str]:
     try:
-        return review.doubtful_rules(projects().default.recipe)
+        return review.doubtful_rules(recipe())
     except SenditError:
         return frozenset()
 

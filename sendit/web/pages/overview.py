@@ -22,7 +22,7 @@ from sendit.web import answers, notices
 from sendit.web.access import may, person
 from sendit.web.eyes import Eyes
 from sendit.web.noting import note
-from sendit.web.site import projects, site
+from sendit.web.site import projects, recipe, site
 
 RETRY_SECONDS = 10.0
 """A press of the button retries for so long; the page says how many are left."""
@@ -59,6 +59,7 @@ def _now(request: HttpRequest) -> dict[str, Any]:
         "may_operate": may(request, "queue", "POST"),
         "may_review": may(request, "review"),
         "in_review": _in_review(),
+        "most_in_review": review.COUNTED,
         "delivers": site().send_to_google,
         "sees_times": eyes.sees_times,
     }
@@ -67,9 +68,8 @@ def _now(request: HttpRequest) -> dict[str, Any]:
 
 def _in_review() -> int:
     """How many images wait for a decision; a recipe that cannot be read says so elsewhere."""
-    ports = projects().default
     try:
-        return review.number_waiting(ports.project.name, ports.recipe)
+        return review.number_waiting(projects().default.project.name, recipe())
     except SenditError:
         return 0
 

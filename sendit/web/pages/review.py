@@ -18,7 +18,7 @@ from sendit.pipeline.reports import review as reports
 from sendit.web import answers, notices
 from sendit.web.access import person
 from sendit.web.noting import note
-from sendit.web.site import projects
+from sendit.web.site import projects, recipe
 
 SIZE = 60
 LONGEST_REASON = 500
@@ -31,10 +31,10 @@ def review(request: HttpRequest) -> HttpResponse:
     """Answer `/review`: what waits, or a decision about images that were chosen."""
     if request.method == "POST":
         return _decide(request)
-    ports = projects().default
+    name = projects().default.project.name
     context = {"notices": notices.take(request), "can_render": rendering.is_available()}
     try:
-        waiting = reports.waiting(ports.project.name, ports.recipe, SIZE + 1)
+        waiting = reports.waiting(name, recipe(), SIZE + 1)
     except SenditError as error:
         return render(request, "web/review.html", context | {"problem": str(error)})
     context |= {"waiting": waiting[:SIZE], "has_more": len(waiting) > SIZE}
