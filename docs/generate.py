@@ -8,7 +8,8 @@ from pathlib import Path
 
 import django
 
-from sendit.deid.recipe.explanation import Entry, Outcome, explain
+from sendit.deid.recipe.explanation import AttributeEntry, explain
+from sendit.deid.recipe.outcomes import Treatment
 from sendit.deid.recipe.profile import BASIC, METHODS, NOT_OFFERED, OPTIONS
 from sendit.deid.recipe.profile_rules import DUMMIES
 from sendit.deid.recipe.recipe import parse_recipe
@@ -146,16 +147,16 @@ value (Type 1) keep one.
 """
 
 
-def _what(entry: Entry) -> str:
+def _what(entry: AttributeEntry) -> str:
     unless = "".join(f"; Type {', '.join(one.types)}: {_words(one.outcome)}" for one in entry.unless)
     return _words(entry.outcome) + unless
 
 
-def _words(outcome: Outcome) -> str:
+def _words(outcome: Treatment) -> str:
     return _cell(outcome.words)
 
 
-def _under_options(number: int, basic: Entry, told: dict[str, tuple[Entry, ...]]) -> str:
+def _under_options(number: int, basic: AttributeEntry, told: dict[str, tuple[AttributeEntry, ...]]) -> str:
     codes = basic.row.codes
     return "<br>".join(
         f"{option.partition(' with ')[2] or option}, {codes[option]}: {_what(entries[number])}"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydicom._dicom_dict import DicomDictionary
 
-from sendit.deid.standard.profile_table import COLUMNS, ROWS_FILE, Row, read_rows
+from sendit.deid.standard.profile_table import COLUMNS, ROWS_FILE, ProfileRow, read_rows
 
 KEYS = {
     "basicProfile": "basic",
@@ -38,7 +38,7 @@ REPEATING = ("(50XX,XXXX)", "(60XX,3000)", "(60XX,4000)")
 PRIVATE = "(GGGG,EEEE) WHERE GGGG IS ODD"
 
 
-def rows_of(table: list[dict[str, str]]) -> list[Row]:
+def rows_of(table: list[dict[str, str]]) -> list[ProfileRow]:
     """Return the rows in the order of their tags. Raises ValueError if one is not in the Standard's form."""
     rows = sorted((_row(entry) for entry in table), key=lambda row: row.tag)
     if len({row.tag for row in rows}) != len(rows):
@@ -46,7 +46,7 @@ def rows_of(table: list[dict[str, str]]) -> list[Row]:
     return rows
 
 
-def _row(entry: dict[str, str]) -> Row:
+def _row(entry: dict[str, str]) -> ProfileRow:
     if unknown := entry.keys() - KNOWN_COLUMNS:
         raise ValueError(f"{entry['tag']}: columns that are not known: {sorted(unknown)}")
     codes = {KEYS[key]: entry[key] for key in KEYS if key in entry}
@@ -54,7 +54,7 @@ def _row(entry: dict[str, str]) -> Row:
     if not CODES.fullmatch(basic) or not set(codes.values()) <= {"K", "C"}:
         raise ValueError(f"{entry['tag']}: not a code of the Standard")
     name = " ".join(re.sub(r"\(see Note.*\)", "", entry["name"]).split())
-    row = Row(_tag(entry["tag"]), name, entry["stdCompIOD"] == "Y", basic, codes)
+    row = ProfileRow(_tag(entry["tag"]), name, entry["stdCompIOD"] == "Y", basic, codes)
     _check_name(row)
     return row
 
@@ -69,7 +69,7 @@ def _tag(text: str) -> str:
     return text[1:5] + text[6:10]
 
 
-def _check_name(row: Row) -> None:
+def _check_name(row: ProfileRow) -> None:
     """Check that a name differs from the dictionary's only in blanks, if the dictionary has the attribute."""
     if "x" in row.tag or row.tag == "private":
         return
@@ -78,7 +78,7 @@ def _check_name(row: Row) -> None:
         raise ValueError(f"{row.tag}: the dictionary knows no {row.name} there")
 
 
-def text_of(rows: list[Row], edition: str) -> str:
+def text_of(rows: list[ProfileRow], edition: str) -> str:
     """Return the text of the file."""
     lines = [f"# DICOM PS3.15 Table E.1-1, edition {edition}; written by python -m standard.profile_table"]
     lines.append("\t".join(("tag", "name", "in a standard IOD", *COLUMNS)))

@@ -24,7 +24,7 @@ MOST_BYTES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Answer:
+class HttpAnswer:
     """An HTTP answer; header names are in lower case."""
 
     status: int
@@ -39,7 +39,7 @@ class NoAnswer(Enum):
     UNTRUSTED = "its certificate is not trusted"
 
 
-def post_json(url: str, body: Phi[bytes], headers: Mapping[str, str], seconds: float) -> Answer | NoAnswer:
+def post_json(url: str, body: Phi[bytes], headers: Mapping[str, str], seconds: float) -> HttpAnswer | NoAnswer:
     """POST a JSON body. The call ends after `seconds` at the latest, not counting the time of the name resolver."""
     try:
         return _exchanged(url, body, {"Content-Type": "application/json", **headers}, _Deadline(seconds))
@@ -49,7 +49,7 @@ def post_json(url: str, body: Phi[bytes], headers: Mapping[str, str], seconds: f
         return NoAnswer.DOWN
 
 
-def _exchanged(url: str, body: Phi[bytes], headers: Mapping[str, str], deadline: _Deadline) -> Answer:
+def _exchanged(url: str, body: Phi[bytes], headers: Mapping[str, str], deadline: _Deadline) -> HttpAnswer:
     asks_for = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "sendit", **headers}
     with (
         httpcore.ConnectionPool(ssl_context=_trust(), network_backend=_Network(deadline)) as pool,
@@ -61,7 +61,7 @@ def _exchanged(url: str, body: Phi[bytes], headers: Mapping[str, str], deadline:
             if len(received) > MOST_BYTES:
                 break
         answered = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-        return Answer(response.status, answered, bytes(received))
+        return HttpAnswer(response.status, answered, bytes(received))
 
 
 @cache

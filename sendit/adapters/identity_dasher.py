@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sendit.adapters import dasher_answers
-from sendit.adapters.http_post import Answer, NoAnswer, post_json
+from sendit.adapters.http_post import HttpAnswer, NoAnswer, post_json
 from sendit.client_secrets import ClientSecrets, SecretsFile, Tokens, is_token
 from sendit.errors import Misconfigured, SenditError, ServiceDown, ServiceRefused
 from sendit.phi import Phi
@@ -35,7 +35,7 @@ REFUSED_TOKENS = {400, 401, 403}
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class RetryAfter:
     """The request should be repeated, after `seconds` if the service said how long to wait."""
 
     seconds: float | None = None
@@ -91,11 +91,11 @@ class DasherIdentityService:
         ends_at = time.monotonic() + self._retry_seconds + self._call_seconds
         return dasher_answers.response(self._answered(lambda: self._authorized(url, body, ends_at), ends_at), asked)
 
-    def _authorized(self, url: str, body: Phi[bytes], ends_at: float) -> Answer | NoAnswer:
+    def _authorized(self, url: str, body: Phi[bytes], ends_at: float) -> HttpAnswer | NoAnswer:
         """Send the request with the access token; if the token is refused, renew it and send once more."""
         tokens = self._secrets.read().tokens
         answer = self._post(url, body, ends_at, tokens)
-        if isinstance(answer, Answer) and answer.status == 401:
+        if isinstance(answer, HttpAnswer) and answer.status == 401:
             patience_seconds = ends_at - time.monotonic()
             tokens = self._secrets.renewed(tokens, lambda old: self._renew(old, ends_at), patience_seconds).tokens
             answer = self._post(url, body, ends_at, tokens)
@@ -107,11 +107,11 @@ class DasherIdentityService:
         body = Phi(json.dumps({"refreshToken": secrets.tokens.refresh}).encode())
         return _tokens(self._answered(lambda: _for_tokens(self._post(secrets.token_uri, body, ends_at)), ends_at))
 
-    def _post(self, url: str, body: Phi[bytes], ends_at: float, tokens: Tokens | None = None) -> Answer | NoAnswer:
+    def _post(self, url: str, body: Phi[bytes], ends_at: float, tokens: Tokens | None = None) -> HttpAnswer | NoAnswer:
         headers = {"Authorization": f"Bearer {tokens.access}"} if tokens else {}
         return post_json(url, body, headers, min(self._call_seconds, ends_at - time.monotonic()))
 
-    def _answered(self, ask: Callable[[], Answer | NoAnswer | SenditError], ends_at: float) -> Any:
+    def _answered(self, ask: Callable[[], HttpAnswer | NoAnswer | SenditError], ends_at: float) -> Any:
         """Return the service's answer. The call is repeated as long as that may help and there is time for it."""
         for delay_seconds in self._delays():
             if time.monotonic() < self._not_before:
@@ -119,7 +119,7 @@ class DasherIdentityService:
             verdict = judged(ask())
             if isinstance(verdict, SenditError):
                 raise verdict
-            if not isinstance(verdict, Wait):
+            if not isinstance(verdict, RetryAfter):
                 return verdict
             if verdict.seconds is not None:
                 delay_seconds = verdict.seconds
@@ -137,30 +137,30 @@ class DasherIdentityService:
             delay_seconds *= 2
 
 
-def judged(answer: Answer | NoAnswer | SenditError) -> Any:
+def judged(answer: HttpAnswer | NoAnswer | SenditError) -> Any:
     """Return the JSON that the answer holds, a `Wait` if the call should be repeated, or an error."""
     match answer:
         case SenditError():
             return answer
         case NoAnswer.DOWN:
-            return Wait()
+            return RetryAfter()
         case NoAnswer.UNTRUSTED:
             return ServiceDown("IdentityUntrusted")
-        case Answer(status=200):
+        case HttpAnswer(status=200):
             return _content(answer)
-        case Answer(status=401):
+        case HttpAnswer(status=401):
             return Misconfigured("IdentityCredentials")
-        case Answer(status=status) if status in MAY_PASS:
-            return Wait(_retry_after_seconds(answer.headers.get("retry-after", "")))
-        case Answer(status=status) if 300 <= status < 400:
+        case HttpAnswer(status=status) if status in MAY_PASS:
+            return RetryAfter(_retry_after_seconds(answer.headers.get("retry-after", "")))
+        case HttpAnswer(status=status) if 300 <= status < 400:
             return ServiceDown("IdentityElsewhere")
-        case Answer(status=status) if status >= 400:
+        case HttpAnswer(status=status) if status >= 400:
             return ServiceRefused("IdentityRefused", count=status)
         case _:
             return ServiceRefused("BadIdentityAnswer", subject="status")
 
 
-def _content(answer: Answer) -> Any:
+def _content(answer: HttpAnswer) -> Any:
     """Return the answer's JSON. Other content comes from something else: a proxy, a login page, a missing VPN."""
     try:
         return json.loads(answer.untrusted_body)
@@ -171,8 +171,8 @@ def _content(answer: Answer) -> Any:
     return ServiceDown("IdentityElsewhere")
 
 
-def _for_tokens(answer: Answer | NoAnswer) -> Answer | NoAnswer | SenditError:
-    if isinstance(answer, Answer) and answer.status in REFUSED_TOKENS:
+def _for_tokens(answer: HttpAnswer | NoAnswer) -> HttpAnswer | NoAnswer | SenditError:
+    if isinstance(answer, HttpAnswer) and answer.status in REFUSED_TOKENS:
         return Misconfigured("IdentityCredentials")
     return answer
 

@@ -23,7 +23,7 @@ from sendit.deid.rewriting.geometry import ensure_geometry
 from sendit.deid.rewriting.plan import StudyPlan
 from sendit.deid.rewriting.rewrite import Rewriter
 from sendit.deid.rewriting.shared_runs import each_action
-from sendit.deid.rewriting.study import Study
+from sendit.deid.rewriting.study import BoundRecipe
 from sendit.deid.stream.datasets import read_dataset
 from sendit.deid.stream.header import HeaderReader, read_header
 from sendit.deid.stream.mending import REPAIRABLE, Repair, mended
@@ -189,7 +189,7 @@ class Deidentifier:
 
     def _new_plan(self, lists: Mapping[str, frozenset[str]]) -> StudyPlan:
         recipe, pseudonyms, variables = self._recipe, self._pseudonyms, self._variables
-        return StudyPlan(Study(recipe, pseudonyms, variables, lists, self._residuals, budget=self._budget))
+        return StudyPlan(BoundRecipe(recipe, pseudonyms, variables, lists, self._residuals, budget=self._budget))
 
 
 def _ensure_frames(dropped: Iterable[ElementAction], done: Iterable[ElementAction]) -> None:
@@ -221,7 +221,7 @@ class HeaderAtHand:
         """
         if self._dataset is None:
             source, encoding = self._part_ten.source, self._part_ten.encoding
-            plan = StudyPlan(Study(_NO_RULES, Pseudonyms(bytes(16)), {}, checks_values=False)).root(encoding)
+            plan = StudyPlan(BoundRecipe(_NO_RULES, Pseudonyms(bytes(16)), {}, checks_values=False)).root(encoding)
             pieces = Rewriter(source, self).root(plan, self._part_ten.start)
             self._dataset = read_dataset(b"".join(_held(piece, source) for piece in pieces), encoding)
         return self._dataset

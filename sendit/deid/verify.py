@@ -15,7 +15,7 @@ from sendit.deid.identifiers.residuals import (
     LONG,
     MARGIN,
     SHORT,
-    Needle,
+    IdentifierForm,
     may_stand_in,
     needles,
     occurs,
@@ -124,7 +124,7 @@ class Verifier:
             OutputUnreadable.
         """
         known, last = self._proven.setdefault(encoding, {}), -1
-        suspected: Sequence[Needle] | None = None
+        suspected: Sequence[IdentifierForm] | None = None
         wanted: dict[int, bytes] = {}
         image_pixel: Mapping[int, bytes] = {}
         bulks: list[Bulk] = []
@@ -185,7 +185,7 @@ class Verifier:
                 self._proven_bytes = len(piece)
             known[piece] = proven
 
-    def _suspects(self, pieces: Sequence[bytes | Bulk], known: Mapping[bytes, Proven]) -> Sequence[Needle]:
+    def _suspects(self, pieces: Sequence[bytes | Bulk], known: Mapping[bytes, Proven]) -> Sequence[IdentifierForm]:
         """What may stand in the pieces that are not proven yet: they are looked through at once."""
         unknown = [piece for piece in pieces if piece.__class__ is not Bulk and piece not in known]
         self._budget.spend(sum(map(len, unknown)) * len(self._needles.groups) // SEARCHED)
@@ -198,7 +198,7 @@ class Verifier:
         self,
         piece: bytes,
         encoding: Encoding,
-        suspected: Sequence[Needle],
+        suspected: Sequence[IdentifierForm],
         sop_class_uid: str,
         done: list[ElementAction] | None,
     ) -> tuple[bytes, Proven]:
@@ -220,7 +220,7 @@ class Verifier:
             done.extend(actions)
         return new, proven
 
-    def _prove(self, piece: bytes, encoding: Encoding, suspected: Sequence[Needle]) -> tuple[Proven, list[int]]:
+    def _prove(self, piece: bytes, encoding: Encoding, suspected: Sequence[IdentifierForm]) -> tuple[Proven, list[int]]:
         """What is in a run of elements, and where those begin in which something remains."""
         first, last, depth = -1, -1, 0
         near = places(suspected, piece) if suspected else None
@@ -262,7 +262,7 @@ class Verifier:
         uids = {tag: wanted.pop(tag) for tag in UIDS & wanted.keys()} if wanted else {}
         return (first, last, uids, wanted), found
 
-    def _remains(self, value: bytes, tag: int, vr: str, suspected: Sequence[Needle]) -> bool:
+    def _remains(self, value: bytes, tag: int, vr: str, suspected: Sequence[IdentifierForm]) -> bool:
         self._budget.spend(len(suspected) * COMPARED)
         return remains(value, tag, vr, suspected)
 
@@ -302,7 +302,7 @@ class Verifier:
         return False
 
 
-def remains(value: bytes, tag: int, vr: str, suspected: Iterable[Needle]) -> bool:
+def remains(value: bytes, tag: int, vr: str, suspected: Iterable[IdentifierForm]) -> bool:
     """Whether one of the identifiers stands in a value."""
     found = [needle for needle in suspected if stands_in(needle, value, tag, vr)]
     return bool(found) and not (all(len(needle.form) < SHORT for needle in found) and holds_only_numbers(tag, value))

@@ -60,7 +60,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Withheld:
+class WithheldOriginals:
     """Originals that stay because a rule withheld files of them, which exist nowhere else."""
 
     batch: int
@@ -70,7 +70,7 @@ class Withheld:
 
 def plan(
     projects: Projects, older_than: timedelta, *, include_withheld: bool = False, now: datetime | None = None
-) -> Iterator[Removal | Kept | Withheld]:
+) -> Iterator[Removal | Kept | WithheldOriginals]:
     """Everything that may go; of a batch, what tells where its originals are goes last.
 
     Outbox folders go at any age; originals and identifiers of batches that were delivered longer ago than that.
@@ -82,12 +82,12 @@ def plan(
             yield from _of_batch(batch, projects, include_withheld)
 
 
-def withheld(projects: Projects, older_than: timedelta, *, now: datetime | None = None) -> Iterator[Withheld]:
+def withheld(projects: Projects, older_than: timedelta, *, now: datetime | None = None) -> Iterator[WithheldOriginals]:
     """The folders that `include_withheld` adds to the plan."""
     if projects.site.originals == "delete":
         for batch in _delivered_before((now or timezone.now()) - older_than, projects.site):
             if (files := _withheld_files(batch)) and _Places.of(batch).exist():
-                yield Withheld(batch.pk, files)
+                yield WithheldOriginals(batch.pk, files)
 
 
 # ---------------------------------------------------------------------------------------------- outbox
@@ -168,12 +168,12 @@ def _delivered_before(moment: datetime, site: Site) -> Iterator[Batch]:
         yield from done.filter(pk=key).select_related("identifiers")
 
 
-def _of_batch(batch: Batch, projects: Projects, include_withheld: bool) -> Iterator[Removal | Kept | Withheld]:
+def _of_batch(batch: Batch, projects: Projects, include_withheld: bool) -> Iterator[Removal | Kept | WithheldOriginals]:
     are_to_go = projects.site.originals == "delete"
     originals = _originals(batch, projects, include_withheld) if are_to_go else None
     if originals:
         yield originals
-    if projects.site.identifiers == "purge" and not isinstance(originals, Kept | Withheld):
+    if projects.site.identifiers == "purge" and not isinstance(originals, Kept | WithheldOriginals):
         yield Removal("identifiers", batch.pk, 0, 0, partial(_purge, batch, are_to_go))
 
 
@@ -183,7 +183,7 @@ def _withheld_files(batch: Batch) -> int:
     return max(0, batch.found - Image.objects.filter(kept, batch=batch).count())
 
 
-def _originals(batch: Batch, projects: Projects, include_withheld: bool) -> Removal | Kept | Withheld | None:
+def _originals(batch: Batch, projects: Projects, include_withheld: bool) -> Removal | Kept | WithheldOriginals | None:
     """What there is to do; nothing where a person was faster."""
     places = _Places.of(batch)
     if places.deleted.exists():
@@ -191,7 +191,7 @@ def _originals(batch: Batch, projects: Projects, include_withheld: bool) -> Remo
     places.put_back()
     files = 0 if include_withheld else _withheld_files(batch)
     if files and places.folder.exists():
-        return Withheld(batch.pk, files)
+        return WithheldOriginals(batch.pk, files)
     try:
         entries = list_folder(str(places.folder))
     except DataFault as fault:

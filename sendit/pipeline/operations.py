@@ -17,7 +17,7 @@ from django.db.models import Q
 from sendit.ground import daemon, service
 from sendit.phi import Phi
 from sendit.pipeline import cleaning, finding, taking_back
-from sendit.pipeline.cleaning import Kept, Removal, Withheld
+from sendit.pipeline.cleaning import Kept, Removal, WithheldOriginals
 from sendit.pipeline.intake import contenders, growth
 from sendit.pipeline.intake.contenders import Added
 from sendit.pipeline.intake.presence import watcher_pid_file
@@ -239,7 +239,7 @@ def redeliver(studies: Iterable[int], reason: str, actor: str, *, is_dry_run: bo
 class Cleaned:
     """Something that was or would be removed, or was kept: for a doubt, or for the withheld files in it."""
 
-    item: Removal | Kept | Withheld
+    item: Removal | Kept | WithheldOriginals
     doubt: str
 
 
@@ -260,14 +260,14 @@ def clean_up(
         yield Cleaned(item, _doubt(item, "" if is_dry_run else actor))
 
 
-def _doubt(item: Removal | Kept | Withheld, actor: str) -> str:
+def _doubt(item: Removal | Kept | WithheldOriginals, actor: str) -> str:
     """Why something was kept, after an attempt by the actor to remove it; nothing is attempted without one."""
     match item:
         case Removal():
             return item.apply(actor) if actor else ""
         case Kept():
             return item.why
-        case Withheld():
+        case WithheldOriginals():
             return ""
 
 

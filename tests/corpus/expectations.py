@@ -16,7 +16,7 @@ from pydicom.dataelem import DataElement
 from sendit.deid import load_recipe
 from sendit.deid.pseudonyms import WELL_KNOWN_UIDS
 from sendit.deid.recipe.profile import Profile
-from sendit.deid.standard.profile_table import Row, table
+from sendit.deid.standard.profile_table import ProfileRow, table
 from tests.corpus.checks import Category, Check, Path, changed, removed, retained, same, shifted, text_of, there
 
 PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010, 0x00281201, 0x00281202, 0x00281203})
@@ -111,5 +111,5 @@ def _research() -> Profile:
 
 
 @cache
-def _rows() -> dict[int, Row]:
+def _rows() -> dict[int, ProfileRow]:
     return {row.number: row for row in table().rows if row.is_one_attribute}

@@ -15,7 +15,7 @@ from pydicom.charset import encode_string, python_encoding
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.sequence import Sequence
 
-from sendit.deid.standard.profile_table import Row, table
+from sendit.deid.standard.profile_table import ProfileRow, table
 from tests.corpus.checks import Path, Private, removed, retained, shifted_in_text
 from tests.corpus.studies import ROOT, Instance, Study
 from tests.corpus.wording import Typed, Wording, typed
@@ -205,7 +205,7 @@ def _plant_texts(
 
 
 @cache
-def _goners() -> tuple[Row, ...]:
+def _goners() -> tuple[ProfileRow, ...]:
     """Rows whose attribute goes or has its value changed, and can hold a word."""
     wanted = [row for row in table().rows if row.is_one_attribute and row.number > 0x00080000]
     wanted = [row for row in wanted if not set(row.codes.values()) and row.basic != "U" and row.number < 0xFFFA0000]

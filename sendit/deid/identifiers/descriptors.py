@@ -21,7 +21,7 @@ from sendit.deid.identifiers.identifying_forms import identifying_forms
 from sendit.deid.identifiers.known_identifiers import KnownIdentifiers
 from sendit.deid.identifiers.other_scripts import unknown_words
 from sendit.deid.identifiers.people import names_of_people
-from sendit.deid.identifiers.residuals import Needles, needles, occurs, plain
+from sendit.deid.identifiers.residuals import IdentifierForms, needles, occurs, plain
 from sendit.deid.identifiers.text_words import NAME_HOLE
 from sendit.deid.identifiers.vocabulary import fold, is_known, is_listed
 
@@ -75,7 +75,7 @@ class Cleaner:
         return any(occurs(needle, view, 0, len(view)) for view in views for needle in self._needles)
 
     @cached_property
-    def _needles(self) -> Needles:
+    def _needles(self) -> IdentifierForms:
         return needles(self._identifiers)
 
     def _cleaned(self, text: str) -> str:

@@ -43,7 +43,7 @@ _NUMERIC_VRS = NUMBERS.keys() | {"AT", "OD", "OF", "OL", "OV", "OW"}
 _OPAQUE_VRS = frozenset({"OB", "UN"})
 
 
-class Needle(NamedTuple):
+class IdentifierForm(NamedTuple):
     """The lower-case bytes of an identifier in one encoding; of a birth date in words, its year's.
 
     `unit` is the bytes of a character where it counts what stands beside it, else 0: in a script without spaces every
@@ -56,23 +56,23 @@ class Needle(NamedTuple):
     day: date | None = None
 
 
-class Needles(tuple[Needle, ...]):
+class IdentifierForms(tuple[IdentifierForm, ...]):
     """Needles, and what to look for first: bytes that several of them have in common, with those that have them."""
 
-    groups: dict[bytes, list[Needle]]
+    groups: dict[bytes, list[IdentifierForm]]
 
 
-def needles(identifiers: Iterable[Identifier]) -> Needles:
+def needles(identifiers: Iterable[Identifier]) -> IdentifierForms:
     """The byte forms that identifiers may take, in every encoding that an output may be in."""
     verified = (identifier for identifier in identifiers if identifier.kind in VERIFIED)
-    found = Needles(dict.fromkeys(needle for identifier in verified for needle in _forms(identifier)))
+    found = IdentifierForms(dict.fromkeys(needle for identifier in verified for needle in _forms(identifier)))
     found.groups = {}
     for needle in found:
         found.groups.setdefault(_in_common(needle), []).append(needle)
     return found
 
 
-def _in_common(needle: Needle) -> bytes:
+def _in_common(needle: IdentifierForm) -> bytes:
     """What several forms have in common: of UTF-16 the letters, of a birth date the year or what divides it.
 
     A slash or a dash is quickly looked for, and rare.
@@ -87,7 +87,7 @@ def _in_common(needle: Needle) -> bytes:
 _YEAR = re.compile(rb"\d\0?\d\0?\d\0?\d")
 
 
-def _forms(identifier: Identifier) -> Iterator[Needle]:
+def _forms(identifier: Identifier) -> Iterator[IdentifierForm]:
     for text in dict.fromkeys(_spellings(identifier.kind, identifier.text.strip())):
         for encoding in ("ascii", *_WIDE) if text.isascii() else _ENCODINGS:
             unit = (2 if encoding in _WIDE else 1) if text.isascii() else 0
@@ -95,11 +95,11 @@ def _forms(identifier: Identifier) -> Iterator[Needle]:
                 form = text.encode(encoding)
             except UnicodeEncodeError:
                 continue
-            yield Needle(plain(form), identifier.kind, unit)
+            yield IdentifierForm(plain(form), identifier.kind, unit)
     if identifier.kind == "date":
         day = day_of(identifier.text)
-        yield from (Needle(form.encode("ascii"), "date", 1) for form in short_forms(day))
-        yield from (Needle(f"{day.year:04}".encode(encoding), "date", 0, day) for encoding in ("ascii", *_WIDE))
+        yield from (IdentifierForm(form.encode("ascii"), "date", 1) for form in short_forms(day))
+        yield from (IdentifierForm(f"{day.year:04}".encode(encoding), "date", 0, day) for encoding in ("ascii", *_WIDE))
 
 
 def _spellings(kind: str, text: str) -> Iterator[str]:
@@ -125,7 +125,7 @@ def plain(data: bytes) -> bytes:
     return (_ESCAPE.sub(b"", data) if 0x1B in data else data).lower()
 
 
-def suspects(found: Needles, data: bytes) -> list[Needle]:
+def suspects(found: IdentifierForms, data: bytes) -> list[IdentifierForm]:
     """Those whose form is anywhere in the data, to be looked at element by element."""
     if len(data) > LONG:
         parts = (suspects(found, data[at : at + LONG]) for at in range(0, len(data), LONG - OVERLAP))
@@ -143,7 +143,7 @@ class Places:
 
     __slots__ = ("_found",)
 
-    def __init__(self, suspected: Iterable[Needle], data: bytes) -> None:
+    def __init__(self, suspected: Iterable[IdentifierForm], data: bytes) -> None:
         found = {place for needle in suspected for place in _places(needle.form, data)}
         self._found = sorted(found.union(match.start() for match in _ESCAPE.finditer(data)))
 
@@ -153,7 +153,7 @@ class Places:
         return at < len(self._found) and self._found[at] < end
 
 
-def places(suspected: Iterable[Needle], data: bytes) -> Places | None:
+def places(suspected: Iterable[IdentifierForm], data: bytes) -> Places | None:
     """Their places in data that is long; None where it is not."""
     return Places(suspected, data) if len(data) > LONG else None
 
@@ -170,7 +170,7 @@ def _places(form: bytes, data: bytes) -> Iterator[int]:
 # ---------------------------------------------------------------------------------------------- one value
 
 
-def stands_in(needle: Needle, value: bytes, tag: int, vr: str) -> bool:
+def stands_in(needle: IdentifierForm, value: bytes, tag: int, vr: str) -> bool:
     """Whether the identifier stands in a value of that VR, and not by chance."""
     ordinary = _ORDINARY.get(vr)
     if ordinary is None or not ordinary.fullmatch(value):
@@ -183,7 +183,7 @@ def stands_in(needle: Needle, value: bytes, tag: int, vr: str) -> bool:
     return vr in ("CS", "DS", "IS") and len(needle.form) >= SHORT and needle.kind == "id" and needle.form in parts
 
 
-def _is_no_term(needle: Needle) -> bool:
+def _is_no_term(needle: IdentifierForm) -> bool:
     """Whether it is a name that is not also an ordinary word, which a defined term may be."""
     shortest = {"name": SHORTEST_TERM, "staff": SHORT}.get(needle.kind)
     if shortest is None or len(needle.form) < shortest:
@@ -205,14 +205,14 @@ _ORDINARY = {vr: re.compile(rb"(?:%b)?(?:\\(?:%b)?)*[ \0]*" % (part, part)) for 
 only if it is no ordinary word; an id only as a whole value. In a value of another form everything is looked for."""
 
 
-def may_stand_in(needle: Needle, vr: str) -> bool:
+def may_stand_in(needle: IdentifierForm, vr: str) -> bool:
     """Whether its form is long enough not to be met by chance among numbers or in opaque bytes."""
     if vr in _NUMERIC_VRS:
         return len(needle.form) >= SHORT and needle.unit != 2
     return vr not in _OPAQUE_VRS or len(needle.form) > 3
 
 
-def occurs(needle: Needle, text: bytes, begin: int, end: int) -> bool:
+def occurs(needle: IdentifierForm, text: bytes, begin: int, end: int) -> bool:
     """Whether its form stands alone in `text`, which `plain` gave, between `begin` and `end`."""
     at = text.find(needle.form, begin, end)
     while at >= 0:
@@ -230,7 +230,7 @@ def _is_written(day: date, text: bytes) -> bool:
     return stands_in_words(text.replace(b"\0", b"").decode("utf-8", "replace"), day)
 
 
-def _stands_alone(needle: Needle, text: bytes, at: int) -> bool:
+def _stands_alone(needle: IdentifierForm, text: bytes, at: int) -> bool:
     """Whether it is not a part of a longer word or number."""
     form, unit = needle.form, needle.unit
     if not unit:
@@ -240,7 +240,7 @@ def _stands_alone(needle: Needle, text: bytes, at: int) -> bool:
     return not _goes_on(before, form[:unit], short) and not _goes_on(after, form[-unit:], short)
 
 
-def _is_hidden(needle: Needle, text: bytes, at: int) -> bool:
+def _is_hidden(needle: IdentifierForm, text: bytes, at: int) -> bool:
     """Whether it is the patient's name within a longer word that nobody knows: ctkowalczyk."""
     form, unit = needle.form, needle.unit
     if needle.kind != "name" or len(form) < SHORTEST_HIDDEN * unit:

@@ -13,7 +13,7 @@ from pydicom.datadict import keyword_for_tag
 
 from sendit.deid.identifiers.ages import OLDEST, cap_age
 from sendit.deid.pseudonyms import Pseudonyms, shift_date, shift_datetime
-from sendit.deid.recipe.outcomes import Fate, Outcome
+from sendit.deid.recipe.outcomes import Treatment, TreatmentKind
 from sendit.deid.stream import values
 
 Options = Mapping[str, str]
@@ -45,7 +45,7 @@ class DeidFunction:
     """
 
     apply: Callable[[Pseudonyms, Original, Options], str]
-    outcome: Callable[[Options, str], Outcome]
+    outcome: Callable[[Options, str], Treatment]
     options: Options
 
 
@@ -70,9 +70,9 @@ def _capped(_pseudonyms: Pseudonyms, original: Original, options: Options) -> st
     return cap_age(original.text, _limit(options))
 
 
-def _capped_outcome(options: Options, _call: str) -> Outcome:
+def _capped_outcome(options: Options, _call: str) -> Treatment:
     limit = _limit(options)
-    return Outcome(Fate.CAPPED, f"stays; of those above {limit} years {limit + 1:03d}Y")
+    return Treatment(TreatmentKind.CAPPED, f"stays; of those above {limit} years {limit + 1:03d}Y")
 
 
 def _limit(options: Options) -> int:
@@ -84,8 +84,8 @@ def _jittered(_pseudonyms: Pseudonyms, original: Original, options: Options) -> 
     return shifted(original.text, original.vr, days)
 
 
-def _jitter_outcome(_options: Options, call: str) -> Outcome:
-    return Outcome(Fate.SHIFTED, call)
+def _jitter_outcome(_options: Options, call: str) -> Treatment:
+    return Treatment(TreatmentKind.SHIFTED, call)
 
 
 # ---------------------------------------------------------------------------------------------- UIDs
@@ -117,8 +117,8 @@ def _suffix_uuid(pseudonyms: Pseudonyms, original: Original, options: Options) -
     return f"{keyword_for_tag(original.tag).lower()}-{_basic_uuid(pseudonyms, original, options)}"
 
 
-def _uid_outcome(_options: Options, _call: str) -> Outcome:
-    return Outcome(Fate.UID, "a keyed pseudonym, the same wherever the same UID stood")
+def _uid_outcome(_options: Options, _call: str) -> Treatment:
+    return Treatment(TreatmentKind.UID, "a keyed pseudonym, the same wherever the same UID stood")
 
 
 DEID_FUNCTIONS: Mapping[str, DeidFunction] = {

@@ -12,7 +12,7 @@ from pydicom._uid_dict import UID_dictionary
 from sendit.deid.recipe.addresses import Field
 from sendit.deid.recipe.deid_functions import DEID_FUNCTIONS
 from sendit.deid.recipe.filters import Criterion, Label, Question
-from sendit.deid.recipe.outcomes import Fate, Outcome
+from sendit.deid.recipe.outcomes import Treatment, TreatmentKind
 from sendit.deid.recipe.profile import (
     BASIC,
     CLEAN_DESCRIPTORS,
@@ -27,7 +27,7 @@ from sendit.deid.recipe.profile_rules import NOWHERE, Clause, Line, clauses
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.rules import Action, Decision, Rule, Value
 from sendit.deid.standard.attribute_types import OPTIONAL, UNKNOWN, types
-from sendit.deid.standard.profile_table import Row, table
+from sendit.deid.standard.profile_table import ProfileRow, table
 from sendit.deid.standard.safe_private import SafePrivate, safe_private
 from sendit.deid.stream.tags import default_vr
 from sendit.deid.vendors.places import RULE
@@ -38,30 +38,30 @@ class Unless:
     """What becomes of an attribute instead where its IOD has it with one of these Types."""
 
     types: tuple[str, ...]
-    outcome: Outcome
+    outcome: Treatment
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AttributeEntry:
     """One row of Table E.1-1: the attribute, what becomes of it, and why."""
 
-    row: Row
-    outcome: Outcome
+    row: ProfileRow
+    outcome: Treatment
     unless: tuple[Unless, ...]
     why: str
     rule: Rule | None
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FurtherElements:
     """Elements beyond the table: which, and what becomes of them, line by line of the recipe."""
 
     about: str
-    outcomes: tuple[tuple[str, Outcome], ...]
+    outcomes: tuple[tuple[str, Treatment], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Withheld:
+class FilterEntry:
     """A filter rule: images that fit it do not go on, or in a whitelist go on at once.
 
     `cleaned` says that they go on once text was looked for in their pixels and blanked.
@@ -79,9 +79,9 @@ class Explanation:
     """All of it."""
 
     recipe: Recipe
-    entries: tuple[Entry, ...]
-    kinds: tuple[Kind, ...]
-    withheld: tuple[Withheld, ...]
+    entries: tuple[AttributeEntry, ...]
+    kinds: tuple[FurtherElements, ...]
+    withheld: tuple[FilterEntry, ...]
     own_rules: tuple[Rule, ...]
 
     @property
@@ -94,7 +94,7 @@ class Explanation:
         """Of the table that it is told by."""
         return table().edition
 
-    def of(self, fate: Fate) -> Sequence[Entry]:
+    def of(self, fate: TreatmentKind) -> Sequence[AttributeEntry]:
         """The attributes of one fate."""
         return [entry for entry in self.entries if entry.outcome.fate is fate]
 
@@ -118,16 +118,18 @@ def explain(recipe: Recipe) -> Explanation:
 # ---------------------------------------------------------------------------------------------- one attribute
 
 
-def _entry(recipe: Recipe, row: Row, ruling: Ruling | None) -> Entry:
+def _entry(recipe: Recipe, row: ProfileRow, ruling: Ruling | None) -> AttributeEntry:
     nowhere = NOWHERE.get(row.number >> 16) if row.is_one_attribute else None
     if nowhere:
-        return Entry(row, Outcome(Fate.WRITTEN_ANEW, nowhere), (), str(ruling or "sendit"), None)
+        return AttributeEntry(row, Treatment(TreatmentKind.WRITTEN_ANEW, nowhere), (), str(ruling or "sendit"), None)
     if not row.is_one_attribute:
         decision = recipe.decide(_EXAMPLES[row.tag])
         outcome = outcome_of(decision, "LO")
-        if row.tag == "private" and outcome.fate is Fate.REMOVED and not recipe.removes_all_private:
-            outcome = Outcome(Fate.REMOVED, "removed, but for those that are known to be safe or that a line names")
-        return Entry(row, outcome, (), _why(decision.rule, ruling), decision.rule)
+        if row.tag == "private" and outcome.fate is TreatmentKind.REMOVED and not recipe.removes_all_private:
+            outcome = Treatment(
+                TreatmentKind.REMOVED, "removed, but for those that are known to be safe or that a line names"
+            )
+        return AttributeEntry(row, outcome, (), _why(decision.rule, ruling), decision.rule)
     vr = default_vr(row.number)
     decisions = _by_type(recipe, row.number, vr)
     outcome = outcome_of(decisions[OPTIONAL], vr)
@@ -135,10 +137,10 @@ def _entry(recipe: Recipe, row: Row, ruling: Ruling | None) -> Entry:
     why = _why(rule, ruling)
     if ruling is not None and why == str(ruling) and ruling.code == "C" and outcome.fate in _NOT_CLEAN:
         why = f"{ruling}; it cannot be cleaned, so {BASIC}: {row.basic}"
-    return Entry(row, outcome, tuple(_unless(decisions, outcome, vr)), why, rule)
+    return AttributeEntry(row, outcome, tuple(_unless(decisions, outcome, vr)), why, rule)
 
 
-_NOT_CLEAN = (Fate.REMOVED, Fate.EMPTIED, Fate.FIXED)
+_NOT_CLEAN = (TreatmentKind.REMOVED, TreatmentKind.EMPTIED, TreatmentKind.FIXED)
 
 
 _EXAMPLES = {
@@ -162,8 +164,8 @@ def _by_type(recipe: Recipe, tag: int, vr: str) -> dict[str, Decision]:
     return decisions
 
 
-def _unless(decisions: dict[str, Decision], usual: Outcome, vr: str) -> Iterator[Unless]:
-    others: dict[Outcome, list[str]] = {}
+def _unless(decisions: dict[str, Decision], usual: Treatment, vr: str) -> Iterator[Unless]:
+    others: dict[Treatment, list[str]] = {}
     for type_, decision in sorted(decisions.items()):
         outcome = outcome_of(decision, vr)
         if outcome != usual:
@@ -180,24 +182,26 @@ def _why(rule: Rule | None, ruling: Ruling | None) -> str:
     return f"{rule.file}:{rule.line} {rule}"
 
 
-def outcome_of(decision: Decision, vr: str) -> Outcome:
+def outcome_of(decision: Decision, vr: str) -> Treatment:
     """A decision in words."""
     if any(step.rule.is_conditional for step in decision.steps):
-        return Outcome(Fate.CONDITIONAL, "; then ".join(str(step.rule) for step in decision.steps))
+        return Treatment(TreatmentKind.CONDITIONAL, "; then ".join(str(step.rule) for step in decision.steps))
     if decision.kept or not decision.steps:
         held = vr == "SQ" and not decision.kept
-        return Outcome(Fate.KEPT, "stays; what is in its items has rules of its own" if held else "stays as it is")
+        return Treatment(
+            TreatmentKind.KEPT, "stays; what is in its items has rules of its own" if held else "stays as it is"
+        )
     step = decision.steps[-1]
     outcome = _outcome(step.action, step.value)
     if step.action is Action.CLEAN and step.instead is not None:
-        return Outcome(Fate.CLEANED, f"{outcome.words}; {step.instead} if nothing is left")
+        return Treatment(TreatmentKind.CLEANED, f"{outcome.words}; {step.instead} if nothing is left")
     return outcome
 
 
 _PLAIN = {
-    Action.REMOVE: Outcome(Fate.REMOVED, "removed"),
-    Action.BLANK: Outcome(Fate.EMPTIED, "emptied"),
-    Action.KEEP: Outcome(Fate.KEPT, "stays as it is"),
+    Action.REMOVE: Treatment(TreatmentKind.REMOVED, "removed"),
+    Action.BLANK: Treatment(TreatmentKind.EMPTIED, "emptied"),
+    Action.KEEP: Treatment(TreatmentKind.KEPT, "stays as it is"),
 }
 _VARIABLES = {
     "entity_id": "the patient's pseudonym",
@@ -206,26 +210,26 @@ _VARIABLES = {
 }
 
 
-def _outcome(action: Action, value: Value | None) -> Outcome:
+def _outcome(action: Action, value: Value | None) -> Treatment:
     if action in _PLAIN:
         return _PLAIN[action]
     if action is Action.JITTER:
-        return Outcome(Fate.SHIFTED, f"shifted by {_told(value)}")
+        return Treatment(TreatmentKind.SHIFTED, f"shifted by {_told(value)}")
     if action is Action.CLEAN:
         dates = "dates in it removed" if value is None else "dates in it as they are"
         if value is not None and value.text != "0":
             dates = f"dates in it shifted by {_told(value)}"
-        return Outcome(Fate.CLEANED, f"cleaned, {dates}")
+        return Treatment(TreatmentKind.CLEANED, f"cleaned, {dates}")
     assert value is not None
     match value.kind, value.text:
         case "var", name if name in ("entity_id", "item_id"):
-            return Outcome(Fate.PSEUDONYM, _told(value))
+            return Treatment(TreatmentKind.PSEUDONYM, _told(value))
         case "deid_func", name:
             return DEID_FUNCTIONS[name].outcome(dict(value.options), str(value))
         case "func", _:
-            return Outcome(Fate.CONDITIONAL, f"what {value} returns")
+            return Treatment(TreatmentKind.CONDITIONAL, f"what {value} returns")
         case _:
-            return Outcome(Fate.FIXED, f"becomes {_told(value)}")
+            return Treatment(TreatmentKind.FIXED, f"becomes {_told(value)}")
 
 
 def _told(value: Value | None) -> str:
@@ -239,10 +243,10 @@ def _told(value: Value | None) -> str:
 # ---------------------------------------------------------------------------------------------- the rest of it
 
 
-def _kinds(profile: Profile) -> Iterator[Kind]:
+def _kinds(profile: Profile) -> Iterator[FurtherElements]:
     for clause in clauses(profile):
         if clause.why == "beyond the table":
-            yield Kind(clause.about, tuple((line.field, _of_line(line)) for line in _counting(clause)))
+            yield FurtherElements(clause.about, tuple((line.field, _of_line(line)) for line in _counting(clause)))
 
 
 @cache
@@ -256,26 +260,28 @@ def _counting(clause: Clause) -> Iterator[Line]:
     return (line for line in clause.lines if line.action is Action.CLEAN or line.field not in fields)
 
 
-_REWRITTEN = Outcome(
-    Fate.CLEANED, "made anew: only numbers and defined terms that converters read stay, in a new value"
+_REWRITTEN = Treatment(
+    TreatmentKind.CLEANED, "made anew: only numbers and defined terms that converters read stay, in a new value"
 )
-_FORMED = Outcome(Fate.KEPT, "stays as it is where it has the form of its number or term, else it is removed")
+_FORMED = Treatment(
+    TreatmentKind.KEPT, "stays as it is where it has the form of its number or term, else it is removed"
+)
 
 
-def _of_line(line: Line) -> Outcome:
+def _of_line(line: Line) -> Treatment:
     safe = _safe().get(line.field)
     if safe is not None and not safe.is_sequence:
         return _REWRITTEN if safe.is_rewritten else _FORMED
     return _outcome(line.action, line.value)
 
 
-def _withheld(recipe: Recipe) -> Iterator[Withheld]:
+def _withheld(recipe: Recipe) -> Iterator[FilterEntry]:
     for rules in recipe.filters:
         for label in rules.labels:
             cleaned = recipe.cleans_pixels and rules.is_graylist and label.speaks_of_pixels
-            yield Withheld(rules.name, label.text, "".join(_asked(label)) or "always", rules.is_whitelist, cleaned)
+            yield FilterEntry(rules.name, label.text, "".join(_asked(label)) or "always", rules.is_whitelist, cleaned)
     if recipe.decide(_CSA_IMAGE_HEADER).steps or _is_rewritten(recipe):
-        yield Withheld("sendit", RULE, _WHERE_LOST, passes=False)
+        yield FilterEntry("sendit", RULE, _WHERE_LOST, passes=False)
 
 
 _CSA_IMAGE_HEADER = Field((), 0x00291010, "OB", "SIEMENS CSA HEADER")

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sendit import __version__
-from sendit.deid.recipe.explanation import Entry, Explanation, Unless, Withheld
-from sendit.deid.recipe.outcomes import Fate, Outcome
+from sendit.deid.recipe.explanation import AttributeEntry, Explanation, FilterEntry, Unless
+from sendit.deid.recipe.outcomes import Treatment, TreatmentKind
 from sendit.deid.recipe.profile import BASIC, METHODS
 from sendit.deid.standard.attribute_types import UNKNOWN
 
@@ -54,7 +54,7 @@ def _head(told: Explanation) -> Iterator[str]:
 
 def _in_short(told: Explanation) -> Iterator[str]:
     yield from _heading("1. In short")
-    for fate in Fate:
+    for fate in TreatmentKind:
         if found := told.of(fate):
             yield f"{len(found):>5}  {fate.value}"
     yield ""
@@ -82,7 +82,7 @@ def _withheld(told: Explanation) -> Iterator[str]:
     yield ""
 
 
-def _verdict(one: Withheld) -> str:
+def _verdict(one: FilterEntry) -> str:
     if one.cleaned:
         return "goes on once its pixels are clean, if no other rule withholds it"
     return "goes on at once" if one.passes else "is withheld"
@@ -95,15 +95,15 @@ def _attributes(told: Explanation) -> Iterator[str]:
         "image's IOD requires them (Type 2) or a value of them (Type 1), or where it is not known."
     )
     yield ""
-    for fate in Fate:
+    for fate in TreatmentKind:
         if found := told.of(fate):
             yield from _heading(f"{fate.value[0].upper()}{fate.value[1:]}: {len(found)}", "-")
             yield from _alike(found)
 
 
-def _alike(entries: Sequence[Entry]) -> Iterator[str]:
+def _alike(entries: Sequence[AttributeEntry]) -> Iterator[str]:
     """Attributes that meet the same fate for the same reason, under one sentence."""
-    groups: dict[str, list[Entry]] = {}
+    groups: dict[str, list[AttributeEntry]] = {}
     for entry in entries:
         words = entry.outcome.words + _unless(entry.unless, entry.outcome)
         groups.setdefault(f"{words[0].upper()}{words[1:]}.  [{entry.why}]", []).append(entry)
@@ -113,7 +113,7 @@ def _alike(entries: Sequence[Entry]) -> Iterator[str]:
         yield ""
 
 
-def _unless(exceptions: Sequence[Unless], usual: Outcome) -> str:
+def _unless(exceptions: Sequence[Unless], usual: Treatment) -> str:
     clauses = ((one.types, _clause(one.outcome.words, usual.words)) for one in exceptions)
     return "".join(f"; where it is {_types(types)}, {clause}" for types, clause in clauses)
 
@@ -249,11 +249,11 @@ def as_data(told: Explanation) -> dict[str, Any]:
     }
 
 
-def _entry_data(entry: Entry) -> dict[str, Any]:
+def _entry_data(entry: AttributeEntry) -> dict[str, Any]:
     unless = [{"types": list(one.types), **_outcome_data(one.outcome)} for one in entry.unless]
     about = {"tag": entry.row.written_tag, "name": entry.row.name, "basic_profile": entry.row.basic}
     return {**about, **_outcome_data(entry.outcome), "unless": unless, "why": entry.why}
 
 
-def _outcome_data(outcome: Outcome) -> dict[str, str]:
+def _outcome_data(outcome: Treatment) -> dict[str, str]:
     return {"fate": outcome.fate.name.lower(), "words": outcome.words}

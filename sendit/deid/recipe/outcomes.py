@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Fate(StrEnum):
+class TreatmentKind(StrEnum):
     """What becomes of an attribute, in the order in which it is told."""
 
     PSEUDONYM = "becomes a pseudonym"
@@ -23,8 +23,8 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Treatment:
     """One fate, and in words what exactly."""
 
-    fate: Fate
+    fate: TreatmentKind
     words: str

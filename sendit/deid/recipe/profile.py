@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sendit.deid.recipe.field_syntax import hint
 from sendit.deid.standard.codes import Code
-from sendit.deid.standard.profile_table import Row, table
+from sendit.deid.standard.profile_table import ProfileRow, table
 
 BASIC = "Basic Profile"
 FULL_DATES = "Retain Longitudinal Temporal Information with Full Dates"
@@ -61,7 +61,7 @@ class ProfileError(ValueError):
 class Ruling:
     """Which code an attribute has: the Basic Profile's, or that of the Option that changes it."""
 
-    row: Row
+    row: ProfileRow
     code: str
     source: str
 
@@ -96,7 +96,7 @@ class Profile:
         """A ruling for each row of the table."""
         return map(self.ruling, table().rows)
 
-    def ruling(self, row: Row) -> Ruling:
+    def ruling(self, row: ProfileRow) -> Ruling:
         """The code of one row.
 
         Of several Options that have one, an Option for dates goes before all, so that all dates of a patient are dealt

@@ -32,7 +32,7 @@ from sendit.deid.recipe.selectors import Keyword, Path, PrivateTag, Selector, Ta
 from sendit.deid.standard import shared_values
 from sendit.deid.standard.attribute_types import UNKNOWN, types
 from sendit.deid.standard.codes import Code
-from sendit.deid.standard.profile_table import Row, table
+from sendit.deid.standard.profile_table import ProfileRow, table
 from sendit.deid.standard.safe_private import safe_private
 from sendit.deid.stream.tags import default_vr
 
@@ -151,7 +151,7 @@ def _clauses(profile: Profile) -> Iterator[Clause]:
     )
 
 
-def speaks_of(row: Row) -> bool:
+def speaks_of(row: ProfileRow) -> bool:
     """Whether lines by the attribute's name are made of a row."""
     return row.is_one_attribute and row.number >> 16 not in NOWHERE
 

@@ -34,7 +34,7 @@ _NUMBER_VRS = NUMBERS.keys() | {"DS", "IS", "AT"}
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ResidualValue:
     """A value in which an identifier was found."""
 
     path: tuple[int, ...]
@@ -69,7 +69,7 @@ class Emptier:
         rebuilt, actions = _Rebuilt(piece), []
         for tag, vr, written, start, begin, end, inside in elements(piece, 0, len(piece), DEEP[encoding]):
             if start in starts and vr and end >= 0:
-                found = Found(rebuilt.path, tag, vr, piece[begin:end])
+                found = ResidualValue(rebuilt.path, tag, vr, piece[begin:end])
                 if not self._is_spoken(found, sop_class_uid):
                     new = self._instead(found, sop_class_uid)
                     actions.append(emptied(found.path, found.tag))
@@ -80,10 +80,10 @@ class Emptier:
 
     def bulk(self, bulk: Bulk, vr: str, encoding: Encoding, sop_class_uid: str) -> tuple[bytes, ElementAction]:
         """As `without`, of a value that is not held in memory."""
-        found = Found((), bulk.tag, vr, b"")
+        found = ResidualValue((), bulk.tag, vr, b"")
         return encoding.write(bulk.tag, vr, self._instead(found, sop_class_uid)), emptied(found.path, found.tag)
 
-    def _instead(self, found: Found, sop_class_uid: str) -> bytes:
+    def _instead(self, found: ResidualValue, sop_class_uid: str) -> bytes:
         tag = found.tag
         if tag in PIXEL_DATA_TAGS or tag in PROTECTED or tag in NEEDED_UIDS:
             raise DataFault("ResidualIdentifier", tag=tag)
@@ -96,7 +96,7 @@ class Emptier:
 
     # ------------------------------------------------------------------------------------------ the recipe's word
 
-    def _is_spoken(self, found: Found, sop_class_uid: str) -> bool:
+    def _is_spoken(self, found: ResidualValue, sop_class_uid: str) -> bool:
         """Whether the value is there by the word of the recipe: a text of its own, a dummy, or kept by name."""
         text = found.value.decode("latin-1").strip(" \0")
         if text.lower() in _DUMMIES or holds_its_own_term(found.tag, text):

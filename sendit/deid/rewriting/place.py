@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sendit.deid.recipe.rules import Decision
 from sendit.deid.rewriting.actions import ActionKind, ElementAction, ImageAtHand, ValueCache
-from sendit.deid.rewriting.study import Study
+from sendit.deid.rewriting.study import BoundRecipe
 from sendit.deid.standard.content import Concept
 from sendit.deid.stream import values
 from sendit.deid.stream.encodings import Encoding
@@ -72,7 +72,7 @@ class DatasetPlace:
 
     def __init__(
         self,
-        study: Study,
+        study: BoundRecipe,
         path: tuple[int, ...],
         indices: tuple[int, ...],
         encoding: Encoding,

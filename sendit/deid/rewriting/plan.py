@@ -18,7 +18,7 @@ from sendit.deid.rewriting.actions import ActionKind, ElementAction
 from sendit.deid.rewriting.compiling import action_of, compiled
 from sendit.deid.rewriting.place import DatasetPlace
 from sendit.deid.rewriting.shared_runs import RunMemory
-from sendit.deid.rewriting.study import Study
+from sendit.deid.rewriting.study import BoundRecipe
 from sendit.deid.standard.attribute_types import types
 from sendit.deid.standard.content import MEASURED_VALUE, Concept, concept_of, is_in_years
 from sendit.deid.stream import values
@@ -83,7 +83,7 @@ class DatasetPlan(DatasetPlace):
 
     def __init__(
         self,
-        study: Study,
+        study: BoundRecipe,
         path: tuple[int, ...],
         indices: tuple[int, ...],
         encoding: Encoding,
@@ -203,7 +203,7 @@ class StudyPlan:
 
     __slots__ = ("_roots", "study")
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: BoundRecipe) -> None:
         self.study = study
         self._roots: dict[tuple[Encoding, str], DatasetPlan] = {}
 

@@ -42,7 +42,7 @@ Judge = Callable[[str], str]
 """Returns what may stay of one value."""
 
 
-class Study:
+class BoundRecipe:
     """A recipe bound to one patient-study.
 
     Parameters

@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ProfileRow:
     """One row.
 
     Parameters
@@ -73,7 +73,7 @@ class Table:
     """The rows in order of their tags, and the edition that they are of."""
 
     edition: str
-    rows: tuple[Row, ...]
+    rows: tuple[ProfileRow, ...]
 
 
 def read_rows(text: str) -> Table:
@@ -82,10 +82,10 @@ def read_rows(text: str) -> Table:
     return Table(about.partition("edition ")[2].partition(";")[0], tuple(map(_row, lines)))
 
 
-def _row(line: str) -> Row:
+def _row(line: str) -> ProfileRow:
     tag, name, in_standard_iod, basic, *codes = line.split("\t")
     by_option = {option: code for option, code in zip(COLUMNS[1:], codes, strict=False) if code}
-    return Row(tag, name, in_standard_iod == "Y", basic, by_option)
+    return ProfileRow(tag, name, in_standard_iod == "Y", basic, by_option)
 
 
 @cache

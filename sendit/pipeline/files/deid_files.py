@@ -31,7 +31,7 @@ from sendit.pipeline.intake.folders import (
     WITHHELD_DICOMDIR,
     WITHHELD_LINK,
     Entry,
-    Kind,
+    EntryKind,
     list_folder,
 )
 from sendit.pipeline.stages.identity import (
@@ -54,7 +54,7 @@ _NO_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _UID = re.compile(r"[0-9.]*[0-9]")
 
 
-class Fate(StrEnum):
+class FileResult(StrEnum):
     """What becomes of a file."""
 
     WRITTEN = "written"
@@ -64,11 +64,11 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FileOutcome:
     """Of the numbered file; `reason` is the filter rule's name or the error's sentence."""
 
     number: int
-    fate: Fate
+    fate: FileResult
     reason: str = ""
     size_bytes: int = 0
 
@@ -79,7 +79,7 @@ class Input:
 
     number: int
     path: Path
-    kind: Kind = Kind.FILE
+    kind: EntryKind = EntryKind.FILE
 
 
 Screened = tuple[Input, Verdict, str]
@@ -160,7 +160,7 @@ def inputs_of(source: Path) -> list[Input]:
     return [Input(number, source / entry.name, entry.kind) for number, entry in enumerate(entries, 1)]
 
 
-def deidentify_files(inputs: Iterable[Input], how: Deidentification, target: Target) -> Iterator[Outcome]:
+def deidentify_files(inputs: Iterable[Input], how: Deidentification, target: Target) -> Iterator[FileOutcome]:
     """De-identify each file and write it; yields what became of each, in no order.
 
     Every header is read before the first file is written: an identifier that one image of a study knows is looked for
@@ -185,7 +185,7 @@ def deidentify_files(inputs: Iterable[Input], how: Deidentification, target: Tar
             yield _deidentify(one, verdict, deidentifier, target)
 
 
-def _withhold_doubles(group: Group) -> Iterator[Outcome]:
+def _withhold_doubles(group: Group) -> Iterator[FileOutcome]:
     """As in a batch: of files that are one instance, one is left if they are alike, and none if they differ."""
     alike: dict[str, list[Screened]] = defaultdict(list)
     for screened in group.inputs:
@@ -194,7 +194,7 @@ def _withhold_doubles(group: Group) -> Iterator[Outcome]:
     for first, *others in alike.values():
         if all(_are_same(first[0].path, other[0].path) for other in others):
             group.inputs.append(first)
-            yield from (Outcome(other[0].number, Fate.FILTERED, WITHHELD_COPY) for other in others)
+            yield from (FileOutcome(other[0].number, FileResult.FILTERED, WITHHELD_COPY) for other in others)
         else:
             fault = DataFault("ConflictingInstance", tag=0x00080018)
             yield from (_failed(one, fault) for one, _, _ in (first, *others))
@@ -208,43 +208,45 @@ def _are_same(one: Path, other: Path) -> bool:
         return False
 
 
-def _sort(one: Input, how: Deidentification, groups: dict[tuple[str, str], Group]) -> Outcome | None:
+def _sort(one: Input, how: Deidentification, groups: dict[tuple[str, str], Group]) -> FileOutcome | None:
     """Into its group; or what became of it, if nothing is to be de-identified."""
-    if one.kind is Kind.LINK_INSIDE:
-        return Outcome(one.number, Fate.FILTERED, WITHHELD_LINK)
+    if one.kind is EntryKind.LINK_INSIDE:
+        return FileOutcome(one.number, FileResult.FILTERED, WITHHELD_LINK)
     try:
         if one.kind in REFUSED:
             raise DataFault(REFUSED[one.kind])
         header = read_header(one.path)
         if header.sop_class_uid == MEDIA_STORAGE_DIRECTORY:
-            return Outcome(one.number, Fate.FILTERED, WITHHELD_DICOMDIR)
+            return FileOutcome(one.number, FileResult.FILTERED, WITHHELD_DICOMDIR)
         group = how.group_of(header, one.path)
         group = groups.setdefault((group.entity_id, group.item_id), group)
         group.learn(header)
         verdict = screen(header, how.recipe)
         if not verdict.passed:
-            return Outcome(one.number, Fate.FILTERED, verdict.rule)
+            return FileOutcome(one.number, FileResult.FILTERED, verdict.rule)
         group.inputs.append((one, verdict, header.text("SOPInstanceUID")))
     except (DataFault, OSError) as error:
         return _failed(one, error)
     return None
 
 
-def _deidentify(one: Input, verdict: Verdict, deidentifier: Deidentifier, target: Target) -> Outcome:
+def _deidentify(one: Input, verdict: Verdict, deidentifier: Deidentifier, target: Target) -> FileOutcome:
     try:
         image = deidentifier.deidentify(one.path, verdict)
         image.ensure_identified()
         return target.write(image, one.number)
     except Withheld as withheld:
-        return Outcome(one.number, Fate.FILTERED, withheld.rule)
+        return FileOutcome(one.number, FileResult.FILTERED, withheld.rule)
     except (DataFault, BrokenPromise, OSError) as error:
         return _failed(one, error)
 
 
-def _failed(one: Input, error: Exception) -> Outcome:
+def _failed(one: Input, error: Exception) -> FileOutcome:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         raise ServiceDown("NoSpace", subject="OUT") from None
-    return Outcome(one.number, Fate.ERROR, str(error if isinstance(error, SenditError) else _refused(one, error)))
+    return FileOutcome(
+        one.number, FileResult.ERROR, str(error if isinstance(error, SenditError) else _refused(one, error))
+    )
 
 
 def _refused(one: Input, error: Exception) -> SenditError:
@@ -269,7 +271,7 @@ class Target:
     def __init__(self, out: Path, is_folder: bool, replace: bool) -> None:
         self._out, self._is_folder, self._replace = out, is_folder, replace
 
-    def write(self, image: DeidentifiedImage, number: int) -> Outcome:
+    def write(self, image: DeidentifiedImage, number: int) -> FileOutcome:
         """Write the image; it is there as a whole or not at all."""
         try:
             path = self._out / _name(image.instance, number) if self._is_folder else self._out
@@ -278,20 +280,20 @@ class Target:
             try:
                 size_bytes = image.write(draft)
                 forget_time(draft)
-                return Outcome(number, self._put(draft, path), size_bytes=size_bytes)
+                return FileOutcome(number, self._put(draft, path), size_bytes=size_bytes)
             finally:
                 draft.unlink(missing_ok=True)
         finally:
             image.close()
 
-    def _put(self, draft: Path, path: Path) -> Fate:
+    def _put(self, draft: Path, path: Path) -> FileResult:
         """Give the draft its name; by a link where the file system has them, for that replaces nothing."""
         if self._replace:
             os.replace(draft, path)
-            return Fate.WRITTEN
+            return FileResult.WRITTEN
         try:
             os.link(draft, path)
-            return Fate.WRITTEN
+            return FileResult.WRITTEN
         except FileExistsError:
             pass
         except OSError as error:
@@ -299,9 +301,9 @@ class Target:
                 raise
             if not path.exists():
                 os.rename(draft, path)
-                return Fate.WRITTEN
+                return FileResult.WRITTEN
         if filecmp.cmp(draft, path, shallow=False):
-            return Fate.THERE
+            return FileResult.THERE
         raise DataFault("OutputExists")
 
 

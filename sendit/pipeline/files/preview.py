@@ -51,7 +51,7 @@ Notes = Mapping[tuple[int, ...], str]
 """What sendit did beside the rules, by the tags of an element, the enclosing sequences' first."""
 
 
-class Mark(StrEnum):
+class Change(StrEnum):
     """What happened to an element."""
 
     SAME = " "
@@ -61,11 +61,11 @@ class Mark(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Row:
+class PreviewRow:
     """One element, or the beginning of a sequence's item, `depth` sequences deep."""
 
     depth: int
-    mark: Mark
+    mark: Change
     tag: str
     vr: str
     name: str
@@ -80,7 +80,7 @@ class Preview:
 
     verdict: Verdict
     fault: SenditError | None
-    rows: list[Row]
+    rows: list[PreviewRow]
 
 
 def preview(path: Path, how: Deidentification) -> Preview:
@@ -129,7 +129,7 @@ def _notes(done: Iterable[ElementAction]) -> Notes:
     return found
 
 
-def _file(before: FileDataset, after: FileDataset | None, recipe: Recipe, notes: Notes) -> Iterator[Row]:
+def _file(before: FileDataset, after: FileDataset | None, recipe: Recipe, notes: Notes) -> Iterator[PreviewRow]:
     sop_class_uid = str(before.file_meta.get("MediaStorageSOPClassUID", ""))
     yield from Comparison(recipe, instead="written anew").rows(before.file_meta, after.file_meta if after else None)
     yield from Comparison(recipe, sop_class_uid=sop_class_uid, notes=notes).rows(before, after)
@@ -166,40 +166,40 @@ class Comparison:
         place = tuple(zip(path, indices, strict=True))
         self._added = {added.tag: added.steps[-1].rule for added in recipe.additions if added.path == place}
 
-    def rows(self, before: Dataset | None, after: Dataset | None) -> Iterator[Row]:
+    def rows(self, before: Dataset | None, after: Dataset | None) -> Iterator[PreviewRow]:
         """A row for each element of either, in order of their tags; those of a sequence's items follow it."""
         for tag in sorted(_tags(before) | _tags(after)):
             old, new = _look(before, tag), _look(after, tag)
             yield self._row(int(tag), old, new)
             yield from self._items(int(tag), old, new)
 
-    def _row(self, tag: int, old: Look | None, new: Look | None) -> Row:
+    def _row(self, tag: int, old: Look | None, new: Look | None) -> PreviewRow:
         mark = _mark(old, new)
-        if mark is Mark.SAME and tag in PIXEL_DATA_TAGS and (*self._path, tag) in self._notes:
-            mark = Mark.CHANGED  # of the pixel data only its length is shown
+        if mark is Change.SAME and tag in PIXEL_DATA_TAGS and (*self._path, tag) in self._notes:
+            mark = Change.CHANGED  # of the pixel data only its length is shown
         either = old or new
         assert either is not None
-        return Row(
+        return PreviewRow(
             depth=len(self._path),
             mark=mark,
             tag=f"({tag >> 16:04X},{tag & 0xFFFF:04X})",
             vr=either.vr,
             name=keyword_of(tag) or element_name(tag, either.creator),
             before=old.text if old else "",
-            after=("=" if mark is Mark.SAME else new.text) if new else "",
+            after=("=" if mark is Change.SAME else new.text) if new else "",
             rule=self._instead or self._reason(tag, old, mark),
         )
 
-    def _reason(self, tag: int, old: Look | None, mark: Mark) -> str:
+    def _reason(self, tag: int, old: Look | None, mark: Change) -> str:
         """The rule that decided, or what sendit did where the rule says that the value stays."""
         note = self._notes.get((*self._path, tag))
         if note:
             return note
         decision = None if old is None else self._decision(tag, old)
         rule = self._added.get(tag) if decision is None else decision.rule
-        if decision is not None and not decision.steps and mark is not Mark.SAME and _has_value(tag):
+        if decision is not None and not decision.steps and mark is not Change.SAME and _has_value(tag):
             return "; ".join(filter(None, (_rule_text(rule), NOT_OF_ITS_FORM)))
-        return _rule_text(rule) or ("" if mark is Mark.SAME else "sendit")
+        return _rule_text(rule) or ("" if mark is Change.SAME else "sendit")
 
     def _decision(self, tag: int, old: Look) -> Decision:
         indices = self._indices if self._recipe.uses_indices else ()
@@ -207,13 +207,13 @@ class Comparison:
         field = Field(self._path, tag, vr, old.creator, indices, sop_class_uid=self._sop_class_uid)
         return self._recipe.decide(field)
 
-    def _items(self, tag: int, old: Look | None, new: Look | None) -> Iterator[Row]:
+    def _items(self, tag: int, old: Look | None, new: Look | None) -> Iterator[PreviewRow]:
         """What is in a sequence that goes is not asked about."""
         instead = self._instead or ("goes with its sequence" if old and old.items and not (new and new.items) else "")
         for index in range(max(len(look.items) if look else 0 for look in (old, new))):
             place = (*self._path, tag), (*self._indices, index)
             inner = Comparison(self._recipe, *place, instead, self._sop_class_uid, self._notes)
-            yield Row(len(self._path) + 1, Mark.SAME, "", "", f"item {index + 1}", "", "", "")
+            yield PreviewRow(len(self._path) + 1, Change.SAME, "", "", f"item {index + 1}", "", "", "")
             yield from inner.rows(_item(old, index), _item(new, index))
 
 
@@ -271,10 +271,10 @@ def _item(look: Look | None, index: int) -> Dataset | None:
     return look.items[index] if look and index < len(look.items) else None
 
 
-def _mark(old: Look | None, new: Look | None) -> Mark:
+def _mark(old: Look | None, new: Look | None) -> Change:
     if old and new:
-        return Mark.SAME if old.text == new.text else Mark.CHANGED
-    return Mark.REMOVED if old else Mark.ADDED
+        return Change.SAME if old.text == new.text else Change.CHANGED
+    return Change.REMOVED if old else Change.ADDED
 
 
 def _rule_text(rule: Rule | None) -> str:

@@ -119,7 +119,7 @@ def _received(contender: Contender) -> Iterator[tuple[str, Fields]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class NotTaken:
     """A folder that was not taken, and why."""
 
     path: Phi[str]
@@ -131,7 +131,7 @@ class Added:
     """How many folders became batches, which were left, and how many batches were queued again for they had grown."""
 
     number: int
-    left: tuple[Left, ...]
+    left: tuple[NotTaken, ...]
     grown: int = 0
 
 
@@ -147,7 +147,7 @@ def add_up_to(limit: int | None, folders: Iterable[str], project: str, settle_se
         still = None if limit is None else limit - added
         more, left = _add_all([contender for contender, _ in left], still, settle_seconds, actor)
         added += more
-    return Added(added, tuple(Left(Phi(contender.path), why) for contender, why in left))
+    return Added(added, tuple(NotTaken(Phi(contender.path), why) for contender, why in left))
 
 
 def _add_all(

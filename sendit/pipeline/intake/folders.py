@@ -37,7 +37,7 @@ class FolderChanged(Exception):
     """The folder is not what it was when its batch was taken up; the batch is queued again."""
 
 
-class Kind(StrEnum):
+class EntryKind(StrEnum):
     """What an entry is."""
 
     FILE = "file"
@@ -60,7 +60,7 @@ class Entry:
     """One entry of a study folder; `name` is relative to it and identifies."""
 
     name: str
-    kind: Kind
+    kind: EntryKind
     size_bytes: int
     modified_ns: int
     stamp: Stamp = bytes(_STAMP.size)
@@ -88,10 +88,10 @@ NOT_THE_ONLY_COPY = (WITHHELD_DICOMDIR, WITHHELD_COPY, WITHHELD_LINK, WITHHELD_D
 """Rules that withhold a file of which nothing is lost with the folder: every image in it is delivered otherwise."""
 
 REFUSED = {
-    Kind.EMPTY: "EmptyFile",
-    Kind.LINK_OUTSIDE: "LinkOutsideFolder",
-    Kind.SPECIAL: "NotAFile",
-    Kind.UNREADABLE: "Unreadable",
+    EntryKind.EMPTY: "EmptyFile",
+    EntryKind.LINK_OUTSIDE: "LinkOutsideFolder",
+    EntryKind.SPECIAL: "NotAFile",
+    EntryKind.UNREADABLE: "Unreadable",
 }
 """Entries that are errors without being opened."""
 
@@ -219,7 +219,7 @@ class StudyFolder:
             except OSError:
                 if not inside:
                     raise
-                yield Entry(inside, Kind.UNREADABLE, 0, 0)
+                yield Entry(inside, EntryKind.UNREADABLE, 0, 0)
 
     def _listed(self, inside: str, root: str, waiting: list[str]) -> Iterator[Entry]:
         """The entries of one folder; its sub-folders wait."""
@@ -234,7 +234,7 @@ class StudyFolder:
                     if item.is_dir(follow_symlinks=False):
                         waiting.append(before + item.name)
                     elif room < LONGEST_NAME and len(os.fsencode(item.name)) > room:
-                        yield Entry(before + item.name, Kind.UNREADABLE, 0, 0)
+                        yield Entry(before + item.name, EntryKind.UNREADABLE, 0, 0)
                     else:
                         yield self._entry(item, before + item.name, root)
         finally:
@@ -244,15 +244,15 @@ class StudyFolder:
         try:
             status = item.stat(follow_symlinks=False)
         except OSError:
-            return Entry(name, Kind.UNREADABLE, 0, 0)
+            return Entry(name, EntryKind.UNREADABLE, 0, 0)
         size, modified_ns, stamp = 0, status.st_mtime_ns, _stamp(status)
         if stat.S_ISREG(status.st_mode):
             size = status.st_size
-            kind = Kind.FILE if size else Kind.EMPTY
+            kind = EntryKind.FILE if size else EntryKind.EMPTY
         elif stat.S_ISLNK(status.st_mode):
             kind = _kind_of_link(os.path.join(self._path, name), root)
         else:
-            kind = Kind.SPECIAL
+            kind = EntryKind.SPECIAL
         return Entry(name, kind, size, modified_ns, stamp)
 
 
@@ -273,7 +273,7 @@ def _stamp(status: os.stat_result) -> Stamp:
     return _STAMP.pack(status.st_dev, status.st_ino, status.st_ctime_ns, status.st_size)
 
 
-def _kind_of_link(path: str, root: str) -> Kind:
+def _kind_of_link(path: str, root: str) -> EntryKind:
     target = os.path.realpath(path)
     inside = os.path.exists(target) and (target + os.sep).startswith(root + os.sep)
-    return Kind.LINK_INSIDE if inside else Kind.LINK_OUTSIDE
+    return EntryKind.LINK_INSIDE if inside else EntryKind.LINK_OUTSIDE

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from sendit.errors import DataFault
 from sendit.phi import Phi
-from sendit.pipeline.intake.contenders import CHUNK, Added, Contender, Left
+from sendit.pipeline.intake.contenders import CHUNK, Added, Contender, NotTaken
 from sendit.pipeline.intake.folders import fingerprint, list_folder
 from sendit.pipeline.intake.open_files import open_for_writing
 from sendit.pipeline.intake.rest import Unrest, unrest
@@ -63,7 +63,7 @@ def take_up_all(known: Iterable[Contender], settle_seconds: float, limit: int | 
         still = None if limit is None else limit - taken
         more, left = _take_up(((pk, contender) for pk, contender, _ in left), settle_seconds, still, actor)
         taken += more
-    return Added(taken, tuple(Left(Phi(contender.path), why) for _, contender, why in left))
+    return Added(taken, tuple(NotTaken(Phi(contender.path), why) for _, contender, why in left))
 
 
 def _take_up(

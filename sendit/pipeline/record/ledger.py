@@ -18,7 +18,7 @@ from sendit.pipeline.record.models import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class LedgerEntry:
     """One file's outcome: its place in the archive, or why it has none. There may be tens of thousands."""
 
     outcome: Outcome
@@ -43,7 +43,7 @@ class Ledger:
 
     def __init__(self, found: int) -> None:
         self.found = found
-        self._marks: dict[int, Mark | bytes] = {}
+        self._marks: dict[int, LedgerEntry | bytes] = {}
 
     def deliver(
         self, number: int, member: Member, part: int, instance_digest: bytes | None, content_digest: bytes
@@ -51,23 +51,23 @@ class Ledger:
         """The file's image is in the archive."""
         self._mark(number, _packed(member, part, instance_digest or b"", content_digest))
 
-    def keep(self, number: int, mark: Mark) -> None:
+    def keep(self, number: int, mark: LedgerEntry) -> None:
         """The file has the outcome that an earlier part gave it, whatever has been found out about it since."""
         self._marks.pop(number, None)
         self._mark(number, mark)
 
-    def keep_missing(self, mark: Mark) -> None:
+    def keep_missing(self, mark: LedgerEntry) -> None:
         """A file that an earlier part accounted for is not in the folder any more; it gets the next number."""
         self.found += 1
         self._mark(self.found, mark)
 
     def filter(self, number: int, rule: str) -> None:
         """A rule withholds the file."""
-        self._mark(number, Mark(Outcome.FILTERED, rule=rule[:255]))
+        self._mark(number, LedgerEntry(Outcome.FILTERED, rule=rule[:255]))
 
     def fail(self, number: int, error: SenditError, stage: str) -> None:
         """The file is an error."""
-        self._mark(number, Mark(Outcome.ERROR, code=error.code, tag=tag_text(error.tag), stage=stage))
+        self._mark(number, LedgerEntry(Outcome.ERROR, code=error.code, tag=tag_text(error.tag), stage=stage))
 
     def fail_rest(self, error: SenditError, stage: str) -> None:
         """Nothing is delivered: what was to be, and what has no outcome yet, shares the batch's error."""
@@ -126,16 +126,16 @@ class Ledger:
             mark = self._marks[number]
             yield _image(number, _unpacked(mark) if isinstance(mark, bytes) else mark)
 
-    def _whole(self, only_new: bool) -> Iterator[Mark]:
+    def _whole(self, only_new: bool) -> Iterator[LedgerEntry]:
         """The marks that are not packed."""
         marks = (mark for mark in self._marks.values() if not isinstance(mark, bytes))
         return (mark for mark in marks if not (only_new and mark.is_kept))
 
-    def _failed(self) -> Iterator[Mark]:
+    def _failed(self) -> Iterator[LedgerEntry]:
         marks = (self._marks[number] for number in sorted(self._marks))
         return (mark for mark in marks if not isinstance(mark, bytes) and mark.outcome is Outcome.ERROR)
 
-    def _mark(self, number: int, mark: Mark | bytes) -> None:
+    def _mark(self, number: int, mark: LedgerEntry | bytes) -> None:
         if not 1 <= number <= self.found or number in self._marks:
             raise BrokenPromise("Unaccounted", count=1)
         self._marks[number] = mark
@@ -151,16 +151,16 @@ def _packed(member: Member, part: int, instance_digest: bytes, content_digest: b
     return b"".join((fixed, instance_digest, content_digest, member.name.encode()))
 
 
-def _unpacked(packed: bytes) -> Mark:
+def _unpacked(packed: bytes) -> LedgerEntry:
     offset, length, size_bytes, part, instance, content, sha256 = _PACKED.unpack_from(packed)
     begin = _PACKED.size
     middle, end = begin + instance, begin + instance + content
     member = Member(packed[end:].decode(), offset, length, sha256.hex(), size_bytes)
-    delivered = Mark(Outcome.DELIVERED, member, part=part, content_digest=packed[middle:end])
+    delivered = LedgerEntry(Outcome.DELIVERED, member, part=part, content_digest=packed[middle:end])
     return replace(delivered, instance_digest=packed[begin:middle] or None)
 
 
-def _image(number: int, mark: Mark) -> dict[str, Any]:
+def _image(number: int, mark: LedgerEntry) -> dict[str, Any]:
     member = mark.member
     return {
         "number": number,

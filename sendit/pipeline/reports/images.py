@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from sendit.errors import DataFault
 from sendit.phi import Phi
 from sendit.pipeline.files.deid_files import Deidentification
-from sendit.pipeline.files.preview import Mark, Preview, Row, preview
+from sendit.pipeline.files.preview import Change, Preview, PreviewRow, preview
 from sendit.pipeline.record import deliveries
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Image, Outcome
 from sendit.pipeline.stages.archive import read_member
@@ -27,7 +27,18 @@ from sendit.ports import IdentityResponse, Pseudonym
 from sendit.projects.composition import Projects
 from sendit.projects.project import IdentityNames
 
-__all__ = ["Contact", "ImageSummary", "Mark", "Preview", "Row", "comparison", "contacts", "image", "original", "output"]
+__all__ = [
+    "Change",
+    "Contact",
+    "ImageSummary",
+    "Preview",
+    "PreviewRow",
+    "comparison",
+    "contacts",
+    "image",
+    "original",
+    "output",
+]
 
 
 @dataclass(frozen=True, slots=True)

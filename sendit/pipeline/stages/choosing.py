@@ -15,7 +15,7 @@ from sendit.deid.pseudonyms import Pseudonyms
 from sendit.errors import DataFault
 from sendit.pipeline.intake.folders import WITHHELD_COPY, StudyFile
 from sendit.pipeline.record import studies
-from sendit.pipeline.stages.importing import Facts, Seen, Study
+from sendit.pipeline.stages.importing import Facts, ImportedStudy, Seen
 from sendit.pipeline.stages.work import Work
 
 READ_BYTES = 1 << 20
@@ -23,7 +23,7 @@ _BLOCK = memoryview(bytearray(1 << 18))
 """Where a file is read to make its checksums: small enough to stay in the processor's cache."""
 
 
-def choose_images(work: Work, study: Study, pseudonyms: Pseudonyms) -> Study:
+def choose_images(work: Work, study: ImportedStudy, pseudonyms: Pseudonyms) -> ImportedStudy:
     """The study with the images that are left; copies get their outcome."""
     pseudonym = cache(pseudonyms.uid)
     passed = [facts for facts in study.named if facts.passed and work.ledger.is_open(facts.number)]

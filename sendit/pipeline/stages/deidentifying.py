@@ -25,7 +25,7 @@ from sendit.pipeline.stages.archive import ArchiveFacts, ArchiveWriter
 from sendit.pipeline.stages.choosing import content_digest
 from sendit.pipeline.stages.header_columns import header_columns
 from sendit.pipeline.stages.identity import date_text, variables
-from sendit.pipeline.stages.importing import Seen, Study
+from sendit.pipeline.stages.importing import ImportedStudy, Seen
 from sendit.pipeline.stages.parts import Part, instance_digest
 from sendit.pipeline.stages.rows import rows_written
 from sendit.pipeline.stages.summary import Summary
@@ -50,7 +50,7 @@ class LookedAt:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class StudyResult:
     """What the de-identify stage made: the archive, and what its images say together."""
 
     entity_suid: str
@@ -65,8 +65,8 @@ class Made:
 
 
 def deidentify_study(
-    work: Work, study: Study, response: IdentityResponse, ports: Ports, part: Part, outbox: Path
-) -> Made | None:
+    work: Work, study: ImportedStudy, response: IdentityResponse, ports: Ports, part: Part, outbox: Path
+) -> StudyResult | None:
     """Write the archive and its rows into `outbox`; None when no image was left to deliver.
 
     Every image that cannot be de-identified gets its error and is not in the archive; the others are not harmed.
@@ -95,7 +95,7 @@ class ReadyImage:
     instance: Instance
 
 
-def _groups(archiver: StudyArchiver, deidentifier: Deidentifier, study: Study) -> Iterator[list[ReadyImage]]:
+def _groups(archiver: StudyArchiver, deidentifier: Deidentifier, study: ImportedStudy) -> Iterator[list[ReadyImage]]:
     """The study's images in the archive's order, a few at a time.
 
     What is done to a header costs a third where it is done to several one after the other, because their pixels do not
@@ -175,7 +175,7 @@ class StudyArchiver:
         except OSError:
             self._work.ledger.fail(number, DataFault("Unreadable"), self._work.stage)
 
-    def close(self) -> Made | None:
+    def close(self) -> StudyResult | None:
         """End the archive."""
         if self._archive is None:
             return None
@@ -183,7 +183,7 @@ class StudyArchiver:
             self._archive.abort()
             return None
         entity, item = self._response.entity, self._response.items[0]
-        return Made(
+        return StudyResult(
             entity.suid,
             item.suid,
             self._object_name,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from sendit.pipeline.intake.folders import Entry
 from sendit.pipeline.record import studies
-from sendit.pipeline.record.ledger import Ledger, Mark
+from sendit.pipeline.record.ledger import Ledger, LedgerEntry
 from sendit.pipeline.record.member import Member
 from sendit.pipeline.record.models import Batch, Image, Outcome
 
@@ -72,11 +72,11 @@ class EarlierParts:
             self._left.pop(row.pk)
             self._ledger.keep_missing(self._mark(row))
 
-    def _mark(self, row: Image) -> Mark:
+    def _mark(self, row: Image) -> LedgerEntry:
         member = None
         if row.offset is not None and row.length is not None:
             member = Member(row.member, row.offset, row.length, row.sha256, row.size_bytes)
-        return Mark(
+        return LedgerEntry(
             Outcome(row.outcome),
             member,
             rule=row.rule,

@@ -6,7 +6,7 @@ from typing import Any
 
 from sendit.pipeline.record.models import BatchIdentifiers
 from sendit.pipeline.stages.identity import request_for
-from sendit.pipeline.stages.importing import Asked, Study
+from sendit.pipeline.stages.importing import Asked, ImportedStudy
 from sendit.pipeline.stages.known_study import with_known_study
 from sendit.pipeline.stages.work import Work
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse
@@ -14,7 +14,7 @@ from sendit.projects.composition import Ports
 from sendit.projects.project import IdentityNames
 
 
-def identify(work: Work, study: Study, ports: Ports) -> IdentityResponse:
+def identify(work: Work, study: ImportedStudy, ports: Ports) -> IdentityResponse:
     """Ask for the study's pseudonyms. Raises ServiceDown, ServiceRefused, Misconfigured."""
     work.stage = "identify"
     names = study.names

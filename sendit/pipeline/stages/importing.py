@@ -27,8 +27,8 @@ from sendit.pipeline.intake.folders import (
     REFUSED,
     WITHHELD_DICOMDIR,
     WITHHELD_LINK,
+    EntryKind,
     FolderChanged,
-    Kind,
 )
 from sendit.pipeline.record.decisions import REJECTED, Decided, Decision
 from sendit.pipeline.stages.identity import DATE_KEYWORDS, MEDIA_STORAGE_DIRECTORY, entity_id_of, item_id_of, item_of
@@ -206,7 +206,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class ImportedStudy:
     """What the identity service is asked, and the images that are left to de-identify, in the archive's order."""
 
     entity_id: Phi[str]
@@ -234,7 +234,7 @@ class Study:
 
 def import_study(
     work: Work, recipe: Recipe, pseudonyms: Pseudonyms, names: IdentityNames, earlier: Asked | None = None
-) -> Study | None:
+) -> ImportedStudy | None:
     """Read and screen every file that has no outcome yet; what is not to be de-identified gets its outcome.
 
     Parameters
@@ -265,7 +265,7 @@ def import_study(
     study_uid = _first(facts.series.study_instance_uid for facts in found)
     item_id, item_source = item_of(names, item_id, study_uid, folder_name)
     dates = (date for kind in zip(*(f.series.dates for f in found), strict=True) for date in kind)
-    return Study(
+    return ImportedStudy(
         entity_id=Phi(entity_id),
         item_id=Phi(item_id),
         birth_date=Phi(_first([*(facts.series.birth_date for facts in named), known.birth_date])),
@@ -284,7 +284,7 @@ def _read_all(work: Work, reader: Reader) -> Iterator[Facts]:
         work.lease.check()
         if not work.ledger.is_open(number):
             continue
-        if entry.kind is Kind.LINK_INSIDE:
+        if entry.kind is EntryKind.LINK_INSIDE:
             work.ledger.filter(number, WITHHELD_LINK)
         elif entry.kind in REFUSED:
             work.ledger.fail(number, DataFault(REFUSED[entry.kind]), work.stage)

@@ -12,7 +12,7 @@ from sendit.errors import DataFault
 from sendit.pipeline.record import studies
 from sendit.pipeline.record.models import BatchIdentifiers, Study
 from sendit.pipeline.stages.earlier_version import DeliveredUids
-from sendit.pipeline.stages.importing import Study as ImportedStudy
+from sendit.pipeline.stages.importing import ImportedStudy
 from sendit.ports import IdentityResponse, Pseudonym
 from sendit.projects.composition import Ports
 

@@ -20,7 +20,7 @@ from sendit.pipeline.record.studies import StudyWithdrawn
 from sendit.pipeline.stages.choosing import content_digest
 from sendit.pipeline.stages.earlier_version import DeliveredUids
 from sendit.pipeline.stages.identity import item_of
-from sendit.pipeline.stages.importing import Facts, Seen, Study
+from sendit.pipeline.stages.importing import Facts, ImportedStudy, Seen
 from sendit.pipeline.stages.work import Work
 from sendit.ports import IdentityResponse
 from sendit.projects.composition import Ports
@@ -53,7 +53,9 @@ def instance_digest(seen: Seen | Facts) -> bytes | None:
     return studies.of_instance(seen.sop_instance_uid) if seen.sop_instance_uid else None
 
 
-def begin_part(work: Work, study: Study, response: IdentityResponse, ports: Ports) -> tuple[Part, Study]:
+def begin_part(
+    work: Work, study: ImportedStudy, response: IdentityResponse, ports: Ports
+) -> tuple[Part, ImportedStudy]:
     """Hold the study, and leave what was delivered of it out of what is to be de-identified.
 
     Raises
@@ -97,7 +99,7 @@ def _held(work: Work, response: IdentityResponse) -> StudyRow:
     return row
 
 
-def _ensure_same_study(row: StudyRow, study: Study, comparison: _Comparison, names: IdentityNames) -> None:
+def _ensure_same_study(row: StudyRow, study: ImportedStudy, comparison: _Comparison, names: IdentityNames) -> None:
     uids = {facts.series.study_instance_uid for facts in study.found} - {""}
     is_new = not comparison.batches
     if not (is_new or names.several_study_uids or studies.are_known(row, uids) or comparison.has_study(uids)):
@@ -105,7 +107,7 @@ def _ensure_same_study(row: StudyRow, study: Study, comparison: _Comparison, nam
     studies.add_uids(row, uids)
 
 
-def _ensure_named(work: Work, study: Study) -> None:
+def _ensure_named(work: Work, study: ImportedStudy) -> None:
     """Of an image that is proven by its own identifiers alone, they must say that it is of this study."""
     for facts in study.found:
         item_id, _ = item_of(study.names, facts.series.item_id, facts.series.study_instance_uid, "")

@@ -31,10 +31,10 @@ from sendit.pipeline.record.models import BatchIdentifiers, Image, Outcome
 from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.record.studies import StudyWithdrawn
 from sendit.pipeline.stages.choosing import choose_images
-from sendit.pipeline.stages.deidentifying import Made, deidentify_study, load_id
+from sendit.pipeline.stages.deidentifying import StudyResult, deidentify_study, load_id
 from sendit.pipeline.stages.earlier_parts import file_digest
 from sendit.pipeline.stages.identifying import asked_before, identify
-from sendit.pipeline.stages.importing import Study, import_study
+from sendit.pipeline.stages.importing import ImportedStudy, import_study
 from sendit.pipeline.stages.opting_out import opted_out
 from sendit.pipeline.stages.parts import Part, begin_part
 from sendit.pipeline.stages.removing import ensure_replaced, finish_replacing, remove_of_batch
@@ -81,12 +81,12 @@ def process(work: Work, ports: Ports) -> None:
             finish_replacing(work, ports, lambda: _finish_empty(work))
 
 
-def _is_wanted(work: Work, study: Study) -> bool:
+def _is_wanted(work: Work, study: ImportedStudy) -> bool:
     """Whether an image may be left to deliver, or has to be compared with what was delivered."""
     return work.earlier.are_there or any(facts.passed for facts in study.named)
 
 
-def _deidentify(work: Work, study: Study, ports: Ports, draft: Path) -> MadePart | None:
+def _deidentify(work: Work, study: ImportedStudy, ports: Ports, draft: Path) -> MadePart | None:
     if study.entity_id.reveal() in opted_out(ports.site).reveal():
         raise StudyWithdrawn
     response = identify(work, study, ports)
@@ -101,8 +101,8 @@ class MadePart:
     """The part that was made, and of what."""
 
     part: Part
-    study: Study
-    made: Made
+    study: ImportedStudy
+    made: StudyResult
 
 
 def _finish(work: Work, outcome: MadePart, ports: Ports, draft: Path) -> None:

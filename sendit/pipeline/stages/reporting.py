@@ -20,8 +20,8 @@ from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.rewriting.account import Done
 from sendit.durable import disk
 from sendit.pipeline.record.ledger import Ledger
-from sendit.pipeline.stages.deidentifying import LookedAt, Made
-from sendit.pipeline.stages.importing import Study
+from sendit.pipeline.stages.deidentifying import LookedAt, StudyResult
+from sendit.pipeline.stages.importing import ImportedStudy
 from sendit.pipeline.stages.parts import Part
 from sendit.pipeline.stages.report_page import page
 
@@ -29,7 +29,9 @@ JSON, PAGE = "report.json", "report.html"
 CONTENT_TYPES = {JSON: "application/json", PAGE: "text/html; charset=utf-8"}
 
 
-def write_report(made: Made, recipe: Recipe, study: Study, ledger: Ledger, part: Part, outbox: Path) -> None:
+def write_report(
+    made: StudyResult, recipe: Recipe, study: ImportedStudy, ledger: Ledger, part: Part, outbox: Path
+) -> None:
     """Write both forms of the report into `outbox`."""
     report = make_report(made, recipe, study, ledger, part)
     for name, text in ((JSON, _lines(report)), (PAGE, page(report))):
@@ -39,7 +41,7 @@ def write_report(made: Made, recipe: Recipe, study: Study, ledger: Ledger, part:
             os.fsync(file.fileno())
 
 
-def make_report(made: Made, recipe: Recipe, study: Study, ledger: Ledger, part: Part) -> dict[str, Any]:
+def make_report(made: StudyResult, recipe: Recipe, study: ImportedStudy, ledger: Ledger, part: Part) -> dict[str, Any]:
     """The report as JSON's values."""
     attributes, errors = made.account.rows(), ledger.errors(only_new=True)
     actions: Counter[str] = Counter()

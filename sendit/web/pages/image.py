@@ -16,7 +16,7 @@ from sendit import rendering
 from sendit.audit.acts import Act
 from sendit.errors import SenditError
 from sendit.pipeline.reports import batches, images, review
-from sendit.pipeline.reports.images import ImageSummary, Mark
+from sendit.pipeline.reports.images import Change, ImageSummary
 from sendit.web import answers, pictures
 from sendit.web.access import may
 from sendit.web.noting import note
@@ -142,7 +142,7 @@ def _compared(found: ImageSummary) -> dict[str, Any]:
         return {"image": found, "problem": str(error)}
     rows = [
         {"row": row, "before": _short(row.before), "after": _short(row.after), "mark": row.mark.name.lower(),
-         "indent": range(row.depth), "is_same": row.mark is Mark.SAME}
+         "indent": range(row.depth), "is_same": row.mark is Change.SAME}
         for row in compared.rows
     ]  # fmt: skip
     return {"image": found, "rows": rows, "verdict": compared.verdict, "fault": compared.fault}

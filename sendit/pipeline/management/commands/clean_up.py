@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand, WrongUse
 from sendit.ground.terminal import counted
-from sendit.pipeline.cleaning import Kept, Removal, Withheld
+from sendit.pipeline.cleaning import Kept, Removal, WithheldOriginals
 from sendit.pipeline.operations import COMMAND, Cleaned, clean_up, withheld_originals
 from sendit.projects.composition import Projects
 
@@ -90,7 +90,7 @@ class Command(DatabaseCommand):
 def _line(cleaned: Cleaned, verb: str, count: _Count) -> str:
     """What became of one thing, counted."""
     item = cleaned.item
-    if isinstance(item, Withheld):
+    if isinstance(item, WithheldOriginals):
         count.with_withheld += 1
         withheld = counted(item.files, "file was withheld and never", "files were withheld and never")
         return f"batch {item.batch}: originals: kept, {withheld} delivered."

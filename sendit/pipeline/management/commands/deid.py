@@ -16,7 +16,7 @@ from sendit.ground import logs
 from sendit.ground.commands import NEEDS_A_LOOK, WrongUse, ensure_keys
 from sendit.ground.commands import Command as ShellCommand
 from sendit.ground.terminal import counted
-from sendit.pipeline.files.deid_files import Deidentification, Fate, Target, deidentify_files, inputs_of
+from sendit.pipeline.files.deid_files import Deidentification, FileResult, Target, deidentify_files, inputs_of
 from sendit.projects.composition import Projects, any_recipe, local_identity_service
 
 
@@ -42,15 +42,15 @@ class Command(ShellCommand):
         logs.silence_libraries()
         place = _place(Path(source), Path(out))
         target = Target(place, is_folder=Path(source).is_dir() or place.is_dir(), replace=force)
-        fates: Counter[Fate] = Counter()
+        fates: Counter[FileResult] = Counter()
         size_bytes = 0
         for outcome in deidentify_files(inputs_of(Path(source)), how(**options), target):
             fates[outcome.fate] += 1
-            size_bytes += outcome.size_bytes if outcome.fate is Fate.WRITTEN else 0
+            size_bytes += outcome.size_bytes if outcome.fate is FileResult.WRITTEN else 0
             if outcome.reason:
                 self.stderr.write(f"file {outcome.number}: {outcome.fate}, {outcome.reason}")
         self.stdout.write(f"{counted(fates.total(), 'file')}: {_summary(fates)}; {size_bytes / 1e6:.1f} MB.")
-        if fates[Fate.ERROR]:
+        if fates[FileResult.ERROR]:
             sys.exit(NEEDS_A_LOOK)
 
 
@@ -112,6 +112,8 @@ def _place(source: Path, out: Path) -> Path:
     return out
 
 
-def _summary(fates: Counter[Fate]) -> str:
-    shown = [fate for fate in Fate if fates[fate] or fate is not Fate.THERE]
-    return ", ".join(counted(fates[fate], fate) if fate is Fate.ERROR else f"{fates[fate]:,} {fate}" for fate in shown)
+def _summary(fates: Counter[FileResult]) -> str:
+    shown = [fate for fate in FileResult if fates[fate] or fate is not FileResult.THERE]
+    return ", ".join(
+        counted(fates[fate], fate) if fate is FileResult.ERROR else f"{fates[fate]:,} {fate}" for fate in shown
+    )

@@ -17,10 +17,10 @@ from sendit.ground import logs
 from sendit.ground.commands import NEEDS_A_LOOK, WrongUse
 from sendit.ground.commands import Command as ShellCommand
 from sendit.ground.terminal import printable
-from sendit.pipeline.files.preview import Mark, Preview, Row, preview
+from sendit.pipeline.files.preview import Change, Preview, PreviewRow, preview
 from sendit.pipeline.management.commands.deid import add_how, how
 
-STYLES = {Mark.SAME: "", Mark.CHANGED: "yellow", Mark.REMOVED: "red", Mark.ADDED: "green"}
+STYLES = {Change.SAME: "", Change.CHANGED: "yellow", Change.REMOVED: "red", Change.ADDED: "green"}
 LONGEST_VALUE = 200
 WIDE = 240
 """Columns where the output is no terminal."""
@@ -63,7 +63,7 @@ class Command(ShellCommand):
             sys.exit(NEEDS_A_LOOK)
 
 
-def _table(rows: list[Row]) -> Table:
+def _table(rows: list[PreviewRow]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("", no_wrap=True)
     table.add_column("element", no_wrap=True)

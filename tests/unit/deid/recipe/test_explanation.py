@@ -9,7 +9,7 @@ import pytest
 
 from sendit.deid.recipe.explanation import explain
 from sendit.deid.recipe.explanation_text import WIDTH, as_data, as_json, as_text
-from sendit.deid.recipe.outcomes import Fate
+from sendit.deid.recipe.outcomes import TreatmentKind
 from sendit.deid.recipe.recipe import load_recipe, parse_recipe
 from sendit.deid.standard.profile_table import table
 
@@ -89,7 +89,7 @@ def test_what_cleaning_cannot_tell_is_said() -> None:
 
 def test_a_code_that_the_iod_decides_is_told_with_its_types() -> None:
     (entry,) = (one for one in explain(load_recipe("basic")).entries if one.row.name == "Acquisition DateTime")
-    assert entry.outcome.fate is Fate.REMOVED
+    assert entry.outcome.fate is TreatmentKind.REMOVED
     assert {types: one.outcome.words for one in entry.unless for types in one.types} == {
         "1": "becomes 19000101000000",
         "1C": "becomes 19000101000000",
@@ -121,7 +121,7 @@ def test_the_recipes_own_lines_are_told_and_those_that_depart_are_marked() -> No
     assert "so its outputs do not claim the profile" in " ".join(text.split())
     by_name = {entry.row.name: entry for entry in told.entries}
     assert by_name["Study Description"].why == "our.recipe:8 KEEP StudyDescription"
-    assert by_name["Series Description"].outcome.fate is Fate.CONDITIONAL
+    assert by_name["Series Description"].outcome.fate is TreatmentKind.CONDITIONAL
     assert by_name["Acquisition Date"].outcome.words == "shifted by -3"
     assert "goes on at once" in text
 
@@ -133,7 +133,7 @@ def test_a_recipe_without_a_profile_says_that_it_claims_none_and_what_it_leaves(
     assert "No filter: every image goes on" in text
     by_name = {entry.row.name: entry for entry in told.entries}
     assert (by_name["Patient's Birth Date"].outcome.fate, by_name["Patient's Birth Date"].why) == (
-        Fate.KEPT,
+        TreatmentKind.KEPT,
         "no line of the recipe speaks of it",
     )
     assert by_name["Patient ID"].outcome.words == "becomes the variable own"
@@ -144,7 +144,7 @@ def test_programs_read_the_same() -> None:
     data = json.loads(as_json(told))
     assert data["profile"][0] == {"name": "Basic Profile", "code": "113100", "scheme": "DCM"}
     assert len(data["attributes"]) == len(table().rows)
-    assert {one["fate"] for one in data["attributes"]} <= {fate.name.lower() for fate in Fate}
+    assert {one["fate"] for one in data["attributes"]} <= {fate.name.lower() for fate in TreatmentKind}
     cleaned = {one["rule"] for one in data["withheld"] if one["passes_once_clean"]}
     assert "burned-in annotation" in cleaned and "recognizable visual features" not in cleaned
     assert any("113101" in limit for limit in data["limits"])

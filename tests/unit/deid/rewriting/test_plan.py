@@ -13,7 +13,7 @@ from pydicom import Dataset
 
 from sendit.deid.rewriting.attribute import CLASS_UID_TAGS
 from sendit.deid.rewriting.plan import DatasetPlan
-from sendit.deid.rewriting.study import Study
+from sendit.deid.rewriting.study import BoundRecipe
 from sendit.errors import BrokenPromise, Misconfigured
 from tests.support.phantoms import DIGITS, FILES, WORD, bundled, leaks_in, plant
 from tests.support.streams import (
@@ -295,7 +295,7 @@ def test_a_header_that_pydicom_would_choke_on_is_refused_before_it_reads_it(size
 def test_what_is_beyond_the_plans_memory_is_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
     rules = "REPLACE PatientName X\nREMOVE contains:Physician\nREPLACE select:VR:UI deid_func:pydicom_uuid\n"
     expected = deidentified(phantom(), rules)
-    monkeypatch.setattr(Study, "MOST", 3)
+    monkeypatch.setattr(BoundRecipe, "MOST", 3)
     deid = deidentifier(rules)
     assert [deid.deidentify(phantom()).tobytes() == expected for _ in range(3)] == [True] * 3
 
@@ -305,7 +305,7 @@ def test_ever_new_sequences_do_not_grow_the_plan(monkeypatch: pytest.MonkeyPatch
         items = [EXPLICIT.element(NAME, "PN", b"x ")]
         return part10(b"".join(EXPLICIT.sequence(group << 16 | element, items) for element in range(1, 400)))
 
-    monkeypatch.setattr(Study, "MOST", 1000)
+    monkeypatch.setattr(BoundRecipe, "MOST", 1000)
     deid = deidentifier("REPLACE PatientName X")
     for group in range(0x0800, 0x0810, 2):
         assert b"x " not in deid.deidentify(hostile(group)).tobytes()[300:]
