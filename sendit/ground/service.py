@@ -17,6 +17,7 @@ from django.conf import settings
 from sendit.errors import Misconfigured, SenditError, place_of
 from sendit.ground import daemon, database, events, logs
 from sendit.ground.commands import DatabaseCommand
+from sendit.ground.service_manager import ALIVE, READY, notify
 
 
 class Service(Protocol):
@@ -82,8 +83,9 @@ class ServiceCommand(DatabaseCommand):
         """Be the service until SIGTERM or SIGINT, with the pid file held."""
         signals: list[int] = []
         pid_file.ensure_free()
-        service = self.make(lambda: bool(signals), pid_file.beat)
+        service = self.make(lambda: bool(signals), lambda: _beat(pid_file))
         left_behind = pid_file.acquire()
+        notify(READY)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda heard, frame: signals.append(heard))
         sys.excepthook = self._say_failure
@@ -120,3 +122,9 @@ class ServiceCommand(DatabaseCommand):
     def _say_failure(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         """Log what failed and where, in place of a traceback, which quotes values."""
         events.log(f"{self.service}.failed", failure=kind.__name__, place=place_of(error))
+
+
+def _beat(pid_file: daemon.PidFile) -> None:
+    """Say that the service lives: to whoever looks at its pid file, and to a service manager."""
+    pid_file.beat()
+    notify(ALIVE)

@@ -79,6 +79,7 @@ def test_the_environment_says_where(tmp_path: Path) -> None:
     environ = {"SENDIT_VAR": str(var), "SENDIT_CONFIG": str(file)}
     assert sendit("init", here=tmp_path / "here", **environ).returncode == 0
     assert file.is_file() and keys.present(var / "secrets") == keys.ALL
+    assert f'data_base = "{var}/data"' in file.read_text()
     done = sendit("init", str(tmp_path / "other"), here=tmp_path / "here", SENDIT_CONFIG=str(file))
     assert (done.returncode, done.stdout) == (2, "")
     assert "names another VAR" in done.stderr and not (tmp_path / "other").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from sendit.errors import Misconfigured
 from sendit.ground.commands import Command as ShellCommand
 from sendit.ground.commands import WrongUse
 from sendit.ground.terminal import table
+from sendit.pipeline.management.unit_files import USER, unit_files
 from sendit.projects import settings_file, settings_template
 from sendit.projects.settings_file import Found
 from sendit.projects.site import CONFIG, Site
@@ -40,7 +42,11 @@ class Command(ShellCommand):
             "folder, beside the settings file)",
         )
 
-    def handle(self, *args: Any, folder: str | None, **options: Any) -> None:
+        parser.add_argument(
+            "--systemd", action="store_true", help="also write unit files for systemd, into VAR/systemd"
+        )
+
+    def handle(self, *args: Any, folder: str | None, systemd: bool, **options: Any) -> None:
         """Make what is missing."""
         environ, here = dict(os.environ), Path.cwd()
         var = here / folder if folder else None
@@ -56,10 +62,11 @@ class Command(ShellCommand):
             if var and site.var.resolve() != var.resolve():
                 raise WrongUse(f"{found.file} names another VAR than DIR. Leave DIR out, or correct the file.")
             _make(site)
+            units = _write_units(site, found.file) if systemd else []
         except OSError as error:
             raise Misconfigured("FolderRefused", subject=str(error.filename or found.file)) from None
         self.lines(_summary(site, found.file, is_new))
-        self.lines(_next(site, dict(os.environ), here))
+        self.lines(_install(site, units) if units else _next(site, dict(os.environ), here))
 
 
 def _settings_file(environ: dict[str, str], here: Path, var: Path | None) -> Found:
@@ -75,16 +82,36 @@ def _settings_file(environ: dict[str, str], here: Path, var: Path | None) -> Fou
 
 
 def _write(file: Path, var: Path) -> None:
-    """Write a new settings file that names VAR, and a data folder beside the file."""
+    """Write a new settings file that names VAR, and a data folder beside the file, or in VAR if that is elsewhere."""
     file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    named = os.path.relpath(var, file.parent) if var.is_relative_to(file.parent) else str(var)
-    write_new(file, settings_template.text({"VAR": named, "DATA_BASE": "data"}).encode())
+    is_below = var.is_relative_to(file.parent)
+    named, data = (os.path.relpath(var, file.parent), "data") if is_below else (str(var), str(var / "data"))
+    write_new(file, settings_template.text({"VAR": named, "DATA_BASE": data}).encode())
 
 
 def _make(site: Site) -> None:
     site.var.mkdir(mode=0o750, parents=True, exist_ok=True)
     keys.make_for_new_site(site.secrets_folder, site.var)
     keys.secret(site.secrets_folder / "django.key", lambda: secrets.token_hex(32).encode())
+
+
+def _write_units(site: Site, file: Path) -> list[str]:
+    """Write the unit files, over those of an earlier call; returns their names."""
+    folder = site.var / "systemd"
+    folder.mkdir(mode=0o750, exist_ok=True)
+    texts = dict(unit_files(site, file.absolute(), Path(sys.executable).parent))
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return list(texts)
+
+
+def _install(site: Site, units: list[str]) -> Iterator[str]:
+    """What root has to do with the unit files."""
+    yield f"Unit files: {', '.join(units)}. As root:"
+    yield f"  useradd --system --home-dir {site.var} --shell /usr/sbin/nologin {USER}"
+    yield f"  chown -R {USER}: {site.var}"
+    yield f"  cp {site.var / 'systemd'}/*.service /etc/systemd/system/ && systemctl daemon-reload"
+    yield "  systemctl enable --now sendit-watcher sendit-web"
 
 
 def _summary(site: Site, file: Path, is_new: bool) -> Iterator[str]:
