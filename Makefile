@@ -1,6 +1,6 @@
 # sendit: bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: site docs-heavy help setup demo demo-web screenshots up down health test test-unit check docs lint bench fuzz corpus wheel lock clean
+.PHONY: site docs-heavy help setup demo demo-web screenshots up down health test test-unit check docs lint bench fuzz scale soak faults corpus wheel lock clean
 SHELL := /bin/bash
 # Where it is set, each of the many processes that tests start would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -77,6 +77,15 @@ bench: setup ## the bars of the design, measured; writes docs/benchmarks.md
 
 fuzz: setup ## 100,000 mutated files, 20,000 of illegal values and 20,000 mutated recipes, seeded
 	@$(BIN)/python -m tests.fuzz
+
+scale: setup ## a study of 100,000 images, 30,000 frames, and what is heavy: peak memory of each
+	@$(BIN)/python -m tests.long scale
+
+soak: setup ## 10,000 batches through one watcher: memory and open files stay as they were
+	@$(BIN)/python -m tests.long soak
+
+faults: setup ## ten rounds of kills, full disks and lost answers
+	@$(BIN)/python -m tests.long faults
 
 corpus: setup ## planted identifiers: both corpora with five seeds, and their scores
 	@$(BIN)/python -m tests.corpus --seeds 5

@@ -277,3 +277,9 @@ def test_the_site_builds_without_a_warning_and_asks_no_other_host(tmp_path: Path
     assert ran.returncode == 0, ran.stderr
     loaded = re.compile(r"""<(?:script|link|img)[^>]+(?:src|href)=["']?(https?://[^"'\s>]+)""")
     assert [found for path in tmp_path.rglob("*.html") for found in loaded.findall(path.read_text())] == []
+
+
+def test_each_promise_of_the_security_page_names_tests_that_exist() -> None:
+    named = re.findall(r"`(tests/[\w/.]+)`", page("security.md"))
+    assert len(named) > 8
+    assert [path for path in named if not (ROOT / path).exists()] == []

@@ -95,22 +95,20 @@ class Header:
             return None if meta is None else values.split(meta.decode("latin-1").strip(" \0"), "UI")
         vr = span[1]
         if vr == "SQ":
-            return ("…",) * len(self.items(name))
+            return tuple("…" for _ in self.each_item(name))
         found = values.read_values(_value(self._buf, span), vr, self._encoding.order, self._encodings)
         return tuple(value if isinstance(value, str) else str(value) for value in found)
 
     def encoded(self, tags: Sequence[int]) -> Hashable:
         """Some attributes as they are encoded: headers that are alike in this are alike in what those say."""
         spans, buf, meta = self._spans, self._buf, self._meta_value
-        found = [
-            (span[1], span[2], _short(_value(buf, span))) if (span := spans.get(tag)) else meta(tag) for tag in tags
-        ]
+        found = [(span[1], span[2], _compared(buf, span)) if (span := spans.get(tag)) else meta(tag) for tag in tags]
         return self._encoding, self._encodings, tuple(found)
 
     def all_but(self, others: Container[int], meta: Sequence[int] = ()) -> Hashable:
         """As `encoded`, of all attributes that there are but some, and of `meta` in the File Meta Information."""
         buf = self._buf
-        found = [(e[0], e[1], e[2], _short(buf[e[4] : e[5]])) for e in self._spans.values() if e[0] not in others]
+        found = [(e[0], e[1], e[2], _compared(buf, e)) for e in self._spans.values() if e[0] not in others]
         return self._encoding, self._encodings, tuple(found), tuple(map(self._meta_value, meta))
 
     def _meta_value(self, tag: int) -> bytes | None:
@@ -277,9 +275,11 @@ def _value(buf: bytes, span: Element) -> bytes:
     return buf[span[4] : span[5]]
 
 
-def _short(value: bytes) -> bytes:
+def _compared(buf: bytes, span: Element) -> bytes:
     """The value, or the digest of a long one, where it is only compared."""
-    return value if len(value) <= DIGESTED else hashlib.sha256(value).digest()
+    if span[5] - span[4] <= DIGESTED:
+        return _value(buf, span)
+    return hashlib.sha256(memoryview(buf)[span[4] : span[5]]).digest()
 
 
 _EVERYTHING = HeaderReader()
