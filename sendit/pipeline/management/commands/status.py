@@ -18,6 +18,7 @@ from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports import surroundings
 from sendit.pipeline.reports.overview import Overview, Reason, Throughput
+from sendit.pipeline.reports.pixels import are_freed_by_the_extra
 from sendit.pipeline.reports.readiness import WELL, Refusal, refusal
 from sendit.pipeline.reports.surroundings import BrokerStatus, FolderCounts, ServiceStatus
 from sendit.pipeline.reports.waits import Elsewhere, Wait, elsewhere, waits
@@ -92,6 +93,8 @@ def as_text(
         yield from table([(number, rule) for rule, number in overview.withheld[:RULES]], indent="  ")
         if len(overview.withheld) > RULES:
             yield f"  … and {counted(len(overview.withheld) - RULES, 'rule')} more: --json has them all"
+        if are_freed_by_the_extra((rule for rule, _ in overview.withheld), default_project(settings.SITE)):
+            yield "  Images that may show text pass once they are looked at: pip install 'sendit[pixels]', then retry."
     if overview.reasons:
         yield from ("", f"Errors{scope}:")
         for reason in overview.reasons:
