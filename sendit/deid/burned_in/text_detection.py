@@ -25,6 +25,10 @@ MARGIN = 3
 """Pixels that a rectangle is grown by: the detector's are tight."""
 THICKEST_PART, THICKEST_PIXELS = 0.2, 40
 """A find that is thicker than this part of the shorter side, and than so many pixels, is no line of text."""
+ROUND, ROUND_PIXELS = 2, 20
+"""A thicker find that is not so many times as long as it is thick counts where letters or digits can be read in it:
+anatomy is round, and text of this size of less than three characters is rare."""
+WORD = 0.8
 LEGIBLE = 0.5
 """How sure the recogniser is of a character that counts."""
 
@@ -81,8 +85,14 @@ class PaddleTextDetector:
         self._detector.limit_side_len = _limited(side, *picture.shape[:2])
         found, _ = self._detector(picture)
         for quad in () if found is None else found:
-            if min(np.linalg.norm(quad[0] - quad[1]), np.linalg.norm(quad[1] - quad[2])) <= thickest:
+            short, long = sorted((np.linalg.norm(quad[0] - quad[1]), np.linalg.norm(quad[1] - quad[2])))
+            is_line = short <= ROUND_PIXELS or long >= ROUND * short
+            if short <= thickest and (is_line or self._is_word(picture, _around(quad).within(*picture.shape[:2]))):
                 yield quad
+
+    def _is_word(self, picture: Pixels, box: Box) -> bool:
+        text, confidence = self._read(np.ascontiguousarray(picture[box.top : box.bottom, box.left : box.right]))
+        return confidence >= WORD and any(character.isalnum() for character in text)
 
     def is_legible(self, picture: Pixels, box: Box) -> bool:
         """Return whether letters or digits can be read in a rectangle of a picture."""
