@@ -19,6 +19,7 @@ from sendit.adapters import store_gcs
 from sendit.pipeline import checks
 from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch, Delivery
+from sendit.pipeline.record.states import DeliveryState
 from sendit.pipeline.stages.reporting import CONTENT_TYPES
 from sendit.ports import StoredObject
 from tests.support.aftermath import everything_is_right
@@ -143,6 +144,7 @@ def test_a_second_delivery_adds_nothing(on_google: Site, google_cloud: GoogleClo
     for name, content in kept.items():
         (archive / name).write_bytes(content)
     Batch.objects.update(state="DONEPROCESSING")
+    Delivery.objects.update(state=DeliveryState.WAITING)
     on_google.deliver()
     arrived_once(on_google, google_cloud)
 

@@ -382,14 +382,19 @@ def test_text_hidden_in_the_bits_of_the_pixel_data_is_withheld() -> None:
         ("examples_overlay.dcm", ""),
         ("examples_palette.dcm", "ultrasound, not declared free of burned-in text"),
         ("SC_rgb_jpeg.dcm", "secondary capture, not declared free of burned-in text"),
-        ("reportsi.dcm", ""),
-        ("waveform_ecg.dcm", ""),
+        ("reportsi.dcm", "not an image class that this recipe knows"),
+        ("waveform_ecg.dcm", "not an image class that this recipe knows"),
         ("priv_SQ.dcm", "no SOP class"),
     ],
 )
 def test_a_real_file_is_screened_by_its_header(name: str, rule: str) -> None:
     verdict = screen(read_header(bundled(name)), BASIC)
     assert (verdict.passed, verdict.rule) == (not rule, rule)
+
+
+@pytest.mark.parametrize("name", ["reportsi.dcm", "waveform_ecg.dcm"])
+def test_research_takes_reports_and_waveforms(name: str) -> None:
+    assert screen(read_header(bundled(name)), RESEARCH).passed
 
 
 def test_the_regions_of_a_real_ultrasound_image_are_found() -> None:
