@@ -23,7 +23,7 @@ def judged(reader: Reader, number: int, **attributes: str) -> Facts:
     written = io.BytesIO()
     ds.save_as(written)
     part_ten = open_part_ten(written.getvalue())
-    return reader.judge(number, reader.of(part_ten), part_ten)[0]
+    return reader.judge(number, reader.of(part_ten), part_ten)
 
 
 @pytest.fixture
