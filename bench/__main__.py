@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import batches, files, memory, million, report, topology
+from bench import batches, files, memory, million, receiving, report, topology
 from bench.measure import FULL, QUICK, Section, Size
 
 PARTS: dict[str, Callable[[Path, Size], Section]] = {
@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[Path, Size], Section]] = {
     "memory": memory.run,
     "million": million.run,
     "topology": topology.run,
+    "receiving": receiving.run,
 }
 ROOM_BYTES = 6 << 30
 

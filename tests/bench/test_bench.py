@@ -14,7 +14,7 @@ from bench.measure import Bar, Section
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("part", ["files", "batches", "memory", "million", "topology"])
+@pytest.mark.parametrize("part", ["files", "batches", "memory", "million", "topology", "receiving"])
 def test_each_part_measures_its_bars(part: str) -> None:
     ran = subprocess.run([sys.executable, "-m", "bench", "--quick", part], cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr[-2000:]
