@@ -70,6 +70,8 @@ class Act(StrEnum):
     RETRY = "retry"
     RELEASE = "release"
     REJECT = "reject"
+    PAUSE = "pause"
+    RESUME = "resume"
     START_WATCHER = "start-watcher"
     STOP_WATCHER = "stop-watcher"
     CHANGE_ROLES = "change-roles"
@@ -92,6 +94,8 @@ TABLE: dict[Act, ActProperties] = {
     Act.RETRY: ActProperties(PROCEDURE, Action.UPDATE, "retried"),
     Act.RELEASE: ActProperties(EXPORTED, Action.READ, "released images that were withheld"),
     Act.REJECT: ActProperties(PROCEDURE, Action.UPDATE, "rejected images that were withheld"),
+    Act.PAUSE: ActProperties(PROCEDURE, Action.UPDATE, "paused delivery"),
+    Act.RESUME: ActProperties(PROCEDURE, Action.UPDATE, "resumed delivery"),
     Act.START_WATCHER: ActProperties(
         APPLICATION, Action.EXECUTE, "started the watcher", Code("110120", "Application Start")
     ),

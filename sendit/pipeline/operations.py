@@ -22,7 +22,7 @@ from sendit.pipeline.intake import contenders, growth
 from sendit.pipeline.intake.contenders import Added
 from sendit.pipeline.intake.presence import watcher_pid_file
 from sendit.pipeline.intake.rest import Unrest
-from sendit.pipeline.record import clock, history, studies
+from sendit.pipeline.record import clock, history, pauses, studies
 from sendit.pipeline.record.history import COMMAND
 from sendit.pipeline.record.models import Batch, Image, Outcome, Study
 from sendit.pipeline.record.states import RETRYABLE, SCREENABLE, WAITING_FOR_PERSON, Job, State
@@ -44,9 +44,11 @@ __all__ = [
     "clean_up",
     "go_on_withdrawing",
     "is_retryable",
+    "pause_delivery",
     "queue_folders",
     "readmit",
     "redeliver",
+    "resume_delivery",
     "retry",
     "retry_empty",
     "retry_stopped",
@@ -276,6 +278,19 @@ def withheld_originals(projects: Projects, older_than: timedelta, *, now: dateti
     withheld files are lost with them."""
     counts = [item.files for item in cleaning.withheld(projects, older_than, now=now)]
     return len(counts), sum(counts)
+
+
+# ---------------------------------------------------------------------------------------------- delivery
+
+
+def pause_delivery(actor: str) -> bool:
+    """Let no worker begin a delivery until it is resumed; False where it is paused already."""
+    return pauses.put(True, actor)
+
+
+def resume_delivery(actor: str) -> bool:
+    """Let workers deliver again; False where it was not paused."""
+    return pauses.put(False, actor)
 
 
 # ---------------------------------------------------------------------------------------------- the watcher

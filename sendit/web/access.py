@@ -88,6 +88,8 @@ ACCESS: dict[str, Access] = {
     "batch-retry": Access(sends=OPERATOR),
     "retry-code": Access(sends=OPERATOR),
     "queue": Access(sends=OPERATOR),
+    "delivery-pause": Access(sends=OPERATOR),
+    "delivery-resume": Access(sends=OPERATOR),
     "watcher-start": Access(sends=OPERATOR),
     "watcher-stop": Access(sends=OPERATOR),
     # what researchers ask, and what is approved

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from sendit.ground import database
 from sendit.ground.database import AWAY
-from sendit.pipeline.record import clock, history, hosts, statements
+from sendit.pipeline.record import clock, history, hosts, pauses, statements
 from sendit.pipeline.record.models import Batch, BatchIdentifiers
 from sendit.pipeline.record.processes import is_known_dead, new_token
 from sendit.pipeline.record.states import Job, State
@@ -100,7 +100,7 @@ USUAL_TERMS = LeaseTerms(lease_seconds=60, max_attempts=3)
 
 def claimable(job: Job, limit: int, terms: LeaseTerms = USUAL_TERMS) -> list[int]:
     """Primary keys of batches that a worker may claim now: those of dead workers, then the oldest that wait."""
-    return list(islice(_claimable(job, limit, terms), limit))
+    return [] if pauses.holds(job) else list(islice(_claimable(job, limit, terms), limit))
 
 
 def _claimable(job: Job, limit: int, terms: LeaseTerms) -> Iterator[int]:
@@ -151,7 +151,7 @@ def claim(pk: int, job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> 
 def claim_this(batch: Batch, job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Lease | None:
     """The same, of a batch as it was read; None where it has changed since."""
     now = clock.now()
-    if not _is_at_hand(batch, job, terms):
+    if pauses.holds(job) or not _is_at_hand(batch, job, terms):
         return None
     if batch.state == job.waiting and not clock.soon() < batch.not_before <= terms.latest_start(job, now):
         return _take(batch, job, terms, observer)
@@ -162,6 +162,8 @@ def claim_this(batch: Batch, job: Job, terms: LeaseTerms, observer: Observer = N
 
 def claim_oldest(job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Lease | None:
     """A lease on the batch that has waited longest of those that may be claimed."""
+    if pauses.holds(job):
+        return None
     now = clock.now()
     values = {"state": job.working, "changed_at": now, "waits_for": "", **_claim_of(job, terms)}
     with transaction.atomic():

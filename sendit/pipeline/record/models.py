@@ -327,6 +327,17 @@ class BatchIdentifiers(models.Model):
         return f"identifiers of batch {self.pk}"
 
 
+class DeliveryPause(models.Model):
+    """Whether delivery is paused; one row, which `pauses` makes and changes."""
+
+    is_on = models.BooleanField(default=False)
+    actor = models.CharField(max_length=150, default="")
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return "delivery is paused" if self.is_on else "delivery is not paused"
+
+
 class ReviewDecision(models.Model):
     """What a reviewer decided about a file, known by a keyed digest of its bytes; the first decision stands."""
 

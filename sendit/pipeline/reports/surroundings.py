@@ -15,6 +15,7 @@ from sendit.keys import fingerprint
 from sendit.pipeline.intake.contenders import Contender, places, unknown
 from sendit.pipeline.intake.folders import is_finished
 from sendit.pipeline.intake.presence import watcher_pid_file
+from sendit.pipeline.record import pauses
 from sendit.pipeline.workforce import choice
 from sendit.projects.project import Project
 from sendit.projects.site import Site
@@ -89,6 +90,11 @@ class Installation:
 def installation(site: Site) -> Installation:
     """The VAR and keys that a process with these settings uses."""
     return Installation(str(site.var), fingerprint(site.secrets_folder))
+
+
+def delivery_is_paused() -> bool:
+    """Whether somebody has paused delivery."""
+    return pauses.is_on()
 
 
 def watcher(var: Path) -> ServiceStatus:

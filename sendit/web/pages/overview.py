@@ -61,6 +61,7 @@ def _now(request: HttpRequest) -> dict[str, Any]:
         "in_review": _in_review(),
         "most_in_review": review.COUNTED,
         "delivers": site().send_to_google,
+        "is_paused": surroundings.delivery_is_paused(),
         "sees_times": eyes.sees_times,
     }
     return context | (_surroundings(found) if eyes.sees_times else {})
@@ -146,6 +147,22 @@ def retry_code(request: HttpRequest) -> HttpResponse:
             break
     note(request, Act.RETRY, queued, reason=code)
     notices.give(request, f"{counted(len(queued), 'batch', 'batches')} with {code} queued again.{_who_works()}")
+    return redirect("overview")
+
+
+def pause(request: HttpRequest) -> HttpResponse:
+    """Answer `POST /delivery/pause`."""
+    note(request, Act.PAUSE)
+    operations.pause_delivery(person(request).name)
+    notices.give(request, "Delivery is paused. What has begun is finished.")
+    return redirect("overview")
+
+
+def resume(request: HttpRequest) -> HttpResponse:
+    """Answer `POST /delivery/resume`."""
+    note(request, Act.RESUME)
+    operations.resume_delivery(person(request).name)
+    notices.give(request, "Delivery goes on.")
     return redirect("overview")
 
 

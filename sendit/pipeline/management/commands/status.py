@@ -136,12 +136,18 @@ def _facts(
         yield "listener", _service(listener, "listener")
     if broker:
         yield "broker", _broker(broker)
-    yield "delivery", "on" if settings.SITE.send_to_google else "off: batches rest at DONEPROCESSING"
+    yield "delivery", _delivery()
     yield "folders", _folders(folders)
     yield from _beside_the_folders(folders)
     yield from _space()
     here = surroundings.installation(settings.SITE)
     yield "VAR", f"{here.var}, keys {here.keys}"
+
+
+def _delivery() -> str:
+    if not settings.SITE.send_to_google:
+        return "off: batches rest at DONEPROCESSING"
+    return "paused: batches rest at DONEPROCESSING until `sendit resume`" if surroundings.delivery_is_paused() else "on"
 
 
 def _wait(wait: Wait) -> str:
@@ -280,7 +286,7 @@ def as_object(
         "watcher": _as_fields(watcher),
         "listener": _as_fields(surroundings.listener(settings.SITE.var)),
         "broker": dataclasses.asdict(broker) if broker else None,
-        "delivery": settings.SITE.send_to_google,
+        "delivery": settings.SITE.send_to_google and not surroundings.delivery_is_paused(),
         "folders": dataclasses.asdict(folders),
     }
 

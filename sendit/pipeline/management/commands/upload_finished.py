@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from sendit.ground.commands import DatabaseCommand, WrongUse
+from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand, WrongUse
 from sendit.ground.terminal import counted
 from sendit.pipeline.management.closing import work_and_sum_up
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
+from sendit.pipeline.reports import surroundings
 from sendit.pipeline.workforce.choice import is_embedded, wake
 from sendit.pipeline.workforce.supervisor import Supervisor
 
@@ -38,6 +40,11 @@ class Command(DatabaseCommand):
             self.stdout.write(
                 f"SENDIT_SEND_TO_GOOGLE is off: {counted(to_do, 'batch', 'batches')} rest at DONEPROCESSING."
             )
+        elif surroundings.delivery_is_paused():
+            self.stdout.write(
+                f"Delivery is paused: {counted(to_do, 'batch', 'batches')} rest at DONEPROCESSING. `sendit resume`"
+            )
+            sys.exit(NEEDS_A_LOOK)
         elif is_embedded():
             self._deliver(to_do, workers)
         else:
