@@ -212,3 +212,12 @@ def test_nothing_of_it_is_kept(site: Site, image: Path, tmp_path: Path, monkeypa
     done = site.run("preview", str(bundled("CT_small.dcm")), "--reveal")
     assert done.returncode == 0
     assert list(scratch.iterdir()) == []
+
+
+def test_what_changes_may_be_shown_alone(site: Site, image: Path) -> None:
+    everything, changed = preview("--all", image, *GIVEN), preview("--changed", image, *GIVEN)
+    assert preview(image, *GIVEN).out == everything.out
+    assert row_of(everything, "0008,0060") and not re.search(r"\(0008,0060\)", changed.out)
+    assert row_of(changed, "0010,0010") == row_of(everything, "0010,0010")
+    unchanged = re.search(r"^(\d+) elements stay unchanged\.$", changed.out, re.M)
+    assert unchanged and int(unchanged[1]) > 10

@@ -16,7 +16,7 @@ from rich.text import Text
 from sendit.ground import logs
 from sendit.ground.commands import NEEDS_A_LOOK, WrongUse
 from sendit.ground.commands import Command as ShellCommand
-from sendit.ground.terminal import printable
+from sendit.ground.terminal import counted, printable
 from sendit.pipeline.files.preview import Change, Preview, PreviewRow, preview
 from sendit.pipeline.management.commands.deid import add_how, how
 
@@ -44,6 +44,9 @@ class Command(ShellCommand):
             action="store_true",
             help="print identifiers although the output is a file or a pipe, not a terminal",
         )
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument("--all", action="store_true", help="show every element (default: where no terminal is)")
+        which.add_argument("--changed", action="store_true", help="show what changes only (default: on a terminal)")
         add_how(parser)
 
     def handle(self, *args: Any, file: str, reveal: bool, **options: Any) -> None:
@@ -57,7 +60,11 @@ class Command(ShellCommand):
             raise WrongUse("FILE is no file.")
         seen = preview(Path(file), how(**options))
         console = Console(file=self.stream, highlight=False, width=None if self.stream.isatty() else WIDE)
-        console.print(_table(seen.rows))
+        only_changed = options["changed"] or (self.stream.isatty() and not options["all"])
+        rows = [row for row in seen.rows if row.mark is not Change.SAME] if only_changed else seen.rows
+        console.print(_table(rows))
+        if len(rows) < len(seen.rows):
+            self.stdout.write(f"{counted(len(seen.rows) - len(rows), 'element stays', 'elements stay')} unchanged.")
         self.lines(_closing(seen))
         if seen.fault or not seen.verdict.passed:
             sys.exit(NEEDS_A_LOOK)
