@@ -81,6 +81,14 @@ def make_folder(folder: Path) -> list[Path]:
     return [*above, folder.parent]
 
 
+def make_shared_folder(folder: Path) -> list[Path]:
+    """As `make_folder`, but whatever the umask its group may list a new one; one that is there keeps its mode."""
+    made = make_folder(folder)
+    if made:
+        folder.chmod(0o750)
+    return made
+
+
 def sweep_drafts(path: Path) -> None:
     """Remove drafts that killed writers of `path` left behind. A live writer finds its draft gone and starts over."""
     for name in os.listdir(path.parent):

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import google_crc32c
 
 from sendit.adapters.object_names import plain
-from sendit.durable import disk, forget_time, locked, make_folder, private, sync
+from sendit.durable import disk, forget_time, locked, make_folder, make_shared_folder, private, sync
 from sendit.errors import ServiceDown, ServiceRefused
 from sendit.ports import StoredObject, go_on
 
@@ -30,8 +30,8 @@ _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOS
 class FolderStore:
     """Keeps objects as files, `<root>/<name>`, and their metadata in `<root>/.metadata/<name>.json`.
 
-    Folders have mode 0700, files 0600. A file that only its owner can read, on the same file system, is stored by a
-    hard link: its bytes must be durable and never written to again (sendit only ever replaces a finished file). Any
+    A new root has mode 0750, folders in it 0700, files 0600. A file that only its owner can read, on the same file system,
+    is stored by a hard link: its bytes must be durable and never written to again (sendit only ever replaces a finished file). Any
     other file is copied by way of `<root>/.incoming`. A file in there that no process holds was left by a killed put,
     and the next put removes it. Objects are durable when `put` returns, their metadata a few seconds later.
 
@@ -62,7 +62,7 @@ class FolderStore:
         target = self._root / plain(name)
         sidecar = self._root / ".metadata" / f"{name}.json"
         with disk("object store"):
-            folders = [*make_folder(self._incoming), *make_folder(target.parent)]
+            folders = [*make_shared_folder(self._root), *make_folder(self._incoming), *make_folder(target.parent)]
             make_folder(sidecar.parent)
             if not target.exists():
                 self._take_in(path, target, check)

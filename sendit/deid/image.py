@@ -147,7 +147,7 @@ class DeidentifiedImage:
 
     def write(self, path: Path | str) -> int:
         """Write the file; what stands at `path` is replaced. Returns its size."""
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
         try:
             return self.write_to(handle)
         finally:

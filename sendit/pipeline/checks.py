@@ -205,6 +205,26 @@ def site_keys(**_kwargs: Any) -> list[CheckMessage]:
     return found
 
 
+@register()
+def open_folders(**_kwargs: Any) -> list[CheckMessage]:
+    """Whether everybody on this host may look into what sendit keeps."""
+    site = settings.SITE
+    folders = {
+        "VAR": site.var,
+        "VAR/outbox": site.outbox_folder,
+        "VAR/logs": site.logs_folder,
+        "VAR/store": site.store_folder,
+        "VAR/warehouse": site.warehouse_folder,
+    }
+    return [
+        Warning(
+            f"Everybody on this host may read or change {name}.", hint="chmod o= takes that away.", id="sendit.W011"
+        )
+        for name, folder in folders.items()
+        if folder.is_dir() and folder.stat().st_mode & 0o007
+    ]
+
+
 def _is_there(module: str) -> bool:
     try:
         return find_spec(module) is not None

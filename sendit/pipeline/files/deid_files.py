@@ -275,7 +275,7 @@ class Target:
         """Write the image; it is there as a whole or not at all."""
         try:
             path = self._out / _name(image.instance, number) if self._is_folder else self._out
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             draft = draft_of(path)
             try:
                 size_bytes = image.write(draft)

@@ -76,8 +76,23 @@ def test_metadata_are_written_again_only_when_they_change(root: Path, open_file:
 
 def test_only_the_owner_sees_anything(root: Path, open_file: Path) -> None:
     FolderStore(root).put(NAME, open_file, {"a": "b"})
-    modes = {(path.is_dir(), oct(path.stat().st_mode & 0o777)) for path in (root, *root.rglob("*"))}
+    modes = {(path.is_dir(), oct(path.stat().st_mode & 0o777)) for path in root.rglob("*")}
     assert modes == {(True, "0o700"), (False, "0o600")}
+
+
+@pytest.mark.parametrize("umask", [0, 0o022, 0o077])
+def test_a_new_root_is_the_groups_to_list_and_an_old_one_keeps_its_mode(
+    root: Path, open_file: Path, umask: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        FolderStore(root).put(NAME, open_file, {"a": "b"})
+        assert oct(root.stat().st_mode & 0o777) == "0o750"
+        root.chmod(0o755)
+        FolderStore(root).put("other/" + NAME, open_file, {"a": "b"})
+        assert oct(root.stat().st_mode & 0o777) == "0o755"
+    finally:
+        os.umask(before)
 
 
 def test_a_private_file_is_linked_and_an_open_one_copied(root: Path, private_file: Path, tmp_path: Path) -> None:

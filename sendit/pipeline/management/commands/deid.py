@@ -106,10 +106,17 @@ def _place(source: Path, out: Path) -> Path:
     if source.is_dir() and out.exists() and not out.is_dir():
         raise WrongUse("OUT is a file, and IN a folder.")
     try:
-        (out if source.is_dir() else out.parent).mkdir(parents=True, exist_ok=True)
+        _make(out if source.is_dir() else out.parent)
     except OSError:
         raise WrongUse("OUT cannot be made.") from None
     return out
+
+
+def _make(folder: Path) -> None:
+    """Make the folder and those above it, each for owner and group at most."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(mode=0o750, exist_ok=True)
 
 
 def _summary(fates: Counter[FileResult]) -> str:
