@@ -30,10 +30,11 @@ _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOS
 class FolderStore:
     """Keeps objects as files, `<root>/<name>`, and their metadata in `<root>/.metadata/<name>.json`.
 
-    A new root has mode 0750, folders in it 0700, files 0600. A file that only its owner can read, on the same file system,
-    is stored by a hard link: its bytes must be durable and never written to again (sendit only ever replaces a finished file). Any
-    other file is copied by way of `<root>/.incoming`. A file in there that no process holds was left by a killed put,
-    and the next put removes it. Objects are durable when `put` returns, their metadata a few seconds later.
+    A new root has mode 0750, folders in it 0700, files 0600. A file that only its owner can read, on the same file
+    system, is stored by a hard link: its bytes must be durable and never written to again (sendit only ever replaces a
+    finished file). Any other file is copied by way of `<root>/.incoming`. A file in there that no process holds was
+    left by a killed put, and the next put removes it. Objects are durable when `put` returns, their metadata a few
+    seconds later.
 
     Parameters
     ----------
