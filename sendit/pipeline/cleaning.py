@@ -9,7 +9,6 @@ applies what it was shown.
 
 from __future__ import annotations
 
-import base64
 import errno
 import re
 import shutil
@@ -19,7 +18,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-import google_crc32c
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
@@ -29,14 +27,12 @@ from sendit.errors import DataFault, SenditError
 from sendit.pipeline.intake import growth
 from sendit.pipeline.intake.folders import NOT_THE_ONLY_COPY, Entry, fingerprint, list_folder
 from sendit.pipeline.record import deliveries, history
-from sendit.pipeline.record.models import Batch, BatchIdentifiers, Delivery, Event, Image, Outcome
+from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event, Image, Outcome
 from sendit.pipeline.record.processes import is_known_dead
 from sendit.pipeline.record.states import TERMINAL, Job, State
-from sendit.ports import ObjectStore
+from sendit.pipeline.stages.removing import stored_crc32c
 from sendit.projects.composition import Projects
 from sendit.projects.site import Site
-
-READ_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,19 +229,10 @@ def _doubt(batch: Batch, content: str, projects: Projects) -> str:
         return CHANGED
     try:
         store = projects.of(batch.project).object_store
-        is_stored = all(_stored_crc32c(each, store) == each.crc32c for each in deliveries.standing(batch.pk))
+        is_stored = all(stored_crc32c(each, store) == each.crc32c for each in deliveries.standing(batch.pk))
     except SenditError as error:
         return str(error)
     return "" if is_stored else "the store's bytes are not the archive's"
-
-
-def _stored_crc32c(delivery: Delivery, store: ObjectStore) -> str:
-    """Of the object as the store gives it back, all of it."""
-    crc32c = 0
-    for offset in range(0, delivery.size_bytes, READ_BYTES):
-        length = min(READ_BYTES, delivery.size_bytes - offset)
-        crc32c = google_crc32c.extend(crc32c, store.read(delivery.object_name, offset, length))
-    return base64.b64encode(crc32c.to_bytes(4, "big")).decode()
 
 
 def _compare_and_delete(batch: Batch, places: _Places, actor: str) -> str:

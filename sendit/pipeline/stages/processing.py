@@ -37,7 +37,7 @@ from sendit.pipeline.stages.identifying import asked_before, identify
 from sendit.pipeline.stages.importing import ImportedStudy, import_study
 from sendit.pipeline.stages.opting_out import opted_out
 from sendit.pipeline.stages.parts import Part, begin_part
-from sendit.pipeline.stages.removing import ensure_replaced, finish_replacing, remove_of_batch
+from sendit.pipeline.stages.removing import ensure_replaced, finish_replacing, remove_attempts, remove_of_batch
 from sendit.pipeline.stages.reporting import write_report
 from sendit.pipeline.stages.work import Work
 from sendit.projects.composition import Ports
@@ -74,10 +74,12 @@ def process(work: Work, ports: Ports) -> None:
         if made:
             _finish(work, made, ports, draft)
         elif work.earlier.are_there:
+            remove_attempts(work, ports, None)
             _finish_without_part(work)
         elif work.ledger.count(Outcome.ERROR):
             raise DataFault("NothingDelivered")
         else:
+            remove_attempts(work, ports, None)
             finish_replacing(work, ports, lambda: _finish_empty(work))
 
 
@@ -110,6 +112,7 @@ def _finish(work: Work, outcome: MadePart, ports: Ports, draft: Path) -> None:
     recipe, is_first = ports.recipe, not work.batch.archive_bytes
     archive = MadeArchive(made.object_name, made.summary.images, made.archive.size_bytes, made.archive.crc32c)
     work.lease.check()
+    remove_attempts(work, ports, archive)
     _write_study_row(work, outcome, recipe, draft / STUDY)
     write_report(made, recipe, study, work.ledger, part, draft)
     with transaction.atomic():

@@ -5,16 +5,23 @@ Every step may be done again after a crash at any point.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 
+import google_crc32c
+
+from sendit.errors import ServiceRefused
 from sendit.pipeline.record import deliveries
+from sendit.pipeline.record.deliveries import MadeArchive
 from sendit.pipeline.record.models import Batch, Delivery
-from sendit.pipeline.record.states import TERMINAL, VOID, WAITING_FOR_PERSON, State
+from sendit.pipeline.record.states import TERMINAL, VOID, WAITING_FOR_PERSON, DeliveryState, State
 from sendit.pipeline.stages.deidentifying import load_id
 from sendit.pipeline.stages.reporting import CONTENT_TYPES
 from sendit.pipeline.stages.work import Work
-from sendit.ports import TABLES, go_on
+from sendit.ports import TABLES, ObjectStore, go_on
 from sendit.projects.composition import Ports
+
+READ_BYTES = 8 << 20
 
 
 def remove(delivery: Delivery, ports: Ports, check: Callable[[], None] = go_on) -> None:
@@ -40,6 +47,40 @@ def remove_of_batch(batch: int, ports: Ports, check: Callable[[], None] = go_on)
     for delivery in found:
         remove(delivery, ports, check)
     return len(found)
+
+
+def remove_attempts(work: Work, ports: Ports, made: MadeArchive | None) -> None:
+    """Remove what earlier attempts of a delivery may have left of an archive of other bytes, or of one that is no more.
+
+    Parameters
+    ----------
+    made : MadeArchive or None
+        What this attempt has made; where the same was tried before, it is simply gone on with.
+    """
+    tried = Delivery.objects.filter(batch=work.batch.pk, attempts__gt=0).exclude(state__in=(DeliveryState.DONE, *VOID))
+    for delivery in tried:
+        is_same = made == MadeArchive(delivery.object_name, delivery.images, delivery.size_bytes, delivery.crc32c)
+        if not is_same and _is_there(delivery, ports.object_store):
+            remove(delivery, ports, work.lease.check)
+
+
+def _is_there(delivery: Delivery, store: ObjectStore) -> bool:
+    """Whether the store has the archive; one of other bytes under its name is none that this database knows of."""
+    try:
+        return stored_crc32c(delivery, store) == delivery.crc32c
+    except ServiceRefused as refusal:
+        if refusal.code != "NoSuchObject":
+            raise
+        return False
+
+
+def stored_crc32c(delivery: Delivery, store: ObjectStore) -> str:
+    """The checksum of the object as the store gives it back, all of it."""
+    crc32c = 0
+    for offset in range(0, delivery.size_bytes, READ_BYTES):
+        length = min(READ_BYTES, delivery.size_bytes - offset)
+        crc32c = google_crc32c.extend(crc32c, store.read(delivery.object_name, offset, length))
+    return base64.b64encode(crc32c.to_bytes(4, "big")).decode()
 
 
 class OlderGenerationStands(Exception):

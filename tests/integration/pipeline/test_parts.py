@@ -346,3 +346,59 @@ def test_rows_of_an_earlier_version_are_part_one(site: Site) -> None:
         pyarrow.parquet.write_table(rows.drop_columns(["part", "generation"]), path)
     assert site.ports.warehouse.query("SELECT part, generation FROM dicom").rows == [(1, 1)]
     assert site.ports.warehouse.query("SELECT parts, generation, series_count FROM study").rows == [(1, 1, 1)]
+
+
+class Halfway:
+    """A warehouse that refuses what is loaded, so that the archive stands without its rows."""
+
+    def load(self, *_: Any) -> int:
+        raise ServiceRefused("LoadRefused")
+
+
+def halfway(site: Site) -> Batch:
+    """A batch whose archive is in the store and whose rows are nowhere."""
+    warehouse = site.ports.warehouse
+    site.replace(warehouse=Halfway())
+    (batch,) = run(site)
+    site.replace(warehouse=warehouse)
+    assert batch.state == "ERROR" and len(list(site.settings.store_folder.rglob("*.tar.gz"))) == 1
+    return batch
+
+
+def test_an_archive_that_an_earlier_attempt_left_gives_way_to_one_of_other_bytes(site: Site) -> None:
+    folder = site.data / "ACC1"
+    add(folder, 1)
+    batch = halfway(site)
+    add(folder, 2)
+    site.call("retry", str(batch.pk))
+    (batch,) = run(site)
+    assert (batch.state, batch.delivered) == ("DONE", 2)
+    assert parts(site) == [(1, ".tar.gz", 2)] and instances(site) == [(1, 1), (2, 1)]
+
+
+def test_an_archive_that_an_earlier_attempt_left_goes_when_another_batch_has_delivered_its_images(site: Site) -> None:
+    add(site.data / "ACC1", 1)
+    batch = halfway(site)
+    add(site.data / "ACC1.late1", 1)
+    run(site)
+    site.call("retry", str(batch.pk))
+    first, second = run(site)
+    assert (first.state, second.state, second.delivered) == ("EMPTY", "DONE", 1)
+    assert parts(site) == [(2, ".part2.tar.gz", 1)] and instances(site) == [(1, 2)]
+    assert len(list(site.settings.store_folder.rglob("*.tar.gz"))) == 1
+
+
+def test_an_object_of_another_database_is_no_attempt_of_ours(site: Site) -> None:
+    add(site.data / "ACC1", 1)
+    site.process()
+    (batch,) = Batch.objects.all()
+    foreign = site.settings.store_folder / batch.deliveries.get().object_name
+    foreign.parent.mkdir(parents=True)
+    foreign.write_bytes(b"of somebody else")
+    site.deliver()
+    add(site.data / "ACC1", 2)
+    site.call("retry", str(batch.pk))
+    (batch,) = run(site)
+    assert (batch.state, batch.errors[0]["code"]) == ("ERROR", "ObjectConflict")
+    assert foreign.read_bytes() == b"of somebody else"
+    foreign.unlink()
