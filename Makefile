@@ -1,6 +1,6 @@
 # sendit: bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: site docs-heavy help setup demo demo-web screenshots up down health test test-unit check docs lint bench fuzz scale soak faults corpus wheel lock clean
+.PHONY: site docs-heavy help setup demo demo-web screenshots up down health test test-unit check docs lint bench fuzz scale soak faults growing corpus wheel lock clean
 SHELL := /bin/bash
 # Where it is set, each of the many processes that tests start would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -69,6 +69,9 @@ lint: setup
 	$(BIN)/ruff check .
 	SENDIT_VAR=$(SCRATCH) $(BIN)/mypy
 	SENDIT_VAR=$(SCRATCH) $(BIN)/lint-imports --no-cache
+
+growing: setup ## 100 studies that grow, are taken back and made again while workers are killed at random
+	@$(BIN)/python -m pytest tests/fault/pipeline/test_growing_kills.py -k random --growing 100 --timeout 3600
 
 check: lint test ## what CI runs: format, ruff, mypy --strict, import-linter, tests
 

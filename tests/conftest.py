@@ -74,6 +74,7 @@ def postgres() -> Iterator[Postgres]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--growing", type=int, default=3, help="studies that grow and are taken back through random kills")
     help = "the database of every site that says nothing of it; those marked `on_both_databases` run once on each"
     parser.addoption("--batches", type=int, default=40, help="of the topology that is killed at random moments")
     parser.addoption("--associations", type=int, default=300, help="mutated associations that a listener suffers")
@@ -81,6 +82,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     about = "a folder for the pictures of docs/web.md, which the test in Chromium takes"
     parser.addoption("--screenshots", metavar="DIR", default="", help=about)
     parser.addoption("--database", choices=["sqlite", "postgres"], default="sqlite", help=help)
+
+
+@pytest.fixture
+def growing_studies(request: pytest.FixtureRequest) -> int:
+    """How many studies grow, are taken back and made again while workers are killed."""
+    return int(request.config.getoption("--growing"))
 
 
 @pytest.fixture
