@@ -139,11 +139,11 @@ def _finish(work: Work, delivered: Mapping[Delivery, StoredObject]) -> None:
         history.record(
             "batch.delivered",
             batch.pk,
-            part=made.part,
             images=made.images,
             bytes=made.size_bytes,
             seconds=round(seconds, 3),
             deliver_seconds=work.seconds("deliver"),
+            part=made.part,
         )
 
 

@@ -127,7 +127,7 @@ def _finish(work: Work, outcome: MadePart, ports: Ports, draft: Path) -> None:
         )
         studies.ensure_not_withdrawn(work.batch.study_id)
         deliveries.add(work.batch.pk, archive, is_first=is_first, generation=part.generation, part=part.number)
-        history.record("batch.processed", work.batch.pk, part=part.number, **_numbers(work), **_stages(work))
+        history.record("batch.processed", work.batch.pk, **_numbers(work), **_stages(work), part=part.number)
         work.outbox.publish(draft, work.batch.pk)
 
 
