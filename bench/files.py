@@ -76,7 +76,7 @@ def _proof_share(study: Study, rounds: int, out: Path | None = None) -> float:
         with patch.object(Verifier, "check", timed):
             started = perf_counter()
             for path in study.files:
-                image = one.deidentify(path)
+                image = one.deidentify(path, contenders.PASSED)
                 image.write(out) if out else image.close()
             best = min(best, (perf_counter() - started, spent))
     return 100 * best[1] / best[0]
