@@ -22,8 +22,9 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
     return ran.stdout
 
 
-def test_eleven_studies_are_delivered_and_one_is_not(said: str) -> None:
-    assert re.search(r"DONE\s+11", said)
+def test_ten_studies_are_delivered_one_is_withheld_and_one_is_an_error(said: str) -> None:
+    assert re.search(r"^DONE\s+10$", said, re.M)
+    assert re.search(r"^EMPTY\s+1$", said, re.M) and "sendit: text may be left in the pixels" in said
     assert "MixedPatients" in said
 
 

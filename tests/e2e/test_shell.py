@@ -75,6 +75,7 @@ def test_a_file_that_the_system_refuses_is_no_bug(site: Site) -> None:
 
 
 def test_a_check_says_what_else_is_wrong(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.var.chmod(0o750)
     assert site.run("check").stderr == ""
     site.set(DATA_BASE=site.data / "missing")
     done = site.run("check")

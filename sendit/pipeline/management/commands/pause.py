@@ -1,4 +1,4 @@
-"""`pause`: delivery waits."""
+"""`pause`: nothing is delivered until `sendit resume`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`reject`: a reviewer's word on images that a graylist withholds."""
+"""`reject`: images that a graylist withheld stay withheld for good."""
 
 from __future__ import annotations
 

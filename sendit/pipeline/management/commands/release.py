@@ -1,4 +1,4 @@
-"""`release`: a reviewer's word on images that a graylist withholds."""
+"""`release`: images that a graylist withheld are delivered after all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`resume`: delivery goes on."""
+"""`resume`: delivery goes on after `sendit pause`."""
 
 from __future__ import annotations
 
