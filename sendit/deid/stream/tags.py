@@ -14,10 +14,7 @@ MARKS_GROUP = 0xFFFE
 PIXEL_DATA_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 TRAILING_PADDING = 0xFFFCFFFC
 _REPEATING = frozenset(
-    group
-    for mask in RepeatersDictionary
-    for group in range(0x10000)
-    if f"{group:04X}"[:2] == mask[:2].upper() and mask[2:4] in ("xx", f"{group:04X}"[2:])
+    int(mask[:4].replace("xx", f"{last:02X}"), 16) for mask in RepeatersDictionary for last in range(0x100)
 )
 """The groups that repeat or have elements that do: only there are pydicom's masks tried, which takes long."""
 
