@@ -1,6 +1,6 @@
 """`python -m tests.again`: run the failures of the last run once more, alone, where only real servers failed.
 
-Tests under `tests/fault`, `tests/integration` and `tests/e2e` wait for servers, processes and leases. On a machine
+Tests under `tests/fault`, `fuzz`, `integration` and `e2e` wait for servers, processes and leases. On a machine
 that is busy with all the others such a wait can be too short. A few may fail there and pass alone; each is named.
 A test that needs no server has no such excuse, and neither has one that fails twice.
 """
@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-WITH_SERVERS = ("tests/fault/", "tests/integration/", "tests/e2e/")
+WITH_SERVERS = ("tests/fault/", "tests/fuzz/", "tests/integration/", "tests/e2e/")
 AT_MOST = 10
 
 

@@ -116,7 +116,7 @@ def test_the_window_of_a_picture_follows_the_mouse_and_frames_the_keys(demo: str
         expect(picture).to_have_attribute("src", re.compile(r"center=.+&width="))
         page.wait_for_load_state("networkidle")
         assert picture.screenshot() != before
-        page.goto(f"{demo}/batches/4/images/1")
+        page.goto(f"{demo}/batches/9/images/1")
         page.focus(".stage")
         for _ in range(3):
             page.keyboard.press("ArrowRight")

@@ -166,7 +166,7 @@ def test_pixel_data_that_lost_what_is_no_picture_is_shown_as_changed(site: Site,
     path.write_bytes(with_pixels(ds, encapsulated([[frame[:2] + segment(0xFE, b"scanned by night") + frame[2:]]])))
     row = row_of(preview(path), "7FE0,0010")
     assert row[0] == "~"
-    assert row[-1].startswith("sendit: comments within")
+    assert "comments within" in row[-1], row[-1]
 
 
 @pytest.mark.shows_identifiers
