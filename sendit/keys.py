@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import base64
 import binascii
+import fcntl
 import hmac
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from sendit.durable import draft_of, private, sync
+from sendit.durable import draft_of, make_folder, private, sync
 from sendit.errors import Misconfigured
 
 
@@ -216,11 +217,24 @@ def make_for_new_site(folder: Path, var: Path) -> None:
     Misconfigured
         `BadKey`: a key is missing that this site had.
     """
-    is_old = bool(Memory.read(var).proofs) or (var / DATABASE).exists()
-    if present(folder) - {KeyFile.PSEUDONYM} or is_old:
-        for file in KeyFile:
-            load(folder, file)
-    make(folder)
+    with _alone_in(folder):  # another process's keys are all there, or none but the first is
+        is_old = bool(Memory.read(var).proofs) or (var / DATABASE).exists()
+        if present(folder) - {KeyFile.PSEUDONYM} or is_old:
+            for file in KeyFile:
+                load(folder, file)
+        make(folder)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the lock of the folder itself, where it can be made and its file system has locks."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            make_folder(folder)
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            stack.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def fingerprint(folder: Path) -> str:

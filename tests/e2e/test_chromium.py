@@ -142,7 +142,7 @@ def test_the_list_shows_news_by_itself_and_the_first_admin_begins_with_the_link(
         expect(page.locator("h1")).to_have_text("Overview")
         expect(page.locator("a.tile.state-queue .number")).to_have_text("0")
         site.study(1)
-        site.queue()
+        assert len(site.queue()) == 1
         expect(page.locator("a.tile.state-queue .number")).to_have_text("1")
         page.click("text=Sign out")
         expect(page.locator("h1")).to_have_text("Sign in")

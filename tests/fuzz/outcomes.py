@@ -148,8 +148,11 @@ class Examiner:
             return _told(fault)
         except ServiceDown as down:  # the reader of texts needs more memory than a process has here
             return down.code
-        with watchdog():
-            self._prove(name, data, image, out)
+        try:
+            with watchdog():
+                self._prove(name, data, image, out)
+        except ServiceDown as down:
+            return down.code
         return "image"
 
     def _prove(self, name: str, data: bytes, image: DeidentifiedImage, out: bytes) -> None:

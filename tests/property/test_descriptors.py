@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -67,8 +69,8 @@ def _announces_a_name(cleaned: str) -> bool:
 
 def _is_left_of(again: str, cleaned: str) -> bool:
     """Whether a second cleaning only removed words."""
-    rest = iter(cleaned.split())
-    return all(word in rest for word in again.split())
+    rest = iter(re.findall(r"[^\W_]+", cleaned))
+    return all(word in rest for word in re.findall(r"[^\W_]+", again))
 
 
 @settings(max_examples=250, deadline=None)
