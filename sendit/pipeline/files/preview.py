@@ -121,7 +121,7 @@ def preview(path: Path, how: Deidentification) -> Preview:
 def _notes(done: Iterable[ElementAction]) -> Notes:
     """What is said of elements beside their rules; of pixel data there may be several things to say."""
     found: dict[tuple[int, ...], str] = {}
-    for one in each_action(done):
+    for one in sorted(each_action(done), key=lambda one: str(one.action)):
         note = f"sendit: {WORDS[one.action]}" if one.action.startswith(PIXELS) else NOTES.get(one.action)
         if note:
             place = (*one.path, one.tag)
