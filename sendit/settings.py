@@ -16,6 +16,7 @@ from sendit.projects.site import SETTINGS, variable
 
 SETTINGS_FILE = settings_file.find(os.environ, Path.cwd())
 SITE = settings_file.load(os.environ, SETTINGS_FILE)
+VAR_IS_NAMED = bool(os.environ.get("SENDIT_VAR"))
 
 # What another system's library reads from the environment by itself.
 os.environ |= {

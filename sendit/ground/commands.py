@@ -43,8 +43,18 @@ class PrintableOutput(OutputWrapper):
         super().write(printable_lines(msg), style_func, ending)
 
 
-def ensure_keys() -> None:
+def begin_a_site() -> None:
+    """Make the keys of a VAR that SENDIT_VAR names and that holds nothing yet; its database is a file."""
+    site = settings.SITE
+    is_alone = not site.database.startswith("postgres")
+    if settings.VAR_IS_NAMED and is_alone and not (site.var.is_dir() and any(site.var.iterdir())):
+        keys.make_for_new_site(site.secrets_folder, site.var)
+
+
+def ensure_keys(*, may_begin: bool = False) -> None:
     """Refuse a VAR that has no keys, in place of making another one by accident."""
+    if may_begin:
+        begin_a_site()
     keys.ensure_made(settings.SITE.secrets_folder, settings.SITE.var, settings.SETTINGS_FILE)
 
 
@@ -54,6 +64,8 @@ class Command(BaseCommand):
     suppressed_base_arguments = set(DJANGOS_OPTIONS)
     requires_system_checks = [BEFORE_EVERY_COMMAND]
     needs_keys = True
+    begins_a_site = False
+    """Whether the command may be the first one of a new VAR that is named."""
     """Whether the command needs a VAR, which is one that has keys."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
@@ -79,7 +91,7 @@ class Command(BaseCommand):
         self.stderr = PrintableOutput(options.pop("stderr", None) or cast(TextIO, self.stderr._out))
         self.stderr.style_func = style
         if self.needs_keys:
-            ensure_keys()
+            ensure_keys(may_begin=self.begins_a_site)
         try:
             return super().execute(*args, **options)
         except WrongUse as error:
@@ -125,5 +137,7 @@ class DatabaseCommand(Command):
         from sendit.ground import logs
 
         logs.silence_libraries()
+        if self.begins_a_site:
+            begin_a_site()
         with answering(self.key_files):
             return super().execute(*args, **options)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -188,13 +190,10 @@ def test_a_new_site_makes_its_keys_and_binds_them(site: Site) -> None:
     assert not any(key in stored for key in made.values())
 
 
-def test_no_command_makes_a_var_or_keys_by_accident(site: Site, tmp_path: Path) -> None:
-    site.study(1)
+def test_no_command_makes_a_var_or_keys_by_accident(site: Site) -> None:
     shutil.rmtree(site.var)
-    image = next((site.data / accession_number(1)).iterdir())
-    on_files = [("deid", str(site.data), str(tmp_path / "out")), ("preview", "--reveal", str(image))]
     alone = [("query", "SELECT 1"), ("remove_times",), ("stop_watcher",)]
-    for command in (*AS_PROCESSES, *IN_THIS_PROCESS, *on_files, *alone):
+    for command in (*AS_PROCESSES[2:], *IN_THIS_PROCESS, *alone):
         ran = run(*command)
         assert ran.code == 2 and ran.err.startswith(f"NotInitialised (no keys in {site.var}/secrets"), command
     for command in (("status",), ("migrate",)):
@@ -202,6 +201,31 @@ def test_no_command_makes_a_var_or_keys_by_accident(site: Site, tmp_path: Path) 
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), command
         assert done.stderr.startswith(f"sendit: NotInitialised (no keys in {site.var}/secrets"), command
     assert not site.var.exists()
+
+
+BEGIN = [("start_queue",), ("deid", "DATA", "OUT")]
+
+
+@pytest.mark.parametrize("command", BEGIN, ids=lambda command: command[0])
+def test_work_begins_a_var_that_is_named_and_empty_and_no_other(
+    site: Site, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    site.study(1)
+    places = {"DATA": str(site.data), "OUT": str(tmp_path / "out")}
+    arguments = [places.get(word, word) for word in command]
+    shutil.rmtree(site.var)
+    assert site.run(*arguments).returncode == 0
+    assert set(content(site)) == keys.ALL
+    shutil.rmtree(site.var)
+    (site.var / "store").mkdir(parents=True)  # a VAR that lost its keys, or another folder
+    done = site.run(*arguments, "--force") if command[0] == "deid" else site.run(*arguments)
+    assert done.returncode == 2 and done.stderr.startswith("sendit: NotInitialised")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SENDIT_")}
+    sendit = [sys.executable, "-P", "-m", "sendit", *arguments]
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    nameless = subprocess.run(sendit, cwd=elsewhere, env=environment, capture_output=True, text=True)
+    assert nameless.returncode == 2 and nameless.stderr.startswith("sendit: NotInitialised")
+    assert not (elsewhere / "var").exists()
 
 
 def test_what_needs_no_var_runs_without_one(site: Site, tmp_path: Path) -> None:

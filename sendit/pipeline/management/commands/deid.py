@@ -75,7 +75,7 @@ def how(*, recipe: str | None, var: list[str], key_file: str | None, **options: 
     project = ports.project
     chosen = any_recipe(project, recipe or project.recipe)
     if key_file is None:
-        ensure_keys()
+        ensure_keys(may_begin=True)
         return Deidentification(chosen, ports.pseudonyms, ports.identity_service, project.identity, _variables(var))
     key = _key(Path(key_file))
     local = local_identity_service(key, project.max_date_shift_days)

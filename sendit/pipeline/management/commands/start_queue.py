@@ -42,6 +42,7 @@ def folders_to_look_in(ports: Ports, subfolder: str | None) -> tuple[DataFolder,
 class Command(DatabaseCommand):
     """Queue new folders if none is queued, and process what is."""
 
+    begins_a_site = True
     help = (
         "Process the batches in QUEUE: import, screen, identify, de-identify. If none is in QUEUE, look for new "
         "folders first. Processed batches rest at DONEPROCESSING; upload_finished delivers them. Ctrl-C puts batches "

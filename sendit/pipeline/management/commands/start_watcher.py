@@ -19,6 +19,7 @@ class Command(ServiceCommand):
     """Watch the data folder in the background; process and deliver what comes, until stop_watcher."""
 
     service = "watcher"
+    begins_a_site = True
     help = (
         "Watch the data folder: process and deliver finished folders as they come, in the background, until "
         "stop_watcher. Logs: VAR/logs/watcher.log."
