@@ -14,8 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import google_crc32c
-
+from sendit.adapters.checksums import crc32c_of_file
 from sendit.adapters.google_cloud import (
     Patience,
     Service,
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 CHUNK_BYTES = 2 << 20
 """How much of a file is held in memory and sent in one request; a multiple of 256 KiB."""
-READ_BYTES = 1 << 20
 SERVICE = Service("object store", "StoreDown")
 _GENERATION = re.compile("generation=[0-9]+&?")
 """The part of a link that tells the microsecond at which the object was made; the link works without it."""
@@ -91,7 +89,7 @@ class GcsStore:
         """
         plain(name)
         with disk("object store"), speaking_to(SERVICE):
-            blob, crc32c = self._blob(name), _crc32c(path)
+            blob, crc32c = self._blob(name), crc32c_of_file(path)
             if not self._upload(blob, path, crc32c, metadata, check):
                 self._ensure_same(blob, path, crc32c)
             if (blob.size, blob.crc32c) != (os.path.getsize(path), crc32c):
@@ -230,14 +228,6 @@ def _refusal(error: Exception) -> SenditError | None:
     if status_of(error) == http.client.BAD_REQUEST and "crc32c" in str(error).lower():
         return ServiceDown("NotVerified", subject=SERVICE.name)
     return None
-
-
-def _crc32c(path: Path) -> str:
-    crc32c = 0
-    with path.open("rb") as file:
-        while block := file.read(READ_BYTES):
-            crc32c = google_crc32c.extend(crc32c, block)
-    return base64.b64encode(crc32c.to_bytes(4, "big")).decode()
 
 
 def _md5(path: Path) -> str:

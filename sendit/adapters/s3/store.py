@@ -6,7 +6,6 @@ CRC32C of the whole file, and both come to be only if there is no object of that
 
 from __future__ import annotations
 
-import base64
 import http.client
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -16,8 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import google_crc32c
-
+from sendit.adapters.checksums import READ_BYTES, crc32c_of, crc32c_of_file
 from sendit.adapters.object_names import plain
 from sendit.adapters.per_process import PerProcess
 from sendit.adapters.s3.settings import S3Bucket
@@ -28,7 +26,6 @@ from sendit.ports import StoredObject, go_on
 PART_BYTES = 8 << 20
 """How much of a file is held in memory and sent in one request; S3 takes no fewer than 5 MiB, and 10,000 parts."""
 MOST_PARTS = 10_000
-READ_BYTES = 1 << 20
 SERVICE = "object store"
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """409: another request for the same name is under way."""
@@ -84,7 +81,7 @@ class S3Store:
         """
         key = self._key(name)
         with disk(SERVICE), speaking_to_s3():
-            size, crc32c = os.path.getsize(path), _crc32c(path)
+            size, crc32c = os.path.getsize(path), crc32c_of_file(path)
             is_new = self._upload(key, path, size, crc32c, self._terms(metadata), check)
             if not self._has(key, size, crc32c):
                 raise ServiceDown("NotVerified", subject=SERVICE) if is_new else ServiceRefused("ObjectConflict")
@@ -193,7 +190,7 @@ class S3Store:
             while content := file.read(part_bytes):
                 check()
                 number += 1
-                crc32c = _base64(google_crc32c.value(content))
+                crc32c = crc32c_of([content])
                 answer = self._client.get().upload_part(
                     **upload, PartNumber=number, Body=content, ChecksumCRC32C=crc32c
                 )
@@ -208,10 +205,7 @@ class S3Store:
         known = head.get("ChecksumCRC32C")
         if known and "-" not in known:
             return str(known) == crc32c
-        found = 0
-        for block in client.get_object(**where)["Body"].iter_chunks(READ_BYTES):
-            found = google_crc32c.extend(found, block)
-        return _base64(found) == crc32c
+        return crc32c_of(client.get_object(**where)["Body"].iter_chunks(READ_BYTES)) == crc32c
 
     def _read(self, key: str, offset: int, length: int) -> bytes:
         client, where = self._client.get(), {"Bucket": self._choice.bucket, "Key": key}
@@ -331,18 +325,3 @@ def _code(error: Exception) -> str:
     response: dict[str, Any] = getattr(error, "response", {})
     code = str(response.get("Error", {}).get("Code", ""))
     return code if code.isalnum() else ""
-
-
-# ---------------------------------------------------------------------------------------------- checksums
-
-
-def _crc32c(path: Path) -> str:
-    found = 0
-    with path.open("rb") as file:
-        while block := file.read(READ_BYTES):
-            found = google_crc32c.extend(found, block)
-    return _base64(found)
-
-
-def _base64(crc32c: int) -> str:
-    return base64.b64encode(crc32c.to_bytes(4, "big")).decode()

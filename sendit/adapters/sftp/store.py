@@ -6,7 +6,6 @@ refuses a name that is taken, and whatever was written is read back and compared
 
 from __future__ import annotations
 
-import base64
 import errno
 import os
 import secrets
@@ -19,8 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import google_crc32c
-
+from sendit.adapters.checksums import crc32c_of_file
 from sendit.adapters.object_names import plain
 from sendit.adapters.per_process import PerProcess
 from sendit.adapters.sftp.settings import SftpFolder
@@ -86,7 +84,7 @@ class SftpStore:
             if not _is_same(sftp, target, path):
                 raise ServiceRefused("ObjectConflict")
         uri = f"sftp://{self._choice.host}{target}"
-        return StoredObject(name=name, uri=uri, size_bytes=os.path.getsize(path), crc32c=_crc32c(path))
+        return StoredObject(name=name, uri=uri, size_bytes=os.path.getsize(path), crc32c=crc32c_of_file(path))
 
     def read(self, name: str, offset: int, length: int) -> bytes:
         """Read `length` bytes from `offset`.
@@ -232,14 +230,6 @@ def _is_same(sftp: Any, target: str, path: Path) -> bool:
             if found.read(len(block)) != block:
                 return False
     return True
-
-
-def _crc32c(path: Path) -> str:
-    found = 0
-    with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            found = google_crc32c.extend(found, block)
-    return base64.b64encode(found.to_bytes(4, "big")).decode()
 
 
 # ---------------------------------------------------------------------------------------------- the connection
