@@ -148,9 +148,9 @@ class Deidentifier:
 
     def _task(self, part_ten: PartTen, verdict: Verdict | None) -> PixelTask | None:
         """What the recipe asks to be done to the pixels of an image."""
-        if not self._recipe.cleans_pixels:
-            return None
         if verdict is None:
+            if not self._recipe.cleans_pixels:
+                return None
             if self._screen is None:
                 screen = Screen(self._recipe)
                 self._screen = screen, HeaderReader(screen.tags)

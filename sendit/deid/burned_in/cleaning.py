@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sendit.deid.burned_in.detector import Detector, is_installed, shared_detector
 from sendit.deid.burned_in.masks import blanked_by
-from sendit.deid.burned_in.messages import Message
+from sendit.deid.burned_in.messages import Aim, Message
 from sendit.deid.burned_in.picture import PIXEL_DATA, READER, Picture, picture_of
 from sendit.deid.burned_in.record import Box, Mask, PixelRecord, Reason
 from sendit.deid.burned_in.worker_frames import Frames, NotProven, frames_of
@@ -99,6 +99,8 @@ class Cleaning:
         """Look, blank, and look again until nothing is found; returns what was done."""
         picture = self._picture
         masks = self._given(task)
+        if task.is_drawn:
+            return self._drawn(masks, task)
         found = self._look(masks)
         if picture.said_yes and not masks and not found:
             raise withheld(task.rule)  # somebody saw what the detector does not see
@@ -109,13 +111,21 @@ class Cleaning:
             raise withheld(TEXT_LEFT)
         return PixelRecord(task.rule, tuple(masks), self._name, picture.frames, picture.rows, picture.columns)
 
+    def _drawn(self, masks: list[Mask], task: PixelTask) -> PixelRecord:
+        """Blank what a person drew, and nothing else."""
+        picture = self._picture
+        if masks:
+            self._compare(masks)
+        return PixelRecord(task.rule, tuple(masks), "", picture.frames, picture.rows, picture.columns)
+
     def _given(self, task: PixelTask) -> list[Mask]:
         picture = self._picture
+        reason = Reason.DRAWN if task.is_drawn else Reason.COORDINATES
         try:
             boxes = blanked_by(task.regions, picture.rows, picture.columns)
         except ValueError:
             raise withheld(NOT_DECODED) from None
-        masks = [Mask(box, Reason.COORDINATES) for box in map(self._aligned, boxes)]
+        masks = [Mask(box, reason) for box in map(self._aligned, boxes)]
         if sum(mask.box.area for mask in masks) >= picture.rows * picture.columns:
             raise withheld(ALL_BLANK)
         return masks
@@ -131,23 +141,27 @@ class Cleaning:
         return whole.within(self._picture.rows, self._picture.columns)
 
     def _look(self, masks: list[Mask]) -> list[Box]:
-        self._begin(masks, reads=False)
+        self._begin(masks, Aim.FIND)
         for frame in self._frames:
             self._ask({"do": "look"}, frame)
         return self._finds()
 
     def _prove(self, masks: list[Mask]) -> list[Box]:
         """What can still be read in the blanked frames. Withheld where they differ from the original elsewhere."""
-        self._begin(masks, reads=True)
+        self._compare(masks, Aim.READ)
+        return self._finds()
+
+    def _compare(self, masks: list[Mask], aim: Aim = Aim.COMPARE) -> None:
+        """Have all frames blanked. Withheld where they differ from the original elsewhere."""
+        self._begin(masks, aim)
         try:
             self._frames.prove(self._ask, [mask.box for mask in masks])
         except NotProven:
             raise withheld(NOT_PROVEN) from None
-        return self._finds()
 
-    def _begin(self, masks: list[Mask], *, reads: bool) -> None:
+    def _begin(self, masks: list[Mask], aim: Aim) -> None:
         boxes = [list(mask.box) for mask in masks]
-        said = {"do": "begin", "picture": self._picture.as_json(), "masks": boxes, "reads": reads}
+        said: dict[str, object] = {"do": "begin", "picture": self._picture.as_json(), "masks": boxes, "aim": aim}
         answer = self._detector.begin(said)
         self._name = str(answer.said["detector"])
 

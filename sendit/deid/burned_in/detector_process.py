@@ -18,7 +18,7 @@ from typing import Any
 from sendit.deid.burned_in.codecs import Undecodable
 from sendit.deid.burned_in.examination import Examination
 from sendit.deid.burned_in.frames import blanked, decoded, is_proven, shown
-from sendit.deid.burned_in.messages import Ended, Message, receive, send
+from sendit.deid.burned_in.messages import Aim, Ended, Message, receive, send
 from sendit.deid.burned_in.picture import Picture
 from sendit.deid.burned_in.record import Box
 from sendit.deid.burned_in.text_detector import TextDetector
@@ -63,7 +63,7 @@ class Conversation:
         """An image, or another round with more rectangles blanked."""
         self._picture = Picture.of_json(said["picture"])
         self._masks = [Box(*box) for box in said["masks"]]
-        self._examination = Examination(shown(self._picture), self._detector, self._masks, reads=said["reads"])
+        self._examination = Examination(shown(self._picture), self._detector, self._masks, Aim(said["aim"]))
         return Message({"detector": self._detector.name})
 
     def _look(self, said: dict[str, Any], data: bytes) -> Message:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sendit.deid.burned_in.messages import Aim
 from sendit.deid.burned_in.picture import Picture
 from sendit.deid.burned_in.record import Box
 from sendit.deid.burned_in.rendering import Brightness, Pixels, filled, halved, renditions
@@ -34,19 +35,19 @@ class Examination:
     detector : TextDetector
     masks : sequence of Box
         What is blanked, and so is not looked at.
-    reads : bool
-        Whether only that counts in which letters or digits can be read: where text was blanked, something else around
-        it is often taken for text.
+    aim : Aim
     """
 
-    def __init__(self, picture: Picture, detector: TextDetector, masks: Sequence[Box], *, reads: bool) -> None:
-        self._picture, self._detector, self._masks, self._reads = picture, detector, tuple(masks), reads
+    def __init__(self, picture: Picture, detector: TextDetector, masks: Sequence[Box], aim: Aim) -> None:
+        self._picture, self._detector, self._masks, self._aim = picture, detector, tuple(masks), aim
         self._held: list[Pixels] = []
         self._found: list[Box] = []
         self._looked = 0
 
     def add(self, frame: Pixels) -> bool:
         """Hold one more frame; return whether it is time to look at what is held."""
+        if self._aim is Aim.COMPARE:
+            return False
         self._held.append(frame)
         return len(self._held) >= FRAMES_TOGETHER or len(self._held) * frame.nbytes >= BYTES_TOGETHER
 
@@ -92,8 +93,11 @@ class Examination:
         for shown in renditions(seen, self._picture):
             for found in self._detector.boxes(shown, thorough=thorough):
                 box = found.times(factor).within(*frame.shape[:2])
-                if _stands_out(box, known) and (not self._reads or self._detector.is_legible(shown, found)):
+                if _stands_out(box, known) and self._counts(shown, found):
                     self._found.append(box)
+
+    def _counts(self, shown: Pixels, found: Box) -> bool:
+        return self._aim is Aim.FIND or self._detector.is_legible(shown, found)
 
 
 def _stands_out(box: Box, known: Sequence[Box]) -> bool:

@@ -7,9 +7,28 @@ from itertools import pairwise
 
 from sendit.deid.burned_in.record import Box
 from sendit.deid.recipe.filters import Region
+from sendit.deid.recipe.screen import PixelTask
 
 MOST_REGIONS = 64
 """More rectangles than these are no description of an image."""
+
+
+def drawn(rule: str, boxes: Sequence[Box]) -> PixelTask:
+    """Return the task of an image that a person has seen: these rectangles are blanked, and that is proven.
+
+    It goes into the `Verdict` that `Deidentifier.deidentify` takes, whatever the recipe says of pixels. The output says
+    what that of a cleaned image says.
+
+    Parameters
+    ----------
+    rule : str
+        What the report names as the rule.
+    boxes : sequence of Box
+        In pixels of the image as it is stored; they are blanked in every frame, widened to whole blocks in JPEG.
+    """
+    return PixelTask(
+        rule, tuple(Region(False, (box.left, box.top, box.right, box.bottom)) for box in boxes), is_drawn=True
+    )
 
 
 def blanked_by(regions: Sequence[Region], rows: int, columns: int) -> tuple[Box, ...]:

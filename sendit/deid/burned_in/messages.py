@@ -7,10 +7,22 @@ import os
 import select
 import struct
 import time
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 _HEAD = struct.Struct("<IQ")
 MOST_JSON = 16 * 1024 * 1024
+
+
+class Aim(StrEnum):
+    """What the frames of one round are given to the detector for."""
+
+    FIND = "find"
+    """All that may be text."""
+    READ = "read"
+    """Only that in which letters or digits can be read: what is around blanked text often looks like text."""
+    COMPARE = "compare"
+    """Nothing is looked for: frames are only compared with what they were."""
 
 
 class Message(NamedTuple):

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     COORDINATES = "coordinates"
     TEXT = "text"
     TEXT_AGAIN = "text, second round"
+    DRAWN = "drawn by a person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class PixelRecord:
     masks : tuple of Mask
         What was blanked; empty where nothing was found.
     detector : str
-        The detector's name and version.
+        The detector's name and version; "" where nothing was looked for, because a person drew what is blanked.
     frames : int
     rows, columns : int
     """

@@ -38,11 +38,14 @@ class PixelTask:
         What is blanked, and kept, whatever is found.
     sampled : bool
         Whether the image is looked at only if it is one of its series' sample, or text was found in one of these.
+    is_drawn : bool
+        Whether a person who saw the image drew the regions: only these are blanked, and nothing is looked for.
     """
 
     rule: str
     regions: tuple[Region, ...] = ()
     sampled: bool = False
+    is_drawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
