@@ -86,6 +86,8 @@ class Study(models.Model):
     """Keyed digests of its Study Instance UIDs."""
     generation = models.PositiveSmallIntegerField(default=1)
     """How often it was made; the archives and rows of earlier generations are removed when those of this one stand."""
+    longest_shift_days = models.PositiveIntegerField(null=True)
+    """MAX_DATE_SHIFT_DAYS when the first part of its generation was made; null of a study of an earlier version."""
     withdrawn_at = models.DateTimeField(null=True)
     """Since when nothing of it may leave; null of a study that may."""
     held_by = models.BigIntegerField(null=True)

@@ -150,6 +150,19 @@ def batches_with_parts(study: Study) -> frozenset[int]:
     return frozenset(Delivery.objects.filter(_COUNTS, batch__study=study).values_list("batch", flat=True))
 
 
+def batches_of_generation(study: Study) -> frozenset[int]:
+    """The batches that have a part of the study as it is made now."""
+    made = Delivery.objects.filter(_COUNTS, batch__study=study, generation=study.generation)
+    return frozenset(made.values_list("batch", flat=True))
+
+
+def keep_longest_shift(study: Study, days: int) -> None:
+    """Keep the setting by which the dates of its parts are shifted; the caller holds the study."""
+    if study.longest_shift_days != days:
+        study.longest_shift_days = days
+        study.save(update_fields=["longest_shift_days"])
+
+
 _COUNTS = Q(state=DeliveryState.DONE) | Q(state=DeliveryState.WAITING, batch__state__in=WITH_ARCHIVE)
 """The archives that count. One that waits in a batch that is queued again is about to be made again."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from sendit.pipeline.record.models import BatchIdentifiers
 from sendit.pipeline.stages.identity import request_for
 from sendit.pipeline.stages.importing import Asked, ImportedStudy
-from sendit.pipeline.stages.known_study import with_known_study
+from sendit.pipeline.stages.known_study import with_first_shift, with_known_study
 from sendit.pipeline.stages.work import Work
 from sendit.ports import IdentityItem, IdentityRequest, IdentityResponse
 from sendit.projects.composition import Ports
@@ -17,8 +17,7 @@ from sendit.projects.project import IdentityNames
 def identify(work: Work, study: ImportedStudy, ports: Ports) -> IdentityResponse:
     """Ask for the study's pseudonyms. Raises ServiceDown, ServiceRefused, Misconfigured."""
     work.stage = "identify"
-    names = study.names
-    request = request_for(names, study.entity_id, study.item_id, study.birth_date, study.study_date)
+    names, request = study.names, _request(study)
     work.identified["extracted"] = {
         names.entity_keyword: study.entity_id.reveal(),
         names.item_keyword: study.item_id.reveal(),
@@ -31,6 +30,19 @@ def identify(work: Work, study: ImportedStudy, ports: Ports) -> IdentityResponse
     work.identified["response"] = response_record(response)
     work.lease.check()
     return response
+
+
+def shift_as_before(work: Work, study: ImportedStudy, response: IdentityResponse, ports: Ports) -> IdentityResponse:
+    """The answer with the date shift that the study's parts have; the batch holds the study."""
+    known = work.batch.study
+    assert known is not None
+    response = with_first_shift(known, response, _request(study), ports)
+    work.identified["response"] = response_record(response)
+    return response
+
+
+def _request(study: ImportedStudy) -> IdentityRequest:
+    return request_for(study.names, study.entity_id, study.item_id, study.birth_date, study.study_date)
 
 
 def asked_before(work: Work, names: IdentityNames) -> Asked | None:

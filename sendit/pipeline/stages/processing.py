@@ -33,7 +33,7 @@ from sendit.pipeline.record.studies import StudyWithdrawn
 from sendit.pipeline.stages.choosing import choose_images
 from sendit.pipeline.stages.deidentifying import StudyResult, deidentify_study, load_id
 from sendit.pipeline.stages.earlier_parts import file_digest
-from sendit.pipeline.stages.identifying import asked_before, identify
+from sendit.pipeline.stages.identifying import asked_before, identify, shift_as_before
 from sendit.pipeline.stages.importing import ImportedStudy, import_study
 from sendit.pipeline.stages.opting_out import opted_out
 from sendit.pipeline.stages.parts import Part, begin_part
@@ -93,6 +93,7 @@ def _deidentify(work: Work, study: ImportedStudy, ports: Ports, draft: Path) -> 
         raise StudyWithdrawn
     response = identify(work, study, ports)
     part, study = begin_part(work, study, response, ports)
+    response = shift_as_before(work, study, response, ports)
     study = choose_images(work, study, ports.pseudonyms)
     made = deidentify_study(work, study, response, ports, part, draft) if study.numbers else None
     return MadePart(part, study, made) if made else None

@@ -13,6 +13,7 @@ import pytest
 
 from sendit.errors import ServiceRefused
 from sendit.phi import Phi
+from sendit.pipeline import operations
 from sendit.pipeline.record import studies
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Delivery, Image, Study
 from sendit.pipeline.record.states import Job
@@ -253,6 +254,40 @@ def test_after_a_purge_an_image_that_does_not_name_its_study_is_an_error(site: S
     add(late, 3, AccessionNumber="")
     _, second = run(site)
     assert outcomes(second) == [("delivered", ""), ("error", "IdentifiersPurged")]
+
+
+def study_dates(site: Site) -> list[Any]:
+    sql = "SELECT tag_date(header, 'StudyDate') FROM instance ORDER BY part"
+    return [row[0] for row in site.ports.warehouse.query(sql).rows]
+
+
+@pytest.mark.parametrize("is_purged", [False, True], ids=["kept", "purged"])
+@pytest.mark.parametrize("place", ["ACC1", "ACC1.late1"])
+def test_a_part_has_the_date_shift_of_its_study_after_the_setting_has_changed(
+    site: Site, place: str, is_purged: bool
+) -> None:
+    add(site.data / "ACC1", 1)
+    (batch,) = run(site)
+    if is_purged:
+        purge(batch)
+    site.set(MAX_DATE_SHIFT_DAYS=20_000)
+    add(site.data / place, 2)
+    run(site)
+    first, second = study_dates(site)
+    assert first == second
+    assert [report_of(site, part)["files"]["delivered"] for part in (1, 2)] == [1, 1]
+
+
+def test_a_study_that_is_made_again_takes_the_date_shift_of_the_new_setting(site: Site) -> None:
+    add(site.data / "ACC1", 1)
+    add(site.data / "ACC1.late1", 2)
+    run(site)
+    before = study_dates(site)
+    site.set(MAX_DATE_SHIFT_DAYS=20_000)
+    list(operations.redeliver([Study.objects.get().pk], "the setting changed", "somebody"))
+    run(site)
+    first, second = study_dates(site)
+    assert first == second and [first, second] != before
 
 
 def test_a_folder_of_a_batch_that_was_purged_may_grow_too(site: Site) -> None:
