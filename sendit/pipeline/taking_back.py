@@ -15,12 +15,12 @@ from django.utils import timezone
 
 from sendit.errors import DataFault, SenditError
 from sendit.pipeline.intake.folders import fingerprint, list_folder
-from sendit.pipeline.record import clock, history
+from sendit.pipeline.record import clock, history, hosts
 from sendit.pipeline.record.models import Batch, Delivery, Image, Study
-from sendit.pipeline.record.states import REMAKABLE, VOID, WORKING, Job, State
+from sendit.pipeline.record.states import DELIVERED, REMAKABLE, VOID, WORKING, Job, State
 from sendit.pipeline.stages.earlier_parts import file_digest
 from sendit.pipeline.stages.outbox import Outbox
-from sendit.pipeline.stages.removing import remove_of_batch
+from sendit.pipeline.stages.removing import clear_withdrawn, remove_of_batch
 from sendit.projects.composition import Projects
 
 NOTHING_YET: dict[str, Any] = {
@@ -41,11 +41,13 @@ class Withdrawal:
     """Batches that a worker has: it removes what is theirs."""
     refusals: tuple[SenditError, ...]
     """Why something is still there."""
+    hosts: tuple[str, ...] = ()
+    """Other hosts that still have what waited for its delivery; each removes it within a minute of its next work."""
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing of the study is left anywhere."""
-        return not (self.at_work or self.refusals)
+        return not (self.at_work or self.refusals or self.hosts)
 
 
 def withdraw_study(study: int, reason: str, projects: Projects, actor: str) -> Withdrawal:
@@ -72,13 +74,16 @@ def _withdraw(batches: list[Batch], reason: str, projects: Projects, actor: str)
         if not _move_out(batch, reason, actor):
             at_work.append(batch.pk)
             continue
-        Outbox(projects.site.outbox_folder).remove(batch.pk)
+        clear_withdrawn(batch.pk, Outbox(projects.site.outbox_folder), hosts.name_of(projects.site))
         try:
             archives += _remove(batch, projects, actor)
         except SenditError as error:
             history.record_by(actor, "batch.removal_failed", batch.pk, code=error.code)
             refusals.append(error)
-    return Withdrawal(tuple(batch.pk for batch in batches), archives, tuple(at_work), tuple(refusals))
+    here = hosts.name_of(projects.site)
+    elsewhere = {batch.host for batch in batches if batch.pk not in at_work} - {"", here}
+    keys = tuple(batch.pk for batch in batches)
+    return Withdrawal(keys, archives, tuple(at_work), tuple(refusals), tuple(sorted(elsewhere)))
 
 
 def _move_out(batch: Batch, reason: str, actor: str) -> bool:
@@ -86,7 +91,8 @@ def _move_out(batch: Batch, reason: str, actor: str) -> bool:
     while batch.state not in WORKING and batch.state != State.WITHDRAWN:
         was = batch.state
         with transaction.atomic():
-            if batch.move(State.WITHDRAWN, waits_for=""):
+            host = "" if was in DELIVERED else batch.host
+            if batch.move(State.WITHDRAWN, waits_for="", host=host):
                 history.record_reason(actor, reason, "batch.withdrawn", batch.pk, state=was)
                 return True
         batch.refresh_from_db()

@@ -138,6 +138,9 @@ COUNTED = tuple(state for state, row in TABLE.items() if row.is_counted)
 WITH_ARCHIVE = tuple(state for state, row in TABLE.items() if row.has_archive)
 """States of batches of which an archive was made that counts."""
 
+DELIVERED = tuple(state for state, row in TABLE.items() if row.is_terminal and row.has_archive)
+"""States of batches that have nothing left to deliver."""
+
 WAITING_FOR_PERSON = tuple(state for state, row in TABLE.items() if row.waits_for_person)
 """States in which a batch waits until a person has looked at it."""
 

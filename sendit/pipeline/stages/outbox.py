@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -49,9 +50,20 @@ class Outbox:
 
     def remains(self, batch: int) -> list[Path]:
         """A batch's folder and the drafts of it, where there are any."""
-        names = os.listdir(self.folder) if os.path.isdir(self.folder) else []
-        return [self.folder / name for name in names if _is_of(batch, name)]
+        return [self.folder / name for name in self._names() if _batch_of(name) == batch]
+
+    def batches(self) -> set[int]:
+        """The batches of which there is something."""
+        return {batch for batch in map(_batch_of, self._names()) if batch is not None}
+
+    def _names(self) -> list[str]:
+        return os.listdir(self.folder) if os.path.isdir(self.folder) else []
 
 
-def _is_of(batch: int, name: str) -> bool:
-    return name == str(batch) or (name.startswith(f".{batch}.") and name.endswith(".tmp"))
+_NAME = re.compile(r"(\d+)|\.(\d+)\..*\.tmp", re.ASCII)
+
+
+def _batch_of(name: str) -> int | None:
+    """The batch of which a folder in the outbox is."""
+    matched = _NAME.fullmatch(name)
+    return int(matched[1] or matched[2]) if matched else None

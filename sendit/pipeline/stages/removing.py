@@ -9,6 +9,8 @@ import base64
 from collections.abc import Callable
 
 import google_crc32c
+from django.db import transaction
+from django.db.models import Q
 
 from sendit.errors import ServiceRefused
 from sendit.pipeline.record import deliveries
@@ -16,6 +18,7 @@ from sendit.pipeline.record.deliveries import MadeArchive
 from sendit.pipeline.record.models import Batch, Delivery
 from sendit.pipeline.record.states import TERMINAL, VOID, WAITING_FOR_PERSON, DeliveryState, State
 from sendit.pipeline.stages.deidentifying import load_id
+from sendit.pipeline.stages.outbox import Outbox
 from sendit.pipeline.stages.reporting import CONTENT_TYPES
 from sendit.pipeline.stages.work import Work
 from sendit.ports import TABLES, ObjectStore, go_on
@@ -47,6 +50,25 @@ def remove_of_batch(batch: int, ports: Ports, check: Callable[[], None] = go_on)
     for delivery in found:
         remove(delivery, ports, check)
     return len(found)
+
+
+def clear_withdrawn(batch: int, outbox: Outbox, host: str) -> None:
+    """Remove what a host has of a batch in its outbox, unless the batch is not withdrawn any more."""
+    with transaction.atomic():
+        found = Batch.objects.select_for_update().filter(pk=batch, state=State.WITHDRAWN).first()
+        if found is None:
+            return
+        outbox.remove(batch)
+        if found.host == host:
+            Batch.objects.filter(pk=batch).update(host="")
+
+
+def clear_all_withdrawn(outbox: Outbox, host: str) -> None:
+    """The same of all batches, for a study may be withdrawn on another host than the one that made its archive."""
+    of_host = Q(host=host) & ~Q(host="")
+    left = Batch.objects.filter(of_host | Q(pk__in=outbox.batches()), state=State.WITHDRAWN)
+    for batch in list(left.values_list("pk", flat=True)):
+        clear_withdrawn(batch, outbox, host)
 
 
 def remove_attempts(work: Work, ports: Ports, made: MadeArchive | None) -> None:

@@ -26,6 +26,8 @@ from sendit.pipeline.record.leases import (
 )
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
+from sendit.pipeline.stages.outbox import Outbox
+from sendit.pipeline.stages.removing import clear_all_withdrawn
 from sendit.pipeline.workforce.runner import run
 from sendit.projects.composition import Projects
 
@@ -76,7 +78,7 @@ class Worker(Observer):
         self._projects, self._terms = projects, LeaseTerms.of(projects.site)
         self._jobs, self._has_to_stop, self._on_claim, self._on_left = jobs, has_to_stop, on_claim, on_left
         self._look_at = dict.fromkeys([(way, job) for way in WAYS for job in jobs], 0.0)
-        self._is_blind = False
+        self._is_blind, self._cleared_at = False, -float(hosts.BEAT_SECONDS)
 
     def must_stop(self) -> bool:
         """Whether the work is to be put down."""
@@ -100,6 +102,7 @@ class Worker(Observer):
 
     def _work_off(self) -> None:
         hosts.beat(self._terms.host)
+        self._clear_outbox()
         lease = self._next()
         if lease:
             self._on_claim()
@@ -108,6 +111,7 @@ class Worker(Observer):
             left = run(lease, self._projects)
             if left:
                 self._on_left(left)
+            self._clear_outbox()
             lease = None if self.must_stop() else self._delivery_of(left, lease.job) or self._next()
 
     def _next(self) -> Lease | None:
@@ -119,6 +123,13 @@ class Worker(Observer):
             if lease:
                 return lease
         return None
+
+    def _clear_outbox(self) -> None:
+        """Remove, once a minute, what this host still has of studies that were withdrawn on another one."""
+        now = time.monotonic()
+        if now - self._cleared_at >= hosts.BEAT_SECONDS:
+            clear_all_withdrawn(Outbox(self._projects.site.outbox_folder), self._terms.host)
+            self._cleared_at = now
 
     def claim(self, way: Way, job: Job) -> Lease | None:
         """A lease on a batch, in one of the ways."""

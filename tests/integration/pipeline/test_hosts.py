@@ -13,7 +13,7 @@ from django.test import override_settings
 
 from sendit.adapters.store_folder import FolderStore
 from sendit.adapters.warehouse_parquet import ParquetWarehouse
-from sendit.pipeline import checks
+from sendit.pipeline import checks, operations
 from sendit.pipeline.record import clock, hosts
 from sendit.pipeline.record.leases import LeaseTerms, claim
 from sendit.pipeline.record.models import Batch, Host
@@ -108,6 +108,31 @@ def test_a_delivery_that_its_host_broke_off_is_taken_up_by_that_host(two: TwoHos
     Batch.objects.update(lease_expires_at=clock.now() - timedelta(seconds=1))
     assert claim(batch.pk, Job.DELIVER, beta) is None
     assert claim(batch.pk, Job.DELIVER, alpha) is not None
+
+
+def test_what_a_host_has_of_a_study_that_another_one_withdraws_goes_when_its_worker_looks_next(two: TwoHosts) -> None:
+    archive = two.archive("alpha")
+    draft = archive.parent.parent / ".1.0123456789abcdef.tmp"
+    draft.mkdir()
+    withdrawal = operations.withdraw(1, "consent withdrawn", two.projects["beta"], "somebody")
+    assert (withdrawal.hosts, withdrawal.is_complete, archive.exists()) == (("alpha",), False, True)
+    two.work("beta", Job.PROCESS, Job.DELIVER)
+    assert archive.exists()
+    assert two.work("alpha", Job.PROCESS).state == "WITHDRAWN"
+    assert list(archive.parent.parent.iterdir()) == []
+    assert operations.withdraw(1, "consent withdrawn", two.projects["beta"], "somebody").is_complete
+
+
+def test_what_a_host_has_of_a_study_that_was_let_in_again_stays(two: TwoHosts) -> None:
+    operations.withdraw(1, "consent withdrawn", two.projects["beta"], "somebody")
+    operations.readmit(1, "by mistake", "somebody")
+    assert two.work("alpha", Job.PROCESS).state == "DONEPROCESSING"
+    assert two.work("alpha", Job.DELIVER).state == "DONE"
+
+
+def test_of_a_delivered_study_no_other_host_has_anything_left(two: TwoHosts) -> None:
+    two.work("alpha", Job.DELIVER)
+    assert operations.withdraw(1, "consent withdrawn", two.projects["beta"], "somebody").is_complete
 
 
 def test_what_an_earlier_version_has_made_any_host_may_deliver(two: TwoHosts) -> None:

@@ -64,6 +64,10 @@ class Command(DatabaseCommand):
         if withdrawal.at_work:
             held = ", ".join(map(str, withdrawal.at_work))
             self.stdout.write(f"  batch {held} is being worked on: its worker removes what is left.")
+        for host in withdrawal.hosts:
+            self.stdout.write(
+                f"  host {host} has what waited for its delivery, and removes it when its workers run next."
+            )
         for refusal in withdrawal.refusals:
             self.stdout.write(f"  something is still there: {refusal}")
         return withdrawal.is_complete
