@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sendit.pipeline.record.models import Batch, Event
+from sendit.pipeline.record.models import Batch, Delivery, Event, Image, Outcome
 from sendit.receiving.presence import listener_pid_file
 from tests.support.dicom_network import PEERS, dcmtk, wait
 from tests.support.phantoms import accession_number, make_study
@@ -46,6 +46,23 @@ def test_what_is_sent_is_delivered_without_a_further_command(site: Site, port: i
         accession_number(2),
     }
     assert Event.objects.filter(name="batch.received").count() == 2
+
+
+def test_a_late_series_is_delivered_as_the_next_part(site: Site, port: int, tmp_path: Path) -> None:
+    for command in ("start_listener", "start_watcher"):
+        assert site.run(command).returncode == 0
+    make_study(tmp_path / "first", number=1, images=3)
+    send(port, tmp_path / "first")
+    wait(lambda: Batch.objects.filter(state="DONE").count() == 1)
+    make_study(tmp_path / "whole", number=1, images=5)
+    send(port, tmp_path / "whole")
+    wait(lambda: Batch.objects.filter(state="DONE").count() == 2)
+    parts = Delivery.objects.filter(state="DONE").order_by("part").values_list("part", flat=True)
+    assert list(parts) == [1, 2]
+    late = Batch.objects.latest("pk")
+    assert Image.objects.filter(batch=late, outcome=Outcome.DELIVERED).count() == 2
+    answer = site.run("query", "SELECT parts, image_count FROM study")
+    assert answer.returncode == 0 and answer.stdout.split()[-2:] == ["2", "5"]
 
 
 def test_one_listener_runs_at_a_time_and_stops_when_asked(site: Site, port: int) -> None:
