@@ -31,7 +31,7 @@ def services() -> Rows:
     yield "Storage, every SOP class listed below, and private ones", "", "no", "yes"
     for uid in negotiation.SERVICES[1:]:
         yield _name(uid), uid, "no", "yes"
-    for uid in (pacs.FIND, pacs.MOVE):
+    for uid in (pacs.FIND, pacs.MOVE, pacs.GET):
         yield _name(uid), uid, "yes", "no"
 
 

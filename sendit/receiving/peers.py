@@ -7,8 +7,10 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from sendit.errors import Misconfigured
 from sendit.projects.project import default_project
@@ -17,7 +19,18 @@ from sendit.projects.site import Site
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 KEYS = frozenset(
-    {"called", "calling", "addresses", "data_folder", "answers_at", "retrieve_from", "tls", "token_sha256"}
+    {
+        "called",
+        "calling",
+        "addresses",
+        "data_folder",
+        "answers_at",
+        "retrieve_from",
+        "retrieve_by",
+        "retrieve_token_file",
+        "tls",
+        "token_sha256",
+    }
 )
 LONGEST_AE_TITLE = 16
 ANY = "*"
@@ -30,6 +43,23 @@ class Endpoint:
 
     host: str
     port: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class WebService:
+    """The DICOMweb service of a peer: its base URL without a slash at the end, and the file with its bearer token."""
+
+    url: str
+    token_file: Path | None = None
+
+
+class Retrieving(StrEnum):
+    """How a DIMSE peer sends the images that are retrieved from it."""
+
+    MOVE = "move"
+    """C-MOVE: on an association of its own, to the listener."""
+    GET = "get"
+    """C-GET: on the association of the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +78,10 @@ class Peer:
         The data folder in which its studies land.
     answers_at : Endpoint or None
         Where it takes the result of a storage commitment on an association of ours.
-    retrieve_from : Endpoint or None
+    retrieve_from : Endpoint, WebService or None
         Where it answers queries and retrievals.
+    retrieve_by : Retrieving
+        How it sends the images, where it is no web service.
     is_over_tls : bool
         Whether the associations that we open to it are over TLS.
     token_sha256 : str
@@ -62,7 +94,8 @@ class Peer:
     networks: tuple[Network, ...]
     data_folder: Path
     answers_at: Endpoint | None = None
-    retrieve_from: Endpoint | None = None
+    retrieve_from: Endpoint | WebService | None = None
+    retrieve_by: Retrieving = Retrieving.MOVE
     is_over_tls: bool = False
     token_sha256: str = ""
 
@@ -142,8 +175,8 @@ def _peer(name: str, table: object, data_base: Path, watched: tuple[Path, ...]) 
     unknown = sorted(set(table) - KEYS)
     if unknown:
         raise _refusal(name, f"{unknown[0]} is no key")
-    endpoints = {key: _endpoint(name, key, table) for key in ("answers_at", "retrieve_from")}
-    if any(endpoints.values()) and ANY in (table.get("called"), table.get("calling")):
+    answers_at, retrieve_from = _endpoint(name, "answers_at", table), _retrieve_from(name, table)
+    if (answers_at or isinstance(retrieve_from, Endpoint)) and ANY in (table.get("called"), table.get("calling")):
         raise _refusal(name, "a peer to which associations are opened needs both AE titles")
     return Peer(
         name=name,
@@ -151,8 +184,9 @@ def _peer(name: str, table: object, data_base: Path, watched: tuple[Path, ...]) 
         calling=_ae_title(name, "calling", table),
         networks=_networks(name, table.get("addresses")),
         data_folder=_data_folder(name, table.get("data_folder"), data_base, watched),
-        answers_at=endpoints["answers_at"],
-        retrieve_from=endpoints["retrieve_from"],
+        answers_at=answers_at,
+        retrieve_from=retrieve_from,
+        retrieve_by=_retrieve_by(name, table),
         is_over_tls=_flag(name, "tls", table),
         token_sha256=_digest(name, "token_sha256", table),
     )
@@ -213,6 +247,39 @@ def _endpoint(name: str, key: str, table: Mapping[str, Any]) -> Endpoint | None:
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise _refusal(name, f"{key} must be host:port")
     return Endpoint(host.strip("[]"), int(port))
+
+
+def _retrieve_from(name: str, table: Mapping[str, Any]) -> Endpoint | WebService | None:
+    """Read `host:port`, or the base URL of a DICOMweb service, with its token file."""
+    value, token_file = table.get("retrieve_from"), table.get("retrieve_token_file")
+    if not isinstance(value, str) or "://" not in value:
+        if token_file is not None:
+            raise _refusal(name, "retrieve_token_file belongs to a retrieve_from that is a URL")
+        return _endpoint(name, "retrieve_from", table)
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise _refusal(name, "retrieve_from must be host:port, or a URL https://HOST/PATH")
+    if token_file is None:
+        return WebService(value.rstrip("/"))
+    if not isinstance(token_file, str) or not Path(token_file).is_absolute():
+        raise _refusal(name, "retrieve_token_file must be an absolute path")
+    if parts.scheme == "http" and not _is_loopback(parts):
+        raise _refusal(name, "a token is sent over https only")
+    return WebService(value.rstrip("/"), Path(token_file))
+
+
+def _is_loopback(url: SplitResult) -> bool:
+    try:
+        return ipaddress.ip_address(str(url.hostname)).is_loopback
+    except ValueError:
+        return url.hostname == "localhost"
+
+
+def _retrieve_by(name: str, table: Mapping[str, Any]) -> Retrieving:
+    try:
+        return Retrieving(table.get("retrieve_by", Retrieving.MOVE))
+    except ValueError:
+        raise _refusal(name, "retrieve_by must be move or get") from None
 
 
 def peers_of(site: Site) -> Peers:

@@ -62,7 +62,7 @@ def test_a_late_series_is_delivered_as_the_next_part(site: Site, port: int, tmp_
     late = Batch.objects.latest("pk")
     assert Image.objects.filter(batch=late, outcome=Outcome.DELIVERED).count() == 2
     answer = site.run("query", "SELECT parts, image_count FROM study")
-    assert answer.returncode == 0 and answer.stdout.split()[-2:] == ["2", "5"]
+    assert answer.returncode == 0 and answer.stdout.split()[3:5] == ["2", "5"]
 
 
 def test_one_listener_runs_at_a_time_and_stops_when_asked(site: Site, port: int) -> None:

@@ -32,13 +32,15 @@ class Orthanc(Server):
             "DicomAlwaysAllowMove": True,
             "DicomThreadsCount": 4,
             "RemoteAccessAllowed": False,
-            "Plugins": [],
+            "Plugins": ["/usr/share/orthanc/plugins/libOrthancDicomWeb.so"],
+            "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+            "AuthenticationEnabled": False,
         }
         (self.folder / "orthanc.json").write_text(json.dumps(configuration))
 
     def command(self) -> list[str]:
         path = shutil.which("Orthanc")
-        assert path, "Orthanc is missing: apt-get install orthanc"
+        assert path, "Orthanc is missing: apt-get install orthanc orthanc-dicomweb"
         return [path, str(self.folder / "orthanc.json")]
 
     def options(self) -> Mapping[str, Any]:
@@ -46,6 +48,11 @@ class Orthanc(Server):
 
     def answers(self) -> bool:
         return dcmtk("echoscu", "-to", "1", "-aec", "ORTHANC", "127.0.0.1", self.port).returncode == 0
+
+    @property
+    def web_service(self) -> str:
+        """The base URL of its DICOMweb service."""
+        return f"http://127.0.0.1:{self.http}/dicom-web"
 
     def hold(self, *paths: Path) -> None:
         """Store images in it."""

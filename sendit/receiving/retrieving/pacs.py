@@ -1,41 +1,34 @@
-"""What a PACS is asked: queries (C-FIND) and retrievals (C-MOVE) in the Study Root model (PS3.4 Annex C)."""
+"""What a PACS is asked: queries (C-FIND) and retrievals (C-MOVE, C-GET) in the Study Root model (PS3.4 Annex C)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from ssl import SSLContext
+from typing import Any
 
 from pydicom import Dataset
-from pynetdicom import AE
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, StoragePresentationContexts, build_role, evt
 from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_STORE
 
 from sendit.errors import ServiceDown, ServiceRefused
-from sendit.receiving.peers import Peer
+from sendit.receiving.dicomweb.forwarding import Forwarder
+from sendit.receiving.peers import Endpoint, Peer, Retrieving
+from sendit.receiving.retrieving.source import Match, Transfer
+from sendit.receiving.wire.negotiation import is_readable
 
 FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+GET = "1.2.840.10008.5.1.4.1.2.2.3"
 
 CONNECT_SECONDS = 15.0
+MOST_STORAGE_CONTEXTS = 127
+"""SOP classes that are offered for C-GET: an association has at most 128 presentation contexts."""
+OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0xA700, 0xC000
+PIECE = 128 * 1024
 ANSWER_SECONDS = 600.0
 """How long a PACS may take between two answers: it may have to fetch a study from tape."""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Match:
-    """A study that a query has found; `images` is what (0020,1208) says, or was counted."""
-
-    study: str
-    images: int
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """What a PACS says at the end of a retrieval."""
-
-    completed: int
-    failed: int
 
 
 class Pacs:
@@ -44,23 +37,27 @@ class Pacs:
     Parameters
     ----------
     peer : Peer
-        It has `retrieve_from`.
+        It has `retrieve_from`, which is no URL.
+    forwarder : Forwarder
+        Takes the images that come on our own associations (C-GET) to the listener.
     tls : SSLContext, optional
         By which the association is protected.
     """
 
-    def __init__(self, peer: Peer, tls: SSLContext | None = None) -> None:
-        self._peer, self._tls = peer, tls
+    def __init__(self, peer: Peer, forwarder: Forwarder, tls: SSLContext | None = None) -> None:
+        self._peer, self._forwarder, self._tls = peer, forwarder, tls
 
     @contextmanager
-    def _associated(self, entity: AE) -> Iterator[Association]:
+    def _associated(self, entity: AE, **options: Any) -> Iterator[Association]:
         """Associate. Raises ServiceDown("PacsDown") or ServiceRefused("PacsRefused")."""
         entity.connection_timeout = entity.acse_timeout = CONNECT_SECONDS
         entity.dimse_timeout, entity.network_timeout = ANSWER_SECONDS, ANSWER_SECONDS
         endpoint = self._peer.retrieve_from
-        assert endpoint is not None
+        assert isinstance(endpoint, Endpoint)
         tls = (self._tls, endpoint.host) if self._tls else None
-        association = entity.associate(endpoint.host, endpoint.port, ae_title=self._peer.calling, tls_args=tls)
+        association = entity.associate(
+            endpoint.host, endpoint.port, ae_title=self._peer.calling, tls_args=tls, **options
+        )
         if not association.is_established:
             raise _refusal(association)
         try:
@@ -84,12 +81,41 @@ class Pacs:
             }
             return [Match(study, _images(association, study, ds)) for study, ds in found.items()]
 
-    def move(self, study: str) -> Transfer:
+    def bring(self, study: str) -> Transfer:
         """Let the PACS send a study to our listener. Raises as `find` does."""
+        return self._get(study) if self._peer.retrieve_by is Retrieving.GET else self._move(study)
+
+    def _move(self, study: str) -> Transfer:
         entity = AE(self._peer.called)
         entity.add_requested_context(MOVE)
         with self._associated(entity) as association:
-            return _end_of(association, _of_study(study), self._peer.called)
+            return _end_of(lambda: association.send_c_move(_of_study(study), self._peer.called, MOVE))
+
+    def _get(self, study: str) -> Transfer:
+        """Take the images of a study on the association of the request, and hand each over before it is confirmed."""
+        entity = AE(self._peer.called)
+        entity.add_requested_context(GET)
+        classes = [str(context.abstract_syntax) for context in StoragePresentationContexts[:MOST_STORAGE_CONTEXTS]]
+        syntaxes = [syntax for syntax in ALL_TRANSFER_SYNTAXES if is_readable(syntax)]
+        for sop_class in classes:
+            entity.add_requested_context(sop_class, syntaxes)
+        roles = [build_role(sop_class, scp_role=True) for sop_class in classes]
+        handlers = [(evt.EVT_C_STORE, self._keep)]
+        with self._associated(entity, ext_neg=roles, evt_handlers=handlers) as association:
+            return _end_of(lambda: association.send_c_get(_of_study(study), GET))
+
+    def _keep(self, event: evt.Event) -> int:
+        """Hand an image that came by C-GET to the listener; returns the status to answer."""
+        request, syntax = event.request, str(event.context.transfer_syntax)
+        dataset = request.DataSet if isinstance(request, C_STORE) else None
+        if not isinstance(request, C_STORE) or dataset is None:
+            return CANNOT_UNDERSTAND
+        sop_class, sop_instance = str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)
+        pieces = iter(lambda: dataset.read(PIECE), b"")
+        try:
+            return self._forwarder.store(sop_class, sop_instance, syntax, pieces)
+        except ServiceDown:
+            return OUT_OF_RESOURCES
 
 
 def _refusal(association: Association) -> ServiceDown | ServiceRefused:
@@ -151,11 +177,11 @@ def _of_study(study: str) -> Dataset:
     return ds
 
 
-def _end_of(association: Association, study: Dataset, destination: str) -> Transfer:
+def _end_of(ask: Callable[[], Iterator[tuple[Dataset, Dataset | None]]]) -> Transfer:
     """Let a study be sent, and return what the last answer says."""
     last = Dataset()
     try:
-        for status, _ in association.send_c_move(study, destination, MOVE):
+        for status, _ in ask():
             last = status
     except ValueError:  # the context was not accepted
         raise ServiceRefused("PacsRefused") from None

@@ -13,7 +13,7 @@ from sendit.receiving.models import RetrievalState
 from sendit.receiving.retrieving import lines
 from sendit.receiving.retrieving.hours import ALWAYS, Hours, Pace
 from sendit.receiving.retrieving.lines import Line
-from sendit.receiving.retrieving.pacs import Match, Pacs, Transfer
+from sendit.receiving.retrieving.source import Match, Source
 
 PAUSES_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Between attempts to reach a PACS that does not answer; the last one is repeated."""
@@ -27,15 +27,12 @@ class Run:
 
     Attributes
     ----------
-    pacs : Pacs
-    transfer : callable
-        Brings a study to the listener: `Pacs.move`.
+    source : Source
     say : callable
         Told a word when the run begins to wait, and "" when it goes on.
     """
 
-    pacs: Pacs
-    transfer: Callable[[str], Transfer]
+    source: Source
     hours: Hours = ALWAYS
     pace: Pace = field(default_factory=lambda: Pace(0))
     say: Say = lambda word: None
@@ -65,7 +62,7 @@ class Run:
             self.sleep(min(seconds, 60.0))
 
     def _try(self, line: Line) -> RetrievalState:
-        matches = self.pacs.find(line.keys)
+        matches = self.source.find(line.keys)
         expected = sum(match.images for match in matches)
         received = sum(self._bring(match) for match in matches)
         if not matches:
@@ -82,7 +79,7 @@ class Run:
             return match.images
         self.pace.take(time.monotonic())
         lines.begin(match.study, match.images)
-        transfer = self.transfer(match.study)
+        transfer = self.source.bring(match.study)
         is_whole = transfer.completed >= match.images and not transfer.failed
         lines.end(match.study, is_whole)
         return match.images if is_whole else min(transfer.completed, max(match.images - 1, 0))

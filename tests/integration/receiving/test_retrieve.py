@@ -16,18 +16,25 @@ from tests.support.phantoms import accession_number, leaks_in, make_study, patie
 from tests.support.site import Site
 from topology.servers import free_ports
 
-PACS = pytest.mark.parametrize("kind", [Orthanc, Dcmqrscp], ids=lambda kind: kind.__name__)
+WAYS = pytest.mark.parametrize(
+    ("kind", "by"),
+    [(Orthanc, "move"), (Dcmqrscp, "move"), (Orthanc, "get"), (Dcmqrscp, "get"), (Orthanc, "web")],
+    ids=["Orthanc-move", "dcmqrscp-move", "Orthanc-get", "dcmqrscp-get", "Orthanc-web"],
+)
+ONE_WAY = pytest.mark.parametrize(("kind", "by"), [(Orthanc, "move")], ids=["Orthanc-move"])
 
 
 class Fetching:
     """A listener, a PACS that holds studies, and the command between them."""
 
-    def __init__(self, receiving: Receiving, pacs: Orthanc | Dcmqrscp, folder: Path) -> None:
+    def __init__(self, receiving: Receiving, pacs: Orthanc | Dcmqrscp, folder: Path, by: str) -> None:
         self.receiving, self.pacs, self.folder = receiving, pacs, folder
         title = type(pacs).__name__.upper()
+        is_web = by == "web" and isinstance(pacs, Orthanc)
+        place = f'"{pacs.web_service}"' if is_web else f'"127.0.0.1:{pacs.port}"\nretrieve_by = "{by}"'
         receiving.restart(
             f'{PEERS}\n[peers.pacs]\ncalled = "SENDIT"\ncalling = "{title}"\naddresses = ["127.0.0.1"]\n'
-            f'retrieve_from = "127.0.0.1:{pacs.port}"\n'
+            f"retrieve_from = {place}\n"
         )
         self._pid_file = PidFile(receiving.site.var / "listener.pid", "Listener")
         self._pid_file.acquire()  # it runs in this process
@@ -46,18 +53,18 @@ class Fetching:
 
 
 @pytest.fixture
-def fetching(site: Site, tmp_path: Path, kind: type[Orthanc] | type[Dcmqrscp]) -> Iterator[Fetching]:
+def fetching(site: Site, tmp_path: Path, kind: type[Orthanc] | type[Dcmqrscp], by: str) -> Iterator[Fetching]:
     (port,) = free_ports(1)
     pacs = kind(port)
     try:
         pacs.start()
         with receiving_on(site, LISTENER_PORT=port, LISTENER_QUIET_SECONDS=3600) as receiving:
-            yield Fetching(receiving, pacs, tmp_path)
+            yield Fetching(receiving, pacs, tmp_path, by)
     finally:
         pacs.remove()
 
 
-@PACS
+@WAYS
 def test_a_list_of_accessions_is_fetched_and_complete_by_count(fetching: Fetching) -> None:
     fetching.hold(s1=3, s2=2)
     code, said = fetching.fetch("AccessionNumber", accession_number(1), accession_number(2), accession_number(9))
@@ -73,14 +80,14 @@ def test_a_list_of_accessions_is_fetched_and_complete_by_count(fetching: Fetchin
     assert [row.wanted.reveal() is None for row in Retrieval.objects.order_by("state")] == [False, True, True]
 
 
-@pytest.mark.parametrize("kind", [Orthanc])
+@ONE_WAY
 def test_a_list_of_patients_and_dates_is_fetched(fetching: Fetching) -> None:
     fetching.hold(s1=1)
     code, said = fetching.fetch("Patient ID,Study Date,note", f"{patient_id(1)},2004-01-19,x")
     assert (code, said) == (0, "wanted 1 found 1 retrieved 1 missing 0 incomplete 0")
 
 
-@pytest.mark.parametrize("kind", [Orthanc])
+@ONE_WAY
 def test_what_was_fetched_is_not_fetched_again(fetching: Fetching) -> None:
     fetching.hold(s1=2)
     assert fetching.fetch("AccessionNumber", accession_number(1))[0] == 0
@@ -89,7 +96,7 @@ def test_what_was_fetched_is_not_fetched_again(fetching: Fetching) -> None:
     assert fetching.fetch("AccessionNumber", accession_number(1))[0] == 0
 
 
-@pytest.mark.parametrize("kind", [Orthanc])
+@ONE_WAY
 def test_a_pacs_that_is_away_is_waited_for(fetching: Fetching) -> None:
     fetching.hold(s1=2)
     fetching.pacs.end()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sendit.errors import Misconfigured
-from sendit.receiving.peers import Endpoint, load_peers
+from sendit.receiving.peers import Endpoint, Peer, WebService, load_peers
 
 WHOLE = """
 [peers.ct1]
@@ -60,6 +60,10 @@ def test_an_asterisk_is_any_title_and_the_first_table_counts(tmp_path: Path) -> 
         ('"ct"', '"../ct"', "ct1: data_folder"),
         ("10.1.2.3:104", "10.1.2.3", "ct1: answers_at"),
         (":4242", ":70000", "ct1: retrieve_from"),
+        ("[2001:db8::1]:4242", "ftp://pacs/dicom", "ct1: retrieve_from"),
+        ("[2001:db8::1]:4242", "https://me:secret@pacs/dicom", "ct1: retrieve_from"),
+        ("data_folder", 'retrieve_by = "fetch"\ndata_folder', "ct1: retrieve_by"),
+        ("data_folder", 'retrieve_token_file = "/run/token"\ndata_folder', "ct1: retrieve_token_file"),
         ("called", "caled", "ct1: caled is no key"),
         ("[peers.ct1]", "[peer.ct1]", "tables"),
         ("[peers.ct1]", "", "tables"),
@@ -71,6 +75,27 @@ def test_what_makes_no_sense_is_refused_by_its_name(tmp_path: Path, before: str,
     with pytest.raises(Misconfigured, match="BadPeers") as refused:
         load_peers(write(tmp_path, text), tmp_path, [tmp_path / "ct"])
     assert named in str(refused.value)
+
+
+def of_web_service(folder: Path, url: str, token_file: str) -> Peer:
+    lines = f'retrieve_from = "{url}"\nretrieve_token_file = "{token_file}"\n'
+    text = WHOLE.replace('retrieve_from = "[2001:db8::1]:4242"\n', lines)
+    (peer,) = load_peers(write(folder, text), folder, [folder / "ct"]).known
+    return peer
+
+
+def test_a_url_is_a_web_service_with_its_token(tmp_path: Path) -> None:
+    peer = of_web_service(tmp_path, "https://pacs.example.org:8443/dicom-web/", "/run/secrets/pacs")
+    assert peer.retrieve_from == WebService("https://pacs.example.org:8443/dicom-web", Path("/run/secrets/pacs"))
+    assert of_web_service(tmp_path, "http://127.0.0.1:8042/dicom-web", "/run/secrets/pacs")
+
+
+@pytest.mark.parametrize(
+    ("url", "token_file"), [("http://pacs.example.org/dicom-web", "/run/token"), ("https://pacs.example.org", "token")]
+)
+def test_a_token_goes_over_https_only_and_its_path_is_absolute(tmp_path: Path, url: str, token_file: str) -> None:
+    with pytest.raises(Misconfigured, match="BadPeers"):
+        of_web_service(tmp_path, url, token_file)
 
 
 def test_the_only_data_folder_need_not_be_named(tmp_path: Path) -> None:

@@ -17,14 +17,13 @@ from sendit.projects.composition import Projects
 from sendit.projects.project import DEFAULT
 from sendit.projects.site import Site
 from sendit.receiving.models import RetrievalState
-from sendit.receiving.peers import Peer, peers_of
+from sendit.receiving.peers import Peer, Peers, peers_of
 from sendit.receiving.presence import listener_pid_file
 from sendit.receiving.retrieving import lines
 from sendit.receiving.retrieving.cohort import read_cohort
 from sendit.receiving.retrieving.hours import ALWAYS, Hours, Pace
-from sendit.receiving.retrieving.pacs import Pacs
 from sendit.receiving.retrieving.runs import Run
-from sendit.receiving.wire.tls import client_context
+from sendit.receiving.retrieving.sources import source_of
 
 
 class Command(DatabaseCommand):
@@ -51,12 +50,12 @@ class Command(DatabaseCommand):
         """Retrieve; exit code 1 if anything is missing or incomplete."""
         site: Site = settings.SITE
         wanted = read_cohort(cohort)
-        peer = _peer(site, source, project)
+        peers = peers_of(site)
+        peer = _peer(site, peers, source, project)
         if listener_pid_file(site.var).holder() is None:
             raise ServiceDown("ListenerDown")
         digests = lines.want(peer.name, wanted)
-        pacs = Pacs(peer, client_context(site) if peer.is_over_tls else None)
-        run = Run(pacs, pacs.move, options["hours"], Pace(options["rate"]), self._say)
+        run = Run(source_of(site, peers, peer), options["hours"], Pace(options["rate"]), self._say)
         with logs.written_to(sys.stderr, site.log_format):
             for line in lines.waiting(peer.name, digests):
                 run.retrieve(line)
@@ -82,10 +81,10 @@ def _hours(text: str) -> Hours:
         raise ArgumentTypeError("hours are given as 20-6 or 19:30-06:15") from None
 
 
-def _peer(site: Site, source: str, project: str) -> Peer:
+def _peer(site: Site, peers: Peers, source: str, project: str) -> Peer:
     """Return the peer that is retrieved from, whose studies land in a data folder of the project."""
     folders = {folder.path.resolve() for folder in Projects(site).of(project).project.data_folders}
-    named = [peer for peer in peers_of(site).known if source in (peer.name, peer.calling)]
+    named = [peer for peer in peers.known if source in (peer.name, peer.calling)]
     if not named:
         raise WrongUse("The peers file has no such peer.")
     fitting = [peer for peer in named if peer.data_folder.resolve() in folders]
