@@ -129,13 +129,14 @@ def test_ours_run_as_nobody_special_and_write_only_where_they_must(name: str) ->
     assert (service["user"], service["read_only"], service["cap_drop"]) == ("10001:10001", True, ["ALL"])
     assert service["security_opt"] == ["no-new-privileges:true"]
     writable = [volume for volume in service["volumes"] if not volume.endswith(":ro")]
-    assert [volume.partition(":")[2] for volume in writable] == ["/var/lib/sendit"]
+    expected = {"listener": ["/data", "/var/lib/sendit"]}.get(name, ["/var/lib/sendit"])
+    assert [volume.partition(":")[2] for volume in writable] == expected
 
 
 @pytest.mark.parametrize("name", GATEWAY)
-def test_the_data_folder_is_read_only(name: str) -> None:
+def test_the_data_folder_is_read_only_but_for_the_listener(name: str) -> None:
     (data,) = [volume for volume in SERVICES[name]["volumes"] if ":/data" in volume]
-    assert data == "/srv/data:/data:ro"
+    assert data == ("/srv/data:/data" if name == "listener" else "/srv/data:/data:ro")
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -149,8 +150,8 @@ def test_every_service_has_a_health_check_restarts_and_bounded_logs(name: str) -
     assert service["healthcheck"]["test"]
 
 
-def test_only_the_edge_is_seen_from_outside_and_servers_have_no_way_out() -> None:
-    assert [name for name, service in SERVICES.items() if service.get("ports")] == ["edge"]
+def test_only_edge_and_listener_are_seen_from_outside_and_servers_have_no_way_out() -> None:
+    assert [name for name, service in SERVICES.items() if service.get("ports")] == ["listener", "edge"]
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     assert [
         name for name in ("postgres", "broker", "web", "identity") if SERVICES[name]["networks"] != ["inside"]
