@@ -6,7 +6,7 @@ What costs little runs before every command; `sendit check` runs everything.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,8 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import DatabaseError
 
 from sendit import keys
-from sendit.adapters.s3 import checks as s3
-from sendit.adapters.s3.settings import S3Bucket
-from sendit.adapters.sftp import checks as sftp
-from sendit.adapters.sftp.settings import SftpFolder
+from sendit.adapters.folder.settings import StoreFolder
+from sendit.adapters.gcs.settings import GcsBucket
 from sendit.client_secrets import SecretsFile
 from sendit.deid import Recipe
 from sendit.deid.burned_in.detector import is_installed
@@ -27,8 +25,10 @@ from sendit.errors import Misconfigured, SenditError
 from sendit.ground.commands import BEFORE_EVERY_COMMAND
 from sendit.pipeline.record import hosts
 from sendit.projects import composition
-from sendit.projects.composition import Projects
-from sendit.projects.project import BigQueryDataset, Bucket, StoreFolder, WarehouseFolder, default_project
+from sendit.projects.composition import Projects, ensure_installed, ensure_usable
+from sendit.projects.destinations import BigQueryDataset, StoreChoice, WarehouseFolder
+from sendit.projects.project import Project, default_project
+from sendit.projects.site import Site
 
 DEVICE_FIELDS = frozenset({"StationName", "DeviceSerialNumber", "DeviceUID"})
 KEEP_DEVICES = (
@@ -67,7 +67,7 @@ def dasher(**_kwargs: Any) -> list[CheckMessage]:
 def google_cloud(**_kwargs: Any) -> list[CheckMessage]:
     """What delivering to Google Cloud needs."""
     project = default_project(settings.SITE)
-    in_use = [one for one in (project.store, project.warehouse) if isinstance(one, Bucket | BigQueryDataset)]
+    in_use = [one for one in (*project.stores, project.warehouse) if isinstance(one, GcsBucket | BigQueryDataset)]
     if not in_use:
         return []
     if not (_is_there("google.cloud.storage") and _is_there("google.cloud.bigquery")):
@@ -81,31 +81,26 @@ def google_cloud(**_kwargs: Any) -> list[CheckMessage]:
 
 
 @register(BEFORE_EVERY_COMMAND)
-def store_extra(**_kwargs: Any) -> list[CheckMessage]:
-    """Whether what speaks to the store is installed."""
-    try:
-        match default_project(settings.SITE).store:
-            case S3Bucket():
-                s3.ensure_installed()
-            case SftpFolder():
-                sftp.ensure_installed()
-    except Misconfigured as error:
-        return [Error(str(error), hint="docs/destinations.md says what it needs.", id="sendit.E012")]
-    return []
+def destinations_extra(**_kwargs: Any) -> list[CheckMessage]:
+    """Whether what speaks to the destinations is installed."""
+    return list(_complaints(ensure_installed, "sendit.E012"))
 
 
 @register()
-def store(**_kwargs: Any) -> list[CheckMessage]:
-    """Whether the store can be reached with the credentials that are there."""
-    try:
-        match default_project(settings.SITE).store:
-            case S3Bucket() as bucket:
-                s3.ensure_usable(bucket)
-            case SftpFolder() as folder:
-                sftp.ensure_usable(folder)
-    except SenditError as error:
-        return [Error(str(error), hint="docs/destinations.md says what it needs.", id="sendit.E013")]
-    return []
+def destinations(**_kwargs: Any) -> list[CheckMessage]:
+    """Whether each destination can be reached with the credentials that are there."""
+    return list(_complaints(ensure_usable, "sendit.E013"))
+
+
+def _complaints(ask: Callable[[Site, Project, StoreChoice], None], id_: str) -> Iterator[CheckMessage]:
+    site = settings.SITE
+    project = default_project(site)
+    for choice in project.stores:
+        try:
+            ask(site, project, choice)
+        except SenditError as error:
+            says = f"{choice.name}: {error}" if len(project.stores) > 1 else str(error)
+            yield Error(says, hint="docs/destinations.md says what it needs.", id=id_)
 
 
 @register()
@@ -113,7 +108,9 @@ def hosts_share(**_kwargs: Any) -> list[CheckMessage]:
     """With several hosts, the store and the warehouse are where all of them reach them."""
     project, var = default_project(settings.SITE), settings.SITE.var.absolute()
     inside = {
-        "STORE": isinstance(project.store, StoreFolder) and project.store.path.absolute().is_relative_to(var),
+        "STORE": any(
+            isinstance(one, StoreFolder) and one.path.absolute().is_relative_to(var) for one in project.stores
+        ),
         "WAREHOUSE": isinstance(project.warehouse, WarehouseFolder)
         and project.warehouse.path.absolute().is_relative_to(var),
     }

@@ -6,17 +6,21 @@ Each function imports its adapter itself, so that a command which only queries r
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from sendit import keys
+from sendit.adapters.folder.settings import StoreFolder
+from sendit.adapters.gcs.settings import GcsBucket
 from sendit.adapters.s3.settings import S3Bucket
 from sendit.adapters.sftp.settings import SftpFolder
 from sendit.errors import Misconfigured
-from sendit.projects.project import DEFAULT, BigQueryDataset, Bucket, Project, StoreFolder, default_project
+from sendit.projects.destinations import BigQueryDataset, StoreChoice
+from sendit.projects.project import DEFAULT, Project, default_project
 from sendit.projects.site import Site
 
 if TYPE_CHECKING:
@@ -82,32 +86,58 @@ def local_identity_service(key: bytes, max_date_shift_days: int) -> IdentityServ
     return LocalIdentityService(key, max_date_shift_days)
 
 
-def object_store(site: Site, project: Project) -> ObjectStore:
-    """Return the store for archives."""
-    store = project.store
-    if isinstance(store, StoreFolder):
-        from sendit.adapters.store_folder import FolderStore
+def object_store(site: Site, project: Project, choice: StoreChoice) -> ObjectStore:
+    """Return one of the project's stores for archives."""
+    match choice:
+        case StoreFolder():
+            from sendit.adapters.folder.store import FolderStore
 
-        return FolderStore(store.path)
-    if isinstance(store, S3Bucket):
-        from sendit.adapters.s3.store import S3Store
+            return FolderStore(choice.path)
+        case S3Bucket():
+            from sendit.adapters.s3.store import S3Store
 
-        return S3Store(store)
-    if isinstance(store, SftpFolder):
-        from sendit.adapters.sftp.store import SftpStore
+            return S3Store(choice)
+        case SftpFolder():
+            from sendit.adapters.sftp.store import SftpStore
 
-        return SftpStore(store)
-    from sendit.adapters.store_gcs import GcsStore
+            return SftpStore(choice)
+        case GcsBucket():
+            from sendit.adapters.gcs.store import GcsStore
 
-    endpoint = site.storage_emulator_host
-    return GcsStore(store.name, endpoint=endpoint, anonymous=_is_anonymous(site, project))
+            return GcsStore(in_google_cloud(site, project, choice))
+
+
+def in_google_cloud(site: Site, project: Project, choice: GcsBucket) -> GcsBucket:
+    """Return the bucket with what the settings say of Google Cloud, or of an emulator in its place."""
+    return replace(choice, endpoint=site.storage_emulator_host, is_anonymous=_is_anonymous(site, project))
+
+
+def ensure_installed(_site: Site, _project: Project, choice: StoreChoice) -> None:
+    """Raise Misconfigured `MissingExtra` if what speaks to the store is not installed."""
+    _checks_of(choice).ensure_installed()
+
+
+def ensure_usable(site: Site, project: Project, choice: StoreChoice) -> None:
+    """Raise what delivering to the store would raise, if it cannot be reached with the credentials that are there."""
+    whole = in_google_cloud(site, project, choice) if isinstance(choice, GcsBucket) else choice
+    _checks_of(choice).ensure_usable(whole)
+
+
+class _Checks(Protocol):
+    def ensure_installed(self) -> None: ...
+    def ensure_usable(self, choice: Any, /) -> None: ...
+
+
+def _checks_of(choice: StoreChoice) -> _Checks:
+    """The module `checks` beside the `settings` of which the choice is."""
+    return cast(_Checks, import_module(f"{type(choice).__module__.rpartition('.')[0]}.checks"))
 
 
 def warehouse(site: Site, project: Project) -> Warehouse:
     """Return the warehouse for rows."""
     rows = project.warehouse
     if isinstance(rows, BigQueryDataset):
-        from sendit.adapters.warehouse_bigquery import BigQueryWarehouse
+        from sendit.adapters.bigquery.warehouse import BigQueryWarehouse
 
         return BigQueryWarehouse(
             rows.cloud_project,
@@ -116,7 +146,7 @@ def warehouse(site: Site, project: Project) -> Warehouse:
             endpoint=site.bigquery_emulator_host,
             anonymous=_is_anonymous(site, project),
         )
-    from sendit.adapters.warehouse_parquet import ParquetWarehouse
+    from sendit.adapters.parquet.warehouse import ParquetWarehouse
 
     return ParquetWarehouse(rows.path, project.collection)
 
@@ -124,11 +154,31 @@ def warehouse(site: Site, project: Project) -> Warehouse:
 def _is_anonymous(site: Site, project: Project) -> bool:
     """Return whether to send no credentials: all services in use are emulators, and no credentials are configured."""
     services = (
-        (site.storage_emulator_host, isinstance(project.store, Bucket)),
+        (site.storage_emulator_host, any(isinstance(choice, GcsBucket) for choice in project.stores)),
         (site.bigquery_emulator_host, isinstance(project.warehouse, BigQueryDataset)),
     )
     is_emulated = all(host for host, is_in_use in services if is_in_use)
     return is_emulated and not site.google_application_credentials
+
+
+class Stores(Mapping[str, "ObjectStore"]):
+    """The stores of a project by their names, in order, each made on first use."""
+
+    def __init__(self, site: Site, project: Project) -> None:
+        self._site, self._project = site, project
+        self._choices = {choice.name: choice for choice in project.stores}
+        self._made: dict[str, ObjectStore] = {}
+
+    def __getitem__(self, name: str) -> ObjectStore:
+        if name not in self._made:
+            self._made[name] = object_store(self._site, self._project, self._choices[name])
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._choices)
+
+    def __len__(self) -> int:
+        return len(self._choices)
 
 
 @dataclass(frozen=True)
@@ -143,8 +193,14 @@ class Ports:
         return identity_service(self.site, self.project)
 
     @cached_property
+    def stores(self) -> Mapping[str, ObjectStore]:
+        """Every store by its name, each made on first use."""
+        return Stores(self.site, self.project)
+
+    @property
     def object_store(self) -> ObjectStore:
-        return object_store(self.site, self.project)
+        """The first of them, from which archives are read back."""
+        return self.stores[self.project.stores[0].name]
 
     @cached_property
     def warehouse(self) -> Warehouse:

@@ -50,6 +50,17 @@ def folders(text: str) -> tuple[str, ...]:
     return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
 
 
+def urls(text: str) -> tuple[str, ...]:
+    """URLs, or the word `folder`, with white space or commas between them; a URL itself may hold either."""
+    found = tuple(re.split(rf"[\s,]+(?={_URL})", text.strip())) if text.strip() else ()
+    if not all(re.match(_URL, url) for url in found):
+        raise ValueError(text)
+    return found
+
+
+_URL = r"(?:[a-z][a-z0-9+]*://|folder(?:$|[\s,#]))"
+
+
 def matching(pattern: str) -> Callable[[str], str]:
     """Return a parser that accepts empty text, or text that matches the pattern."""
 

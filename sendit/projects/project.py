@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from sendit.adapters.s3 import settings as s3
-from sendit.adapters.s3.settings import S3Bucket
-from sendit.adapters.sftp import settings as sftp
-from sendit.adapters.sftp.settings import SftpFolder
+from sendit.projects.destinations import StoreChoice, WarehouseChoice, WarehouseFolder, stores_of, warehouse_of
 from sendit.projects.site import Site, variable
 
 LOCAL_UID_SOURCE = "DICOM Study Instance UID"
@@ -52,41 +49,6 @@ class DataFolder:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class StoreFolder:
-    """Archives go into a folder."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """Archives go into a bucket of Google Cloud Storage; `named_by` is the setting that an error names."""
-
-    name: str
-    named_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class WarehouseFolder:
-    """Rows go into Parquet files below a folder."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class BigQueryDataset:
-    """Rows go into BigQuery. An empty `cloud_project` is the one that the credentials name."""
-
-    cloud_project: str
-    location: str
-    named_by: str
-
-
-StoreChoice = StoreFolder | Bucket | S3Bucket | SftpFolder
-WarehouseChoice = WarehouseFolder | BigQueryDataset
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """What is done to the studies of one project.
@@ -103,6 +65,8 @@ class Project:
         The local identity service shifts dates by 1 to this many days.
     anonymize_pixels : bool
         Whether the recipe has to be one that cleans pixels.
+    stores : tuple of StoreChoice
+        Every archive goes to each of them. Archives are read back from the first.
     """
 
     name: str
@@ -112,7 +76,7 @@ class Project:
     max_date_shift_days: int
     anonymize_pixels: bool = False
     data_folders: tuple[DataFolder, ...]
-    store: StoreChoice
+    stores: tuple[StoreChoice, ...]
     warehouse: WarehouseChoice
 
 
@@ -135,8 +99,8 @@ def default_project(site: Site) -> Project:
         max_date_shift_days=site.max_date_shift_days,
         anonymize_pixels=site.anonymize_pixels,
         data_folders=tuple(_data_folders(site)),
-        store=_store(site),
-        warehouse=_warehouse(site),
+        stores=stores_of(site),
+        warehouse=warehouse_of(site),
     )
 
 
@@ -147,27 +111,6 @@ def _data_folders(site: Site) -> list[DataFolder]:
         return [DataFolder(name, site.data_base / folder) for folder in site.data_input_folders]
     name = variable("DATA_SUBFOLDER" if site.data_subfolder else "DATA_BASE")
     return [DataFolder(name, site.data_base / site.data_subfolder)]
-
-
-def _store(site: Site) -> StoreChoice:
-    if site.store.startswith("s3://"):
-        return s3.parse(site.store, variable("STORE"))
-    if site.store.startswith("sftp://"):
-        return sftp.parse(site.store, variable("STORE"))
-    if site.store.startswith("gs://"):
-        return Bucket(site.store.removeprefix("gs://"), variable("STORE"))
-    if site.google_cloud_storage and not site.store:
-        return Bucket(site.google_cloud_storage, variable("GOOGLE_CLOUD_STORAGE"))
-    return StoreFolder(site.store_folder)
-
-
-def _warehouse(site: Site) -> WarehouseChoice:
-    if site.warehouse.startswith("bigquery://"):
-        cloud_project = site.warehouse.removeprefix("bigquery://") or site.google_project_name
-        return BigQueryDataset(cloud_project, site.google_location, variable("WAREHOUSE"))
-    if site.google_cloud_storage and not site.warehouse:
-        return BigQueryDataset(site.google_project_name, site.google_location, variable("GOOGLE_CLOUD_STORAGE"))
-    return WarehouseFolder(site.warehouse_folder)
 
 
 def is_missing(warehouse: WarehouseChoice) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from sendit.client_secrets import endpoint
 from sendit.errors import Misconfigured, suggestion
-from sendit.projects.parsing import at_least, flag, folder, folders, matching, name_of_host, one_of
+from sendit.projects.parsing import at_least, flag, folder, folders, matching, name_of_host, one_of, urls
 
 CONFIG = "SENDIT_CONFIG"
 """The variable that names the settings file (`projects.settings_file`); it is no setting itself."""
@@ -263,11 +263,11 @@ class Site:
         "hours",
         "Each batch rests at DONEPROCESSING for a random time of up to this many hours, so its arrival tells less.",
     )
-    store: str = setting(
-        "",
-        matching(r"folder|gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]|s3://.+|sftp://.+"),
-        "folder, gs://bucket, s3://bucket or sftp://user@host/folder",
-        "Where archives go; empty is the bucket GOOGLE_CLOUD_STORAGE, or else a folder in VAR.",
+    store: tuple[str, ...] = setting(
+        (),
+        urls,
+        "folder, file:///folder, gs://bucket, s3://bucket or sftp://user@host/folder",
+        "Where archives go, one URL or several; empty is the bucket GOOGLE_CLOUD_STORAGE, or else a folder in VAR.",
     )
     warehouse: str = setting(
         "",

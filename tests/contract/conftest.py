@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from sendit.adapters.folder.store import FolderStore
 from sendit.adapters.identity_dasher import DasherIdentityService
 from sendit.adapters.identity_local import LocalIdentityService
-from sendit.adapters.store_folder import FolderStore
-from sendit.adapters.warehouse_parquet import ParquetWarehouse
+from sendit.adapters.parquet.warehouse import ParquetWarehouse
 from sendit.ports import IdentityService, ObjectStore, Warehouse
 from tests.support import seaweed, sshd
 from tests.support.google_cloud import ONE_WORKER, GoogleCloud

@@ -18,9 +18,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from sendit.adapters.bigquery.warehouse import BigQueryWarehouse
+from sendit.adapters.gcs.settings import GcsBucket
+from sendit.adapters.gcs.store import GcsStore
 from sendit.adapters.google_cloud import Patience
-from sendit.adapters.store_gcs import GcsStore
-from sendit.adapters.warehouse_bigquery import BigQueryWarehouse
 from tests.support.servers import Server
 
 COLLECTION = "IRB41449"
@@ -89,7 +90,9 @@ class GoogleCloud:
 
     def store(self, **terms: Any) -> GcsStore:
         """The adapter, through the front."""
-        return GcsStore(self.bucket, endpoint=self.storage.url, **(self.terms | terms))
+        said = {"bucket": self.bucket, "endpoint": self.storage.url} | self.terms | terms
+        patience, is_anonymous = said.pop("patience"), said.pop("anonymous")
+        return GcsStore(GcsBucket(is_anonymous=is_anonymous, **said), patience)
 
     def warehouse(self, collection: str = COLLECTION, **terms: Any) -> BigQueryWarehouse:
         """The adapter, through the front."""

@@ -30,6 +30,7 @@ class S3Bucket:
     path_style: bool = False
     sse: str = ""
     kms_key: str = ""
+    name: str = ""
     named_by: str = ""
 
 
@@ -64,5 +65,12 @@ def parse(url: str, named_by: str) -> S3Bucket:
         path_style=path_style == "true",
         sse=options.get("sse", ""),
         kms_key=options.get("kms_key", ""),
+        name=_name(parts.netloc, prefix, options.get("endpoint", "")),
         named_by=named_by,
     )
+
+
+def _name(bucket: str, prefix: str, endpoint: str) -> str:
+    """The place alone: two servers may have a bucket of one name."""
+    host = f"@{urlsplit(endpoint).netloc.rpartition('@')[2]}" if endpoint else ""
+    return f"{SCHEME}://{'/'.join(filter(None, (bucket, prefix)))}{host}"

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from sendit.errors import Misconfigured
 
 SCHEME = "sftp"
+PORT = 22
 FORM = "sftp://user@host[:port]/folder?key_file=/…[&known_hosts=/…]"
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@-]*")
 _FOLDER = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._ -]*)+/?")
@@ -27,6 +28,7 @@ class SftpFolder:
     key_file: Path | None = None
     password_file: Path | None = None
     known_hosts: Path
+    name: str = ""
     named_by: str = ""
 
 
@@ -41,7 +43,7 @@ def parse(url: str, named_by: str) -> SftpFolder:
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
     try:
-        port = parts.port or 22
+        port = parts.port or PORT
     except ValueError:
         port = 0
     folder = unquote(parts.path)
@@ -66,5 +68,6 @@ def parse(url: str, named_by: str) -> SftpFolder:
         key_file=Path(options["key_file"]) if "key_file" in options else None,
         password_file=Path(options["password_file"]) if "password_file" in options else None,
         known_hosts=Path(options.get("known_hosts") or Path.home() / ".ssh" / "known_hosts"),
+        name=f"{SCHEME}://{parts.hostname}{f':{port}' if port != PORT else ''}{folder.rstrip('/')}",
         named_by=named_by,
     )

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from sendit.adapters.bigquery_jobs import Jobs
-from sendit.adapters.bigquery_tables import LAYOUTS, STAGING, STAGING_LIFE
+from sendit.adapters.bigquery.jobs import Jobs
+from sendit.adapters.bigquery.tables import LAYOUTS, STAGING, STAGING_LIFE
 from sendit.errors import Misconfigured, ServiceDown, ServiceRefused
 from sendit.pipeline.stages.rows import write_parquet
 from sendit.ports import TABLES, go_on

@@ -15,8 +15,9 @@ from pathlib import Path
 import google_crc32c
 import pytest
 
-from sendit.adapters import store_gcs
-from sendit.adapters.store_gcs import GcsStore
+from sendit.adapters.gcs import store as gcs
+from sendit.adapters.gcs.settings import GcsBucket
+from sendit.adapters.gcs.store import GcsStore
 from sendit.errors import Misconfigured, ServiceDown, ServiceRefused
 from tests.support.google_cloud import FOR_EVER, ONE_WORKER, QUICK, GoogleCloud, ask, sign_in
 
@@ -34,7 +35,7 @@ IMPATIENT = replace(QUICK, answer_seconds=0.2, retry_seconds=0.3)
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive of three chunks need not be large."""
-    monkeypatch.setattr(store_gcs, "CHUNK_BYTES", CHUNK_BYTES)
+    monkeypatch.setattr(gcs, "CHUNK_BYTES", CHUNK_BYTES)
 
 
 @pytest.fixture
@@ -215,14 +216,14 @@ def refusal(work: Callable[[], object]) -> str:
 
 
 def test_a_bucket_that_is_not_there(google_cloud: GoogleCloud, path: Path) -> None:
-    store = GcsStore("no-such-bucket", endpoint=google_cloud.storage.url, **google_cloud.terms)
+    store = google_cloud.store(bucket="no-such-bucket")
     assert refusal(lambda: store.put(NAME, path, ABOUT)) == "NoSuchBucket"
     assert refusal(lambda: store.read(NAME, 0, 1)) == "NoSuchObject"
 
 
 @pytest.mark.parametrize("bucket", ["", "Bucket", "a", "a/b", "-a-", "gs://bucket"])
 def test_a_name_that_no_bucket_has_is_a_bad_setting(bucket: str) -> None:
-    assert refusal(lambda: GcsStore(bucket)) == "BadSetting"
+    assert refusal(lambda: GcsStore(GcsBucket(bucket=bucket))) == "BadSetting"
 
 
 @pytest.mark.parametrize(("content", "code"), [(CONTENT, ""), (b"other bytes", "ObjectConflict")])
@@ -300,8 +301,9 @@ def test_a_token_server_that_is_down_may_come_back(
 MEMORY = """
 import sys
 from pathlib import Path
-from sendit.adapters.store_gcs import GcsStore
-store = GcsStore(sys.argv[1], endpoint=sys.argv[2], anonymous=True)
+from sendit.adapters.gcs.settings import GcsBucket
+from sendit.adapters.gcs.store import GcsStore
+store = GcsStore(GcsBucket(bucket=sys.argv[1], endpoint=sys.argv[2], is_anonymous=True))
 small, large = map(Path, sys.argv[3:])
 peaks = []
 for path in (small, large):

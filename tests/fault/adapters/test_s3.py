@@ -131,15 +131,22 @@ def test_the_check_asks_for_the_bucket(s3_bucket: S3Bucket) -> None:
 @pytest.mark.parametrize(
     ("url", "choice"),
     [
-        ("s3://my-bucket", S3Bucket(bucket="my-bucket", named_by="X")),
-        ("s3://my.bucket/a/b/", S3Bucket(bucket="my.bucket", prefix="a/b/", named_by="X")),
+        ("s3://my-bucket", S3Bucket(bucket="my-bucket", name="s3://my-bucket", named_by="X")),
+        ("s3://my.bucket/a/b/", S3Bucket(bucket="my.bucket", prefix="a/b/", name="s3://my.bucket/a/b", named_by="X")),
         (
             "s3://bkt?region=eu-central-1&sse=aws:kms&kms_key=abc",
-            S3Bucket(bucket="bkt", region="eu-central-1", sse="aws:kms", kms_key="abc", named_by="X"),
+            S3Bucket(bucket="bkt", region="eu-central-1", sse="aws:kms", kms_key="abc", name="s3://bkt", named_by="X"),
         ),
         (
             "s3://bkt/p?endpoint=https://s3.example.org&path_style=true",
-            S3Bucket(bucket="bkt", prefix="p/", endpoint="https://s3.example.org", path_style=True, named_by="X"),
+            S3Bucket(
+                bucket="bkt",
+                prefix="p/",
+                endpoint="https://s3.example.org",
+                path_style=True,
+                name="s3://bkt/p@s3.example.org",
+                named_by="X",
+            ),
         ),
     ],
 )

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from pytest import MonkeyPatch
 
-from sendit.adapters.load_files import LoadFiles
-from sendit.adapters.store_folder import FolderStore
-from sendit.adapters.warehouse_parquet import ParquetWarehouse
+from sendit.adapters.folder.store import FolderStore
+from sendit.adapters.parquet.load_files import LoadFiles
+from sendit.adapters.parquet.warehouse import ParquetWarehouse
 from sendit.ground.database import disconnect
 from sendit.pipeline import operations, taking_back
 from sendit.pipeline.record import deliveries, studies

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pytest import MonkeyPatch
 
-from sendit.adapters.store_folder import FolderStore
-from sendit.adapters.warehouse_parquet import ParquetWarehouse
+from sendit.adapters.folder.store import FolderStore
+from sendit.adapters.parquet.warehouse import ParquetWarehouse
 from sendit.ground.database import disconnect
 from sendit.pipeline.record import leases, models
 from sendit.pipeline.record.leases import Job

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connections
 
-from sendit.adapters import store_gcs
+from sendit.adapters.gcs import store as gcs
 from sendit.pipeline import checks
 from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch, Delivery
@@ -219,7 +219,7 @@ def test_a_run_that_is_killed_in_bad_weather_is_finished_by_the_next(
 class Meddling:
     """A store during whose second chunk another worker takes the batch over."""
 
-    def __init__(self, store: store_gcs.GcsStore) -> None:
+    def __init__(self, store: gcs.GcsStore) -> None:
         self._store, self.checks = store, 0
 
     def put(self, name: str, path: Path, metadata: dict[str, str], check: Callable[[], None]) -> StoredObject:
@@ -239,7 +239,7 @@ def test_an_upload_does_not_outlive_its_lease(
     on_google.study(1, images=8, pixels=(1, 256, 256))
     (batch,) = on_google.process()
     store = Meddling(google_cloud.store())
-    monkeypatch.setattr(store_gcs, "CHUNK_BYTES", 256 << 10)
+    monkeypatch.setattr(gcs, "CHUNK_BYTES", 256 << 10)
     on_google.replace(object_store=store)
     on_google.set(LEASE_SECONDS=1)
     assert on_google.attempt(batch.pk, Job.DELIVER) is None

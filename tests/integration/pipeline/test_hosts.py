@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
-from sendit.adapters.store_folder import FolderStore
-from sendit.adapters.warehouse_parquet import ParquetWarehouse
+from sendit.adapters.folder.store import FolderStore
+from sendit.adapters.parquet.warehouse import ParquetWarehouse
 from sendit.pipeline import checks, operations
 from sendit.pipeline.record import clock, hosts
 from sendit.pipeline.record.leases import LeaseTerms, claim

@@ -9,13 +9,15 @@ from pathlib import Path
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from sendit.adapters.folder.settings import StoreFolder
 from sendit.pipeline import cleaning
 from sendit.pipeline.intake.contenders import Contender, admit, unknown
 from sendit.pipeline.record.leases import Job
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.workforce.runner import attempt
 from sendit.projects.composition import Projects
-from sendit.projects.project import StoreFolder, WarehouseFolder, default_project
+from sendit.projects.destinations import WarehouseFolder
+from sendit.projects.project import default_project
 from tests.support.site import Site, delivery_of, use_database
 
 BEFORE = [("pipeline", "0003_batches_counted")]
@@ -28,7 +30,7 @@ def trial(site: Site) -> Projects:
         name="trial",
         recipe="basic",
         collection="TRIAL",
-        store=StoreFolder(site.var / "trial store"),
+        stores=(StoreFolder(path=site.var / "trial store", name="trial store"),),
         warehouse=WarehouseFolder(site.var / "trial warehouse"),
     )
     return Projects(site.settings, [own])

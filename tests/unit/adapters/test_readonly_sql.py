@@ -13,8 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sendit.adapters.readonly_files import ReadOnlyFiles
-from sendit.adapters.readonly_sql import ReadOnlyTables
+from sendit.adapters.parquet.readonly_files import ReadOnlyFiles
+from sendit.adapters.parquet.readonly_sql import ReadOnlyTables
 from sendit.errors import Misconfigured
 from sendit.pipeline.stages.rows import write_parquet
 from sendit.ports import TABLES

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sendit.adapters.store_folder import FolderStore
+from sendit.adapters.folder.store import FolderStore
 from sendit.errors import ServiceDown, ServiceRefused
 
 NAME = "Collection/IRB1/Entity/a/a_20100209_b.tar.gz"
@@ -157,7 +157,7 @@ def test_a_folder_in_the_way_is_said(root: Path, open_file: Path) -> None:
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from sendit.adapters.store_folder import FolderStore
+from sendit.adapters.folder.store import FolderStore
 from sendit.errors import ServiceDown
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))

@@ -14,8 +14,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sendit.adapters import load_files, warehouse_parquet
-from sendit.adapters.warehouse_parquet import ParquetWarehouse
+from sendit.adapters.parquet import load_files
+from sendit.adapters.parquet import warehouse as warehouse_module
+from sendit.adapters.parquet.warehouse import ParquetWarehouse
 from sendit.errors import Misconfigured, ServiceDown
 from sendit.pipeline.stages.rows import write_parquet
 from tests.support.processes import at_once, killed_after
@@ -164,7 +165,7 @@ def test_but_none_that_would_be_taken_for_a_pattern(tmp_path: Path, name: str) -
 LOAD = """
 import sys
 from pathlib import Path
-from sendit.adapters.warehouse_parquet import ParquetWarehouse
+from sendit.adapters.parquet.warehouse import ParquetWarehouse
 print(ParquetWarehouse(Path(sys.argv[1]), "IRB1").load("instance", Path(sys.argv[2]), "one"), "duckdb" in sys.modules)
 """
 
@@ -211,7 +212,7 @@ def test_compaction_goes_on_where_it_stopped(root: Path, filled: ParquetWarehous
 def test_a_question_over_many_loads_compacts_them_first(
     root: Path, filled: ParquetWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warehouse_parquet, "MOST_LOADS", LOADS + 1)
+    monkeypatch.setattr(warehouse_module, "MOST_LOADS", LOADS + 1)
     assert loads(filled) == ALL and len(files(root)) == LOADS
     filled.load("instance", rows(tmp_path, 99), "load-99")
     assert loads(filled) == {**ALL, "load-99": 3} and len(files(root)) == 1
@@ -223,8 +224,8 @@ def test_a_question_is_answered_where_compacting_fails(
     def full(*_: object) -> None:
         raise OSError(28, "no space")
 
-    monkeypatch.setattr(warehouse_parquet, "MOST_LOADS", 2)
-    monkeypatch.setattr(warehouse_parquet, "merge", full)
+    monkeypatch.setattr(warehouse_module, "MOST_LOADS", 2)
+    monkeypatch.setattr(warehouse_module, "merge", full)
     assert loads(filled) == ALL
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from sendit import keys
-from sendit.adapters.store_gcs import GcsStore
-from sendit.adapters.warehouse_parquet import ParquetWarehouse
+from sendit.adapters.gcs.store import GcsStore
+from sendit.adapters.parquet.warehouse import ParquetWarehouse
 from sendit.errors import Misconfigured
 from sendit.projects.composition import Projects, pseudonym_key
 from sendit.projects.site import Site
@@ -43,8 +43,8 @@ def test_a_recipe_that_calls_functions_is_refused(tmp_path: Path) -> None:
 
 def test_a_bucket_with_parquet_files_needs_one_emulator_alone(tmp_path: Path) -> None:
     hosts = {"storage_emulator_host": EMULATORS["storage_emulator_host"]}
-    ports = Projects(Site(var=tmp_path, store="gs://bucket", **hosts)).default
-    assert isinstance(ports.object_store, GcsStore) and ports.object_store._anonymous
+    ports = Projects(Site(var=tmp_path, store=("gs://bucket",), **hosts)).default
+    assert isinstance(ports.object_store, GcsStore) and ports.object_store._choice.is_anonymous
     assert isinstance(ports.warehouse, ParquetWarehouse)
 
 
@@ -61,7 +61,7 @@ def test_credentials_are_left_out_only_where_everything_is_an_emulator(
     tmp_path: Path, settings: dict[str, str], is_anonymous: bool
 ) -> None:
     store = Projects(Site(var=tmp_path, google_cloud_storage="bucket", **settings)).default.object_store
-    assert isinstance(store, GcsStore) and store._anonymous is is_anonymous
+    assert isinstance(store, GcsStore) and store._choice.is_anonymous is is_anonymous
 
 
 def test_the_key_is_the_sites(tmp_path: Path) -> None:
@@ -96,11 +96,11 @@ def loaded_by(tmp_path: Path, port: str) -> set[str]:
 
 def test_who_asks_for_rows_loads_no_store_and_no_core(tmp_path: Path) -> None:
     modules = loaded_by(tmp_path, "warehouse")
-    assert "sendit.adapters.warehouse_parquet" in modules
-    assert not {name for name in modules if name.startswith(("sendit.adapters.store", "sendit.deid", "django"))}
+    assert "sendit.adapters.parquet.warehouse" in modules
+    assert not {name for name in modules if name.endswith(".store") or name.startswith(("sendit.deid", "django"))}
 
 
 def test_who_asks_for_the_store_loads_no_warehouse(tmp_path: Path) -> None:
     modules = loaded_by(tmp_path, "object_store")
-    assert "sendit.adapters.store_folder" in modules
-    assert not {name for name in modules if name.startswith(("sendit.adapters.warehouse", "duckdb", "pyarrow"))}
+    assert "sendit.adapters.folder.store" in modules
+    assert not {name for name in modules if name.endswith(".warehouse") or name.startswith(("duckdb", "pyarrow"))}

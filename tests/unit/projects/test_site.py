@@ -58,11 +58,9 @@ def test_all_that_django_is_told_of_sendit_is_the_site() -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("STORE", "ftp://bucket"),
-        ("STORE", "gs://"),
-        ("STORE", "gs://Bucket"),
-        ("STORE", "gs://bucket/prefix"),
         ("STORE", "/folder"),
+        ("STORE", "folders"),
+        ("STORE", "bucket, gs://bucket"),
         ("WAREHOUSE", "bigquery"),
         ("WAREHOUSE", "bigquery://a project"),
         ("WAREHOUSE", "postgres://host"),

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sendit import parquet
-from sendit.adapters.bigquery_jobs import SERVICE, Jobs
-from sendit.adapters.bigquery_tables import BigQueryTables
+from sendit.adapters.bigquery.jobs import SERVICE, Jobs
+from sendit.adapters.bigquery.tables import BigQueryTables
 from sendit.adapters.google_cloud import (
     Patience,
     credentials,

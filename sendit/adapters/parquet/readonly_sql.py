@@ -12,9 +12,9 @@ from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
+from sendit.adapters.parquet.tag_functions import TagFunctions
 from sendit.adapters.series_view import series_view
 from sendit.adapters.study_view import study_view
-from sendit.adapters.tag_functions import TagFunctions
 from sendit.errors import BrokenPromise, Misconfigured
 from sendit.ports import Column, QueryResult
 
@@ -54,7 +54,7 @@ class ReadOnlyTables:
     """
 
     def __init__(self, schema: str, files: Mapping[str, tuple[Sequence[Column], Sequence[Path]]]) -> None:
-        from sendit.adapters.readonly_files import ReadOnlyFiles
+        from sendit.adapters.parquet.readonly_files import ReadOnlyFiles
 
         self._tags = TagFunctions()
         readable = ReadOnlyFiles([path for _, paths in files.values() for path in paths])

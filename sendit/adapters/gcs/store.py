@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sendit.adapters.checksums import crc32c_of_file
+from sendit.adapters.gcs.settings import BUCKET, GcsBucket
 from sendit.adapters.google_cloud import (
     Patience,
     Service,
@@ -42,7 +43,6 @@ _GENERATION = re.compile("generation=[0-9]+&?")
 """The part of a link that tells the microsecond at which the object was made; the link works without it."""
 _RETAINED = frozenset({"retentionPolicyNotMet", "objectUnderActiveHold", "retentionPeriodNotMet"})
 """Google's reasons for a removal that a policy or a hold forbids."""
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 
 class GcsStore:
@@ -50,20 +50,14 @@ class GcsStore:
 
     Parameters
     ----------
-    bucket : str
-    endpoint : str, optional
-        An emulator's URL; if empty, Google.
-    anonymous : bool, optional
-        Send no credentials, for emulators.
+    choice : GcsBucket
     patience : Patience, optional
     """
 
-    def __init__(
-        self, bucket: str, *, endpoint: str = "", anonymous: bool = False, patience: Patience | None = None
-    ) -> None:
-        if not _BUCKET.fullmatch(bucket):
-            raise Misconfigured("BadSetting", subject="SENDIT_GOOGLE_CLOUD_STORAGE: a bucket's name")
-        self._bucket, self._endpoint, self._anonymous = bucket, endpoint, anonymous
+    def __init__(self, choice: GcsBucket, patience: Patience | None = None) -> None:
+        if not BUCKET.fullmatch(choice.bucket):
+            raise Misconfigured("BadSetting", subject=f"{choice.named_by}: a bucket's name")
+        self._choice = choice
         self._patience = patience or Patience()
         self._client: PerProcess[Client] = PerProcess(self._make_client)
 
@@ -96,7 +90,7 @@ class GcsStore:
                 raise ServiceDown("NotVerified", subject=SERVICE.name)
         return StoredObject(
             name=name,
-            uri=f"gs://{self._bucket}/{name}",
+            uri=f"gs://{self._choice.bucket}/{name}",
             size_bytes=int(blob.size),
             crc32c=str(blob.crc32c),
             generation=str(blob.generation),
@@ -144,6 +138,11 @@ class GcsStore:
                 if status_of(error) == http.client.FORBIDDEN and reason_of(error) in _RETAINED:
                     raise ServiceRefused("Retained") from None
                 raise
+
+    def ensure_usable(self) -> None:
+        """Raise what a `put` would raise, if Google refuses these credentials; a missing bucket is not told here."""
+        with speaking_to(SERVICE):
+            self._blob("sendit").exists(**self._patience.terms)
 
     def _upload(
         self, blob: Blob, path: Path, crc32c: str, metadata: Mapping[str, str], check: Callable[[], None]
@@ -194,13 +193,13 @@ class GcsStore:
         return b""
 
     def _blob(self, name: str) -> Blob:
-        return self._client.get().bucket(self._bucket).blob(name, chunk_size=CHUNK_BYTES)
+        return self._client.get().bucket(self._choice.bucket).blob(name, chunk_size=CHUNK_BYTES)
 
     def _make_client(self) -> Client:
         from google.cloud.storage import Client
 
-        found, _ = credentials(SCOPE, self._anonymous)
-        options = {"api_endpoint": self._endpoint} if self._endpoint else None
+        found, _ = credentials(SCOPE, self._choice.is_anonymous)
+        options = {"api_endpoint": self._choice.endpoint} if self._choice.endpoint else None
         return Client(project=None, credentials=found, client_options=options)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sendit.adapters.bigquery_jobs import Jobs
+from sendit.adapters.bigquery.jobs import Jobs
 from sendit.adapters.google_cloud import Patience, failures, status_of
 from sendit.adapters.series_view import series_view
 from sendit.adapters.study_view import study_view

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sendit.adapters.header_paths import HeaderPath, header_path
+from sendit.adapters.parquet.header_paths import HeaderPath, header_path
 from sendit.errors import Misconfigured
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from sendit import parquet
-from sendit.adapters.load_files import LoadFiles
-from sendit.adapters.readonly_sql import ReadOnlyTables, drop_load, merge, replace_values
+from sendit.adapters.parquet.load_files import LoadFiles
+from sendit.adapters.parquet.readonly_sql import ReadOnlyTables, drop_load, merge, replace_values
 from sendit.adapters.true_times import REMOVED, is_told
 from sendit.durable import disk
 from sendit.errors import BrokenPromise, Misconfigured, ServiceDown

@@ -1,0 +1,1 @@
+"""Archives in Google Cloud Storage."""

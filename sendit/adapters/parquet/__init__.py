@@ -1,0 +1,1 @@
+"""Rows in Parquet files, which DuckDB reads."""
