@@ -12,7 +12,7 @@ import imagecodecs
 import jpeg_ls
 import numpy as np
 
-from sendit.deid.burned_in.jpeg_blocks import with_blank_blocks
+from sendit.deid.burned_in import jpeg_blocks, turbo_jpeg
 from sendit.deid.burned_in.jpeg_frame import NotSequential, frame_header, segments
 from sendit.deid.burned_in.native import black_of
 from sendit.deid.burned_in.picture import Picture
@@ -88,7 +88,11 @@ def _black_as_coded(data: bytes, picture: Picture) -> tuple[int, ...]:
 
 def _jpeg_blank(data: bytes, picture: Picture, boxes: Sequence[Box]) -> bytes:
     try:
-        return with_blank_blocks(data, boxes, _black_as_coded(data, picture))
+        black = _black_as_coded(data, picture)
+        try:
+            return turbo_jpeg.with_blank_blocks(data, boxes, black)
+        except turbo_jpeg.NotTransformed:
+            return jpeg_blocks.with_blank_blocks(data, boxes, black)
     except NotSequential:
         raise Undecodable from None
 

@@ -209,10 +209,10 @@ def _coded_component(
     component = header.components[number]
     quantization = tables.dc_quantization[component.quantization]
     dc, ac = tables.huffman[selectors >> 4], tables.huffman[0x10 | selectors & 15]
-    return CodedComponent(number, component, dc, ac, _dc_of(black[number], quantization))
+    return CodedComponent(number, component, dc, ac, dc_of(black[number], quantization))
 
 
-def _dc_of(value: int, quantization: int) -> int:
+def dc_of(value: int, quantization: int) -> int:
     """The DC coefficient of a block of one value; of black and white the nearest that is not lighter or darker."""
     wanted = (value - 128) * BLOCK
     steps = -(-abs(wanted) // quantization) if value == 0 else abs(wanted) // quantization
