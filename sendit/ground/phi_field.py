@@ -44,17 +44,23 @@ def _cipher(folder: Path) -> MultiFernet:
 
 def digest(original: bytes) -> str:
     """A keyed digest to look an identifier up by; without the key it says nothing, not even to a list of all MRNs."""
-    return hmac.new(_digest_key(settings.SITE.secrets_folder), original, hashlib.sha256).hexdigest()
+    return hmac.new(_key_of_site(), original, hashlib.sha256).hexdigest()
 
 
 def short_digest(original: bytes) -> bytes:
     """The same in 16 bytes, for what is kept of every image."""
-    return hmac.digest(_digest_key(settings.SITE.secrets_folder), original, "sha256")[:16]
+    return hmac.digest(_key_of_site(), original, "sha256")[:16]
+
+
+def _key_of_site() -> bytes:
+    site = settings.SITE
+    return _digest_key(site.secrets, site.var)
 
 
 @cache
-def _digest_key(folder: Path) -> bytes:
-    return load_known(folder, KeyFile.DIGEST, settings.SITE.var)[0]
+def _digest_key(secrets: str, var: Path) -> bytes:
+    """The key, by the settings that say where it is: making their path would cost as much as a digest."""
+    return load_known(settings.SITE.secrets_folder, KeyFile.DIGEST, var)[0]
 
 
 class PhiField(_TextField):

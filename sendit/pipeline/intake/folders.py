@@ -20,6 +20,7 @@ from enum import StrEnum
 
 from sendit.deid.stream.sources import FileSource
 from sendit.errors import DataFault
+from sendit.pipeline.intake.file_checksums import FileChecksums
 
 PATH_MAX = 4096
 """Bytes of a path on Linux, its closing NUL included; what is below a longer one counts as unreadable."""
@@ -261,7 +262,24 @@ class StudyFile(FileSource):
 
     def __init__(self, handle: int, entry: Entry) -> None:
         self.handle, self.size, self._stamp = handle, entry.size_bytes, entry.stamp
+        self._checksums = FileChecksums()
         self.ensure_unchanged()
+
+    def read(self, offset: int, length: int) -> bytes:
+        """As any source's; the checksums are made meanwhile."""
+        piece = super().read(offset, length)
+        self._checksums.take(offset, piece)
+        return piece
+
+    def readinto(self, offset: int, buffer: memoryview) -> int:
+        """As any source's; the checksums are made meanwhile."""
+        count = super().readinto(offset, buffer)
+        self._checksums.take(offset, buffer[:count])
+        return count
+
+    def checksums(self) -> tuple[int, int, int]:
+        """The number of bytes, their CRC-32 and Adler-32; what nobody has read of the file is read now."""
+        return self._checksums.finish(super().readinto)
 
     def ensure_unchanged(self) -> None:
         """Raise FolderChanged if it is another file than was listed, or was written to since."""

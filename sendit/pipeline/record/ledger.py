@@ -164,7 +164,7 @@ def _image(number: int, mark: LedgerEntry) -> dict[str, Any]:
     member = mark.member
     return {
         "number": number,
-        "outcome": mark.outcome,
+        "outcome": mark.outcome.value,
         "rule": mark.rule,
         "code": mark.code,
         "tag": mark.tag,

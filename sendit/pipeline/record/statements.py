@@ -71,15 +71,23 @@ def prepared(model: type[Model], values: Mapping[str, Any]) -> list[Any]:
 _TAKEN_AS_IT_IS: dict[type[Any], frozenset[type[Any]]] = {
     models.CharField: frozenset({str, NoneType}),
     models.BigIntegerField: frozenset({int, NoneType}),
+    models.BigAutoField: frozenset({int, NoneType}),
     models.PositiveIntegerField: frozenset({int, NoneType}),
+    models.PositiveSmallIntegerField: frozenset({int, NoneType}),
+    models.BinaryField: frozenset({bytes, NoneType}),
 }
-"""Types of values that the database takes as they are, by the exact type of their field."""
+"""Types of values that every database takes as they are, by the exact type of their field."""
 
 
 @cache
 def _fields(model: type[Model], names: tuple[str, ...]) -> list[tuple[Any, frozenset[type[Any]]]]:
     fields = [model._meta.get_field(name) for name in names]
-    return [(field, _TAKEN_AS_IT_IS.get(type(field), frozenset())) for field in fields]
+    return [(field, _TAKEN_AS_IT_IS.get(type(_target(field)), frozenset())) for field in fields]
+
+
+def _target(field: Any) -> Any:
+    """The field whose values a foreign key has."""
+    return field.target_field if field.is_relation else field
 
 
 def _terms(model: type[Model], names: tuple[str, ...]) -> str:

@@ -9,8 +9,6 @@ from contextlib import closing
 from dataclasses import replace
 from functools import cache
 
-from isal import isal_zlib
-
 from sendit.deid.pseudonyms import Pseudonyms
 from sendit.errors import DataFault
 from sendit.pipeline.intake.folders import WITHHELD_COPY, StudyFile
@@ -19,8 +17,6 @@ from sendit.pipeline.stages.importing import Facts, ImportedStudy, Seen
 from sendit.pipeline.stages.work import Work
 
 READ_BYTES = 1 << 20
-_BLOCK = memoryview(bytearray(1 << 18))
-"""Where a file is read to make its checksums: small enough to stay in the processor's cache."""
 
 
 def choose_images(work: Work, study: ImportedStudy, pseudonyms: Pseudonyms) -> ImportedStudy:
@@ -38,11 +34,7 @@ def choose_images(work: Work, study: ImportedStudy, pseudonyms: Pseudonyms) -> I
 
 def content_digest(file: StudyFile) -> bytes:
     """The digest of a file's bytes."""
-    crc32, adler32, offset = 0, 1, 0
-    while count := file.readinto(offset, _BLOCK):
-        crc32, adler32 = isal_zlib.crc32(_BLOCK[:count], crc32), isal_zlib.adler32(_BLOCK[:count], adler32)
-        offset += count
-    return studies.of_content(offset, crc32, adler32)
+    return studies.of_content(*file.checksums())
 
 
 def _distinct(work: Work, passed: Iterable[Facts]) -> Iterator[Facts]:
