@@ -70,6 +70,9 @@ class Act(StrEnum):
     RETRY = "retry"
     RELEASE = "release"
     REJECT = "reject"
+    WITHDRAW = "withdraw"
+    READMIT = "readmit"
+    REDELIVER = "redeliver"
     PAUSE = "pause"
     RESUME = "resume"
     START_WATCHER = "start-watcher"
@@ -94,6 +97,9 @@ TABLE: dict[Act, ActProperties] = {
     Act.RETRY: ActProperties(PROCEDURE, Action.UPDATE, "retried"),
     Act.RELEASE: ActProperties(EXPORTED, Action.READ, "released images that were withheld"),
     Act.REJECT: ActProperties(PROCEDURE, Action.UPDATE, "rejected images that were withheld"),
+    Act.WITHDRAW: ActProperties(PROCEDURE, Action.DELETE, "withdrew studies"),
+    Act.READMIT: ActProperties(PROCEDURE, Action.UPDATE, "readmitted a study"),
+    Act.REDELIVER: ActProperties(PROCEDURE, Action.UPDATE, "had studies made again"),
     Act.PAUSE: ActProperties(PROCEDURE, Action.UPDATE, "paused delivery"),
     Act.RESUME: ActProperties(PROCEDURE, Action.UPDATE, "resumed delivery"),
     Act.START_WATCHER: ActProperties(

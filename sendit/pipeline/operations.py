@@ -27,7 +27,8 @@ from sendit.pipeline.record.history import COMMAND
 from sendit.pipeline.record.models import Batch, Image, Outcome, Study
 from sendit.pipeline.record.states import RETRYABLE, SCREENABLE, WAITING_FOR_PERSON, Job, State
 from sendit.pipeline.reviewing import Reviewed, review
-from sendit.pipeline.taking_back import NOTHING_YET, Remade, Withdrawal
+from sendit.pipeline.taken_back import Remade, Withdrawal
+from sendit.pipeline.taking_back import NOTHING_YET
 from sendit.projects.composition import Projects
 from sendit.projects.project import DataFolder
 
@@ -56,6 +57,7 @@ __all__ = [
     "screen_again",
     "start_watcher",
     "stop_watcher",
+    "studies_of",
     "withdraw",
     "withdraw_meant",
     "withdraw_opted_out",
@@ -225,6 +227,14 @@ def readmit(batch: int, reason: str, actor: str) -> Remade | None:
     if found.study_id is None:
         return taking_back.readmit_batch(found, reason, actor)
     return taking_back.make_again(found.study_id, reason, actor)
+
+
+def studies_of(batches: Iterable[int], project: str = "", recipe: str = "") -> list[int]:
+    """The studies of batches, of a project, and of which a batch was made by the recipe of that SHA-256."""
+    found = set(Batch.objects.filter(pk__in=list(batches), study__isnull=False).values_list("study", flat=True))
+    found |= set(taking_back.of_project(project)) if project else set()
+    found |= set(taking_back.with_recipe(recipe)) if recipe else set()
+    return sorted(key for key in found if key is not None)
 
 
 def redeliver(studies: Iterable[int], reason: str, actor: str, *, is_dry_run: bool = False) -> Iterator[Remade]:

@@ -7,7 +7,6 @@ mark before anything of it counts as delivered, and a repeated withdrawal goes o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -21,6 +20,7 @@ from sendit.pipeline.record.states import DELIVERED, REMAKABLE, VOID, WORKING, J
 from sendit.pipeline.stages.earlier_parts import file_digest
 from sendit.pipeline.stages.outbox import Outbox
 from sendit.pipeline.stages.removing import clear_withdrawn, remove_of_batch
+from sendit.pipeline.taken_back import Remade, Withdrawal
 from sendit.projects.composition import Projects
 
 NOTHING_YET: dict[str, Any] = {
@@ -28,26 +28,6 @@ NOTHING_YET: dict[str, Any] = {
     "attempts": 0, "postponements": 0, "folder_changes": 0, "waits_for": "",
 }  # fmt: skip
 """What a batch knows that is to be processed as if it were new."""
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawal:
-    """What became of a wish to take a study, or a batch that is of none yet, back."""
-
-    batches: tuple[int, ...]
-    archives: int
-    """Removed now."""
-    at_work: tuple[int, ...]
-    """Batches that a worker has: it removes what is theirs."""
-    refusals: tuple[SenditError, ...]
-    """Why something is still there."""
-    hosts: tuple[str, ...] = ()
-    """Other hosts that still have what waited for its delivery; each removes it within a minute of its next work."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether nothing of the study is left anywhere."""
-        return not (self.at_work or self.refusals or self.hosts)
 
 
 def withdraw_study(study: int, reason: str, projects: Projects, actor: str) -> Withdrawal:
@@ -108,25 +88,6 @@ def _remove(batch: Batch, projects: Projects, actor: str) -> int:
 
 
 # ---------------------------------------------------------------------------------------------- made again
-
-
-@dataclass(frozen=True, slots=True)
-class Remade:
-    """What became, or would become, of a wish to make a study again."""
-
-    study: int
-    batches: tuple[int, ...]
-    images: int
-    recipes: tuple[str, ...]
-    """SHA-256 of the recipes by which it was made."""
-    missing: tuple[int, ...]
-    """Batches whose originals are not all there, or that are on the move: the study is left alone."""
-    generation: int
-
-    @property
-    def is_left_alone(self) -> bool:
-        """Whether it cannot be made again."""
-        return bool(self.missing)
 
 
 def make_again(study: int, reason: str, actor: str, *, is_dry_run: bool = False) -> Remade:

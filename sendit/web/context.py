@@ -14,6 +14,7 @@ from sendit.web.static_files import address
 MENU = (
     ("overview", "Overview", "overview"),
     ("batches", "Batches", ("batch", "image")),
+    ("studies", "Studies", "studies"),
     ("review", "Review", "review"),
     ("warehouse", "Warehouse", "warehouse"),
     ("recipes", "Recipes", "recipe"),

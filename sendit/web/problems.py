@@ -32,6 +32,10 @@ OWN: dict[str, tuple[int, str]] = {
 """Problems of the API itself."""
 
 
+class NothingHere(Exception):
+    """There is no such batch."""
+
+
 def problem(code: str) -> HttpResponse:
     """Return one of the API's own problems."""
     status, detail = OWN[code]

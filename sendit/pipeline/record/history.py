@@ -14,6 +14,9 @@ from sendit.pipeline.record.models import Event
 COMMAND, WATCHER = "command", "watcher"
 """Who acts where no user is known by name; what workers do carries no actor."""
 
+WITH_REASON = frozenset({"batch.withdrawn", "batch.made_again", "batch.screened_again"})
+"""The events whose reason is what a person typed."""
+
 
 def record(name: str, batch: int, **fields: int | float | str) -> None:
     """Keep an event in the batch's history, and log it once it is committed."""
@@ -27,6 +30,7 @@ def record_by(actor: str, name: str, batch: int, /, **fields: int | float | str)
 
 def record_reason(actor: str, reason: str, name: str, batch: int, /, **fields: int | float | str) -> None:
     """The same of what somebody gave a reason for: their own words stand in the history, and not in the log."""
+    assert name in WITH_REASON
     kept = dict(events.checked(name, fields | {"reason": reason}))
     about = {"batch": batch, "at": timezone.now(), "actor": actor, "name": name, "fields": kept}
     statements.insert(Event, about)

@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from sendit.deid.recipe.recipe import Recipe
 from sendit.errors import CODES
 from sendit.phi import Phi
-from sendit.pipeline.record import kept_recipes
+from sendit.pipeline.record import history, kept_recipes
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Delivery, Event, Image, Outcome
 from sendit.pipeline.record.states import DeliveryState, State
 
@@ -84,6 +84,11 @@ class BatchSummary:
     attempts: int
     errors: tuple[BatchError, ...]
 
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether its study was taken back."""
+        return self.state is State.WITHDRAWN
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -103,6 +108,12 @@ class BatchEvent:
     fields: dict[str, Any]
     actor: str
     """Who caused it; blank for workers."""
+
+    def fields_for(self, sees_identifiers: bool) -> dict[str, Any]:
+        """The fields; a reason that a person typed may identify, and is for those who see identifiers."""
+        if sees_identifiers or self.name not in history.WITH_REASON:
+            return self.fields
+        return {name: value for name, value in self.fields.items() if name != "reason"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from sendit.pipeline.reports import images, overview, surroundings
 from sendit.pipeline.reports.batches import BatchFilter, BatchReport
 from sendit.web import problems, questions
 from sendit.web.access import person
-from sendit.web.api import shown
+from sendit.web.api import shown, studies
 from sendit.web.api.schemas import (
     BatchOut,
     BatchPage,
@@ -37,6 +37,7 @@ from sendit.web.api.schemas import (
 )
 from sendit.web.eyes import Eyes
 from sendit.web.noting import note
+from sendit.web.problems import NothingHere
 from sendit.web.site import projects, site
 
 LARGEST = (1 << 63) - 1
@@ -51,10 +52,6 @@ api = NinjaAPI(
     docs_url=None,
     openapi_url=None,
 )
-
-
-class NothingHere(Exception):
-    """There is no such batch."""
 
 
 @api.exception_handler(NothingHere)
@@ -118,7 +115,9 @@ def history(request: HttpRequest, key: Key) -> list[EventOut]:
     """A batch's history, the oldest line first."""
     eyes = Eyes.of(request)
     return [
-        EventOut(at=eyes.moment(event.at), name=event.name, actor=event.actor, fields=event.fields)
+        EventOut(
+            at=eyes.moment(event.at), name=event.name, actor=event.actor, fields=event.fields_for(eyes.sees_identifiers)
+        )
         for event in _report(key).events
     ]
 
@@ -204,6 +203,9 @@ def retry(request: HttpRequest, key: Key) -> DoneOut:
         raise NothingHere
     said = "queued again" if retried.is_queued else f"left alone: it is {retried.was}"
     return DoneOut(batches=[key] if retried.is_queued else [], message=said)
+
+
+api.add_router("", studies.router)
 
 
 @api.post("/queue", response=QueueOut, url_name="queue", tags=["operations"])

@@ -29,6 +29,8 @@ def batch(request: HttpRequest, key: int) -> HttpResponse:
     eyes = Eyes.of(request)
     context = _context(found, eyes) | {
         "may_retry": may(request, "batch-retry", "POST") and operations.is_retryable(found.summary.state),
+        "may_take_back": may(request, "batch-withdraw", "POST"),
+        "is_withdrawn": found.summary.is_withdrawn,
         "of_same_study": reports.of_same_study(key),
         "notices": notices.take(request),
     }
@@ -71,7 +73,7 @@ def _event(event: BatchEvent, eyes: Eyes) -> dict[str, Any]:
         "at": eyes.moment(event.at),
         "name": event.name,
         "actor": event.actor,
-        "fields": list(events.in_order(event.name, event.fields).items()),
+        "fields": list(events.in_order(event.name, event.fields_for(eyes.sees_identifiers)).items()),
     }
 
 

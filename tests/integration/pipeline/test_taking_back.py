@@ -148,7 +148,7 @@ def test_what_cannot_be_removed_is_said_and_removed_later(site: Site, folder: Pa
     store = site.ports.object_store
     site.replace(object_store=Keeping(error))
     ran = run("withdraw", "1", "--reason", WHY)
-    assert (ran.code, "something is still there" in ran.out) == (1, True)
+    assert (ran.code, "Something is still there" in ran.out) == (1, True)
     assert batch().state == "WITHDRAWN" and Delivery.objects.filter(batch=1, state="DONE").count() == 2
     assert "1 study" in run("status").out
     site.replace(object_store=store)

@@ -9,7 +9,6 @@ from typing import Any
 from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand, WrongUse
 from sendit.pipeline import operations
 from sendit.pipeline.management.naming import named
-from sendit.pipeline.management.remaking import said_of
 from sendit.pipeline.operations import COMMAND
 from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.choice import wake
@@ -35,7 +34,7 @@ class Command(DatabaseCommand):
             if remade is None:
                 self.stdout.write(f"batch {batch} is not withdrawn: left alone.")
             else:
-                self.lines(said_of(remade, "queued again"))
+                self.stdout.write(remade.sentence("queued again"))
             left_alone += remade is None or remade.is_left_alone
         wake(Job.PROCESS)
         if left_alone:

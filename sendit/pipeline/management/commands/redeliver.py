@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterable
 from typing import Any
 
 from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand, WrongUse
 from sendit.ground.terminal import counted
-from sendit.pipeline import operations, taking_back
+from sendit.pipeline import operations
 from sendit.pipeline.management.naming import named
-from sendit.pipeline.management.remaking import said_of
 from sendit.pipeline.operations import COMMAND
-from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.choice import wake
 
@@ -38,10 +35,10 @@ class Command(DatabaseCommand):
             raise WrongUse("Say why: --reason.")
         if not (ids or project or recipe):
             raise WrongUse("Say which: an ID, --project or --recipe.")
-        studies = sorted(set(_studies(ids, project, recipe)))
+        studies = operations.studies_of(named(ids), project or "", recipe or "")
         made = left_alone = 0
         for remade in operations.redeliver(studies, reason, COMMAND, is_dry_run=dry_run):
-            self.lines(said_of(remade, "would be made again" if dry_run else "queued again"))
+            self.stdout.write(remade.sentence("would be made again" if dry_run else "queued again"))
             left_alone += remade.is_left_alone
             made += not remade.is_left_alone
         counts = counted(made, "study", "studies")
@@ -50,12 +47,3 @@ class Command(DatabaseCommand):
             wake(Job.PROCESS)
         if left_alone:
             sys.exit(NEEDS_A_LOOK)
-
-
-def _studies(ids: list[str], project: str | None, recipe: str | None) -> Iterable[int]:
-    found = Batch.objects.filter(pk__in=named(ids), study__isnull=False)
-    yield from (study for study in found.values_list("study", flat=True) if study is not None)
-    if project:
-        yield from taking_back.of_project(project)
-    if recipe:
-        yield from taking_back.with_recipe(recipe)

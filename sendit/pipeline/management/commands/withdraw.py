@@ -10,7 +10,6 @@ from typing import Any
 from django.conf import settings
 
 from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand, WrongUse
-from sendit.ground.terminal import counted
 from sendit.phi import Phi
 from sendit.pipeline import operations
 from sendit.pipeline.management.naming import named
@@ -58,18 +57,8 @@ class Command(DatabaseCommand):
 
     def _say(self, withdrawal: Withdrawal) -> bool:
         """Say what became of it; whether nothing of the study is left anywhere."""
-        which = ", ".join(map(str, withdrawal.batches))
-        said = f"{counted(withdrawal.archives, 'archive')} removed, with rows and reports."
-        self.stdout.write(f"batch {which}: withdrawn. {said}")
-        if withdrawal.at_work:
-            held = ", ".join(map(str, withdrawal.at_work))
-            self.stdout.write(f"  batch {held} is being worked on: its worker removes what is left.")
-        for host in withdrawal.hosts:
-            self.stdout.write(
-                f"  host {host} has what waited for its delivery, and removes it when its workers run next."
-            )
-        for refusal in withdrawal.refusals:
-            self.stdout.write(f"  something is still there: {refusal}")
+        first, *rest = withdrawal.sentences()
+        self.lines([first, *(f"  {sentence}" for sentence in rest)])
         return withdrawal.is_complete
 
 
