@@ -15,12 +15,15 @@ from sendit.deid.rewriting.actions import ElementAction
 from sendit.deid.stream.encodings import EXPLICIT_LE
 from sendit.deid.stream.part_ten import PartTen
 from sendit.deid.stream.sources import CHUNK, Bulk, FileSource
+from sendit.deid.stream.tags import PIXEL_DATA_TAGS
 from sendit.deid.verify import Identity
 from sendit.errors import DataFault
 
 IMPLEMENTATION_CLASS_UID = "2.25.182110035787192016398455469105522174389"
 IMPLEMENTATION_VERSION_NAME = "SENDIT"
 PREAMBLE = bytes(128) + b"DICM"
+HARDLY_COMPRESSED = frozenset({"1.2.840.10008.1.2.5", "1.2.840.10008.1.2.1.98"})
+"""RLE Lossless and Encapsulated Uncompressed: what they encapsulate can be compressed well."""
 
 
 @lru_cache(maxsize=256)
@@ -91,6 +94,20 @@ class DeidentifiedImage:
             else:
                 self._size = len(self._head) + sum(p.size if isinstance(p, Bulk) else len(p) for p in self._pieces)
         return self._size
+
+    @property
+    def compressed_from(self) -> int | None:
+        """Where it is compressed by its transfer syntax, up to its end; None if no part of it is."""
+        syntax, position = self._part_ten.syntax, len(self._head)
+        if syntax.deflated:
+            return position
+        if not syntax.encapsulated or syntax.uid in HARDLY_COMPRESSED:
+            return None
+        for piece in self._pieces:
+            if isinstance(piece, Bulk) and piece.tag in PIXEL_DATA_TAGS:
+                return position + len(piece.head)
+            position += piece.size if isinstance(piece, Bulk) else len(piece)
+        return None
 
     @property
     def held_bytes(self) -> int:

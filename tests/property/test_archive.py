@@ -33,13 +33,17 @@ def images(draw: st.DrawFn) -> dict[str, list[bytes]]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(images())
-def test_what_goes_in_comes_out_every_way(images: dict[str, list[bytes]]) -> None:
+@given(images(), st.data())
+def test_what_goes_in_comes_out_every_way(images: dict[str, list[bytes]], data: st.DataObject) -> None:
     expected = {name: b"".join(chunks) for name, chunks in images.items()}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.tar.gz"
         with ArchiveWriter(path, "top") as writer:
-            members = [writer.add(name, len(expected[name]), Chunks(chunks)) for name, chunks in images.items()]
+            members = []
+            for name, chunks in images.items():
+                size = len(expected[name])
+                compressed_from = data.draw(st.none() | st.integers(0, size))
+                members.append(writer.add(name, size, Chunks(chunks), compressed_from))
             writer.close()
         whole = path.read_bytes()
         with tarfile.open(path) as tar:

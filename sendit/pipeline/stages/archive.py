@@ -9,6 +9,7 @@ import base64
 import hashlib
 import io
 import os
+import struct
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -31,6 +32,8 @@ GZIP = 31
 LEVEL = 1
 BLOCK_BYTES = 1 << 20
 """What is compressed at a time: igzip's output depends on how its input is cut, so the cuts are always the same."""
+RAW = -15
+"""zlib's window bits for a deflate stream without head and trailer."""
 TAR_BLOCK = 512
 _USTAR_NAME = 100
 _USTAR_SIZE = 8 << 30
@@ -84,8 +87,13 @@ class ArchiveWriter:
             self._write(_gzip_member([_folder_header(self._folder)]))
             undo.pop_all()
 
-    def add(self, name: str, size: int, image: Stream) -> Member:
+    def add(self, name: str, size: int, image: Stream, compressed_from: int | None = None) -> Member:
         """Append one image of `size` bytes; whatever its stream raises, the archive is as if it had not been begun.
+
+        Parameters
+        ----------
+        compressed_from : int, optional
+            Where the image is compressed already; what follows is stored, because compressing it again saves nothing.
 
         Raises
         ------
@@ -99,7 +107,10 @@ class ArchiveWriter:
         with ExitStack() as undo:
             undo.callback(self._rewind, offset, self._crc32c)
             header = _file_header(f"{self._folder}/{name}", size)
-            self._write(_gzip_member(_entry(header, size, image, digest, memoryview(self._block))))
+            blocks = _entry(header, size, image, digest, memoryview(self._block))
+            self._write(
+                _gzip_member(blocks) if compressed_from is None else _half_stored(blocks, len(header) + compressed_from)
+            )
             undo.pop_all()
         self._names.add(name)
         return Member(name, offset, self._offset - offset, digest.hexdigest(), size)
@@ -219,6 +230,39 @@ def _gzip_member(blocks: Iterable[Bytes]) -> Iterator[bytes]:
             yield held
             held = b""
     yield held + compress.flush()
+
+
+_GZIP_HEAD = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+"""As igzip writes it (RFC 1952): no name, no time, no operating system."""
+_STORED = struct.Struct("<BHH")
+"""The head of a stored deflate block (RFC 1951 3.2.4): not the last one; its length, and that inverted."""
+_STORED_BYTES = 0xFFFF
+_LAST = b"\1\0\0\xff\xff"
+"""A stored block that is empty and the last one."""
+
+
+def _half_stored(blocks: Iterable[Bytes], compressible_bytes: int) -> Iterator[bytes]:
+    """A member of which so many bytes are compressed, and what follows is stored."""
+    compress = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, RAW)
+    crc32 = size = 0
+    yield _GZIP_HEAD
+    for block in blocks:
+        crc32 = isal_zlib.crc32(block, crc32)
+        begin = max(compressible_bytes - size, 0)
+        size += len(block)
+        if begin:
+            yield compress.compress(block[:begin])
+            if size >= compressible_bytes:
+                yield compress.flush(isal_zlib.Z_SYNC_FLUSH)  # ends at a whole byte, where a stored block must begin
+        yield _stored(block[begin:])
+    yield _LAST + struct.pack("<II", crc32, size & 0xFFFFFFFF)
+
+
+def _stored(block: Bytes) -> bytes:
+    pieces = (block[begin : begin + _STORED_BYTES] for begin in range(0, len(block), _STORED_BYTES))
+    return b"".join(
+        part for piece in pieces for part in (_STORED.pack(0, len(piece), len(piece) ^ _STORED_BYTES), piece)
+    )
 
 
 # What tarfile makes of a regular file, uid and gid 0, mode 0644, mtime 0, before and after name and size.

@@ -203,7 +203,8 @@ class StudyArchiver:
             self._archive = self._begin(instance)
         with closing(image):
             name = self._name(instance, self._archive)
-            member = self._archive.add(name, image.size, Watched(image.stream(), self._work.lease))
+            stream = Watched(image.stream(), self._work.lease)
+            member = self._archive.add(name, image.size, stream, image.compressed_from)
             content = content_digest(file)
             file.ensure_unchanged()
         return member, content

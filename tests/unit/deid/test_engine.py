@@ -152,6 +152,32 @@ def test_written_joined_and_measured_an_image_is_the_same(tmp_path: Path) -> Non
             assert b"".join(made.chunks()) == whole
 
 
+@pytest.mark.parametrize(
+    ("name", "is_compressed"),
+    [
+        ("JPEG2000.dcm", True),
+        ("SC_rgb_jpeg_dcmtk.dcm", True),
+        ("JPGExtended.dcm", True),
+        ("examples_ybr_color.dcm", True),
+        ("image_dfl.dcm", True),
+        ("MR_small_RLE.dcm", False),
+        ("CT_small.dcm", False),
+        ("MR_small_bigendian.dcm", False),
+    ],
+)
+def test_an_image_says_where_it_is_compressed(name: str, is_compressed: bool) -> None:
+    made = deidentify(pydicom.data.get_testdata_file(name), recipe=NOTHING, key=KEY)
+    begin, whole = made.compressed_from, made.tobytes()
+    assert (begin is not None) is is_compressed
+    if begin is not None:
+        header, pixels = whole[:begin], whole[begin:]
+        if "dfl" in name:
+            assert zlib.decompress(pixels, -zlib.MAX_WBITS)
+        else:
+            assert header.endswith(b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff")
+            assert pixels.startswith(b"\xfe\xff\0\xe0")
+
+
 def test_what_stands_at_the_path_is_replaced_whole(tmp_path: Path) -> None:
     (tmp_path / "out.dcm").write_bytes(b"x" * 1_000_000)
     deidentify(encoded(image()), recipe=NOTHING, key=KEY).write(tmp_path / "out.dcm")

@@ -132,6 +132,32 @@ def test_the_same_images_make_the_same_bytes_however_they_come(path: Path, tmp_p
     assert path.read_bytes() == (tmp_path / "again").read_bytes()
 
 
+@pytest.mark.parametrize("header", [0, 1, 4096, (1 << 20) - 512, (1 << 20) - 511, 1 << 20, 2_500_000])
+def test_an_image_that_is_compressed_is_stored_behind_its_header(path: Path, header: int) -> None:
+    image = b"header ".ljust(header, b" ")[:header] + random.Random(7).randbytes(2_500_000 - header)
+    with ArchiveWriter(path, TOP) as writer:
+        members = [writer.add(name, len(image), io.BytesIO(image), header) for name in ("a", "b")]
+        writer.close()
+    assert contents(path) == {f"{TOP}/a": image, f"{TOP}/b": image}
+    assert subprocess.run(["gzip", "-t", path], capture_output=True).returncode == 0
+    for member in members:
+        assert read_member(fetcher(path), member.offset, member.length) == (member.name, image)
+    stored = path.read_bytes()[members[1].offset :][: members[1].length]
+    assert len(stored) < len(image) - header * 0.9 + 2500
+    assert image[header:][:40_000] in stored
+    assert stored[:10] == path.read_bytes()[:10]  # the gzip header of the members that are compressed
+
+
+@pytest.mark.parametrize("size", [99, 101])
+def test_an_image_of_another_size_than_said_is_our_bug_where_it_is_stored_too(path: Path, size: int) -> None:
+    with ArchiveWriter(path, TOP) as writer:
+        with pytest.raises(BrokenPromise, match="ArchiveSize"):
+            writer.add("a", size, io.BytesIO(bytes(100)), 50)
+        writer.add("a", 100, io.BytesIO(bytes(100)), 50)
+        writer.close()
+    assert contents(path) == {f"{TOP}/a": bytes(100)}
+
+
 @pytest.mark.parametrize("name", ["x" * 300 + ".dcm", "Bild größer.dcm", "x" * (99 - len(TOP)), "x" * (100 - len(TOP))])
 def test_long_and_foreign_names_are_kept(path: Path, name: str) -> None:
     _, [member] = make(path, {name: b"image"})
