@@ -215,6 +215,10 @@ CODES: dict[str, ErrorCode] = {
             "The batch belongs to a project that this site does not have.",
             "Configure the project, then retry.",
         ),
+        BadProject=(
+            "A project is configured wrongly, or differs from what its batches were made with.",
+            "Correct what is named; docs/projects.md says what a project's file holds.",
+        ),
         BadSetting=("A setting has an invalid value.", "Give it a value of the form that is named."),
         MissingPackage=("A package that a setting needs is not installed.", "Install the extra named, with pip."),
         BadRecipe=("The recipe is invalid.", "Correct the line named."),

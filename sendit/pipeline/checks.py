@@ -6,7 +6,8 @@ What costs little runs before every command; `sendit check` runs everything.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,9 @@ from sendit.errors import Misconfigured, SenditError
 from sendit.ground.commands import BEFORE_EVERY_COMMAND
 from sendit.pipeline.record import hosts
 from sendit.projects import composition
-from sendit.projects.composition import Projects, ensure_installed, ensure_usable
+from sendit.projects.composition import Ports, Projects, ensure_installed, ensure_usable
 from sendit.projects.destinations import BigQueryDataset, StoreChoice, WarehouseFolder
-from sendit.projects.project import Project, default_project
+from sendit.projects.project import Project
 from sendit.projects.site import Site
 
 DEVICE_FIELDS = frozenset({"StationName", "DeviceSerialNumber", "DeviceUID"})
@@ -37,43 +38,80 @@ KEEP_DEVICES = (
 )
 
 
-@register(BEFORE_EVERY_COMMAND)
-def clean_pixels(**_kwargs: Any) -> list[CheckMessage]:
-    """Whether the recipe cleans pixels where ANONYMIZE_PIXELS asks for that."""
-    if not settings.SITE.anonymize_pixels:
-        return []
+def of_each_project(check: Callable[[Ports], Iterable[CheckMessage]]) -> Callable[..., list[CheckMessage]]:
+    """Make a check of all projects out of one of a project; the same message about several is given once."""
+
+    def of_all(**_kwargs: Any) -> list[CheckMessage]:
+        found: dict[tuple[str, str], CheckMessage] = {}
+        for ports in _ports():
+            for message in check(ports):
+                found.setdefault((message.id or "", message.msg), message)
+        return list(found.values())
+
+    of_all.__name__, of_all.__doc__ = check.__name__, check.__doc__  # `wraps` would hide from Django that it takes more
+    return of_all
+
+
+def _ports() -> Iterator[Ports]:
+    """Those of every project that can be worked for; what is wrong with the others is said by `projects`."""
+    with suppress(Misconfigured):
+        projects = Projects(settings.SITE)
+        yield from [projects.of(name) for name in projects.names]
+
+
+@register()
+def projects(**_kwargs: Any) -> list[CheckMessage]:
+    """Whether the projects' files can be understood, and say the names and the keys that the batches were made with."""
+    from sendit.pipeline.reports.projects import wrong  # knows the models, which load after this module
+
+    hint = "docs/projects.md says what a project's file holds, and what cannot change."
     try:
-        composition.recipe(default_project(settings.SITE))
+        found = wrong(Projects(settings.SITE))
     except Misconfigured as error:
-        return [Error(str(error), hint="docs/pixels.md says what it needs.", id="sendit.E002")]
-    return []
+        found = [error]
+    except DatabaseError:  # it is away or not made yet, which another check says
+        return []
+    return [Error(str(error), hint=hint, id="sendit.E015") for error in found]
 
 
 @register(BEFORE_EVERY_COMMAND)
-def dasher(**_kwargs: Any) -> list[CheckMessage]:
+@of_each_project
+def clean_pixels(ports: Ports) -> Iterator[CheckMessage]:
+    """Whether the recipe cleans pixels where ANONYMIZE_PIXELS asks for that."""
+    if not ports.project.anonymize_pixels:
+        return
+    try:
+        composition.recipe(ports.project)
+    except Misconfigured as error:
+        yield Error(str(error), hint="docs/pixels.md says what it needs.", id="sendit.E002")
+
+
+@register(BEFORE_EVERY_COMMAND)
+@of_each_project
+def dasher(ports: Ports) -> Iterator[CheckMessage]:
     """What asking the DASHER API needs."""
-    if not settings.SITE.anonymize_restful:
-        return []
+    if not ports.site.anonymize_restful:
+        return
     try:
         if find_spec("httpcore") is None:
             raise Misconfigured("MissingPackage", subject="SENDIT_ANONYMIZE_RESTFUL: sendit[dasher]")
-        SecretsFile(Path(settings.SITE.stanford_client_secrets)).read()
+        SecretsFile(Path(ports.site.stanford_client_secrets)).read()
     except Misconfigured as error:
-        return [Error(str(error), hint="docs/identity.md says what it needs.", id="sendit.E001")]
-    return []
+        yield Error(str(error), hint="docs/identity.md says what it needs.", id="sendit.E001")
 
 
 @register(BEFORE_EVERY_COMMAND)
-def google_cloud(**_kwargs: Any) -> list[CheckMessage]:
+@of_each_project
+def google_cloud(ports: Ports) -> list[CheckMessage]:
     """What delivering to Google Cloud needs."""
-    project = default_project(settings.SITE)
+    project = ports.project
     in_use = [one for one in (*project.stores, project.warehouse) if isinstance(one, GcsBucket | BigQueryDataset)]
     if not in_use:
         return []
     if not (_is_there("google.cloud.storage") and _is_there("google.cloud.bigquery")):
         says = f"{in_use[0].named_by} needs Google's libraries."
         return [Error(says, hint="pip install 'sendit[google]'", id="sendit.E003")]
-    credentials = settings.SITE.google_application_credentials
+    credentials = ports.site.google_application_credentials
     if credentials and not os.access(credentials, os.R_OK):
         says = "GOOGLE_APPLICATION_CREDENTIALS names no file that can be read."
         return [Error(says, hint="docs/google.md says what it is.", id="sendit.E005")]
@@ -81,32 +119,34 @@ def google_cloud(**_kwargs: Any) -> list[CheckMessage]:
 
 
 @register(BEFORE_EVERY_COMMAND)
-def destinations_extra(**_kwargs: Any) -> list[CheckMessage]:
+@of_each_project
+def destinations_extra(ports: Ports) -> Iterator[CheckMessage]:
     """Whether what speaks to the destinations is installed."""
-    return list(_complaints(ensure_installed, "sendit.E012"))
+    return _complaints(ports, ensure_installed, "sendit.E012")
 
 
 @register()
-def destinations(**_kwargs: Any) -> list[CheckMessage]:
+@of_each_project
+def destinations(ports: Ports) -> Iterator[CheckMessage]:
     """Whether each destination can be reached with the credentials that are there."""
-    return list(_complaints(ensure_usable, "sendit.E013"))
+    return _complaints(ports, ensure_usable, "sendit.E013")
 
 
-def _complaints(ask: Callable[[Site, Project, StoreChoice], None], id_: str) -> Iterator[CheckMessage]:
-    site = settings.SITE
-    project = default_project(site)
+def _complaints(ports: Ports, ask: Callable[[Site, Project, StoreChoice], None], id_: str) -> Iterator[CheckMessage]:
+    project = ports.project
     for choice in project.stores:
         try:
-            ask(site, project, choice)
+            ask(ports.site, project, choice)
         except SenditError as error:
             says = f"{choice.name}: {error}" if len(project.stores) > 1 else str(error)
             yield Error(says, hint="docs/destinations.md says what it needs.", id=id_)
 
 
 @register()
-def hosts_share(**_kwargs: Any) -> list[CheckMessage]:
+@of_each_project
+def hosts_share(ports: Ports) -> list[CheckMessage]:
     """With several hosts, the store and the warehouse are where all of them reach them."""
-    project, var = default_project(settings.SITE), settings.SITE.var.absolute()
+    project, var = ports.project, settings.SITE.var.absolute()
     inside = {
         "STORE": any(
             isinstance(one, StoreFolder) and one.path.absolute().is_relative_to(var) for one in project.stores
@@ -133,12 +173,14 @@ def hosts_share(**_kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
-def recipe(**_kwargs: Any) -> list[CheckMessage]:
+@of_each_project
+def recipe(ports: Ports) -> list[CheckMessage]:
     """Whether the recipe can be understood."""
     try:
-        chosen = composition.recipe(default_project(settings.SITE))
+        chosen = composition.recipe(ports.project)
     except Misconfigured as error:
-        return [Error(str(error), hint="SENDIT_STUDY_DEID names the recipe.", id="sendit.E006")]
+        hint = "SENDIT_STUDY_DEID names the recipe, or the project's file."
+        return [Error(str(error), hint=hint, id="sendit.E006")]
     return [*_device_identity(chosen), *_pixels(chosen)]
 
 
@@ -158,22 +200,24 @@ def _device_identity(chosen: Recipe) -> Iterator[CheckMessage]:
 
 
 @register()
-def data_folders(**_kwargs: Any) -> list[CheckMessage]:
+@of_each_project
+def data_folders(ports: Ports) -> list[CheckMessage]:
     """Whether the data folders are there; a watcher waits for one that is not mounted yet."""
     from sendit.pipeline.intake.contenders import existing  # knows the models, which load after this module
 
     try:
-        existing(default_project(settings.SITE).data_folders)
+        existing(ports.project.data_folders)
     except Misconfigured as error:
         return [Warning(str(error), hint="A watcher waits for it.", id="sendit.W001")]
     return []
 
 
 @register()
-def true_times(**_kwargs: Any) -> list[CheckMessage]:
+@of_each_project
+def true_times(ports: Ports) -> list[CheckMessage]:
     """Whether rows that an earlier version delivered tell true times."""
     try:
-        rows = Projects(settings.SITE).default.warehouse.count_times()
+        rows = ports.warehouse.count_times()
     except SenditError as error:
         says = f"The warehouse cannot say whether its rows tell true times. {error}"
         return [Warning(says, hint="Run `sendit check` again when it answers.", id="sendit.W003")]

@@ -19,11 +19,11 @@ from functools import partial
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from sendit.durable import sync
-from sendit.errors import DataFault, SenditError
+from sendit.errors import DataFault, Misconfigured, SenditError
 from sendit.pipeline.intake import growth
 from sendit.pipeline.intake.folders import NOT_THE_ONLY_COPY, Entry, fingerprint, list_folder
 from sendit.pipeline.record import deliveries, history
@@ -73,17 +73,16 @@ def plan(
     """
     site = projects.site
     yield from _outboxes(site.outbox_folder)
-    if site.originals == "delete" or site.identifiers == "purge":
-        for batch in _delivered_before((now or timezone.now()) - older_than, site):
-            yield from _of_batch(batch, projects, include_withheld)
+    for batch in _delivered_before((now or timezone.now()) - older_than, projects):
+        yield from _of_batch(batch, projects, include_withheld)
 
 
 def withheld(projects: Projects, older_than: timedelta, *, now: datetime | None = None) -> Iterator[WithheldOriginals]:
     """The folders that `include_withheld` adds to the plan."""
-    if projects.site.originals == "delete":
-        for batch in _delivered_before((now or timezone.now()) - older_than, projects.site):
-            if (files := _withheld_files(batch)) and _Places.of(batch).exist():
-                yield WithheldOriginals(batch.pk, files)
+    for batch in _delivered_before((now or timezone.now()) - older_than, projects):
+        is_to_go = _policy(batch.project, projects).originals == "delete"
+        if is_to_go and (files := _withheld_files(batch)) and _Places.of(batch).exist():
+            yield WithheldOriginals(batch.pk, files)
 
 
 # ---------------------------------------------------------------------------------------------- outbox
@@ -152,24 +151,37 @@ CHECKED, DELETED = ".sendit-checked.", ".sendit-deleted."
 time, and so that a deletion that was cut short is told from a folder that was changed. Dot-folders are no studies."""
 
 
-def _delivered_before(moment: datetime, site: Site) -> Iterator[Batch]:
+def _policy(project: str, projects: Projects) -> Site:
+    """The settings as they are for a project; for one that is gone or refused, as they are for the site."""
+    try:
+        return projects.of(project).site
+    except Misconfigured:
+        return projects.site
+
+
+def _delivered_before(moment: datetime, projects: Projects) -> Iterator[Batch]:
     """Batches that nobody needs to look at any more, and of which something is left to remove."""
     done = Batch.objects.filter(state=State.DONE, has_error=False, delivered_at__lt=moment, identifiers__isnull=False)
     done = done.filter(found=F("delivered") + F("filtered"))  # nothing waits for a decision
-    if site.identifiers != "purge":
-        since = {"at__gte": OuterRef("processed_at")}
-        deleted = Event.objects.filter(batch=OuterRef("pk"), name="batch.originals_deleted", **since)
-        done = done.filter(~Exists(deleted))
-    for key in list(done.order_by("pk").values_list("pk", flat=True)):
-        yield from done.filter(pk=key).select_related("identifiers")
+    for project in done.order_by().values_list("project", flat=True).distinct():
+        policy, of_project = _policy(project, projects), done.filter(project=project)
+        if policy.originals != "delete" and policy.identifiers != "purge":
+            continue
+        if policy.identifiers != "purge":
+            since = {"at__gte": OuterRef("processed_at")}
+            deleted = Event.objects.filter(batch=OuterRef("pk"), name="batch.originals_deleted", **since)
+            of_project = of_project.filter(~Exists(deleted))
+        for key in list(of_project.order_by("pk").values_list("pk", flat=True)):
+            yield from of_project.filter(pk=key).select_related("identifiers")
 
 
 def _of_batch(batch: Batch, projects: Projects, include_withheld: bool) -> Iterator[Removal | Kept | WithheldOriginals]:
-    are_to_go = projects.site.originals == "delete"
+    policy = _policy(batch.project, projects)
+    are_to_go = policy.originals == "delete" and not _others_keep(batch, projects)
     originals = _originals(batch, projects, include_withheld) if are_to_go else None
     if originals:
         yield originals
-    if projects.site.identifiers == "purge" and not isinstance(originals, Kept | WithheldOriginals):
+    if policy.identifiers == "purge" and not isinstance(originals, Kept | WithheldOriginals):
         yield Removal("identifiers", batch.pk, 0, 0, partial(_purge, batch, are_to_go))
 
 
@@ -227,12 +239,32 @@ def _doubt(batch: Batch, content: str, projects: Projects) -> str:
     """Why the originals may still be needed."""
     if content != batch.fingerprint:
         return CHANGED
+    if others := _others_need(batch):
+        return others
     try:
         store = projects.of(batch.project).object_store
         is_stored = all(stored_crc32c(each, store) == each.crc32c for each in deliveries.standing(batch.pk))
     except SenditError as error:
         return str(error)
     return "" if is_stored else "the store's bytes are not the archive's"
+
+
+def _others(batch: Batch) -> QuerySet[Batch]:
+    """The same folder's batches of other projects."""
+    return Batch.objects.filter(folder_digest=batch.folder_digest).exclude(pk=batch.pk)
+
+
+def _others_keep(batch: Batch, projects: Projects) -> bool:
+    """Whether another project takes the folder and keeps its originals."""
+    return any(_policy(other.project, projects).originals != "delete" for other in _others(batch).only("project"))
+
+
+def _others_need(batch: Batch) -> str:
+    """Why the folder has to stay for another project for now."""
+    for other in _others(batch).only("state", "project", "has_error"):
+        if other.state not in TERMINAL or other.has_error:
+            return f"project {other.project} is not done with the folder"
+    return ""
 
 
 def _compare_and_delete(batch: Batch, places: _Places, actor: str) -> str:

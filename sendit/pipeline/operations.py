@@ -47,6 +47,7 @@ __all__ = [
     "is_retryable",
     "pause_delivery",
     "queue_folders",
+    "queue_of",
     "readmit",
     "redeliver",
     "resume_delivery",
@@ -84,6 +85,16 @@ def queue_folders(
     still = None if limit is None else limit - grown.number
     new = contenders.add_up_to(still, places, project, settle_seconds, actor)
     return Added(new.number, (*grown.left, *new.left), grown.number)
+
+
+def queue_of(names: Iterable[str], projects: Projects, settle_seconds: float, limit: int | None, actor: str) -> Added:
+    """Queue the finished folders of several projects, as `queue_folders` does for each."""
+    added = Added(0, ())
+    for name in names:
+        folders = projects.of(name).project.data_folders
+        still = None if limit is None else limit - added.number - added.grown
+        added += queue_folders(folders, name, settle_seconds, still, actor)
+    return added
 
 
 # ---------------------------------------------------------------------------------------------- retry

@@ -19,8 +19,11 @@ from sendit.adapters.gcs.settings import GcsBucket
 from sendit.adapters.s3.settings import S3Bucket
 from sendit.adapters.sftp.settings import SftpFolder
 from sendit.errors import Misconfigured
+from sendit.projects import catalogue
+from sendit.projects.catalogue import Catalogue, Stamps
 from sendit.projects.destinations import BigQueryDataset, StoreChoice
-from sendit.projects.project import DEFAULT, Project, default_project
+from sendit.projects.project import DEFAULT, DataFolder, Project
+from sendit.projects.project_file import Configured
 from sendit.projects.site import Site
 
 if TYPE_CHECKING:
@@ -34,10 +37,15 @@ def pseudonym_key(site: Site) -> bytes:
     return keys.load_known(site.secrets_folder, keys.KeyFile.PSEUDONYM, site.var)[0]
 
 
-def pseudonyms(site: Site) -> Pseudonyms:
+def project_key(site: Site, project: Project) -> bytes:
+    """Return the secret key of a project, which makes its UIDs and its local identity service's answers."""
+    return project.key.of(pseudonym_key(site))
+
+
+def pseudonyms(site: Site, project: Project) -> Pseudonyms:
     from sendit.deid.pseudonyms import Pseudonyms
 
-    return Pseudonyms(pseudonym_key(site))
+    return Pseudonyms(project_key(site, project))
 
 
 def recipe(project: Project) -> Recipe:
@@ -70,7 +78,7 @@ def any_recipe(project: Project, name: str) -> Recipe:
 def identity_service(site: Site, project: Project) -> IdentityService:
     """Return the service that gives pseudonyms for patients and studies."""
     if not site.anonymize_restful:
-        return local_identity_service(pseudonym_key(site), project.max_date_shift_days)
+        return local_identity_service(project_key(site, project), project.max_date_shift_days)
     try:
         from sendit.adapters.identity_dasher import DasherIdentityService
     except ImportError:
@@ -183,7 +191,10 @@ class Stores(Mapping[str, "ObjectStore"]):
 
 @dataclass(frozen=True)
 class Ports:
-    """The services of one project, each made on first use: a delivery works even if the recipe cannot be read."""
+    """The services of one project, each made on first use: a delivery works even if the recipe cannot be read.
+
+    `site` are the settings as they are for the project, where its file says something else than the site's.
+    """
 
     site: Site
     project: Project
@@ -208,7 +219,7 @@ class Ports:
 
     @cached_property
     def pseudonyms(self) -> Pseudonyms:
-        return pseudonyms(self.site)
+        return pseudonyms(self.site, self.project)
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -239,29 +250,73 @@ def _stamp(file: str) -> tuple[int, int, int] | None:
 class Projects:
     """All projects of a site, by name; made once in each process and passed down to what works for a project.
 
+    A project's file that has changed is read again when the next one asks. A project that is the same keeps its ports.
+
     Parameters
     ----------
     site : Site
-        Its settings make the project `default`.
+        Its settings make the project `default`, and name the folder of the others.
     others : iterable of Project
+        Projects without a file.
     """
 
     def __init__(self, site: Site, others: Iterable[Project] = ()) -> None:
         self.site = site
-        self._ports = {project.name: Ports(site, project) for project in (default_project(site), *others)}
+        self._others = {project.name: Ports(site, project) for project in others}
+        self._read: dict[str, Ports] = {}
+        self._known: tuple[Stamps, Catalogue] | None = None
 
     @property
     def default(self) -> Ports:
-        """Return the ports of the project that is made of the settings."""
-        return self._ports[DEFAULT]
+        """Return the ports of the project that every site has. Raises as `of`."""
+        return self.of(DEFAULT)
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The projects that can be worked for."""
         return tuple(self._ports)
 
+    @property
+    def refused(self) -> dict[str, Misconfigured]:
+        """What is wrong with the projects that cannot be worked for."""
+        found = self._catalogue().refused
+        return {name: Misconfigured("BadProject", subject=why) for name, why in sorted(found.items())}
+
+    @property
+    def data_folders(self) -> Iterator[tuple[str, DataFolder]]:
+        """Every project's data folders, with the project's name."""
+        for name, ports in self._ports.items():
+            yield from ((name, folder) for folder in ports.project.data_folders)
+
     def of(self, name: str) -> Ports:
-        """Return the ports of a project. Raises Misconfigured("UnknownProject") if the site has none of that name."""
-        try:
-            return self._ports[name]
-        except KeyError:
-            raise Misconfigured("UnknownProject", subject=name) from None
+        """Return the ports of a project.
+
+        Raises
+        ------
+        Misconfigured
+            `UnknownProject`: the site has none of that name. `BadProject`: its file is wrong.
+        """
+        found = self._ports.get(name)
+        if found is not None:
+            return found
+        if error := self.refused.get(name):
+            raise error
+        raise Misconfigured("UnknownProject", subject=name)
+
+    @property
+    def _ports(self) -> dict[str, Ports]:
+        configured = self._catalogue().configured
+        return {name: self._read[name] for name in configured} | self._others
+
+    def _catalogue(self) -> Catalogue:
+        stamps = catalogue.stamps(self.site)
+        if self._known is None or self._known[0] != stamps:
+            self._known = stamps, catalogue.load(self.site, stamps)
+            self._read = {name: self._kept(name, one) for name, one in self._known[1].configured.items()}
+        return self._known[1]
+
+    def _kept(self, name: str, configured: Configured) -> Ports:
+        known = self._read.get(name)
+        if known and (known.site, known.project) == (configured.site, configured.project):
+            return known
+        return Ports(configured.site, configured.project)

@@ -119,16 +119,20 @@ def parse_warehouse(url: str, named_by: str, site: Site) -> WarehouseChoice:
     return BigQueryDataset(found[1] or site.google_project_name, site.google_location, named_by)
 
 
-def stores_of(site: Site) -> tuple[StoreChoice, ...]:
+Naming = Callable[[str], str]
+"""What an error calls a setting, by the setting's name: its variable, or the key of a project's file."""
+
+
+def stores_of(site: Site, naming: Naming = variable) -> tuple[StoreChoice, ...]:
     """Return the destinations that the settings name."""
     if not site.store and site.google_cloud_storage:
         bucket = site.google_cloud_storage
-        return (GcsBucket(bucket=bucket, name=f"{gcs.SCHEME}://{bucket}", named_by=variable("GOOGLE_CLOUD_STORAGE")),)
-    return parse_stores(site.store or (IN_VAR,), variable("STORE"), site)
+        return (GcsBucket(bucket=bucket, name=f"{gcs.SCHEME}://{bucket}", named_by=naming("GOOGLE_CLOUD_STORAGE")),)
+    return parse_stores(site.store or (IN_VAR,), naming("STORE"), site)
 
 
-def warehouse_of(site: Site) -> WarehouseChoice:
+def warehouse_of(site: Site, naming: Naming = variable) -> WarehouseChoice:
     """Return the warehouse that the settings name."""
     if not site.warehouse and site.google_cloud_storage:
-        return parse_warehouse("bigquery://", variable("GOOGLE_CLOUD_STORAGE"), site)
-    return parse_warehouse(site.warehouse or "parquet", variable("WAREHOUSE"), site)
+        return parse_warehouse("bigquery://", naming("GOOGLE_CLOUD_STORAGE"), site)
+    return parse_warehouse(site.warehouse or "parquet", naming("WAREHOUSE"), site)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from sendit.projects.destinations import StoreChoice, WarehouseChoice, WarehouseFolder, stores_of, warehouse_of
+from sendit.projects.derived_keys import SITE_KEY, ProjectKey
+from sendit.projects.destinations import Naming, StoreChoice, WarehouseChoice, WarehouseFolder, stores_of, warehouse_of
 from sendit.projects.site import Site, variable
 
 LOCAL_UID_SOURCE = "DICOM Study Instance UID"
@@ -14,6 +15,9 @@ LOCAL_UID_SOURCE = "DICOM Study Instance UID"
 
 DEFAULT = "default"
 """The project that every site has; it is made of the site's settings."""
+
+LOCAL = "local"
+"""The identity service that needs no server."""
 
 
 class BlankPatientID(StrEnum):
@@ -67,25 +71,43 @@ class Project:
         Whether the recipe has to be one that cleans pixels.
     stores : tuple of StoreChoice
         Every archive goes to each of them. Archives are read back from the first.
+    title : str
+        What people read beside the name.
+    key : ProjectKey
+        Whose key makes its pseudonyms.
+    identity_service : str
+        The address of its identity service, or `local`.
+    fingerprint : str
+        The digest of all that decides what becomes of its studies.
     """
 
     name: str
+    title: str = ""
+    key: ProjectKey = SITE_KEY
     recipe: str
     collection: str
+    identity_service: str = LOCAL
     identity: IdentityNames
     max_date_shift_days: int
     anonymize_pixels: bool = False
     data_folders: tuple[DataFolder, ...]
     stores: tuple[StoreChoice, ...]
     warehouse: WarehouseChoice
+    fingerprint: str = ""
 
 
 def default_project(site: Site) -> Project:
     """Make the project that the settings describe."""
+    return project_of(site, DEFAULT)
+
+
+def project_of(site: Site, name: str, naming: Naming = variable) -> Project:
+    """Make a project of settings: the site's, or those that a project's file has changed."""
     return Project(
-        name=DEFAULT,
+        name=name,
         recipe=site.study_deid,
         collection=site.google_storage_collection,
+        identity_service=site.identity_url if site.anonymize_restful else LOCAL,
         identity=IdentityNames(
             study=site.som_study.lower(),
             entity_keyword=site.entity_id,
@@ -98,18 +120,18 @@ def default_project(site: Site) -> Project:
         ),
         max_date_shift_days=site.max_date_shift_days,
         anonymize_pixels=site.anonymize_pixels,
-        data_folders=tuple(_data_folders(site)),
-        stores=stores_of(site),
-        warehouse=warehouse_of(site),
+        data_folders=tuple(_data_folders(site, naming)),
+        stores=stores_of(site, naming),
+        warehouse=warehouse_of(site, naming),
     )
 
 
-def _data_folders(site: Site) -> list[DataFolder]:
+def _data_folders(site: Site, naming: Naming) -> list[DataFolder]:
     """DATA_INPUT_FOLDERS, or else DATA_BASE/DATA_SUBFOLDER; relative ones are below DATA_BASE."""
     if site.data_input_folders:
-        name = variable("DATA_INPUT_FOLDERS")
+        name = naming("DATA_INPUT_FOLDERS")
         return [DataFolder(name, site.data_base / folder) for folder in site.data_input_folders]
-    name = variable("DATA_SUBFOLDER" if site.data_subfolder else "DATA_BASE")
+    name = naming("DATA_SUBFOLDER" if site.data_subfolder else "DATA_BASE")
     return [DataFolder(name, site.data_base / site.data_subfolder)]
 
 

@@ -106,17 +106,17 @@ def _said(key: str, value: object, file: Path) -> tuple[str, str]:
         raise Misconfigured(
             "BadSetting", subject=f"{file}: {key}: only as {key}_file, the name of a file that holds it"
         )
-    text = _text(value, entry)
+    text = text_of(value, entry)
     if text is None:
         raise Misconfigured("BadSetting", subject=f"{file}: {key}: {entry.form}")
-    return variable(key.upper()), _below(file.parent, key.upper(), entry, text)
+    return variable(key.upper()), below(file.parent, key.upper(), entry, text)
 
 
 def _keys() -> list[str]:
     return [f"{name.lower()}_file" if entry.is_secret else name.lower() for name, entry in SETTINGS.items()]
 
 
-def _text(value: Any, entry: Setting) -> str | None:
+def text_of(value: Any, entry: Setting) -> str | None:
     """A value as the environment would have it; None for one of a type that the setting does not have."""
     if isinstance(value, str):
         return value
@@ -130,7 +130,7 @@ def _text(value: Any, entry: Setting) -> str | None:
     return None
 
 
-def _below(folder: Path, name: str, entry: Setting, text: str) -> str:
+def below(folder: Path, name: str, entry: Setting, text: str) -> str:
     """The text of a setting that names a file or a folder, with relative paths below the settings file's folder."""
     if not text.strip():
         return text

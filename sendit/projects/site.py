@@ -88,6 +88,13 @@ class Site:
         "The database; empty is SQLite in VAR. A PostgreSQL URL may have any parameter of libpq's.",
         is_secret=True,
     )
+    projects: str = setting(
+        "",
+        str,
+        "a folder",
+        "Where the projects' files are, one TOML file each; empty is VAR/projects, which need not exist.",
+        is_path=True,
+    )
     # what is done to an image
     study_deid: str = setting("research", str, "a recipe's name or path", "The de-identification recipe.")
     anonymize_restful: bool = setting(
@@ -354,6 +361,11 @@ class Site:
     def secrets_folder(self) -> Path:
         """The folder of the keys of `sendit.keys` and of `django.key`."""
         return Path(self.secrets or self.var / "secrets").absolute()
+
+    @property
+    def projects_folder(self) -> Path:
+        """The folder of the projects' files."""
+        return Path(self.projects or self.var / "projects").absolute()
 
     @property
     def outbox_folder(self) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from sendit.errors import Misconfigured
-from sendit.projects.project import default_project
+from sendit.projects.composition import Projects
 from sendit.projects.site import Site
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -285,5 +285,5 @@ def _retrieve_by(name: str, table: Mapping[str, Any]) -> Retrieving:
 def peers_of(site: Site) -> Peers:
     """Read the peers file that the settings name."""
     path = Path(site.listener_peers) if site.listener_peers else site.var / "peers.toml"
-    folders = [folder.path for folder in default_project(site).data_folders]
+    folders = dict.fromkeys(folder.path for _, folder in Projects(site).data_folders)
     return load_peers(path, site.data_base, folders)

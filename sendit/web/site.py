@@ -10,8 +10,9 @@ from pathlib import Path
 from django.conf import settings
 
 from sendit.deid.recipe.recipe import Recipe
-from sendit.projects import settings_file
+from sendit.projects import composition, settings_file
 from sendit.projects.composition import Projects
+from sendit.projects.project import DEFAULT, Project
 from sendit.projects.site import SETTINGS, Site, variable
 
 
@@ -26,14 +27,14 @@ def projects() -> Projects:
     return Projects(site())
 
 
-def recipe() -> Recipe:
-    """Return the recipe of the default project, which is parsed once in a process. Raises what parsing raises."""
-    return _recipe(site())
+def recipe(project: str = DEFAULT) -> Recipe:
+    """Return the recipe of a project, which is parsed once in a process. Raises what parsing raises."""
+    return _recipe(projects().of(project).project)
 
 
-@lru_cache(maxsize=4)
-def _recipe(of: Site) -> Recipe:
-    return Projects(of).default.recipe
+@lru_cache(maxsize=64)
+def _recipe(of: Project) -> Recipe:
+    return composition.recipe(of)
 
 
 def cookie_key() -> bytes:

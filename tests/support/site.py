@@ -130,6 +130,14 @@ class Site:
         """Where a batch's archive and rows wait: `outbox/<primary key>`."""
         return self.settings.outbox_folder
 
+    def project(self, name: str, text: str = "") -> Path:
+        """Write the file of a project; one that says no data folder takes the studies of the site's."""
+        file = self.settings.projects_folder / f"{name}.toml"
+        file.parent.mkdir(exist_ok=True)
+        folders = "" if "data_folders" in text or name == "default" else f'data_folders = ["{self.data}"]\n'
+        file.write_text(folders + text, encoding="utf-8")
+        return file
+
     def study(self, number: int = 1, **options: Any) -> Path:
         """A finished study folder of the phantom with that number."""
         folder = self.data / accession_number(number)
@@ -168,9 +176,8 @@ class Site:
         from sendit.pipeline import operations
         from sendit.pipeline.record.models import Batch
 
-        project = self.ports.project
-        settle_seconds = self.settings.queue_settle_seconds
-        operations.queue_folders(project.data_folders, project.name, settle_seconds, None, "command")
+        projects = self.projects
+        operations.queue_of(projects.names, projects, self.settings.queue_settle_seconds, None, "command")
         return list(Batch.objects.filter(state="QUEUE").order_by("pk").values_list("pk", flat=True))
 
     def process(self) -> list[Any]:

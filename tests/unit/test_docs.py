@@ -210,6 +210,7 @@ TASKS = {
     "upgrade": "operations.md#upgrade",
     "know what an alarm means": "operations.md#what-each-alarm-means",
     "keep the keys safe": "operations.md#keys",
+    "add a project": "projects.md#add-a-project",
     "ask DASHER for pseudonyms": "identity.md#ask-dasher",
     "deliver to a bucket": "google.md#set-up",
     "look at batches in the browser": "web.md",

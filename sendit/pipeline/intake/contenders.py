@@ -53,6 +53,16 @@ def places(folders: Iterable[DataFolder]) -> list[str]:
     return [os.path.realpath(folder.path) for folder in folders]
 
 
+def routes(folders: Iterable[tuple[str, DataFolder]]) -> dict[str, list[str]]:
+    """The path of each data folder, whether it is there or not, with the projects that take its studies."""
+    found: dict[str, list[str]] = {}
+    for project, folder in folders:
+        (place,) = places([folder])
+        if project not in found.setdefault(place, []):
+            found[place].append(project)
+    return found
+
+
 def _existing(setting: str, path: str) -> str:
     if not (os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK)):
         raise Misconfigured("NoSuchFolder", subject=setting)
@@ -133,6 +143,9 @@ class Added:
     number: int
     left: tuple[NotTaken, ...]
     grown: int = 0
+
+    def __add__(self, other: Added) -> Added:
+        return Added(self.number + other.number, (*self.left, *other.left), self.grown + other.grown)
 
 
 def add_up_to(limit: int | None, folders: Iterable[str], project: str, settle_seconds: float, actor: str = "") -> Added:

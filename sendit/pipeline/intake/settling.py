@@ -78,6 +78,10 @@ class FolderTracker:
         self._said_finished.discard(path)
         self._quiet_since.pop(path, None)
 
+    def forget_taken(self) -> None:
+        """Return what was taken again, while it is there."""
+        self._taken.clear()
+
     @property
     def is_waiting(self) -> bool:
         """Whether a folder is being looked at until it settles."""

@@ -11,16 +11,16 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Protocol
 
-from sendit.errors import BrokenPromise, DataFault, ServiceDown
+from sendit.errors import BrokenPromise, DataFault, Misconfigured, ServiceDown
 from sendit.ground import database, events
 from sendit.pipeline.intake import growth
 from sendit.pipeline.intake.aftercare import Aftercare
-from sendit.pipeline.intake.contenders import Contender, admit, places, unknown
+from sendit.pipeline.intake.contenders import Contender, admit, routes, unknown
 from sendit.pipeline.intake.folder_events import FolderEvents
 from sendit.pipeline.intake.folders import fingerprint, is_finished, list_folder
 from sendit.pipeline.intake.open_files import FileId, open_for_writing
@@ -78,7 +78,7 @@ class Watcher:
         must_stop: Callable[[], bool],
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        self._site, self._project = projects.site, projects.default.project
+        self._site, self._projects = projects.site, projects
         self._workforce, self._must_stop, self._beat = workforce, must_stop, beat
         self._woken = threading.Event()
         self._opened: frozenset[FileId] = frozenset()
@@ -87,6 +87,7 @@ class Watcher:
         self._arrivals: deque[Contender] = deque()
         self._chore: Iterator[None] = iter(())
         self._troubles: set[str] = set()
+        self._routes_before: dict[str, list[str]] = {}
         self._opened_at = -OPEN_SECONDS
         self._look_at = self._rescan_at = self._may_look_at = self._wake_at = 0.0
 
@@ -98,7 +99,7 @@ class Watcher:
         """Watch; returns when it must stop and every worker has put its batch back."""
         folder_events = FolderEvents(self._places, self.wake, lambda is_well: self._say("NoEvents", is_well))
         folder_events.start()
-        events.log("watcher.started", pid=os.getpid(), folders=len(self._project.data_folders))
+        events.log("watcher.started", pid=os.getpid(), folders=len(self._places()))
         try:
             while not self._must_stop():
                 self._work()
@@ -193,7 +194,20 @@ class Watcher:
             events.log("watcher.found", folders=found, seconds=round(time.monotonic() - began_at, 3))
 
     def _places(self) -> list[str]:
-        return places(self._project.data_folders)
+        return list(self._routes())
+
+    def _routes(self) -> dict[str, list[str]]:
+        """The data folders, each with the projects that take its studies."""
+        try:
+            found = routes(self._projects.data_folders)
+            self._say("BadProject", not self._projects.refused)
+        except Misconfigured:  # the folder of the projects' files cannot be read, for now
+            self._say("BadProject", False)
+            return {}
+        if found != self._routes_before:
+            self._tracker.forget_taken()  # a project that is new takes what is there, too
+            self._routes_before = found
+        return found
 
     def _sightings(self) -> dict[str, Sighting]:
         """Every folder in the data folders, as far as those can be listed."""
@@ -209,13 +223,11 @@ class Watcher:
 
     def _unknown(self, paths: list[str]) -> list[Contender]:
         """Those that are no batch yet, oldest first; the others are not asked about again."""
-        contenders = sorted(_contenders(paths, self._project.name), key=lambda contender: contender.modified_at)
+        contenders = sorted(_contenders(paths, self._routes()), key=lambda contender: contender.modified_at)
         new = list(unknown(contenders))
-        untaken = {contender.path for contender in new}
-        known = [contender for contender in contenders if contender.path not in untaken]
-        growth.take_up_all(known, self._site.settle_seconds, None, WATCHER)
-        for contender in known:
-            self._tracker.take(contender.path)
+        growth.take_up_all(set(contenders) - set(new), self._site.settle_seconds, None, WATCHER)
+        for path in {contender.path for contender in contenders} - {contender.path for contender in new}:
+            self._tracker.take(path)
         return new
 
     def _take(self, contender: Contender) -> bool:
@@ -224,7 +236,8 @@ class Watcher:
         if not self._tracker.is_settled(contender.path, content, time.monotonic()):
             return False
         batch = admit(contender, WATCHER)
-        self._tracker.take(contender.path)
+        if not self._arrivals or self._arrivals[0].path != contender.path:  # else it is of another project, too
+            self._tracker.take(contender.path)
         return batch is not None
 
     def _do_chore(self) -> None:
@@ -241,13 +254,15 @@ def _listed(place: str) -> dict[str, Sighting]:
         return {item.path: Sighting(item.inode(), is_finished(item.name)) for item in folders}
 
 
-def _contenders(paths: list[str], project: str) -> Iterator[Contender]:
+def _contenders(paths: list[str], projects: Mapping[str, list[str]]) -> Iterator[Contender]:
+    """A folder is one of each project whose data folder it is in."""
     for path in paths:
         try:
             status = os.stat(path)
-            yield Contender(path, status.st_mtime, project, status.st_ctime)
         except OSError:  # gone between two looks
             continue
+        for project in projects.get(os.path.dirname(path), ()):
+            yield Contender(path, status.st_mtime, project, status.st_ctime)
 
 
 def _content(folder: str, opened: frozenset[FileId]) -> Content:

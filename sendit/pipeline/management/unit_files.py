@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sendit.projects.project import default_project
+from sendit.projects.composition import Projects
 from sendit.projects.site import Site
 
 USER = "sendit"
@@ -99,7 +99,7 @@ def unit_files(site: Site, settings: Path, programs: Path) -> Iterator[tuple[str
     programs : Path
         The folder with the programs `sendit` and `celery`.
     """
-    writable = {site.var, site.secrets_folder, *(folder.path for folder in default_project(site).data_folders)}
+    writable = {site.var, site.secrets_folder, *(folder.path for _, folder in Projects(site).data_folders)}
     outer = [path for path in sorted(writable) if not any(other in path.parents for other in writable)]
     for unit in (*EMBEDDED, *(CELERY if site.runner == "celery" else ())):
         program = programs / ("celery" if unit in CELERY else "sendit")

@@ -145,6 +145,8 @@ class Batch(models.Model):
     item_suid = models.CharField(max_length=128, default="")
     recipe_name = models.CharField(max_length=255, default="")
     recipe_sha256 = models.CharField(max_length=64, default="")
+    project_sha256 = models.CharField(max_length=64, default="", db_default="")
+    """The fingerprint of its project as it was; blank in rows of earlier versions."""
     archive_bytes = models.BigIntegerField(default=0)
     """Of all archives that were made of the batch; `Delivery` has each."""
 
@@ -440,3 +442,18 @@ class KeyBinding(models.Model):
 
     def __str__(self) -> str:
         return f"binding of {self.file}"
+
+
+class ProjectBinding(models.Model):
+    """What a project was when its first batch was made; `project_bindings` reads and writes it."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    proof = models.CharField(max_length=64)
+    """A digest that only its key makes."""
+    kind = models.CharField(max_length=8)
+    identity_service = models.CharField(max_length=255)
+    identity_collection = models.CharField(max_length=255)
+    bound_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"binding of project {self.name}"

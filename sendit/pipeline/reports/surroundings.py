@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,12 +13,12 @@ from pathlib import Path
 from sendit.errors import ServiceDown
 from sendit.ground.daemon import Holder, PidFile
 from sendit.keys import fingerprint
-from sendit.pipeline.intake.contenders import Contender, places, unknown
+from sendit.pipeline.intake.contenders import Contender, routes, unknown
 from sendit.pipeline.intake.folders import is_finished
 from sendit.pipeline.intake.presence import watcher_pid_file
 from sendit.pipeline.record import pauses
 from sendit.pipeline.workforce import choice
-from sendit.projects.project import Project
+from sendit.projects.composition import Projects
 from sendit.projects.site import Site
 from sendit.receiving.presence import listener_pid_file
 
@@ -124,12 +125,12 @@ def broker() -> BrokerStatus | None:
     return None if messages is None else BrokerStatus(True, messages)
 
 
-def folders(project: Project) -> FolderCounts:
-    """What is in the data folders of a project, counted and not named."""
-    return sum((_in(place, project.name) for place in places(project.data_folders)), FolderCounts())
+def folders(projects: Projects) -> FolderCounts:
+    """What is in the data folders of all projects, counted and not named."""
+    return sum((_in(place, names) for place, names in routes(projects.data_folders).items()), FolderCounts())
 
 
-def _in(place: str, project: str) -> FolderCounts:
+def _in(place: str, projects: Sequence[str]) -> FolderCounts:
     try:
         with os.scandir(place) as scan:
             items = [item for item in scan if not item.name.startswith(".")]
@@ -137,8 +138,9 @@ def _in(place: str, project: str) -> FolderCounts:
         return FolderCounts(missing=1)
     names = [item.name for item in items if item.is_dir(follow_symlinks=False)]
     files = [item.name.lower() for item in items if item.is_file(follow_symlinks=False)]
-    finished = [Contender(os.path.join(place, name), 0, project) for name in names if is_finished(name)]
-    new = list(unknown(finished))
+    paths = [os.path.join(place, name) for name in names if is_finished(name)]
+    finished = [Contender(path, 0, project) for path in paths for project in projects]
+    new = {contender.path for contender in unknown(finished)}
     return FolderCounts(
         being_written=sum(os.path.splitext(name)[1].lower().startswith(".tmp") for name in names),
         marked_failed=sum(name.lower().endswith(".err") for name in names),
@@ -146,7 +148,7 @@ def _in(place: str, project: str) -> FolderCounts:
         files=len(files),
         archives=sum(name.endswith(ARCHIVES) for name in files),
         links=sum(item.is_symlink() for item in items),
-        of_folders=sum(_holds_only_folders(contender.path) for contender in new),
+        of_folders=sum(map(_holds_only_folders, new)),
     )
 
 

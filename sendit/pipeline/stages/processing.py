@@ -61,7 +61,11 @@ def process(work: Work, ports: Ports) -> None:
     ports.renew_recipe()
     recipe, names = ports.recipe, ports.project.identity
     kept_recipes.keep(recipe)
-    work.recipe = {"recipe_name": kept_recipes.name_of(recipe)[:LONGEST_NAME], "recipe_sha256": recipe.sha256}
+    work.recipe = {
+        "recipe_name": kept_recipes.name_of(recipe)[:LONGEST_NAME],
+        "recipe_sha256": recipe.sha256,
+        "project_sha256": ports.project.fingerprint,
+    }
     if work.outbox.remains(work.batch.pk):
         with work.lease.held():
             work.outbox.remove(work.batch.pk)  # what an earlier attempt left

@@ -17,7 +17,7 @@ from sendit.errors import BrokenPromise, DataFault, SenditError, ServiceDown, pl
 from sendit.ground import database, events
 from sendit.ground.database import AWAY
 from sendit.pipeline.intake.folders import FolderChanged
-from sendit.pipeline.record import clock, deliveries, history
+from sendit.pipeline.record import clock, deliveries, history, project_bindings
 from sendit.pipeline.record.hosts import MadeElsewhere
 from sendit.pipeline.record.leases import (
     FIRST_DELAY_SECONDS,
@@ -88,7 +88,7 @@ def _try(work: Work, job: Job, projects: Projects) -> None:
     try:
         if work.lease.is_overtried:
             raise DataFault("TooManyAttempts")
-        RUN[job](work, projects.of(work.batch.project))
+        RUN[job](work, _ports(work, job, projects))
     except AWAY:
         raise
     except StudyWithdrawn:
@@ -102,6 +102,14 @@ def _try(work: Work, job: Job, projects: Projects) -> None:
     except Exception as error:  # noqa: BLE001 - the one place that catches everything
         work.lease.recall()
         FAIL[job](work, BrokenPromise("UnexpectedFailure"), failure=type(error).__name__, place=place_of(error))
+
+
+def _ports(work: Work, job: Job, projects: Projects) -> Ports:
+    """What the batch's project works with; what makes pseudonyms is refused where they would be others than before."""
+    ports = projects.of(work.batch.project)
+    if job is Job.PROCESS:
+        project_bindings.ensure_bound(ports, projects)
+    return ports
 
 
 def _withdraw(work: Work, job: Job, projects: Projects) -> None:

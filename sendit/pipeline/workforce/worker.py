@@ -46,8 +46,7 @@ WAYS: tuple[Way, ...] = (claim_abandoned, claim_oldest, claim_of_gone_host)
 
 def warm_up(projects: Projects) -> None:
     """Load what a first batch would wait for, before its lease begins; what is wrong is said by that batch."""
-    ports = projects.default
-    for load in (lambda: ports.recipe, lambda: ports.identity_service):
+    for load in (lambda: projects.default.recipe, lambda: projects.default.identity_service):
         with suppress(SenditError, OSError):
             load()
     parquet.load()

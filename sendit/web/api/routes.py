@@ -167,7 +167,7 @@ def all_images(
 def metrics(request: HttpRequest) -> MetricsOut:
     """Counts by state, under the seeds' names: SEEN is all batches, SENT is DONE."""
     states, _ = overview.standing()
-    folders = surroundings.folders(projects().default.project)
+    folders = surroundings.folders(projects())
     eyes = Eyes.of(request)
     counts = {str(state): number for state, number in states.items()}
     return MetricsOut(
@@ -212,9 +212,8 @@ api.add_router("", studies.router)
 def queue(request: HttpRequest) -> QueueOut:
     """Make batches of the finished folders that are none yet."""
     note(request, Act.QUEUE)
-    project = projects().default.project
-    name = person(request).name
-    added = operations.queue_folders(project.data_folders, project.name, site().settle_seconds, None, name)
+    known = projects()
+    added = operations.queue_of(known.names, known, site().settle_seconds, None, person(request).name)
     return QueueOut(queued=added.number, being_written=len(added.left))
 
 

@@ -70,7 +70,7 @@ def _now(request: HttpRequest) -> dict[str, Any]:
 def _in_review() -> int:
     """How many images wait for a decision; a recipe that cannot be read says so elsewhere."""
     try:
-        return review.number_waiting(projects().default.project.name, recipe())
+        return sum(review.number_waiting(name, recipe(name)) for name in projects().names)
     except SenditError:
         return 0
 
@@ -89,7 +89,7 @@ def _surroundings(found: Overview) -> dict[str, Any]:
         "watcher": surroundings.watcher(at.var),
         "watcher_is_ours": at.runner == "embedded",
         "broker": surroundings.broker(),
-        "folders": surroundings.folders(projects().default.project),
+        "folders": surroundings.folders(projects()),
         "last_hour": _speed(found.last_hour),
         "latest": _speed(found.latest),
         "free": _free(),
@@ -119,10 +119,8 @@ def queue(request: HttpRequest) -> HttpResponse:
     """Answer `POST /queue`: make batches of the finished folders."""
     note(request, Act.QUEUE)
     with notices.of_errors(request):
-        project = projects().default.project
-        added = operations.queue_folders(
-            project.data_folders, project.name, site().queue_settle_seconds, None, person(request).name
-        )
+        known = projects()
+        added = operations.queue_of(known.names, known, site().queue_settle_seconds, None, person(request).name)
         left = f" {counted(len(added.left), 'folder is', 'folders are')} still being written." if added.left else ""
         notices.give(request, f"{counted(added.number, 'new folder')} queued.{left}{_who_works()}")
     return redirect("overview")

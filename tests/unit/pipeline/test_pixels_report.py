@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from sendit.deid.burned_in import detector
 from sendit.pipeline.reports.pixels import are_freed_by_the_extra
-from sendit.projects.project import default_project
+from sendit.projects.composition import Projects
 from sendit.projects.site import Site
 
-RESEARCH = default_project(Site())
+RESEARCH = Projects(Site())
 ULTRASOUND = "ultrasound, not declared free of burned-in text"
 
 
@@ -29,7 +27,7 @@ def test_only_what_a_graylist_withholds_is_freed() -> None:
 @pytest.mark.usefixtures("without_the_extra")
 @pytest.mark.parametrize("recipe", ["basic", "no such recipe"])
 def test_nothing_is_freed_under_a_recipe_that_cleans_no_pixels(recipe: str) -> None:
-    assert not are_freed_by_the_extra([ULTRASOUND], replace(RESEARCH, recipe=recipe))
+    assert not are_freed_by_the_extra([ULTRASOUND], Projects(Site(study_deid=recipe)))
 
 
 def test_nothing_waits_for_what_is_installed() -> None:

@@ -17,6 +17,8 @@ from sendit.ground.terminal import counted
 from sendit.pipeline.cleaning import Kept, Removal, WithheldOriginals
 from sendit.pipeline.operations import COMMAND, Cleaned, clean_up, withheld_originals
 from sendit.projects.composition import Projects
+from sendit.projects.project import DEFAULT
+from sendit.projects.site import variable
 
 
 @dataclass(slots=True)
@@ -111,7 +113,13 @@ def _summary(count: _Count, verb: str) -> Iterator[str]:
     if count.with_withheld:
         stay = counted(count.with_withheld, "folder stays", "folders stay")
         yield f"{stay} because of withheld files; add --include-withheld to remove such folders too."
-    if settings.SITE.originals == "keep":
-        yield "Originals stay: SENDIT_ORIGINALS is keep."
-    if settings.SITE.identifiers == "keep":
-        yield "Identifiers stay: SENDIT_IDENTIFIERS is keep."
+    for project, what in _kept(Projects(settings.SITE)):
+        of = "" if project == DEFAULT else f" of {project}"
+        said = variable(what.upper()) if project == DEFAULT else what
+        yield f"{what.capitalize()}{of} stay: {said} is keep."
+
+
+def _kept(projects: Projects) -> Iterator[tuple[str, str]]:
+    for name in projects.names:
+        policy = projects.of(name).site
+        yield from ((name, what) for what in ("originals", "identifiers") if getattr(policy, what) == "keep")

@@ -20,6 +20,7 @@ from sendit.ground.commands import NEEDS_A_LOOK, WrongUse, ensure_keys
 from sendit.ground.commands import Command as ShellCommand
 from sendit.ground.terminal import counted
 from sendit.pipeline.files.download import Wanted, chosen_by, download, named_by
+from sendit.pipeline.management.project_option import add_project
 from sendit.ports import Warehouse
 from sendit.projects.composition import Projects
 from sendit.projects.project import is_missing
@@ -46,13 +47,14 @@ class Command(ShellCommand):
         )
         parser.add_argument("out", metavar="OUT", help="a folder; it is created if there is none")
         parser.add_argument("--manifest", metavar="CSV", help="a CSV with one of those columns, in place of SQL")
+        add_project(parser, "whose warehouse and archives")
 
-    def handle(self, *args: Any, sql: str | None, out: str, manifest: str | None, **options: Any) -> None:
+    def handle(self, *args: Any, project: str, sql: str | None, out: str, manifest: str | None, **options: Any) -> None:
         """Fetch them, and say how many there are; exit code 1 if one could not be fetched."""
         logs.silence_libraries()
         if (sql is None) == (manifest is None):
             raise WrongUse("Give either SQL or --manifest.")
-        ports = Projects(settings.SITE).default
+        ports = Projects(settings.SITE).of(project)
         if is_missing(ports.project.warehouse):
             ensure_keys()
         wanted = _wanted(ports.warehouse, sql, manifest)

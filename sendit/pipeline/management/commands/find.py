@@ -15,6 +15,7 @@ from sendit.audit.trail import Actor, AuditKey, note
 from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand, WrongUse
 from sendit.ground.terminal import printable
 from sendit.phi import Phi
+from sendit.pipeline.management.project_option import add_project
 from sendit.pipeline.operations import COMMAND
 from sendit.pipeline.reports import batches
 from sendit.pipeline.reports.finding import Match, find
@@ -36,12 +37,13 @@ class Command(DatabaseCommand):
         parser.add_argument("source", metavar="FILE", help="a file with one identifier a line; - reads standard input")
         parser.add_argument("--reveal", action="store_true", help="name the folders: they identify")
         parser.add_argument("--reason", metavar="R", default="", help="with --reveal: why, for the audit trail")
+        add_project(parser, "whose studies they are")
 
-    def handle(self, *args: Any, source: str, reveal: bool, reason: str, **options: Any) -> None:
+    def handle(self, *args: Any, project: str, source: str, reveal: bool, reason: str, **options: Any) -> None:
         """Find them; exit code 1 when nothing matches one of the lines."""
         wanted = [Phi(line.strip()) for line in _lines(source) if line.strip()]
         reason = _reason(reason, source) if reveal else ""
-        ports = Projects(settings.SITE).default
+        ports = Projects(settings.SITE).of(project)
         found = [(number, find(one, ports)) for number, one in enumerate(wanted, 1)]
         if reveal:
             seen = sorted({match.batch for _, matches in found for match in matches})

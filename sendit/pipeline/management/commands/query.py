@@ -15,6 +15,7 @@ from django.conf import settings
 from sendit.ground.commands import Command as ShellCommand
 from sendit.ground.commands import WrongUse, ensure_keys
 from sendit.ground.terminal import counted, table
+from sendit.pipeline.management.project_option import add_project
 from sendit.ports import QueryResult
 from sendit.projects.composition import Projects
 from sendit.projects.project import is_missing
@@ -37,13 +38,14 @@ class Command(ShellCommand):
         parser.add_argument(
             "--format", choices=sorted(FORMATS), default="table", help="how to print rows (default: table)"
         )
+        add_project(parser, "whose warehouse is asked")
 
-    def handle(self, *args: Any, sql: str, format: str, **options: Any) -> None:
+    def handle(self, *args: Any, project: str, sql: str, format: str, **options: Any) -> None:
         """Print the rows."""
         statement = sys.stdin.read() if sql == "-" else sql
         if not statement.strip():
             raise WrongUse("There is no SQL.")
-        ports = Projects(settings.SITE).default
+        ports = Projects(settings.SITE).of(project)
         if is_missing(ports.project.warehouse):
             ensure_keys()
         text = FORMATS[format](ports.warehouse.query(statement))

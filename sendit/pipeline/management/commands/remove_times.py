@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.conf import settings
 from sendit.ground.commands import Command as ShellCommand
 from sendit.ground.commands import ensure_keys
 from sendit.ground.terminal import counted
+from sendit.pipeline.management.project_option import add_project
 from sendit.projects.composition import Projects
 from sendit.projects.project import is_missing
 
@@ -24,9 +26,13 @@ class Command(ShellCommand):
 
     needs_keys = False  # where the warehouse is elsewhere
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare it."""
+        add_project(parser, "whose rows")
+
+    def handle(self, *args: Any, project: str, **options: Any) -> None:
         """Remove them, and say how many rows had any."""
-        ports = Projects(settings.SITE).default
+        ports = Projects(settings.SITE).of(project)
         if is_missing(ports.project.warehouse):
             ensure_keys()
         removed = ports.warehouse.remove_times()

@@ -17,7 +17,8 @@ from sendit.ground.commands import NEEDS_A_LOOK, WrongUse
 from sendit.ground.commands import Command as ShellCommand
 from sendit.ground.terminal import counted, printable, table
 from sendit.pipeline.files.sorting import SortedFolder, SortReport, sort
-from sendit.projects.project import default_project
+from sendit.pipeline.management.project_option import add_project
+from sendit.projects.composition import Projects
 
 
 class Command(ShellCommand):
@@ -36,18 +37,23 @@ class Command(ShellCommand):
         """Declare them."""
         parser.add_argument("sources", metavar="SRC", nargs="+", help="a file, an archive or a folder")
         parser.add_argument(
-            "--into", metavar="DATA", help="where the study folders are made (default: the setting DATA_BASE)"
+            "--into", metavar="DATA", help="where the study folders are made (default: the project's first data folder)"
         )
+        add_project(parser, "whose studies they are")
         parser.add_argument("--reveal", action="store_true", help="name the folders, also where no terminal is")
 
-    def handle(self, *args: Any, sources: list[str], into: str | None, reveal: bool, **options: Any) -> None:
+    def handle(
+        self, *args: Any, sources: list[str], into: str | None, project: str, reveal: bool, **options: Any
+    ) -> None:
         """Sort, and say what went where; exit code 1 when a file that may be an image is in no study folder."""
         logs.silence_libraries()
-        project = default_project(settings.SITE)
-        data = Path(into) if into else project.data_folders[0].path
+        named = Projects(settings.SITE).of(project).project
+        if not (into or named.data_folders):
+            raise WrongUse("The project has no data folder. Name one with --into.")
+        data = Path(into) if into else named.data_folders[0].path
         roots = [_root(Path(source), data) for source in sources]
         try:
-            report = sort(roots, data, project.identity)
+            report = sort(roots, data, named.identity)
         except TimeoutError:
             raise WrongUse("Another process sorts into that folder. Wait for its end.") from None
         shows = reveal or self.stream.isatty()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.core.management.base import CommandParser
 from sendit.ground.commands import DatabaseCommand, WrongUse
 from sendit.ground.terminal import counted
 from sendit.pipeline.management.closing import work_and_sum_up
-from sendit.pipeline.operations import COMMAND, Added, queue_folders
+from sendit.pipeline.operations import COMMAND, Added, queue_folders, queue_of
 from sendit.pipeline.record.leases import LeaseTerms
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import Job
@@ -20,7 +20,7 @@ from sendit.pipeline.workforce.choice import is_embedded, wake
 from sendit.pipeline.workforce.supervisor import Supervisor
 from sendit.projects import composition
 from sendit.projects.composition import Ports, Projects
-from sendit.projects.project import DataFolder
+from sendit.projects.project import DEFAULT, DataFolder
 
 
 def number_or_all(text: str) -> int | None:
@@ -59,14 +59,17 @@ class Command(DatabaseCommand):
             help="the most batches that this call adds and starts, or all; default 1",
         )
         parser.add_argument("--reveal", action="store_true", help="name the folders that are left, which may identify")
+        parser.add_argument("--project", metavar="NAME", help="look in this project's data folders only")
         parser.add_argument("--subfolder", metavar="DIR", help="where to look instead; relative to the data folder")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Add, process, sum up."""
         limit = number_or_all(str(options["number"]))
-        ports = Projects(settings.SITE).default
-        composition.recipe(ports.project)  # a bad one is refused now rather than by every batch
-        self._add(limit, options["subfolder"], options["reveal"], ports)
+        projects = Projects(settings.SITE)
+        names = [options["project"]] if options["project"] else projects.names
+        for name in names:
+            composition.recipe(projects.of(name).project)  # a bad one is refused now rather than by every batch
+        self._add(limit, options, names, projects)
         if is_embedded():
             self._work(limit)
         else:
@@ -81,15 +84,21 @@ class Command(DatabaseCommand):
         if code := work_and_sum_up(supervisor, to_do, self.stream, self.lines):
             raise SystemExit(code)
 
-    def _add(self, limit: int | None, subfolder: str | None, reveal: bool, ports: Ports) -> None:
+    def _add(self, limit: int | None, options: Mapping[str, Any], names: Sequence[str], projects: Projects) -> None:
         """The cache is not made again until the current set is done."""
-        if not Batch.objects.filter(state=Job.PROCESS.waiting).exists():
-            folders, site = folders_to_look_in(ports, subfolder), ports.site
-            added = queue_folders(folders, ports.project.name, site.queue_settle_seconds, limit, COMMAND)
-            self.stdout.write(f"{counted(added.number, 'new folder')} queued.")
-            if added.grown:
-                self.stdout.write(f"{counted(added.grown, 'folder')} with something new queued again.")
-            self.lines(_left(added, reveal))
+        if Batch.objects.filter(state=Job.PROCESS.waiting).exists():
+            return
+        seconds, subfolder = projects.site.queue_settle_seconds, options["subfolder"]
+        if subfolder:
+            ports = projects.of(options["project"] or DEFAULT)
+            folders = folders_to_look_in(ports, subfolder)
+            added = queue_folders(folders, ports.project.name, seconds, limit, COMMAND)
+        else:
+            added = queue_of(names, projects, seconds, limit, COMMAND)
+        self.stdout.write(f"{counted(added.number, 'new folder')} queued.")
+        if added.grown:
+            self.stdout.write(f"{counted(added.grown, 'folder')} with something new queued again.")
+        self.lines(_left(added, options["reveal"]))
 
     def _waiting(self, limit: int | None) -> int:
         waiting = Batch.objects.filter(

@@ -32,5 +32,6 @@ class Command(ServiceCommand):
     def make(self, must_stop: Callable[[], bool], beat: Callable[[], None]) -> Watcher:
         """Make the watcher; a bad recipe is refused now rather than by every batch."""
         projects = Projects(settings.SITE)
-        composition.recipe(projects.default.project)
+        for name in projects.names:
+            composition.recipe(projects.of(name).project)
         return Watcher(projects, workforce, must_stop, beat)

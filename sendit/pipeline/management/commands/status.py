@@ -22,7 +22,7 @@ from sendit.pipeline.reports.pixels import are_freed_by_the_extra
 from sendit.pipeline.reports.readiness import WELL, Refusal, refusal
 from sendit.pipeline.reports.surroundings import BrokerStatus, FolderCounts, ServiceStatus
 from sendit.pipeline.reports.waits import Elsewhere, Wait, elsewhere, waits
-from sendit.projects.project import default_project
+from sendit.projects.composition import Projects
 
 RULES = 10
 """So many rules are shown, those that withhold most."""
@@ -52,12 +52,12 @@ class Command(DatabaseCommand):
         """Print it; exit code 1 when a batch is in ERROR, a service died or hangs, the database takes no writing, or
         broker or folder is missing.
         """
-        refused = refusal()
+        refused, projects = refusal(), Projects(settings.SITE)
         overview, watcher, broker, folders = (
             reports.overview(),
             surroundings.watcher(settings.SITE.var),
             surroundings.broker(),
-            surroundings.folders(default_project(settings.SITE)),
+            surroundings.folders(projects),
         )
         if options["json"]:
             shown = as_object(overview, watcher, broker, folders)
@@ -93,7 +93,7 @@ def as_text(
         yield from table([(number, rule) for rule, number in overview.withheld[:RULES]], indent="  ")
         if len(overview.withheld) > RULES:
             yield f"  … and {counted(len(overview.withheld) - RULES, 'rule')} more: --json has them all"
-        if are_freed_by_the_extra((rule for rule, _ in overview.withheld), default_project(settings.SITE)):
+        if are_freed_by_the_extra((rule for rule, _ in overview.withheld), Projects(settings.SITE)):
             yield "  Images that may show text pass once they are looked at: pip install 'sendit[pixels]', then retry."
     if overview.reasons:
         yield from ("", f"Errors{scope}:")

@@ -1,0 +1,62 @@
+"""The projects of a site as records: how each is configured, how many batches it has, what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count
+
+from sendit.errors import Misconfigured
+from sendit.pipeline.record import project_bindings
+from sendit.pipeline.record.models import Batch
+from sendit.projects.composition import Ports, Projects
+from sendit.projects.project_keys import KEYS
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A project in a list; of one that is refused, or that only batches know, little is known."""
+
+    name: str
+    title: str = ""
+    key: str = ""
+    recipe: str = ""
+    batches: int = 0
+    refused: str = ""
+
+
+def listed(projects: Projects) -> list[Listed]:
+    """All projects, `default` first, then those that are refused, then those that only batches know."""
+    counted = dict(Batch.objects.order_by().values_list("project").annotate(Count("id")))
+    known = dict.fromkeys(projects.names, "") | {name: str(error) for name, error in projects.refused.items()}
+    gone = {name: str(Misconfigured("UnknownProject", subject=name)) for name in sorted(counted.keys() - known.keys())}
+    return [_listed(name, why, counted.get(name, 0), projects) for name, why in (known | gone).items()]
+
+
+def _listed(name: str, refused: str, batches: int, projects: Projects) -> Listed:
+    if refused:
+        return Listed(name, batches=batches, refused=refused)
+    project = projects.of(name).project
+    return Listed(name, project.title, str(project.key), project.recipe, batches)
+
+
+def described(ports: Ports) -> dict[str, Any]:
+    """What a project does, by the keys of its file, with its fingerprint and its batches by state."""
+    project, site = ports.project, ports.site
+    own = {
+        "name": project.name,
+        "title": project.title,
+        "key": str(project.key),
+        "identity_service": project.identity_service,
+        "data_folders": [str(folder.path) for folder in project.data_folders],
+    }
+    of_settings = {key: getattr(site, entry.setting.lower()) for key, entry in KEYS.items() if entry.setting}
+    known = {key: own.get(key, of_settings.get(key)) for key in KEYS}
+    states = Batch.objects.filter(project=project.name).order_by("state").values_list("state").annotate(Count("id"))
+    return {**known, "fingerprint": project.fingerprint, "batches": dict(states)}
+
+
+def wrong(projects: Projects) -> list[Misconfigured]:
+    """What is wrong with the projects' files, or differs from what their batches were made with."""
+    return [*projects.refused.values(), *project_bindings.wrong(projects)]

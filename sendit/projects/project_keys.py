@@ -1,0 +1,108 @@
+"""The keys of a project's file, as data: what each is for, which form it has, and which setting it overrides.
+
+A key that overrides a setting has its form and its default. Whatever a file does not say is as the settings say,
+except for where the project's studies come from and what its objects are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sendit.client_secrets import endpoint
+from sendit.projects.project import DEFAULT, LOCAL
+from sendit.projects.site import SETTINGS
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a project's file."""
+
+    about: str
+    form: str = ""
+    setting: str = ""
+    """The setting that it overrides for the project."""
+    read: Callable[[Any], Any] | None = None
+    """For a key of projects alone: reads the value, or raises ValueError."""
+    is_path: bool = False
+    """Whether a relative one is below the folder of the project's file, other than the setting says."""
+    blank: str = '""'
+    """What stands in a new file, in TOML, where no setting says it."""
+    is_fingerprinted: bool = True
+    """Whether another value makes it another project for those who approved it."""
+
+    @property
+    def purpose(self) -> str:
+        """What it is for."""
+        return self.about or SETTINGS[self.setting].about
+
+    @property
+    def legal(self) -> str:
+        """What a legal value looks like."""
+        return self.form or SETTINGS[self.setting].form
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError(value)
+    return value
+
+
+def _identity(value: Any) -> str:
+    return LOCAL if value == LOCAL else endpoint(_text(value))
+
+
+KEYS: dict[str, Key] = {
+    "name": Key("The project's name, which is also the file's.", "the file's name", read=_text),
+    "title": Key("What people read beside the name.", "text", read=_text, is_fingerprinted=False),
+    "key": Key(
+        "Whose key makes its pseudonyms: `own` is derived from the site's key and the project's name, `site` is the "
+        f"site's key, as {DEFAULT} has it, and `shared:NAME` is one key for the projects that give the same name. "
+        "It cannot change once the project has a batch.",
+        "own, site or shared:NAME",
+        read=_text,
+    ),
+    "recipe": Key("", setting="STUDY_DEID"),
+    "anonymize_pixels": Key("", setting="ANONYMIZE_PIXELS"),
+    "identity_service": Key(
+        "Who gives pseudonyms: `local`, or the address of a DASHER API.",
+        "local or https://…",
+        read=_identity,
+        blank='"local"',
+        is_fingerprinted=False,  # because the settings that it overrides are
+    ),
+    "identity_secrets": Key("The client-secrets file for the DASHER API.", setting="STANFORD_CLIENT_SECRETS"),
+    "identity_collection": Key(
+        "The collection that the identity service is asked for; empty is what `collection` says.", setting="SOM_STUDY"
+    ),
+    "max_date_shift_days": Key("", setting="MAX_DATE_SHIFT_DAYS"),
+    "entity_id": Key("", setting="ENTITY_ID"),
+    "entity_id_source": Key("", setting="ENTITY_ID_SOURCE"),
+    "item_id": Key("", setting="ITEM_ID"),
+    "item_id_source": Key("", setting="ITEM_ID_SOURCE"),
+    "item_id_source_uid": Key("", setting="ITEM_ID_SOURCE_UID"),
+    "blank_patient_id": Key("", setting="BLANK_PATIENT_ID"),
+    "several_study_uids": Key("", setting="SEVERAL_STUDY_UIDS"),
+    "data_folders": Key(
+        "The folders whose sub-folders are the project's study folders; relative ones are below DATA_BASE. Several "
+        "projects may name the same: each then has a batch of its own for every folder in it.",
+        "a list of folders",
+        setting="DATA_INPUT_FOLDERS",
+        blank="[]",
+    ),
+    "collection": Key(
+        "The prefix of the project's objects and the name of its data set; empty is the project's name.",
+        setting="GOOGLE_STORAGE_COLLECTION",
+    ),
+    "destinations": Key(
+        "Where archives go: each of them gets every archive.",
+        "a list of URLs as in the setting STORE",
+        setting="STORE",
+    ),
+    "warehouse": Key("Where rows go.", setting="WAREHOUSE"),
+    "opt_out": Key("", setting="OPT_OUT", is_path=True),
+    "originals": Key("", setting="ORIGINALS"),
+    "identifiers": Key("", setting="IDENTIFIERS"),
+}
+"""Every key by its name, in the order of a new file."""
