@@ -12,7 +12,8 @@ from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
-from sendit.adapters.parquet.tag_functions import TagFunctions
+from sendit.adapters.header_paths import addresses_in, header_path, unknown_address
+from sendit.adapters.parquet import tag_functions
 from sendit.adapters.series_view import series_view
 from sendit.adapters.study_view import study_view
 from sendit.errors import BrokenPromise, Misconfigured
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import duckdb
 
 ROW_GROUP_ROWS = 20_480
+MOST_ADDRESSES = 64
+"""So many different addresses a statement may ask a header for."""
 TYPES = {
     "STRING": "VARCHAR",
     "INT64": "BIGINT",
@@ -56,7 +59,6 @@ class ReadOnlyTables:
     def __init__(self, schema: str, files: Mapping[str, tuple[Sequence[Column], Sequence[Path]]]) -> None:
         from sendit.adapters.parquet.readonly_files import ReadOnlyFiles
 
-        self._tags = TagFunctions()
         readable = ReadOnlyFiles([path for _, paths in files.values() for path in paths])
         names = iter(readable.names)
         self._connection = _connect()
@@ -68,7 +70,6 @@ class ReadOnlyTables:
             for table, (columns, paths) in files.items():
                 rows = _typed_rows(columns, [next(names) for _ in paths])
                 self._connection.execute(f"CREATE VIEW {_quoted(table)} AS {_shown(columns, rows)}")
-            self._tags.add_to(self._connection)
             if {"dicom", "instance"} <= files.keys():
                 self._connection.execute(f"CREATE VIEW series AS {series_view(_quoted)}")
                 self._connection.execute(f"CREATE VIEW study AS {study_view(_quoted)}")
@@ -98,18 +99,26 @@ class ReadOnlyTables:
         Misconfigured
             `BadQuery`: it is not a single statement that only reads, or DuckDB cannot run it.
         """
-        self._tags.refused = None
-        try:
-            with _bad_query():
-                statements = self._connection.extract_statements(untrusted_sql)
-                if not _is_one_select(statements):
-                    raise Misconfigured("BadQuery", subject="one statement, and one that only reads the tables")
-                with self._ended_after(seconds):
-                    self._connection.execute(statements[0])
-                    rows = self._connection.fetchall()
-                return QueryResult(tuple(column[0] for column in self._connection.description or ()), rows)
-        except Misconfigured as error:
-            raise self._tags.refused or error from None
+        addresses = addresses_in(untrusted_sql)
+        while True:
+            try:
+                return self._answer(untrusted_sql, addresses, seconds)
+            except _UnknownAddress as unknown:
+                header_path(unknown.address)  # raises where it is none
+                if unknown.address in addresses or len(addresses) >= MOST_ADDRESSES:
+                    raise Misconfigured("BadQuery", subject="tag: name the keywords in the statement") from None
+                addresses.add(unknown.address)
+
+    def _answer(self, untrusted_sql: str, addresses: set[str], seconds: float | None) -> QueryResult:
+        with _bad_query():
+            tag_functions.define(self._connection, addresses)
+            statements = self._connection.extract_statements(untrusted_sql)
+            if not _is_one_select(statements):
+                raise Misconfigured("BadQuery", subject="one statement, and one that only reads the tables")
+            with self._ended_after(seconds):
+                self._connection.execute(statements[0])
+                rows = self._connection.fetchall()
+            return QueryResult(tuple(column[0] for column in self._connection.description or ()), rows)
 
     @contextmanager
     def _ended_after(self, seconds: float | None) -> Iterator[None]:
@@ -124,6 +133,14 @@ class ReadOnlyTables:
             timer.cancel()
 
 
+class _UnknownAddress(Exception):
+    """The statement asks a header for an address that the macros do not know."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+
+
 @contextmanager
 def _bad_query() -> Iterator[None]:
     import duckdb
@@ -131,6 +148,9 @@ def _bad_query() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        address = unknown_address(str(error))
+        if address is not None:
+            raise _UnknownAddress(address) from None
         raise Misconfigured("BadQuery", subject=_about(error)) from None
 
 

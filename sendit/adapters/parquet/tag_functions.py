@@ -1,13 +1,15 @@
-"""`tag`, `tag_number` and `tag_date` for DuckDB: the values of a header by keyword."""
+"""`tag`, `tag_number` and `tag_date` for DuckDB: the values of a header by keyword.
+
+They are macros, for DuckDB's functions in Python need numpy, which sendit does without. A macro knows the addresses
+that the statement names; another one, which the statement puts together, stops it, is looked up, and added.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from sendit.adapters.parquet.header_paths import HeaderPath, header_path
-from sendit.errors import Misconfigured
+from sendit.adapters.header_paths import UNKNOWN, header_path, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,36 +27,20 @@ _MACROS = (
 )
 
 
-class TagFunctions:
-    """The functions, and the last address that they refused: DuckDB tells nothing but its own errors."""
-
-    def __init__(self) -> None:
-        self.refused: Misconfigured | None = None
-
-    def add_to(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Add the functions. DuckDB asks Python for a constant address once, not for each row."""
-        special: Any = "special"  # DuckDB's package declares an enumeration that it does not export
-        for name, ask, type_ in (("tag_path", self._path, "VARCHAR"), ("tag_place", self._place, "INTEGER")):
-            connection.create_function(name, ask, ["VARCHAR"], type_, null_handling=special)
-        for macro in _MACROS:
-            connection.execute(f"CREATE MACRO {macro}")
-
-    def _path(self, address: str | None) -> str:
-        with self._refusing():
-            return _found(address).values
-
-    def _place(self, address: str | None) -> int | None:
-        with self._refusing():
-            return _found(address).place
-
-    @contextmanager
-    def _refusing(self) -> Iterator[None]:
-        try:
-            yield
-        except Misconfigured as error:
-            self.refused = error
-            raise
+def define(connection: duckdb.DuckDBPyConnection, addresses: Iterable[str]) -> None:
+    """Make the macros, for these addresses."""
+    for macro in (*_lookups(sorted(addresses)), *_MACROS):
+        connection.execute(f"CREATE OR REPLACE MACRO {macro}")
 
 
-def _found(address: str | None) -> HeaderPath:
-    return header_path(address or "")
+def _lookups(addresses: list[str]) -> Iterator[str]:
+    paths = {address: header_path(address) for address in addresses}
+    unknown = f"error({literal(UNKNOWN)} || coalesce(address, ''))"
+    values = [f"WHEN {literal(address)} THEN {literal(path.values)}" for address, path in paths.items()]
+    places = [f"WHEN {literal(address)} THEN {path.place or 'NULL'}" for address, path in paths.items()]
+    yield f"tag_path(address) AS {_case(values, unknown)}::VARCHAR"
+    yield f"tag_place(address) AS {_case(places, unknown)}::INTEGER"
+
+
+def _case(branches: list[str], otherwise: str) -> str:
+    return f"(CASE address {' '.join(branches)} ELSE {otherwise} END)" if branches else f"({otherwise})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -135,6 +136,32 @@ def test_a_wrong_keyword_is_an_error(with_header: ReadOnlyTables, address: str, 
     with pytest.raises(Misconfigured) as other:
         with_header.query("SELECT nothing FROM instance")
     assert "keyword" not in str(other.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("tag(header, 'Slice' || 'Thickness')", "0.6666667"),
+        ("tag(header, CASE WHEN header IS NULL THEN 'StudyDate' ELSE 'ProtocolName' END)", None),
+        ("tag(header, 'Patient''s Name')", "Patient's Name is"),
+        ("tag(header, NULL)", "a keyword such as"),
+        ("tag(header, 'Slice' || 'Thicknes')", "did you mean SliceThickness?"),
+    ],
+)
+def test_an_address_may_be_put_together(with_header: ReadOnlyTables, asked: str, answer: str | None) -> None:
+    sql = f"SELECT {asked} FROM instance -- it's a comment"
+    if answer is None or answer[0].isdigit():
+        assert with_header.query(sql).rows[0] == (answer,)
+    else:
+        with pytest.raises(Misconfigured) as caught:
+            with_header.query(sql)
+        assert answer in str(caught.value) or "a keyword such as" in str(caught.value)
+
+
+def test_headers_are_asked_without_numpy(with_header: ReadOnlyTables, monkeypatch: pytest.MonkeyPatch) -> None:
+    """numpy comes with an extra: DuckDB must not need it."""
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    assert with_header.query("SELECT tag(header, 'SliceThickness') FROM instance").rows[0] == ("0.6666667",)
 
 
 @pytest.mark.parametrize("sql", ["DESCRIBE instance", "SHOW TABLES", "SUMMARIZE instance"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +18,11 @@ from pydicom.datadict import keyword_dict, tag_for_keyword
 from sendit.errors import Misconfigured
 
 _STEP = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9]*|[0-9A-Fa-f]{8})(?:\[(?P<number>[1-9][0-9]{0,5})\])?")
+_STRING = re.compile(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"")
+_CALL = re.compile(r"\btag(?:_number|_date)?\s*\(", re.IGNORECASE)
+
+UNKNOWN = "sendit: there is no address "
+"""How the message of a statement begins that asks for an address which its functions do not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,33 @@ def header_path(address: str) -> HeaderPath:
     *sequences, (last, place) = names
     items = "".join(f'."{tag}".Value[{int(number or 1) - 1}]' for tag, number in sequences)
     return HeaderPath(f'${items}."{last}".Value', int(place) if place else None)
+
+
+def asks_headers(sql: str) -> bool:
+    """Return whether a statement may call `tag`, `tag_number` or `tag_date`."""
+    return _CALL.search(sql) is not None
+
+
+def addresses_in(sql: str) -> set[str]:
+    """Return the addresses among the strings of a statement."""
+    found = set()
+    for single, double in _STRING.findall(sql) if asks_headers(sql) else ():
+        text = single.replace("''", "'") or double.replace('""', '"')
+        with suppress(Misconfigured):
+            header_path(text)
+            found.add(text)
+    return found
+
+
+def unknown_address(message: str) -> str | None:
+    """Return the address that a statement asked for in vain, by the message of its error."""
+    _, begins, address = message.partition(UNKNOWN)
+    return address.splitlines()[0] if begins and address else "" if begins else None
+
+
+def literal(text: str) -> str:
+    """Return the text as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _tag(name: str) -> str:
