@@ -109,14 +109,17 @@ class Cleaning:
         masks += [Mask(box, Reason.TEXT_AGAIN) for box in again]
         if again and self._prove(masks):
             raise withheld(TEXT_LEFT)
-        return PixelRecord(task.rule, tuple(masks), self._name, picture.frames, picture.rows, picture.columns)
+        return self._record(masks, task, self._name)
 
     def _drawn(self, masks: list[Mask], task: PixelTask) -> PixelRecord:
         """Blank what a person drew, and nothing else."""
-        picture = self._picture
         if masks:
             self._compare(masks)
-        return PixelRecord(task.rule, tuple(masks), "", picture.frames, picture.rows, picture.columns)
+        return self._record(masks, task, "")
+
+    def _record(self, masks: list[Mask], task: PixelTask, detector: str) -> PixelRecord:
+        picture = self._picture
+        return PixelRecord(task.rule, tuple(masks), detector, picture.frames, picture.rows, picture.columns, task.named)
 
     def _given(self, task: PixelTask) -> list[Mask]:
         picture = self._picture

@@ -83,6 +83,8 @@ class PixelRecord:
         The detector's name and version; "" where nothing was looked for, because a person drew what is blanked.
     frames : int
     rows, columns : int
+    named : tuple of str
+        The texts of the labels whose coordinates were blanked, as of a device in the catalogue.
     """
 
     rule: str
@@ -91,3 +93,4 @@ class PixelRecord:
     frames: int
     rows: int
     columns: int
+    named: tuple[str, ...] = ()

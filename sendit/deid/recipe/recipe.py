@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendit.deid.recipe.addresses import Field
+from sendit.deid.recipe.ctp.pixel_script import SUFFIX, as_recipe
 from sendit.deid.recipe.deid_functions import DEID_FUNCTIONS
 from sendit.deid.recipe.departures import Departure, departures
 from sendit.deid.recipe.draft import Draft, ProfileLine
@@ -165,7 +166,8 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     ----------
     name_or_path : str or Path
         A shipped recipe's name (`research`), a name of the `deid` package's own (`dicom`, `dicom.xray.chest`,
-        `dicom.ultrasound`), a path, or several of these with commas between. Rules and filters of later ones follow.
+        `dicom.ultrasound`), a path (of a recipe, or of a script of CTP's DicomPixelAnonymizer, `.script`), or several
+        of these with commas between. Rules and filters of later ones follow.
 
     Raises
     ------
@@ -208,12 +210,13 @@ def _deid_folder() -> Path | None:
 
 def _read(path: Path) -> RecipeText:
     try:
-        return RecipeText(str(path), path.read_text("utf-8-sig"), path=str(path.absolute()))
+        found = RecipeText(str(path), path.read_text("utf-8-sig"), path=str(path.absolute()))
     except OSError:
         raise Misconfigured("UnknownRecipe", subject=str(path)) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise RecipeError(str(path), line, 1, "the text is not UTF-8") from None
+    return as_recipe(found) if path.suffix.lower() == SUFFIX else found
 
 
 def parse_recipe(text: str, file: str = "<recipe>") -> Recipe:

@@ -38,6 +38,8 @@ class PixelTask:
         What is blanked, and kept, whatever is found.
     sampled : bool
         Whether the image is looked at only if it is one of its series' sample, or text was found in one of these.
+    named : tuple of str
+        The texts of the labels that give the regions: of the catalogue, which device's they are.
     is_drawn : bool
         Whether a person who saw the image drew the regions: only these are blanked, and nothing is looked for.
     """
@@ -46,6 +48,7 @@ class PixelTask:
     regions: tuple[Region, ...] = ()
     sampled: bool = False
     is_drawn: bool = False
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +132,10 @@ def screen(header: HeaderValues, recipe: Recipe) -> Verdict:
 
 
 def _verdict(header: HeaderValues, rules: Filter, label: Label, recipe: Recipe) -> Verdict:
-    coordinates = () if rules.is_whitelist else tuple(_regions(header, rules))
-    task = None
+    regions, named = ([], []) if rules.is_whitelist else _regions(header, rules)
+    coordinates, task = tuple(regions), None
     if recipe.cleans_pixels and rules.is_graylist and label.speaks_of_pixels:
-        task = PixelTask(label.text, coordinates, _is_sampled(header, rules))
+        task = PixelTask(label.text, coordinates, _is_sampled(header, rules), named=tuple(named))
     return Verdict(rules.is_whitelist or task is not None, label.text, rules.name, str(label), coordinates, task)
 
 
@@ -142,13 +145,15 @@ def _is_sampled(header: HeaderValues, rules: Filter) -> bool:
     return all(label.looking is Looking.SAMPLE for label in speaking)
 
 
-def _regions(header: HeaderValues, rules: Filter) -> Sequence[Region]:
-    found: list[Region] = []
+def _regions(header: HeaderValues, rules: Filter) -> tuple[list[Region], list[str]]:
+    """The regions of all labels that fit, and the texts of these labels."""
+    found, named = list[Region](), list[str]()
     for label in rules.labels:
         if label.regions and fits(label, header):
+            named.append(label.text)
             for region in label.regions:
                 found += _regions_from(header, region) if isinstance(region, RegionsFrom) else (region,)
-    return found
+    return found, named
 
 
 _CORNERS = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)
@@ -172,7 +177,8 @@ def fits(label: Label, header: HeaderValues) -> bool:
     """Whether a label's checks hold, joined from left to right; a label of coordinates alone fits every image."""
     result = holds(label.checks[0], header) if label.checks else True
     for check in label.checks[1:]:
-        result = _join(result, check.operator, holds(check, header))
+        if result is not _is_decided(check.operator):
+            result = holds(check, header)
     return result
 
 
@@ -180,12 +186,14 @@ def holds(check: Check, header: HeaderValues) -> bool:
     """Whether a line holds: its questions joined from left to right, before the lines are."""
     result = answer(check.questions[0], header)
     for operator, question in zip(check.inner_operators, check.questions[1:], strict=True):
-        result = _join(result, operator, answer(question, header))
+        if result is not _is_decided(operator):
+            result = answer(question, header)
     return result
 
 
-def _join(left: bool, operator: str, right: bool) -> bool:
-    return left and right if operator == "+" else left or right
+def _is_decided(operator: str) -> bool:
+    """What the left side of an operator is where the right side is not asked: "and" stays false, "or" true."""
+    return operator != "+"
 
 
 def answer(question: Question, header: HeaderValues) -> bool:

@@ -99,6 +99,7 @@ def _looked_at(one: LookedAt) -> dict[str, Any]:
     return {
         "image": one.member,
         "rule": record.rule,
+        "coordinates_of": list(record.named),
         "frames": record.frames,
         "rows": record.rows,
         "columns": record.columns,

@@ -42,7 +42,8 @@ def test_a_label_that_says_nothing_of_pixels_withholds() -> None:
 def test_coordinates_of_every_label_that_fits_are_gathered() -> None:
     more = ("LABEL depth scale", "equals Modality US", "keepcoordinates 1,2,3,4", "detect text")
     found = verdict(*GRAY, "coordinates 0,0,9,9", "detect text sample", *more)
-    assert found.pixels == PixelTask("ultrasound", (Region(False, (0, 0, 9, 9)), Region(True, (1, 2, 3, 4))), False)
+    regions = (Region(False, (0, 0, 9, 9)), Region(True, (1, 2, 3, 4)))
+    assert found.pixels == PixelTask("ultrasound", regions, named=("ultrasound", "depth scale"))
 
 
 def test_all_labels_that_fit_say_sample_where_a_sample_is_enough() -> None:

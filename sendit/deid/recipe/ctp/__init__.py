@@ -1,0 +1,1 @@
+"""Scripts of the RSNA's Clinical Trial Processor, read as recipes."""
