@@ -62,7 +62,7 @@ class Project:
     name : str
         The value of `Batch.project`.
     recipe : str
-        A recipe's name or path.
+        A recipe's name or path, or several with commas between.
     collection : str
         The prefix of the project's objects and the name of its data set.
     max_date_shift_days : int
@@ -105,7 +105,7 @@ def project_of(site: Site, name: str, naming: Naming = variable) -> Project:
     """Make a project of settings: the site's, or those that a project's file has changed."""
     return Project(
         name=name,
-        recipe=site.study_deid,
+        recipe=",".join(filter(None, (site.pixel_regions, site.study_deid))),
         collection=site.google_storage_collection,
         identity_service=site.identity_url if site.anonymize_restful else LOCAL,
         identity=IdentityNames(

@@ -65,6 +65,7 @@ KEYS: dict[str, Key] = {
     ),
     "recipe": Key("", setting="STUDY_DEID"),
     "anonymize_pixels": Key("", setting="ANONYMIZE_PIXELS"),
+    "pixel_regions": Key("", setting="PIXEL_REGIONS"),
     "identity_service": Key(
         "Who gives pseudonyms: `local`, or the address of a DASHER API.",
         "local or https://…",

@@ -129,6 +129,14 @@ class Site:
         "true or false",
         "Refuse a recipe that does not clean pixels; false leaves it to the recipe whether they are.",
     )
+    pixel_regions: str = setting(
+        "",
+        str,
+        "a file",
+        "Where the site's own devices write into their images: a recipe with a graylist, or a script of CTP's "
+        "DicomPixelAnonymizer (`.script`). It is read before the recipe.",
+        is_path=True,
+    )
     entity_id: str = setting("PatientID", str, "a keyword", "The attribute that identifies the patient.")
     item_id: str = setting("AccessionNumber", str, "a keyword", "The attribute that identifies the study.")
     blank_patient_id: str = setting(

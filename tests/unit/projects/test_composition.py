@@ -34,6 +34,14 @@ def test_a_recipe_that_cannot_be_read_harms_no_other_port(tmp_path: Path) -> Non
         ports.recipe  # noqa: B018 - made by being asked for
 
 
+def test_the_regions_of_the_sites_own_devices_are_read_before_the_recipe(tmp_path: Path) -> None:
+    script = tmp_path / "own.script"
+    script.write_text('{ Modality.equals("US") } (0,0,640,40)')
+    recipe = Projects(Site(var=tmp_path, pixel_regions=str(script))).default.recipe
+    (rules,) = [rules for rules in recipe.filters if rules.is_graylist]
+    assert rules.labels[0].text == "signature in line 1" and len(rules.labels) > 150
+
+
 def test_a_recipe_that_calls_functions_is_refused(tmp_path: Path) -> None:
     recipe = tmp_path / "own.recipe"
     recipe.write_text("FORMAT dicom\n%header\nREPLACE PatientID func:hash_name\n")
