@@ -79,7 +79,7 @@ def load(site: Site, known: Stamps) -> Catalogue:
 def _collisions(projects: Iterable[Project]) -> Iterator[tuple[str, str]]:
     """The projects that would not stay apart, with the reason; `default` is never refused for another's sake."""
     for one, other in combinations(sorted(projects, key=lambda project: project.name), 2):
-        if why := _same_names(one, other) or _same_place(one, other):
+        if why := _same_names(one, other) or _same_place(one, other) or _same_titles(one, other):
             for project, beside in ((one, other), (other, one)):
                 if project.name != DEFAULT:
                     yield project.name, f"{project.name}{SUFFIX}: {why}, as {beside.name} has it"
@@ -101,6 +101,12 @@ def _same_place(one: Project, other: Project) -> str:
         return "collection is taken in that destination"
     if _unnamed(one.warehouse) == _unnamed(other.warehouse):
         return "collection is taken in that warehouse"
+    return ""
+
+
+def _same_titles(one: Project, other: Project) -> str:
+    if one.routing.may_meet(other.routing) and one.data_folders[0].path != other.data_folders[0].path:
+        return "called_ae_titles and calling_ae_titles lead to two data folders"
     return ""
 
 

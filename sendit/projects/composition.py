@@ -28,6 +28,7 @@ from sendit.projects.site import Site
 
 if TYPE_CHECKING:
     from sendit.deid.pseudonyms import Pseudonyms
+    from sendit.deid.recipe.filters import Check
     from sendit.deid.recipe.recipe import Recipe
     from sendit.ports import IdentityService, ObjectStore, Warehouse
 
@@ -226,6 +227,13 @@ class Ports:
         loaded = recipe(self.project)
         self.__dict__["_stamps"] = _stamps(loaded.files)
         return loaded
+
+    @cached_property
+    def takes(self) -> tuple[Check, ...]:
+        """The criteria of which one has to fit an image that is the project's; none for all images."""
+        from sendit.deid.recipe.filters import parse_check
+
+        return tuple(parse_check(line, lenient=False)[0] for line in self.project.takes)
 
     def renew_recipe(self) -> None:
         """Have the recipe read again if one of its files was changed; for who begins with another batch."""

@@ -53,6 +53,36 @@ class DataFolder:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """The AE titles by which images that peers send are a project's; any title where none is named."""
+
+    called: tuple[str, ...] = ()
+    calling: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.called or self.calling)
+
+    def fits(self, called: str, calling: str) -> bool:
+        """Return whether what comes from one title to the other is meant; nothing is, where no title is named."""
+        is_called, is_calling = not self.called or called in self.called, not self.calling or calling in self.calling
+        return bool(self) and is_called and is_calling
+
+    @property
+    def precision(self) -> int:
+        """How much it asks: where several fit, the most precise one counts; the called title is the more precise."""
+        return 2 * bool(self.called) + bool(self.calling)
+
+    def may_meet(self, other: Routing) -> bool:
+        """Return whether one image may fit both, and neither is the more precise one."""
+        pairs = ((self.called, other.called), (self.calling, other.calling))
+        meet = all(not one or not two or set(one) & set(two) for one, two in pairs)
+        return bool(self and other) and self.precision == other.precision and meet
+
+
+NOWHERE = Routing()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """What is done to the studies of one project.
@@ -77,6 +107,10 @@ class Project:
         Whose key makes its pseudonyms.
     identity_service : str
         The address of its identity service, or `local`.
+    takes : tuple of str
+        Criteria of which one has to fit an image that is the project's; none for all images.
+    routing : Routing
+        What peers send that lands in the first of its data folders.
     fingerprint : str
         The digest of all that decides what becomes of its studies.
     """
@@ -91,6 +125,8 @@ class Project:
     max_date_shift_days: int
     anonymize_pixels: bool = False
     data_folders: tuple[DataFolder, ...]
+    takes: tuple[str, ...] = ()
+    routing: Routing = NOWHERE
     stores: tuple[StoreChoice, ...]
     warehouse: WarehouseChoice
     fingerprint: str = ""

@@ -13,8 +13,8 @@ from typing import Any
 
 from sendit.errors import Misconfigured, suggestion
 from sendit.projects.derived_keys import KeyKind, ProjectKey
-from sendit.projects.project import DEFAULT, LOCAL, Project, project_of
-from sendit.projects.project_keys import KEYS, Key
+from sendit.projects.project import DEFAULT, LOCAL, Project, Routing, project_of
+from sendit.projects.project_keys import KEYS, Key, WrongValue
 from sendit.projects.settings_file import below, text_of
 from sendit.projects.site import SETTINGS, Site, variable
 from sendit.projects.toml_lines import line_of
@@ -71,11 +71,16 @@ class _File:
         project = replace(
             project_of(own, self._name, self._naming),
             title=values.get("title", ""),
+            takes=values.get("takes", ()),
+            routing=Routing(values.get("called_ae_titles", ()), values.get("calling_ae_titles", ())),
             key=key,
             fingerprint=_fingerprint(own, {name: values[name] for name in _fingerprinted(values)} | {"key": str(key)}),
         )
         if self._name != DEFAULT and not values.get("data_folders"):
             project = replace(project, data_folders=())
+        if project.routing and not project.data_folders:
+            titles = next(name for name in ("called_ae_titles", "calling_ae_titles") if values.get(name))
+            raise self._refusal("a project with AE titles names data_folders", self._line(titles), titles)
         return Configured(project, own)
 
     def _ensure_named(self) -> None:
@@ -91,6 +96,8 @@ class _File:
             raise self._refusal(f"no such key{suggestion(key, KEYS)}", self._line(key), key)
         try:
             return entry.read(value) if entry.read else self._setting(entry, value)
+        except WrongValue as error:
+            raise self._refusal(str(error), self._line(key), key) from None
         except (KeyError, ValueError):
             raise self._refusal(entry.legal, self._line(key), key) from None
 
@@ -146,7 +153,8 @@ def _identity(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fingerprinted(values: Mapping[str, Any]) -> list[str]:
     """The keys of projects alone that the fingerprint has; those that override a setting come with the settings."""
-    return [key for key in values if not KEYS[key].setting and KEYS[key].is_fingerprinted and key != "name"]
+    said = [key for key in values if values[key] and KEYS[key].is_fingerprinted]
+    return [key for key in said if not KEYS[key].setting and key != "name"]
 
 
 def _fingerprint(site: Site, said: Mapping[str, Any]) -> str:

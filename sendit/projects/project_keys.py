@@ -14,6 +14,12 @@ from sendit.client_secrets import endpoint
 from sendit.projects.project import DEFAULT, LOCAL
 from sendit.projects.site import SETTINGS
 
+LONGEST_AE_TITLE = 16
+
+
+class WrongValue(ValueError):
+    """A value that is wrong for a reason that its form does not say."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -53,6 +59,34 @@ def _identity(value: Any) -> str:
     return LOCAL if value == LOCAL else endpoint(_text(value))
 
 
+def _ae_titles(value: Any) -> tuple[str, ...]:
+    """Read AE titles (PS3.5, VR AE): at most 16 printable ASCII characters without a backslash."""
+    if not isinstance(value, list) or not all(isinstance(one, str) and _is_ae_title(one) for one in value):
+        raise ValueError(value)
+    return tuple(one.strip() for one in value)
+
+
+def _is_ae_title(text: str) -> bool:
+    return text.isascii() and text.isprintable() and "\\" not in text and 0 < len(text.strip()) <= LONGEST_AE_TITLE
+
+
+def _criteria(value: Any) -> tuple[str, ...]:
+    from sendit.deid.recipe.field_syntax import FieldError
+    from sendit.deid.recipe.filters import parse_check
+
+    if not isinstance(value, list) or not all(isinstance(one, str) and one.strip() for one in value):
+        raise ValueError(value)
+    lines = tuple(one.strip() for one in value)
+    for line in lines:
+        try:
+            check, _ = parse_check(line, lenient=False)
+        except FieldError as error:
+            raise WrongValue(error.reason) from None
+        if check.operator:
+            raise WrongValue("each line is a reason of its own, and begins with no operator")
+    return lines
+
+
 KEYS: dict[str, Key] = {
     "name": Key("The project's name, which is also the file's.", "the file's name", read=_text),
     "title": Key("What people read beside the name.", "text", read=_text, is_fingerprinted=False),
@@ -90,6 +124,25 @@ KEYS: dict[str, Key] = {
         "projects may name the same: each then has a batch of its own for every folder in it.",
         "a list of folders",
         setting="DATA_INPUT_FOLDERS",
+        blank="[]",
+    ),
+    "called_ae_titles": Key(
+        "What peers send to us under one of these AE titles lands in the first of the project's data folders.",
+        "a list of AE titles",
+        read=_ae_titles,
+        blank="[]",
+    ),
+    "calling_ae_titles": Key(
+        "What comes from peers with one of these AE titles lands there; with both keys, both have to fit.",
+        "a list of AE titles",
+        read=_ae_titles,
+        blank="[]",
+    ),
+    "takes": Key(
+        "Which images of its studies are the project's, by values of the header: lines of criteria as under a LABEL of "
+        "a recipe, one of which has to fit. Without any, all are.",
+        "a list of criteria",
+        read=_criteria,
         blank="[]",
     ),
     "collection": Key(

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.db import connections
@@ -69,6 +69,8 @@ class Listener:
         What associations are protected with.
     local : Path, optional
         Where other processes of this host hand images over.
+    renewed : callable
+        Asked every round for the peers, if they are others than before; associations that are open keep theirs.
     """
 
     def __init__(
@@ -80,12 +82,11 @@ class Listener:
         beat: Callable[[], None] = lambda: None,
         tls: Tls = NO_TLS,
         local: Path | None = None,
+        renewed: Callable[[], Peers | None] = lambda: None,
     ) -> None:
-        self._terms, self._must_stop, self._beat = terms, must_stop, beat
+        self._terms, self._must_stop, self._beat, self._renewed = terms, must_stop, beat, renewed
         self._woken, self._over = threading.Event(), threading.Event()
-        zones = {str(folder): Zone(folder) for folder in peers.data_folders}
-        berths = {folder: Berth(zone, FreeSpace(zone.data_folder)) for folder, zone in zones.items()}
-        self._harbour = Harbour(peers, terms, berths, self._woken.set, tls.server)
+        self._harbour = Harbour(peers, terms, _berths(peers), self._woken.set, tls.server)
         self._tls = tls
         self._associations: set[Association] = set()
         self._guard = threading.Lock()
@@ -142,10 +143,24 @@ class Listener:
 
     def _round(self) -> None:
         self._beat()
+        self._renew()
         for zone in self._zones:
             self._hand_over(zone)
         self._woken.wait(LOOK_SECONDS)
         self._woken.clear()
+
+    def _renew(self) -> None:
+        """Serve the peers as they are now; while their file or a project's is wrong, as they were."""
+        try:
+            peers = self._renewed()
+        except Misconfigured as error:
+            self._say(error.code, False)
+            return
+        if peers:
+            self._say("BadPeers", True)
+            self._say("BadProject", True)
+            berths = {**_berths(peers), **self._harbour.berths}
+            self._harbour = replace(self._harbour, peers=peers, berths=berths)
 
     def _hand_over(self, zone: Zone) -> None:
         try:
@@ -222,6 +237,11 @@ class Listener:
             association.stop()
         for association in associations:
             association.join(max(0.0, ends_at - time.monotonic()))
+
+
+def _berths(peers: Peers) -> dict[str, Berth]:
+    zones = {str(folder): Zone(folder) for folder in peers.data_folders}
+    return {folder: Berth(zone, FreeSpace(zone.data_folder)) for folder, zone in zones.items()}
 
 
 class _InThread(Association):

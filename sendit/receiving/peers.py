@@ -6,14 +6,16 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from sendit.errors import Misconfigured
+from sendit.projects.catalogue import stamps
 from sendit.projects.composition import Projects
+from sendit.projects.project import DEFAULT, Routing
 from sendit.projects.site import Site
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -107,21 +109,37 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """Where images go by the AE titles that a project names."""
+
+    routing: Routing
+    data_folder: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Peers:
-    """All peers, in the order of the file."""
+    """All peers, in the order of the file, and where what they send goes by its AE titles."""
 
     known: tuple[Peer, ...]
+    routes: tuple[Route, ...] = ()
 
     def has_called(self, title: str) -> bool:
         """Return whether any peer may call us by this AE title."""
         return any(peer.called in (title, ANY) for peer in self.known)
 
     def find(self, called: str, calling: str, address: str) -> Peer | None:
-        """Return the first peer with these AE titles that may come from the address."""
+        """Return the first peer with these AE titles that may come from the address, with the data folder in which
+        what it sends lands."""
         for peer in self.known:
             if peer.called in (called, ANY) and peer.calling in (calling, ANY) and peer.may_come_from(address):
-                return peer
+                return self._routed(peer, called, calling)
         return None
+
+    def _routed(self, peer: Peer, called: str, calling: str) -> Peer:
+        fitting = [route for route in self.routes if route.routing.fits(called, calling)]
+        if not fitting:
+            return peer
+        return replace(peer, data_folder=max(fitting, key=lambda route: route.routing.precision).data_folder)
 
     def named(self, name: str) -> Peer | None:
         """Return the peer of that name, or with that AE title."""
@@ -136,10 +154,11 @@ class Peers:
     @property
     def data_folders(self) -> tuple[Path, ...]:
         """The data folders in which studies land."""
-        return tuple(dict.fromkeys(peer.data_folder for peer in self.known))
+        of_peers, of_projects = (peer.data_folder for peer in self.known), (route.data_folder for route in self.routes)
+        return tuple(dict.fromkeys((*of_peers, *of_projects)))
 
 
-def load_peers(path: Path, data_base: Path, data_folders: Iterable[Path]) -> Peers:
+def load_peers(path: Path, data_base: Path, data_folders: Iterable[Path], usual: Path | None = None) -> Peers:
     """Read the peers file.
 
     Parameters
@@ -150,6 +169,8 @@ def load_peers(path: Path, data_base: Path, data_folders: Iterable[Path]) -> Pee
         Relative data folders are below it.
     data_folders : iterable of Path
         Those that are watched; a peer's must be one of them. If there is one only, a peer need not name it.
+    usual : Path, optional
+        Among several, the one of a peer that names none.
 
     Raises
     ------
@@ -166,10 +187,11 @@ def load_peers(path: Path, data_base: Path, data_folders: Iterable[Path]) -> Pee
     if not isinstance(tables, dict) or set(content) != {"peers"} or not tables:
         raise Misconfigured("BadPeers", subject="tables [peers.NAME] are expected, and nothing else")
     watched = tuple(data_folders)
-    return Peers(tuple(_peer(name, table, data_base, watched) for name, table in tables.items()))
+    usual = watched[0] if len(watched) == 1 else usual
+    return Peers(tuple(_peer(name, table, data_base, watched, usual) for name, table in tables.items()))
 
 
-def _peer(name: str, table: object, data_base: Path, watched: tuple[Path, ...]) -> Peer:
+def _peer(name: str, table: object, data_base: Path, watched: tuple[Path, ...], usual: Path | None) -> Peer:
     if not isinstance(table, dict):
         raise _refusal(name, "a table is expected")
     unknown = sorted(set(table) - KEYS)
@@ -183,7 +205,7 @@ def _peer(name: str, table: object, data_base: Path, watched: tuple[Path, ...]) 
         called=_ae_title(name, "called", table),
         calling=_ae_title(name, "calling", table),
         networks=_networks(name, table.get("addresses")),
-        data_folder=_data_folder(name, table.get("data_folder"), data_base, watched),
+        data_folder=_data_folder(name, table.get("data_folder"), data_base, watched, usual),
         answers_at=answers_at,
         retrieve_from=retrieve_from,
         retrieve_by=_retrieve_by(name, table),
@@ -228,9 +250,9 @@ def _networks(name: str, value: object) -> tuple[Network, ...]:
         raise _refusal(name, "addresses must be a list of IP addresses or networks") from None
 
 
-def _data_folder(name: str, value: object, data_base: Path, watched: tuple[Path, ...]) -> Path:
-    if value is None and len(watched) == 1:
-        return watched[0]
+def _data_folder(name: str, value: object, data_base: Path, watched: tuple[Path, ...], usual: Path | None) -> Path:
+    if value is None and usual:
+        return usual
     if not isinstance(value, str) or not value:
         raise _refusal(name, "data_folder must be a data folder")
     folder = data_base / value
@@ -283,7 +305,45 @@ def _retrieve_by(name: str, table: Mapping[str, Any]) -> Retrieving:
 
 
 def peers_of(site: Site) -> Peers:
-    """Read the peers file that the settings name."""
-    path = Path(site.listener_peers) if site.listener_peers else site.var / "peers.toml"
-    folders = dict.fromkeys(folder.path for _, folder in Projects(site).data_folders)
-    return load_peers(path, site.data_base, folders)
+    """Read the peers file that the settings name, and what the projects say of AE titles."""
+    projects = Projects(site)
+    folders = dict.fromkeys(folder.path for _, folder in projects.data_folders)
+    peers = load_peers(peers_file(site), site.data_base, folders, _own_folder(projects))
+    named = [projects.of(name).project for name in projects.names]
+    routes = [Route(one.routing, one.data_folders[0].path) for one in named if one.routing]
+    return replace(peers, routes=tuple(routes))
+
+
+class RenewedPeers:
+    """The peers of a site, read again when the peers file or a project's file has changed."""
+
+    def __init__(self, site: Site) -> None:
+        self._site, self._stamps = site, self._stamp(site)
+        self.first = peers_of(site)
+
+    def __call__(self) -> Peers | None:
+        """Return the peers if they may be others than before. Raises as `peers_of`, once for each change."""
+        now = self._stamp(self._site)
+        if now == self._stamps:
+            return None
+        self._stamps = now
+        return peers_of(self._site)
+
+    @staticmethod
+    def _stamp(site: Site) -> tuple[object, ...]:
+        try:
+            status = peers_file(site).stat()
+        except OSError:
+            return (None, stamps(site))
+        return (status.st_ino, status.st_mtime_ns, status.st_size, stamps(site))
+
+
+def peers_file(site: Site) -> Path:
+    """Return where the peers file is."""
+    return Path(site.listener_peers) if site.listener_peers else site.var / "peers.toml"
+
+
+def _own_folder(projects: Projects) -> Path | None:
+    """The one data folder of the project `default`, where peers that name none send to."""
+    folders = projects.default.project.data_folders if DEFAULT in projects.names else ()
+    return folders[0].path if len(folders) == 1 else None

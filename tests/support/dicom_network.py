@@ -20,7 +20,7 @@ from pynetdicom import AE
 from sendit.pipeline.record.models import Event
 from sendit.receiving.listener import Listener, Tls
 from sendit.receiving.models import Commitment
-from sendit.receiving.peers import peers_of
+from sendit.receiving.peers import RenewedPeers
 from sendit.receiving.presence import local_socket
 from sendit.receiving.terms import Terms
 from sendit.receiving.wire.tls import client_context, server_context
@@ -96,13 +96,15 @@ class Receiving:
         settings = self.site.settings
         address = settings.listener_host, settings.listener_port
         tls = Tls(server_context(settings), client_context(settings))
+        peers = RenewedPeers(settings)
         listener = Listener(
-            peers_of(settings),
+            peers.first,
             Terms.of(settings),
             address,
             self._over.is_set,
             tls=tls,
             local=local_socket(settings.var),
+            renewed=peers,
         )
         self.port = listener.port
         self._thread = threading.Thread(target=self._run, args=(listener,))

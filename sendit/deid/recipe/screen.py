@@ -13,6 +13,9 @@ from sendit.deid.recipe.filters import Check, Criterion, Filter, Label, Looking,
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.stream.header import Header
 
+NOT_OF_PROJECT = "sendit: not of the project"
+"""What withholds an image that another project may want, and the one that is asked does not."""
+
 
 class HeaderValues(Protocol):
     """What the screen asks of a header."""
@@ -82,6 +85,12 @@ class Verdict:
 class Screen:
     """A recipe's filters for many images: what was said of one is said of all that are alike in what is asked.
 
+    Parameters
+    ----------
+    recipe : Recipe
+    only : sequence of Check
+        If there are any, one of them has to hold before the filters are asked.
+
     Attributes
     ----------
     tags : tuple of int
@@ -90,9 +99,10 @@ class Screen:
 
     REMEMBERED = 4096
 
-    def __init__(self, recipe: Recipe) -> None:
-        self._recipe = recipe
-        self.tags = tuple(sorted({tag for rules in recipe.filters for label in rules.labels for tag in _asked(label)}))
+    def __init__(self, recipe: Recipe, only: Sequence[Check] = ()) -> None:
+        self._recipe, self._only = recipe, tuple(only)
+        asked = {tag for rules in recipe.filters for label in rules.labels for tag in _asked(label)}
+        self.tags = tuple(sorted(asked.union(*map(_asked_by, self._only))))
         self._verdicts: dict[Hashable, Verdict] = {}
 
     def verdict(self, header: Header) -> Verdict:
@@ -101,17 +111,26 @@ class Screen:
         if key not in self._verdicts:
             if len(self._verdicts) >= self.REMEMBERED:
                 self._verdicts.clear()
-            self._verdicts[key] = screen(header, self._recipe)
+            self._verdicts[key] = self._judged(header)
         return self._verdicts[key]
+
+    def _judged(self, header: Header) -> Verdict:
+        if self._only and not any(holds(check, header) for check in self._only):
+            return Verdict(passed=False, rule=NOT_OF_PROJECT)
+        return screen(header, self._recipe)
 
 
 def _asked(label: Label) -> Iterator[int]:
     for check in label.checks:
-        for question in check.questions:
-            yield from question.tags
+        yield from _asked_by(check)
     for region in label.regions:
         if isinstance(region, RegionsFrom):
             yield region.tag
+
+
+def _asked_by(check: Check) -> Iterator[int]:
+    for question in check.questions:
+        yield from question.tags
 
 
 def screen(header: HeaderValues, recipe: Recipe) -> Verdict:

@@ -7,7 +7,7 @@ What becomes of the odd ones is in docs/folders.md.
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,7 +16,7 @@ import google_crc32c
 from pydicom.datadict import tag_for_keyword
 
 from sendit.deid.identifiers.identifiers import ASKED_FOR, Collected, Identifier
-from sendit.deid.pseudonyms import Pseudonyms
+from sendit.deid.recipe.filters import Check
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.screen import Screen, Verdict
 from sendit.deid.stream.header import Header, HeaderReader, known_tag
@@ -41,6 +41,7 @@ from sendit.pipeline.stages.nameless import (
     stand_in_for,
 )
 from sendit.pipeline.stages.work import Work
+from sendit.projects.composition import Ports
 from sendit.projects.project import BlankPatientID, IdentityNames
 
 ALIKE_REMEMBERED = 256
@@ -97,9 +98,9 @@ class Reader:
         The patient's own, of all headers that were taken in.
     """
 
-    def __init__(self, recipe: Recipe, names: IdentityNames) -> None:
+    def __init__(self, recipe: Recipe, names: IdentityNames, only: Sequence[Check] = ()) -> None:
         self.identifiers = Collected()
-        self._screen = Screen(recipe)
+        self._screen = Screen(recipe, only)
         self._names = names
         self._known: dict[Hashable, SeriesFacts] = {}
         self._series_tags = tuple(known_tag(name) for name in _series_keywords(names))
@@ -232,9 +233,7 @@ class ImportedStudy:
     """Pseudonymous UIDs of the series of each of these."""
 
 
-def import_study(
-    work: Work, recipe: Recipe, pseudonyms: Pseudonyms, names: IdentityNames, earlier: Asked | None = None
-) -> ImportedStudy | None:
+def import_study(work: Work, ports: Ports, earlier: Asked | None = None) -> ImportedStudy | None:
     """Read and screen every file that has no outcome yet; what is not to be de-identified gets its outcome.
 
     Parameters
@@ -252,7 +251,8 @@ def import_study(
     DataFault
         The folder as a whole is not one study: MixedPatients, MixedStudies, MissingPatientID, NothingReadable.
     """
-    reader, pseudonym = Reader(recipe, names), cache(pseudonyms.uid)
+    names = ports.project.identity
+    reader, pseudonym = Reader(ports.recipe, names, ports.takes), cache(ports.pseudonyms.uid)
     found = list(_read_all(work, reader))
     folder_name = os.path.basename(work.folder)
     if not found and earlier:

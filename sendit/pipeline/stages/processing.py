@@ -71,7 +71,7 @@ def process(work: Work, ports: Ports) -> None:
             work.outbox.remove(work.batch.pk)  # what an earlier attempt left
     with work.outbox.draft(work.batch.pk) as draft:
         work.earlier.keep_unchanged()
-        study = import_study(work, recipe, ports.pseudonyms, names, asked_before(work, names))
+        study = import_study(work, ports, asked_before(work, names))
         made = _deidentify(work, study, ports, draft) if study and _is_wanted(work, study) else None
         work.earlier.keep_missing()
         work.ensure_unchanged()

@@ -10,7 +10,7 @@ from sendit.ground.daemon import PidFile
 from sendit.ground.service import ServiceCommand
 from sendit.projects.site import Site
 from sendit.receiving.listener import Listener, Tls
-from sendit.receiving.peers import peers_of
+from sendit.receiving.peers import RenewedPeers
 from sendit.receiving.presence import listener_pid_file, local_socket
 from sendit.receiving.terms import Terms
 from sendit.receiving.wire.tls import client_context, server_context
@@ -34,4 +34,5 @@ class Command(ServiceCommand):
         site: Site = settings.SITE
         address = site.listener_host, site.listener_port
         tls = Tls(server_context(site), client_context(site))
-        return Listener(peers_of(site), Terms.of(site), address, must_stop, beat, tls, local_socket(site.var))
+        peers = RenewedPeers(site)
+        return Listener(peers.first, Terms.of(site), address, must_stop, beat, tls, local_socket(site.var), peers)
