@@ -187,12 +187,12 @@ class Verifier:
 
     def _suspects(self, pieces: Sequence[bytes | Bulk], known: Mapping[bytes, Proven]) -> Sequence[IdentifierForm]:
         """What may stand in the pieces that are not proven yet: they are looked through at once."""
-        unknown = [piece for piece in pieces if piece.__class__ is not Bulk and piece not in known]
-        self._budget.spend(sum(map(len, unknown)) * len(self._needles.groups) // SEARCHED)
-        long = [piece for piece in unknown if len(piece) > LONG]
-        together = b"\0".join(piece for piece in unknown if len(piece) <= LONG)  # type: ignore[misc]
-        found = [needle for data in (together, *long) for needle in suspects(self._needles, data)]  # type: ignore[arg-type]
-        return list(dict.fromkeys(found)) if long else found
+        unknown: list[bytes] = [piece for piece in pieces if piece.__class__ is not Bulk and piece not in known]  # type: ignore[misc]
+        size = sum(map(len, unknown))
+        self._budget.spend(size * len(self._needles.groups) // SEARCHED)
+        if size <= LONG:
+            return suspects(self._needles, b"\0".join(unknown))
+        return list(dict.fromkeys(needle for piece in unknown for needle in suspects(self._needles, piece)))
 
     def _settle(
         self,

@@ -104,14 +104,25 @@ def _defined(term: str) -> str:
     return _CALLED.get(tidy, tidy)
 
 
+REMEMBERED_BYTES = 64
+"""The longest value of Specific Character Set that is remembered."""
+
+
 def defined_terms(raw: bytes) -> bytes:
     """A (0008,0005) value by its Defined Terms; as it is where it has them."""
+    return _known_terms(raw) if len(raw) <= REMEMBERED_BYTES else _defined_terms(raw)
+
+
+def _defined_terms(raw: bytes) -> bytes:
     terms = _terms(raw)
     defined = [_defined(term) for term in terms]
     if defined == terms:
         return raw
     value = "\\".join(defined).encode("ascii", "replace")
     return value + b" " * (len(value) % 2)
+
+
+_known_terms = lru_cache(maxsize=256)(_defined_terms)
 
 
 def is_windows(raw: bytes, encodings: Charset) -> bool:

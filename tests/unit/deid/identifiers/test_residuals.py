@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from sendit.deid.identifiers.identifiers import Identifier
-from sendit.deid.identifiers.residuals import needles, plain, stands_in, suspects
+from sendit.deid.identifiers.residuals import SEARCHES_BEFORE_PATTERN, needles, plain, stands_in, suspects
 from sendit.deid.stream.encodings import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Encoding
 from sendit.deid.stream.sources import BytesSource
 from sendit.deid.verify import Verifier
@@ -327,3 +327,21 @@ def test_only_forms_that_are_in_the_data_are_suspected() -> None:
 def test_needles_are_each_listed_once() -> None:
     found = needles([NAME, NAME, Identifier("name", "zqcanary")])
     assert len(found) == len(set(found)) == 3  # ascii and both byte orders of UTF-16
+
+
+# ------------------------------------------------------------------------------------------------- many short texts
+
+
+FORMS = ["a", "ab", "abc", "b.c", "12", "1961", "x" * 40, "x" * 39 + "y"]
+
+
+@pytest.mark.parametrize("text", [*FORMS, "", "bc", "b-c", "x" * 38, "1-2", "19-61", "xa", "nothing", "A B", "1960"])
+def test_a_short_text_holds_the_same_suspects_however_many_were_looked_through_before(text: str) -> None:
+    found = needles([Identifier("id", form) for form in FORMS])
+    first = suspects(found, text.encode())
+    for number in range(SEARCHES_BEFORE_PATTERN):
+        suspects(found, b"%d" % number)
+    assert suspects(found, text.encode()) == first
+    assert {needle.form for needle in first if needle.unit == 1} == {
+        form.encode() for form in FORMS if form in text.lower()
+    } - {b""}
