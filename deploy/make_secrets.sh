@@ -21,6 +21,7 @@ make pseudonym.key random
 make django.key random
 make identifiers.key fernet
 make digest.key fernet
+make signing.key fernet
 # Who reads them in the containers: the user of the Dockerfile.
 test "$(id -u)" != 0 || chown -R 10001:10001 .
 echo "Keep a copy of $(pwd) apart from this host: without pseudonym.key no collection can be continued."

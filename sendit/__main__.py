@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from django.core.management.base import BaseCommand
 
 NOT_FOR_PERSONS = ("work",)
-WITHOUT_DATABASE = ("deid", "download", "init", "preview", "sort")
+WITHOUT_DATABASE = ("deid", "download", "init", "preview", "sort", "verify")
 """Commands that need no database; they start without loading Django's models."""
 BEFORE_SETTINGS = ("init",)
 """Commands that may run before there are settings, or make them."""

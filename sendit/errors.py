@@ -233,6 +233,10 @@ CODES: dict[str, ErrorCode] = {
             "A key is missing, damaged or not the key that the data here were made with, or the database was emptied.",
             "Restore what is named from its backup; sendit replaces no key (docs/operations.md, “Keys”).",
         ),
+        BadPublicKey=(
+            "The file holds no public key of a site, or other keys beside it.",
+            "Ask the site for what its `sendit public_key` prints.",
+        ),
         NoSuchFolder=(
             "A data folder does not exist, or cannot be listed.",
             "Create it, or correct its permissions or the setting named.",

@@ -33,16 +33,22 @@ class KeyFile(StrEnum):
     """The keys that encrypt identifiers, one per line: the first encrypts, all decrypt."""
     DIGEST = "digest.key"
     """The key of the digests by which folders are recognised."""
+    SIGNING = "signing.key"
+    """The keys that sign statements of deliveries, one per line: the first signs, all are the site's."""
 
 
 ALL = frozenset(KeyFile)
 
 LEAST_BYTES = {KeyFile.PSEUDONYM: 16, KeyFile.DIGEST: 32}
-FERNET_BYTES = 32
+LINED = frozenset({KeyFile.IDENTIFIERS, KeyFile.SIGNING})
+"""Files of several keys, one per line, of which the first is in use; a new one is put on top."""
+LATER = frozenset({KeyFile.SIGNING})
+"""Keys that sites of earlier versions do not have. Nothing is lost where one is made beside the others."""
+LINE_BYTES = 32
 ANOTHER = "not the key that the data here were made with"
 
 Lines = tuple[bytes, ...]
-"""The keys in a file: all its lines for `identifiers.key`, the whole content for the others."""
+"""The keys in a file: all its lines for those of `LINED`, the whole content for the others."""
 Proofs = tuple[str, ...]
 """One for each of a file's keys, in the order of the file."""
 
@@ -60,24 +66,24 @@ def load(folder: Path, file: KeyFile) -> Lines:
         raise refusal(file, "cannot be read" if is_there(folder, file) else "missing") from None
     if not content.strip():
         raise refusal(file, "empty")
-    if file is KeyFile.IDENTIFIERS:
-        return _fernet_keys(file, content)
+    if file in LINED:
+        return _line_keys(file, content)
     if len(content.strip()) < LEAST_BYTES[file]:
         raise refusal(file, "too short")
     return (content,)
 
 
-def _fernet_keys(file: KeyFile, content: bytes) -> Lines:
+def _line_keys(file: KeyFile, content: bytes) -> Lines:
     lines = tuple(content.split())
     for number, line in enumerate(lines, 1):
-        if not _is_fernet_key(line):
+        if not _is_line_key(line):
             raise refusal(file, f"line {number} is not a key")
     return lines
 
 
-def _is_fernet_key(line: bytes) -> bool:
+def _is_line_key(line: bytes) -> bool:
     try:
-        return len(base64.b64decode(line, altchars=b"-_", validate=True)) == FERNET_BYTES
+        return len(base64.b64decode(line, altchars=b"-_", validate=True)) == LINE_BYTES
     except binascii.Error:
         return False
 
@@ -88,9 +94,9 @@ def proofs(file: KeyFile, lines: Lines) -> Proofs:
 
 
 def ensure_known(file: KeyFile, lines: Lines, known: Sequence[str]) -> None:
-    """Refuse keys whose proofs are not `known`. Only `identifiers.key` may have new lines, above the known ones."""
+    """Refuse keys whose proofs are not `known`. Only files of `LINED` may have new lines, above the known ones."""
     found = proofs(file, lines)
-    if file is not KeyFile.IDENTIFIERS and found != tuple(known):
+    if file not in LINED and found != tuple(known):
         raise refusal(file, ANOTHER)
     if found[-len(known) :] != tuple(known):
         raise refusal(file, "a line that was in use is gone or has moved")
@@ -115,15 +121,15 @@ def make(folder: Path, files: Iterable[KeyFile] = ALL) -> None:
     wanted = frozenset(files)
     for file in KeyFile:
         if file in wanted:
-            secret(folder / file, _new_pseudonym_key if file is KeyFile.PSEUDONYM else _new_fernet_key)
+            secret(folder / file, _new_pseudonym_key if file is KeyFile.PSEUDONYM else _new_line_key)
 
 
 def _new_pseudonym_key() -> bytes:
     return secrets.token_hex(32).encode()
 
 
-def _new_fernet_key() -> bytes:
-    return base64.urlsafe_b64encode(secrets.token_bytes(FERNET_BYTES))
+def _new_line_key() -> bytes:
+    return base64.urlsafe_b64encode(secrets.token_bytes(LINE_BYTES))
 
 
 def secret(path: Path, make: Callable[[], bytes]) -> bytes:
@@ -218,10 +224,11 @@ def make_for_new_site(folder: Path, var: Path) -> None:
         `BadKey`: a key is missing that this site had.
     """
     with _alone_in(folder):  # another process's keys are all there, or none but the first is
-        is_old = bool(Memory.read(var).proofs) or (var / DATABASE).exists()
-        if present(folder) - {KeyFile.PSEUDONYM} or is_old:
+        memory = Memory.read(var)
+        if present(folder) - {KeyFile.PSEUDONYM} or memory.proofs or (var / DATABASE).exists():
             for file in KeyFile:
-                load(folder, file)
+                if file not in LATER or file in memory.proofs or is_there(folder, file):
+                    load(folder, file)
         make(folder)
 
 

@@ -6,7 +6,7 @@ from django.apps import AppConfig
 from django.conf import settings
 
 from sendit.ground.database import KeyBindings
-from sendit.keys import KeyFile
+from sendit.keys import LATER, KeyFile
 
 
 class PipelineConfig(AppConfig):
@@ -14,8 +14,8 @@ class PipelineConfig(AppConfig):
 
     name = "sendit.pipeline"
     label = "pipeline"
-    written_with = dict.fromkeys(KeyFile, "Batch")
-    """A row of which table shows that a key was used."""
+    written_with = dict.fromkeys((file for file in KeyFile if file not in LATER), "Batch")
+    """A row of which table shows that a key was used; what was signed is elsewhere."""
 
     @property
     def key_bindings(self) -> KeyBindings:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sendit.deid.pseudonyms import Pseudonyms
     from sendit.deid.recipe.filters import Check
     from sendit.deid.recipe.recipe import Recipe
+    from sendit.papers.signing import SigningKey
     from sendit.ports import IdentityService, ObjectStore, Warehouse
 
 
@@ -47,6 +48,13 @@ def pseudonyms(site: Site, project: Project) -> Pseudonyms:
     from sendit.deid.pseudonyms import Pseudonyms
 
     return Pseudonyms(project_key(site, project))
+
+
+def signing_key(site: Site) -> SigningKey:
+    """Return the key that signs the statements of deliveries."""
+    from sendit.papers.signing import SigningKey
+
+    return SigningKey.of_line(keys.load_known(site.secrets_folder, keys.KeyFile.SIGNING, site.var)[0])
 
 
 def recipe(project: Project) -> Recipe:
@@ -221,6 +229,10 @@ class Ports:
     @cached_property
     def pseudonyms(self) -> Pseudonyms:
         return pseudonyms(self.site, self.project)
+
+    @cached_property
+    def signing_key(self) -> SigningKey:
+        return signing_key(self.site)
 
     @cached_property
     def recipe(self) -> Recipe:

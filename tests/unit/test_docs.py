@@ -224,6 +224,7 @@ TASKS = {
     "deliver by SFTP": "destinations.md#sftp",
     "know what a leaked key means": "security.md#the-keys",
     "sign a recipe": "approve.md#what-you-sign",
+    "verify a delivery": "papers.md#verify-a-delivery",
     "know what may still identify": "approve.md#what-remains-a-risk",
     "change what happens to Patient's Age": "recipes.md#change-what-happens-to-one-attribute",
     "withhold more images": "recipes.md#withhold-images",

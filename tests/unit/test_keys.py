@@ -18,7 +18,7 @@ from tests.support.processes import at_once
 NONSENSE = {
     KeyFile.PSEUDONYM: [b"", b" " * 64, b"\n", b"fifteen bytes..", b"brief" + b"\n" * 40],
     KeyFile.DIGEST: [b"", b"\t" * 64, b"another key", b"k" * 31, b"k" * 31 + b" \n"],
-    KeyFile.IDENTIFIERS: [b"", b"\n\n", b"nonsense", base64.urlsafe_b64encode(bytes(31)), b"\xff" * 44],
+    **{key: [b"", b"\n\n", b"nonsense", base64.urlsafe_b64encode(bytes(31)), b"\xff" * 44] for key in keys.LINED},
 }
 
 
@@ -45,7 +45,7 @@ def test_a_pseudonym_key_is_used_to_the_byte(tmp_path: Path) -> None:
 def test_one_key_has_another_proof_in_each_file_and_no_proof_holds_it() -> None:
     key = secrets.token_bytes(32)
     found = {keys.proofs(file, (key,)) for file in KeyFile}
-    assert len(found) == 3 and not any(key.hex() in proof for (proof,) in found)
+    assert len(found) == len(KeyFile) and not any(key.hex() in proof for (proof,) in found)
 
 
 def test_of_several_who_make_keys_at_once_all_have_the_same_and_none_sees_one_lost(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_of_several_who_make_keys_at_once_all_have_the_same_and_none_sees_one_lo
     assert {path.name for path in folder.iterdir()} == keys.ALL
 
 
-@pytest.mark.parametrize("there", [KeyFile.IDENTIFIERS, KeyFile.DIGEST])
+@pytest.mark.parametrize("there", [file for file in KeyFile if file is not KeyFile.PSEUDONYM])
 def test_beside_a_key_that_others_belong_to_none_is_made(tmp_path: Path, there: KeyFile) -> None:
     keys.make(tmp_path, {there})
     with pytest.raises(Misconfigured, match="BadKey"):
@@ -121,6 +121,21 @@ def test_a_memory_comes_back_as_it_was_for_its_owner_only(tmp_path: Path) -> Non
     assert Memory.read(tmp_path) == memory
     assert [path.name for path in tmp_path.iterdir()] == [keys.MEMORY]
     assert (tmp_path / keys.MEMORY).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_site_of_an_earlier_version_gets_the_key_that_it_did_not_have_and_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    keys.make(folder, keys.ALL - keys.LATER)
+    (tmp_path / keys.DATABASE).touch()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    keys.make_for_new_site(folder, tmp_path)
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert set(after) - set(before) == keys.LATER and before.items() <= after.items()
+    (folder / KeyFile.SIGNING).unlink()
+    proofs = keys.proofs(KeyFile.SIGNING, (after["signing.key"],))
+    Memory({KeyFile.SIGNING: proofs}).write(tmp_path)
+    with pytest.raises(Misconfigured, match=r"BadKey \(signing.key: missing"):
+        keys.make_for_new_site(folder, tmp_path)
 
 
 def test_who_else_may_read_a_key_is_seen(tmp_path: Path) -> None:

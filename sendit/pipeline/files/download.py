@@ -7,13 +7,9 @@ go on where it was. Images that lie side by side in an archive are fetched toget
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
-import tarfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -21,12 +17,11 @@ from typing import BinaryIO
 
 from sendit.durable import disk, draft_of, sweep_drafts
 from sendit.errors import BrokenPromise, DataFault, Misconfigured, SenditError
-from sendit.pipeline.stages.archive import GZIP
+from sendit.papers.members import image_blocks
 from sendit.ports import ObjectStore, Warehouse
 
 AHEAD_BYTES = 4 << 20
 """How much is fetched at a time."""
-COPIED_BYTES = 1 << 20
 KEYS = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "CodedAccessionNumberID", "CodedPatientID")
 """Columns that choose images, from the one that says most."""
 MOST_NAMED = 500
@@ -187,22 +182,11 @@ def _fetched(ahead: ReadAhead, image: Wanted, out: Path) -> Fetched:
 
 
 def _unpack(ahead: ReadAhead, image: Wanted, target: BinaryIO) -> str:
-    """Copy the image's bytes and return their SHA-256. Memory is bounded whatever the image's size."""
+    """Copy the image's bytes and return their SHA-256."""
     digest = hashlib.sha256()
-    try:
-        with (
-            closing(Inflated(ahead, image.offset, image.end)) as member,
-            tarfile.open(fileobj=member, mode="r|") as tar,
-        ):
-            entry = tar.next()
-            content = tar.extractfile(entry) if entry else None
-            if content is None:
-                raise DataFault("NotAnImage")
-            while block := content.read(COPIED_BYTES):
-                digest.update(block)
-                target.write(block)
-    except (zlib.error, tarfile.TarError, EOFError):
-        raise DataFault("NotAnImage") from None
+    for block in image_blocks(ahead, image.offset, image.end):
+        digest.update(block)
+        target.write(block)
     return digest.hexdigest()
 
 
@@ -220,29 +204,3 @@ class ReadAhead:
             self._begin = offset
         begin = offset - self._begin
         return self._held[begin : begin + most]
-
-
-class Inflated(io.RawIOBase):
-    """A gzip member's content as a stream."""
-
-    def __init__(self, ahead: ReadAhead, begin: int, end: int) -> None:
-        self._ahead, self._at, self._end = ahead, begin, end
-        self._inflate = zlib.decompressobj(GZIP)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Put the next bytes into the buffer, and return how many; 0 at the end."""
-        while not self._inflate.eof:
-            held = self._inflate.unconsumed_tail
-            if not held and self._at < self._end:
-                held = self._ahead.read(self._at, min(self._end - self._at, COPIED_BYTES))
-                self._at += len(held)
-            content = self._inflate.decompress(held, len(buffer))
-            if content:
-                buffer[: len(content)] = content
-                return len(content)
-            if not held:
-                raise EOFError
-        return 0

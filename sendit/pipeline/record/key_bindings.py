@@ -7,6 +7,7 @@ filled in never changes, except that lines are added to `identifiers.key`.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from django.apps import apps
@@ -51,7 +52,8 @@ def settle(folder: Path, var: Path, files: frozenset[KeyFile]) -> None:
         memory = Memory()
         keys.make(folder)
     if keys.is_there(folder, KeyFile.PSEUDONYM):
-        keys.make(folder, {file for file in files if _made_later(file, bound, memory)})
+        with suppress(OSError):  # where secrets are mounted and cannot be written, what is missing is said below
+            keys.make(folder, {file for file in files if _made_later(file, bound, memory)})
     found = _load(folder, files)
     for file, lines in found.items():
         if not bound[file]:

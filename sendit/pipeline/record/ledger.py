@@ -126,6 +126,13 @@ class Ledger:
             mark = self._marks[number]
             yield _image(number, _unpacked(mark) if isinstance(mark, bytes) else mark)
 
+    def new_members(self) -> Iterator[tuple[int, Member]]:
+        """The numbers of the images that are in the new archive, and their places there, in the archive's order."""
+        new = [(number, mark) for number, mark in self._marks.items() if isinstance(mark, bytes)]
+        for number, mark in sorted(new, key=lambda one: _offset(one[1])):
+            if (member := _unpacked(mark).member) is not None:
+                yield number, member
+
     def _whole(self, only_new: bool) -> Iterator[LedgerEntry]:
         """The marks that are not packed."""
         marks = (mark for mark in self._marks.values() if not isinstance(mark, bytes))
@@ -149,6 +156,11 @@ def _packed(member: Member, part: int, instance_digest: bytes, content_digest: b
     sizes = len(instance_digest), len(content_digest)
     fixed = _PACKED.pack(member.offset, member.length, member.size_bytes, part, *sizes, bytes.fromhex(member.sha256))
     return b"".join((fixed, instance_digest, content_digest, member.name.encode()))
+
+
+def _offset(packed: bytes) -> int:
+    offset: int = _PACKED.unpack_from(packed)[0]
+    return offset
 
 
 def _unpacked(packed: bytes) -> LedgerEntry:

@@ -45,6 +45,7 @@ class ArchiveFacts:
 
     size_bytes: int
     crc32c: str
+    sha256: str
 
 
 class Stream(Protocol):
@@ -79,6 +80,7 @@ class ArchiveWriter:
         self._names: set[str] = set()
         self._block = bytearray(BLOCK_BYTES)
         self._offset = self._crc32c = 0
+        self._sha256 = hashlib.sha256()
         with disk("archive"):
             sweep_drafts(path)
             self._file = open(self._draft, "xb", buffering=0, opener=private)  # noqa: SIM115 - closed by close or abort
@@ -105,7 +107,7 @@ class ArchiveWriter:
         digest = hashlib.sha256()
         offset = self._offset
         with ExitStack() as undo:
-            undo.callback(self._rewind, offset, self._crc32c)
+            undo.callback(self._rewind, offset, self._crc32c, self._sha256.copy())
             header = _file_header(f"{self._folder}/{name}", size)
             blocks = _entry(header, size, image, digest, memoryview(self._block))
             self._write(
@@ -124,7 +126,8 @@ class ArchiveWriter:
             with disk("archive"):
                 sync(self._draft)
                 os.rename(self._draft, self._path)
-        return ArchiveFacts(self._offset, base64.b64encode(self._crc32c.to_bytes(4, "big")).decode())
+        crc32c = base64.b64encode(self._crc32c.to_bytes(4, "big")).decode()
+        return ArchiveFacts(self._offset, crc32c, self._sha256.hexdigest())
 
     def abort(self) -> None:
         """Leave nothing of an archive that was not closed."""
@@ -149,12 +152,13 @@ class ArchiveWriter:
                     rest = rest[self._file.write(rest) :]
             self._offset += len(piece)
             self._crc32c = google_crc32c.extend(self._crc32c, piece)
+            self._sha256.update(piece)
 
-    def _rewind(self, offset: int, crc32c: int) -> None:
+    def _rewind(self, offset: int, crc32c: int, sha256: hashlib._Hash) -> None:
         with disk("archive"):
             self._file.truncate(offset)
             self._file.seek(offset)
-        self._offset, self._crc32c = offset, crc32c
+        self._offset, self._crc32c, self._sha256 = offset, crc32c, sha256
 
 
 def read_member(fetch: Callable[[int, int], bytes], offset: int, length: int) -> tuple[str, bytes]:

@@ -25,7 +25,7 @@ from sendit.pipeline.record.studies import StudyWithdrawn
 from sendit.pipeline.stages.deidentifying import INSTANCES, load_id
 from sendit.pipeline.stages.processing import STUDY
 from sendit.pipeline.stages.removing import ensure_replaced, finish_replacing, remove_of_batch
-from sendit.pipeline.stages.reporting import CONTENT_TYPES
+from sendit.pipeline.stages.reporting import CONTENT_TYPES, STATEMENT
 from sendit.pipeline.stages.rows import write_parquet
 from sendit.pipeline.stages.work import Work
 from sendit.ports import ObjectStore, StoredObject
@@ -97,9 +97,12 @@ def _ensure_as_processed(work: Work, archive: Path) -> None:
 
 
 def _put_report(store: ObjectStore, object_name: str, outbox: Path) -> None:
-    """The report beside its archive; one that an earlier attempt put there speaks of the same archive, and stays."""
+    """The report and the statement beside their archive; what an earlier attempt put there speaks of the same archive,
+    and stays."""
     stem = object_name.removesuffix(".tar.gz")
     for name, content_type in CONTENT_TYPES.items():
+        if name == STATEMENT and not (outbox / name).is_file():  # an earlier version, which signed nothing, made it
+            continue
         try:
             store.put(f"{stem}.{name}", outbox / name, {"content_type": content_type})
         except ServiceRefused as refusal:

@@ -309,6 +309,8 @@ def _read(work: Work, number: int, reader: Reader) -> Iterator[Facts]:
     else:
         if decided is not None:
             facts = replace(facts, verdict=_as_decided(decided))
+            if facts.passed:
+                work.released[number] = decided.actor
         if not facts.passed:
             work.ledger.filter(number, facts.verdict.rule)
         yield facts

@@ -119,7 +119,7 @@ def _finish(work: Work, outcome: MadePart, ports: Ports, draft: Path) -> None:
     work.lease.check()
     remove_attempts(work, ports, archive)
     _write_study_row(work, outcome, recipe, draft / STUDY)
-    write_report(made, recipe, study, work.ledger, part, draft)
+    write_report(work, outcome.made, study, part, ports, draft)
     with transaction.atomic():
         _finish_as(
             work,

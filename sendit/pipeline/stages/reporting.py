@@ -1,14 +1,16 @@
 """The de-identification report of a batch: what was done, by which rules, and what was proven. It identifies nobody.
 
-The same archive has the same report: no time of day is in it, and nothing of this machine.
+The same archive has the same report: no time of day is in it, and nothing of this machine. A signed statement of the
+digests of both, and of every image, goes with it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -19,26 +21,52 @@ from sendit.deid.recipe.profile import BASIC, CLEAN_PIXEL_DATA, METHODS
 from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.rewriting.account import Done
 from sendit.durable import disk
+from sendit.papers.statement import REPORTED, SUFFIX, Subject, make_statement, sign
 from sendit.pipeline.record.ledger import Ledger
 from sendit.pipeline.stages.deidentifying import LookedAt, StudyResult
 from sendit.pipeline.stages.importing import ImportedStudy
 from sendit.pipeline.stages.parts import Part
 from sendit.pipeline.stages.report_page import page
+from sendit.pipeline.stages.work import Work
+from sendit.projects.composition import Ports
 
-JSON, PAGE = "report.json", "report.html"
-CONTENT_TYPES = {JSON: "application/json", PAGE: "text/html; charset=utf-8"}
+JSON, PAGE, STATEMENT = "report.json", "report.html", SUFFIX
+CONTENT_TYPES = {JSON: "application/json", PAGE: "text/html; charset=utf-8", STATEMENT: "application/jsonl"}
 
 
-def write_report(
-    made: StudyResult, recipe: Recipe, study: ImportedStudy, ledger: Ledger, part: Part, outbox: Path
-) -> None:
-    """Write both forms of the report into `outbox`."""
-    report = make_report(made, recipe, study, ledger, part)
-    for name, text in ((JSON, _lines(report)), (PAGE, page(report))):
-        with disk("report"), (outbox / name).open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+def write_report(work: Work, made: StudyResult, study: ImportedStudy, part: Part, ports: Ports, outbox: Path) -> None:
+    """Write both forms of the report, and the signed statement, into `outbox`."""
+    report = make_report(made, ports.recipe, study, work.ledger, part)
+    forms = {JSON: _lines(report).encode(), PAGE: page(report).encode()}
+    for name, content in forms.items():
+        _write(outbox / name, content)
+    stated = make_statement(_subjects(made, work, forms), _predicate(report, work))
+    _write(outbox / STATEMENT, sign(stated, ports.signing_key))
+
+
+def _write(path: Path, content: bytes) -> None:
+    with disk("report"), path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _subjects(made: StudyResult, work: Work, forms: Mapping[str, bytes]) -> Iterator[Subject]:
+    name = made.object_name.rpartition("/")[2]
+    yield Subject(name, made.archive.sha256)
+    for form, content in forms.items():
+        yield Subject(f"{name.removesuffix('.tar.gz')}.{form}", hashlib.sha256(content).hexdigest())
+    for _, member in work.ledger.new_members():
+        yield Subject(member.name, member.sha256, member.offset, member.length)
+
+
+def _predicate(report: Mapping[str, Any], work: Work) -> dict[str, Any]:
+    """Who released an image is said by the name that a user has here."""
+    members = work.ledger.new_members() if work.released else ()
+    released = [
+        {"image": member.name, "by": work.released[number]} for number, member in members if number in work.released
+    ]
+    return {field: report[field] for field in REPORTED} | {"released": released}
 
 
 def make_report(made: StudyResult, recipe: Recipe, study: ImportedStudy, ledger: Ledger, part: Part) -> dict[str, Any]:

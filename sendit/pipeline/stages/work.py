@@ -30,6 +30,8 @@ class Work:
         """What goes into BatchIdentifiers, by field."""
         self.recipe: dict[str, str] = {}
         """Which recipe the batch is processed by, by field of Batch, once it is known."""
+        self.released: dict[int, str] = {}
+        """Who released which image that a rule calls doubtful, by the file's number."""
 
     @property
     def stage(self) -> str:

@@ -328,7 +328,19 @@ def test_a_database_of_the_last_release_takes_the_keys_that_it_finds(working: Si
     assert refused(working.run("status"), "pseudonym.key")
 
 
-@pytest.mark.parametrize("file", KeyFile)
+def test_a_database_of_the_last_release_gets_a_key_that_signs(working: Site) -> None:
+    of_last_release(working)
+    key_path(working, KeyFile.SIGNING).unlink()
+    assert "1 batch in" in working.run("start_queue", "--number", "all").stdout
+    kept = key_path(working, KeyFile.SIGNING).read_bytes()
+    assert key_path(working, KeyFile.SIGNING).stat().st_mode & 0o777 == 0o600
+    key_path(working, KeyFile.SIGNING).unlink()
+    assert refused(working.run("status"), "signing.key: missing")
+    put_back(key_path(working, KeyFile.SIGNING), another_key() + b"\n" + kept)
+    assert working.run("status").returncode == 0
+
+
+@pytest.mark.parametrize("file", sorted(keys.ALL - keys.LATER))
 def test_a_database_of_the_last_release_with_batches_makes_no_key(working: Site, file: KeyFile) -> None:
     of_last_release(working)
     key_path(working, file).unlink()

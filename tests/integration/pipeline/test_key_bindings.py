@@ -112,7 +112,7 @@ def test_keys_that_only_the_pipeline_needs_are_not_asked_of_the_identity_service
     for file in (KeyFile.IDENTIFIERS, KeyFile.DIGEST):
         (site.settings.secrets_folder / file).unlink()
     database.make_ready(frozenset({KeyFile.PSEUDONYM}))
-    assert [bool(proofs) for proofs in bound()] == [True, False, False]
+    assert [bool(proofs) for proofs in bound()] == [True, False, False, False]
     assert keys.present(site.settings.secrets_folder) == {KeyFile.PSEUDONYM}
 
 
