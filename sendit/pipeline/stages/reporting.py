@@ -66,7 +66,8 @@ def _predicate(report: Mapping[str, Any], work: Work) -> dict[str, Any]:
     released = [
         {"image": member.name, "by": work.released[number]} for number, member in members if number in work.released
     ]
-    return {field: report[field] for field in REPORTED} | {"released": released}
+    project = {"sha256": work.recipe["project_sha256"]}
+    return {field: report[field] for field in REPORTED} | {"project": project, "released": released}
 
 
 def make_report(made: StudyResult, recipe: Recipe, study: ImportedStudy, ledger: Ledger, part: Part) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def test_a_place_does_not_depend_on_what_is_in_the_database(site: Site) -> None:
 
 
 def test_keys_that_only_the_pipeline_needs_are_not_asked_of_the_identity_service(site: Site) -> None:
-    for file in (KeyFile.IDENTIFIERS, KeyFile.DIGEST):
+    for file in keys.ALL - {KeyFile.PSEUDONYM}:
         (site.settings.secrets_folder / file).unlink()
     database.make_ready(frozenset({KeyFile.PSEUDONYM}))
     assert [bool(proofs) for proofs in bound()] == [True, False, False, False]

@@ -64,7 +64,9 @@ def test_the_statement_says_what_the_report_says_and_holds_no_time_and_no_identi
     archive = delivered(site, images=2)
     told = payload_of(archive)
     report = json.loads(archive.with_name(archive.name.replace(".tar.gz", ".report.json")).read_text())
-    assert told["predicate"].items() <= (report | {"released": []}).items()
+    own = {"released": [], "project": {"sha256": site.ports.project.fingerprint}}
+    assert told["predicate"].items() <= (report | own).items()
+    assert len(site.ports.project.fingerprint) == 64
     assert len(told["subject"]) == 3 + 2
     text = statement_of(archive).read_bytes()
     assert leaks_in(text) == leaks_in(json.dumps(told)) == []

@@ -18,7 +18,7 @@ def remove_row(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("pipeline", "0015_delivery_pause"),
+        ("pipeline", "0017_projects"),
     ]
 
     operations = [
