@@ -73,6 +73,7 @@ class Act(StrEnum):
     WITHDRAW = "withdraw"
     READMIT = "readmit"
     REDELIVER = "redeliver"
+    PULL = "pull"
     PAUSE = "pause"
     RESUME = "resume"
     START_WATCHER = "start-watcher"
@@ -100,6 +101,7 @@ TABLE: dict[Act, ActProperties] = {
     Act.WITHDRAW: ActProperties(PROCEDURE, Action.DELETE, "withdrew studies"),
     Act.READMIT: ActProperties(PROCEDURE, Action.UPDATE, "readmitted a study"),
     Act.REDELIVER: ActProperties(PROCEDURE, Action.UPDATE, "had studies made again"),
+    Act.PULL: ActProperties(QUERIED, Action.EXECUTE, "asked for studies from a PACS"),
     Act.PAUSE: ActProperties(PROCEDURE, Action.UPDATE, "paused delivery"),
     Act.RESUME: ActProperties(PROCEDURE, Action.UPDATE, "resumed delivery"),
     Act.START_WATCHER: ActProperties(

@@ -85,6 +85,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "listener.failed": ("failure", "place"),
     # retrievals
     "retrieval.blind": ("code",),
+    "retrieval.stopped": ("code",),
     "retrieval.ended": ("state", "studies", "expected", "received"),
     # images over HTTP
     "stow.stored": ("peer", "images", "failed"),

@@ -71,6 +71,8 @@ class Listener:
         Where other processes of this host hand images over.
     renewed : callable
         Asked every round for the peers, if they are others than before; associations that are open keep theirs.
+    pull : callable
+        Told the peers, at first and when they change: retrieves from them until the event is set.
     """
 
     def __init__(
@@ -83,11 +85,12 @@ class Listener:
         tls: Tls = NO_TLS,
         local: Path | None = None,
         renewed: Callable[[], Peers | None] = lambda: None,
+        pull: Callable[[Peers, threading.Event], None] = lambda peers, over: None,
     ) -> None:
         self._terms, self._must_stop, self._beat, self._renewed = terms, must_stop, beat, renewed
         self._woken, self._over = threading.Event(), threading.Event()
         self._harbour = Harbour(peers, terms, _berths(peers), self._woken.set, tls.server)
-        self._tls = tls
+        self._tls, self._pull = tls, pull
         self._associations: set[Association] = set()
         self._guard = threading.Lock()
         self._numbers = itertools.count(1)
@@ -115,6 +118,7 @@ class Listener:
             threading.Thread(target=self._accept, args=(listening,), name="accepting", daemon=True).start()
         reporting = threading.Thread(target=self._report, name="reporting", daemon=True)
         reporting.start()
+        self._pull(self._harbour.peers, self._over)
         events.log("listener.started", pid=os.getpid(), port=self.port, folders=len(self._zones))
         try:
             while not self._must_stop():
@@ -161,6 +165,7 @@ class Listener:
             self._say("BadProject", True)
             berths = {**_berths(peers), **self._harbour.berths}
             self._harbour = replace(self._harbour, peers=peers, berths=berths)
+            self._pull(peers, self._over)
 
     def _hand_over(self, zone: Zone) -> None:
         try:

@@ -93,6 +93,35 @@ class Retrieval(models.Model):
         return f"retrieval {self.pk}"
 
 
+class PullState(models.TextChoices):
+    """Whether the listener works on a pull."""
+
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+
+
+class Pull(models.Model):
+    """A list of studies that a person wants from a peer; the listener retrieves them."""
+
+    peer = models.CharField(max_length=64)
+    asked_by = models.CharField(max_length=150)
+    asked_at = models.DateTimeField(default=timezone.now)
+    hours = models.CharField(max_length=16, default="")
+    """The hours of the day, as `retrieve --hours` takes them; blank is the whole day."""
+    per_hour = models.FloatField(default=0)
+    state = models.CharField(max_length=16, choices=PullState.choices, default=PullState.RUNNING, db_index=True)
+    waits_for = models.CharField(max_length=64, default="")
+    """Why nothing happens at the moment, or why it has stopped: a code of an error, or a word."""
+    host = models.CharField(max_length=64, default="")
+    held_until = models.DateTimeField(default=timezone.now)
+    """Until then the listener of that host works on it, and no other does."""
+    lines = models.ManyToManyField(Retrieval, related_name="pulls")
+
+    def __str__(self) -> str:
+        return f"pull {self.pk}"
+
+
 class RetrievedStudy(models.Model):
     """A study that a retrieval has found, by the keyed digest of its UID, for the listener that receives its images."""
 

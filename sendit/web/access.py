@@ -100,6 +100,10 @@ ACCESS: dict[str, Access] = {
     "delivery-resume": Access(sends=OPERATOR),
     "watcher-start": Access(sends=OPERATOR),
     "watcher-stop": Access(sends=OPERATOR),
+    # studies that are retrieved from a PACS
+    "pulls": Access(reads=OPERATOR, sends=OPERATOR),
+    "pull-stop": Access(sends=OPERATOR),
+    "pull-go-on": Access(sends=OPERATOR),
     # what researchers ask, and what is approved
     "warehouse": Access(reads=RESEARCHER, sends=RESEARCHER),
     "warehouse-series": Access(reads=RESEARCHER),
@@ -129,6 +133,10 @@ ACCESS: dict[str, Access] = {
     "api:batch-withdraw": Access(sends=OPERATOR, scope=Scope.OPERATE),
     "api:batch-readmit": Access(sends=OPERATOR, scope=Scope.OPERATE),
     "api:batch-redeliver": Access(sends=OPERATOR, scope=Scope.OPERATE),
+    "api:pulls": Access(reads=OPERATOR, sends=OPERATOR, scope=Scope.OPERATE),
+    "api:pull": Access(reads=OPERATOR, scope=Scope.OPERATE),
+    "api:pull-stop": Access(sends=OPERATOR, scope=Scope.OPERATE),
+    "api:pull-go-on": Access(sends=OPERATOR, scope=Scope.OPERATE),
     "api:query": Access(sends=RESEARCHER, scope=Scope.QUERY),
     # users
     "users": Access(reads=ADMIN, sends=ADMIN),

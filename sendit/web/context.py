@@ -16,6 +16,7 @@ MENU = (
     ("batches", "Batches", ("batch", "image")),
     ("studies", "Studies", "studies"),
     ("review", "Review", "review"),
+    ("pulls", "Pulls", "pull"),
     ("warehouse", "Warehouse", "warehouse"),
     ("recipes", "Recipes", "recipe"),
     ("audit", "Audit", "audit"),

@@ -45,6 +45,9 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_FAILURE_VIEW = "sendit.web.failures.stranger"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+# A file that is sent with a form may identify, and so is never written to a temporary file.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = 5_000_000
 LANGUAGE_CODE = "en"
 USE_I18N = False
 LOGGING_CONFIG = None

@@ -22,6 +22,7 @@ from sendit.receiving.listener import Listener, Tls
 from sendit.receiving.models import Commitment
 from sendit.receiving.peers import RenewedPeers
 from sendit.receiving.presence import local_socket
+from sendit.receiving.retrieving.puller import Pullers
 from sendit.receiving.terms import Terms
 from sendit.receiving.wire.tls import client_context, server_context
 from tests.support.site import Site
@@ -105,6 +106,7 @@ class Receiving:
             tls=tls,
             local=local_socket(settings.var),
             renewed=peers,
+            pull=Pullers(settings, "here").follow,
         )
         self.port = listener.port
         self._thread = threading.Thread(target=self._run, args=(listener,))

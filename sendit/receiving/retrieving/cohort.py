@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,11 +40,17 @@ def read_cohort(path: Path) -> list[Wanted]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = csv.DictReader(stream)
-            columns = {_plain(name): name for name in rows.fieldnames or ()}
-            wanted = [_wanted(row, columns, rows.line_num) for row in rows if any(filter(None, row.values()))]
+            return parse_cohort(stream)
     except OSError:
         raise Misconfigured("BadCohort", subject="the file cannot be read") from None
+
+
+def parse_cohort(lines: Iterable[str]) -> list[Wanted]:
+    """Read the lines of a cohort. Raises as `read_cohort` does."""
+    try:
+        rows = csv.DictReader(lines)
+        columns = {_plain(name): name for name in rows.fieldnames or ()}
+        wanted = [_wanted(row, columns, rows.line_num) for row in rows if any(filter(None, row.values()))]
     except (UnicodeDecodeError, csv.Error):
         raise Misconfigured("BadCohort", subject="the file is not CSV in UTF-8") from None
     if not wanted:

@@ -52,7 +52,12 @@ def waiting(peer: str, digests: list[str]) -> Iterator[Line]:
         for chunk in _chunks(digests):
             rows = Retrieval.objects.filter(peer=peer, wanted_digest__in=chunk, state=RetrievalState.WAITING)
             for row in rows.filter(attempts=attempts).order_by("pk"):
-                yield Line(row.pk, row.wanted.reveal(), row.attempts)
+                yield line_of(row)
+
+
+def line_of(row: Retrieval) -> Line:
+    """Return a row that is waiting as a line."""
+    return Line(row.pk, row.wanted.reveal(), row.attempts)
 
 
 def counts(peer: str, digests: list[str]) -> Counter[str]:

@@ -111,6 +111,7 @@ class Pacs:
         if not isinstance(request, C_STORE) or dataset is None:
             return CANNOT_UNDERSTAND
         sop_class, sop_instance = str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)
+        dataset.seek(0)
         pieces = iter(lambda: dataset.read(PIECE), b"")
         try:
             return self._forwarder.store(sop_class, sop_instance, syntax, pieces)

@@ -20,7 +20,8 @@ from sendit.pipeline.reports import images, overview, surroundings
 from sendit.pipeline.reports.batches import BatchFilter, BatchReport
 from sendit.web import problems, questions
 from sendit.web.access import person
-from sendit.web.api import shown, studies
+from sendit.web.api import pulls, shown, studies
+from sendit.web.api.bounds import Key, Size
 from sendit.web.api.schemas import (
     BatchOut,
     BatchPage,
@@ -39,10 +40,6 @@ from sendit.web.eyes import Eyes
 from sendit.web.noting import note
 from sendit.web.problems import NothingHere
 from sendit.web.site import projects, site
-
-LARGEST = (1 << 63) - 1
-Key = Annotated[int, Ge(0), Le(LARGEST)]
-Size = Annotated[int, Ge(1), Le(500)]
 
 api = NinjaAPI(
     title="sendit",
@@ -206,6 +203,7 @@ def retry(request: HttpRequest, key: Key) -> DoneOut:
 
 
 api.add_router("", studies.router)
+api.add_router("", pulls.router)
 
 
 @api.post("/queue", response=QueueOut, url_name="queue", tags=["operations"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
+from annotated_types import Ge, Le, Len
 from ninja import Schema
 
 
@@ -132,3 +133,29 @@ class QueryOut(Schema):
     columns: list[str]
     rows: list[list[Any]]
     is_cut: bool
+
+
+class PullIn(Schema):
+    """Studies that are wanted from a peer: each names `AccessionNumber`, or `PatientID` and `StudyDate`."""
+
+    peer: str
+    studies: Annotated[list[dict[str, str]], Len(1, 10_000)]
+    hours: Annotated[str, Len(0, 11)] = ""
+    per_hour: Annotated[int, Ge(0), Le(1_000_000)] = 0
+
+
+class PullOut(Schema):
+    """A pull, with how many of its studies are in each state."""
+
+    id: int
+    peer: str
+    asked_by: str
+    asked_at: str
+    state: str
+    waits_for: str
+    wanted: int
+    found: int
+    waiting: int
+    retrieved: int
+    missing: int
+    incomplete: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from annotated_types import Ge, Le, MaxLen, MinLen
+from annotated_types import MaxLen, MinLen
 from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import StringConstraints
@@ -16,15 +16,14 @@ from sendit.pipeline import operations
 from sendit.pipeline.operations import Remade, Withdrawal
 from sendit.pipeline.reports import batches
 from sendit.web.access import person
+from sendit.web.api.bounds import Key
 from sendit.web.noting import note
 from sendit.web.problems import NothingHere
 from sendit.web.site import projects
 
-LARGEST = (1 << 63) - 1
 MOST_LINES = 200
 """So many studies are withdrawn by one request; each may take a second."""
 
-Key = Annotated[int, Ge(0), Le(LARGEST)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
 router = Router(tags=["studies"])

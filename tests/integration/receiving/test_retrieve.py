@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import html
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from sendit.ground.daemon import PidFile
-from sendit.receiving.models import Retrieval
+from sendit.receiving.models import Pull, Retrieval
+from sendit.receiving.retrieving import pulls
+from sendit.receiving.retrieving.cohort import parse_cohort
+from sendit.web.roles import Role
 from tests.support.dicom_network import PEERS, Receiving, receiving_on, wait
 from tests.support.pacs import Dcmqrscp, Orthanc, write_cohort
+from tests.support.pages import a_user, signed_in, web_settings
 from tests.support.phantoms import accession_number, leaks_in, make_study, patient_id
 from tests.support.site import Site
 from topology.servers import free_ports
@@ -107,6 +113,47 @@ def test_a_pacs_that_is_away_is_waited_for(fetching: Fetching) -> None:
     fetching.pacs.start()
     asking.join(60)
     assert results and results[0][0] == 0
+
+
+@ONE_WAY
+def test_what_is_asked_for_on_the_page_is_retrieved_by_the_listener(fetching: Fetching) -> None:
+    fetching.hold(s1=2, s2=1)
+    with web_settings():
+        browser = signed_in(a_user(Role.OPERATOR))
+        text = f"AccessionNumber\n{accession_number(1)}\n{accession_number(9)}\n"
+        browser.post("/pulls", {"peer": "pacs", "list": text})
+        wait(lambda: pulls.reports()[0].state == "done")
+        page = browser.get("/pulls").content.decode()
+    (done,) = pulls.reports()
+    assert (done.wanted, done.found, done.retrieved, done.missing, done.waiting) == (2, 1, 1, 1, 0)
+    assert fetching.receiving.wait_for_folders(1) == [accession_number(1)]
+    assert "Pull 1: 2 lines are wanted from pacs." in html.unescape(page) and "Try the rest again" in page
+    assert leaks_in(page) == leaks_in(repr(list(Pull.objects.values()))) == []
+
+
+@ONE_WAY
+def test_a_pull_outlives_the_listener_and_is_stopped_by_a_person(fetching: Fetching) -> None:
+    fetching.hold(s1=2)
+    fetching.pacs.end()
+    key = pulls.ask("pacs", parse_cohort(["AccessionNumber\n", accession_number(1)]), "ada")
+    wait(lambda: pulls.reports()[0].waits_for == "PacsDown")
+    fetching.receiving.stop()
+    assert pulls.stop(key) and not pulls.stop(key) and pulls.go_on(key) and not pulls.go_on(key)
+    fetching.pacs.start()
+    fetching.receiving.start()
+    wait(lambda: pulls.reports()[0].state == "done")
+    assert fetching.receiving.wait_for_folders(1) == [accession_number(1)]
+
+
+@ONE_WAY
+def test_two_hosts_do_not_pull_the_same(fetching: Fetching) -> None:
+    fetching.receiving.stop()
+    pulls.ask("pacs", parse_cohort(["AccessionNumber\n", accession_number(1)]), "ada")
+    mine = pulls.take("pacs", "one")
+    assert mine is not None and pulls.take("pacs", "two") is None
+    assert pulls.hold(mine, "one") and not pulls.hold(mine, "two")
+    Pull.objects.update(held_until=timezone.now())
+    assert pulls.take("pacs", "two") is not None and not pulls.hold(mine, "one")
 
 
 @pytest.mark.shows_identifiers

@@ -246,3 +246,43 @@ def test_what_the_api_does_not_have_is_a_problem(site: Site) -> None:
     ):
         answer = program.get(address)
         assert (answer.json()["code"], answer["Content-Type"]) == (code, "application/problem+json"), address
+
+
+def test_a_program_asks_for_studies_and_stops_and_nothing_of_them_is_answered(site: Site) -> None:
+    (site.var / "peers.toml").write_text(
+        '[peers.pacs]\ncalled = "SENDIT"\ncalling = "PACS"\naddresses = ["127.0.0.1"]\n'
+        'retrieve_from = "https://pacs.example.org/dicom-web"\n'
+    )
+    program = Program(a_user(Role.OPERATOR))
+    wish = {"peer": "pacs", "studies": [{"AccessionNumber": accession_number(1)}], "hours": "20-6", "per_hour": 30}
+    answer = program.post("/api/pulls", wish, key="once")
+    again = program.post("/api/pulls", wish, key="once")
+    assert answer.status_code == 200 and again.json() == answer.json()
+    key = answer.json()["id"]
+    assert (answer.json()["wanted"], answer.json()["waiting"], answer.json()["state"]) == (1, 1, "running")
+    assert program.post(f"/api/pulls/{key}/stop").json()["state"] == "stopped"
+    assert program.post(f"/api/pulls/{key}/go-on").json()["state"] == "running"
+    (listed,) = program.get("/api/pulls").json()
+    assert listed == program.get(f"/api/pulls/{key}").json()
+    kept = repr(list(IdempotencyKey.objects.values()))
+    assert leaks_in(repr(listed)) == leaks_in(answer.content) == leaks_in(kept) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"peer": "nobody"}, 404),
+        ({"studies": []}, 422),
+        ({"studies": [{"PatientName": "x"}]}, 422),
+        ({"studies": [{"AccessionNumber": "*"}]}, 422),
+        ({"hours": "late"}, 422),
+        ({"per_hour": -1}, 422),
+    ],
+)
+def test_a_wish_that_makes_no_sense_is_refused(site: Site, change: dict[str, object], status: int) -> None:
+    (site.var / "peers.toml").write_text(
+        '[peers.pacs]\ncalled = "SENDIT"\ncalling = "PACS"\naddresses = ["127.0.0.1"]\n'
+        'retrieve_from = "127.0.0.1:104"\n'
+    )
+    wish: dict[str, object] = {"peer": "pacs", "studies": [{"AccessionNumber": "A1"}]}
+    assert Program(a_user(Role.OPERATOR)).post("/api/pulls", wish | change).status_code == status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from sendit.projects.site import Site
 from sendit.receiving.listener import Listener, Tls
 from sendit.receiving.peers import RenewedPeers
 from sendit.receiving.presence import listener_pid_file, local_socket
+from sendit.receiving.retrieving.puller import Pullers
 from sendit.receiving.terms import Terms
 from sendit.receiving.wire.tls import client_context, server_context
 
@@ -34,5 +36,20 @@ class Command(ServiceCommand):
         site: Site = settings.SITE
         address = site.listener_host, site.listener_port
         tls = Tls(server_context(site), client_context(site))
-        peers = RenewedPeers(site)
-        return Listener(peers.first, Terms.of(site), address, must_stop, beat, tls, local_socket(site.var), peers)
+        peers, pullers = RenewedPeers(site), Pullers(site, _place(site))
+        return Listener(
+            peers.first,
+            Terms.of(site),
+            address,
+            must_stop,
+            beat,
+            tls,
+            local_socket(site.var),
+            peers,
+            pullers.follow,
+        )
+
+
+def _place(site: Site) -> str:
+    """Name the place of the listener, of which there is one in each VAR, in at most 64 characters."""
+    return site.host or f"{socket.gethostname()} {site.var.resolve()}"[-64:]
