@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sendit.deid.rewriting.actions import ActionKind, ElementAction, LatestValue
 from sendit.deid.rewriting.place import DatasetPlace, ElementKey
-from sendit.deid.standard.safe_private import SafePrivate
+from sendit.deid.standard.safe_private import Rewrite, SafePrivate
 
 
 def action_for(safe: SafePrivate, place: DatasetPlace, key: ElementKey) -> ElementAction:
@@ -12,15 +12,16 @@ def action_for(safe: SafePrivate, place: DatasetPlace, key: ElementKey) -> Eleme
     if safe.is_sequence:
         return key._replace(written_vr="SQ").sequence() if key.written_vr in ("", "SQ") else key.action(ActionKind.DROP)
     if safe.is_rewritten:
-        return key.by_value(LatestValue(lambda raw: _rewritten(safe, place, key, raw)))
+        rewrite = safe.rewrite()
+        return key.by_value(LatestValue(lambda raw: _rewritten(safe, rewrite, place, key, raw)))
     return key.by_value(lambda raw: None if _stays(safe, place, key.written_vr, raw) else b"")
 
 
-def _rewritten(safe: SafePrivate, place: DatasetPlace, key: ElementKey, raw: bytes) -> bytes | None:
+def _rewritten(safe: SafePrivate, rewrite: Rewrite, place: DatasetPlace, key: ElementKey, raw: bytes) -> bytes | None:
     """An element that is written again with only its numbers; it is removed where none is left."""
     if not raw:
         return None
-    new = safe.rewritten(raw) if safe.has_form(key.written_vr, raw) else None
+    new = rewrite(raw) if safe.has_form(key.written_vr, raw) else None
     return place.encoding.write(key.tag, key.vr, new + bytes(len(new) % 2)) if new else b""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sendit.deid.standard.forms import DECIMAL
 from sendit.deid.stream.values import NUMBERS
-from sendit.deid.vendors.csa import numbers_of
+from sendit.deid.vendors.csa import CsaSeries
 from sendit.deid.vendors.protocols import asc_conv, ge_protocol
 
 MOST_VALUES = 256
@@ -22,8 +22,14 @@ _TERM = re.compile(rb"[A-Za-z0-9 _.:;,+/*()<>=%-]{0,64}")
 _KINDS = {**dict.fromkeys(NUMBERS, _BINARY), "DS": _DECIMAL, "IS": _DECIMAL, **dict.fromkeys(("CS", "LO", "SH"), _TERM)}
 """The kinds of VRs, of which files have one in place of another, and what their values look like."""
 
-REWRITES: dict[str, Callable[[bytes], bytes | None]] = {"CSA": numbers_of, "ASCCONV": asc_conv, "GE": ge_protocol}
-"""What makes a new value of the numbers in an element that holds far more; the name stands in the place of a VR."""
+Rewrite = Callable[[bytes], bytes | None]
+"""Makes a new value of the numbers in an element that holds far more; None where there are none."""
+REWRITES: dict[str, Callable[[], Rewrite]] = {
+    "CSA": lambda: CsaSeries().numbers_of,
+    "ASCCONV": lambda: asc_conv,
+    "GE": lambda: ge_protocol,
+}
+"""What makes a `Rewrite` for the images of one study; the name stands in the place of a VR."""
 _OPAQUE = ("", "UN", "OB")
 
 SAFE_FILE = Path(__file__).with_suffix(".tsv")
@@ -80,9 +86,9 @@ class SafePrivate:
         """Whether a new value is made of the numbers in it."""
         return self.vr in REWRITES
 
-    def rewritten(self, untrusted: bytes) -> bytes | None:
-        """The new value; None where no number is left."""
-        return REWRITES[self.vr](untrusted)
+    def rewrite(self) -> Rewrite:
+        """What makes the new values, for the images of one study."""
+        return REWRITES[self.vr]()
 
 
 @lru_cache(maxsize=256)
@@ -121,7 +127,7 @@ def holds_only_numbers(tag: int, value: bytes) -> bool:
     rewritten = _rewritten_places().get((tag >> 16, tag & 0xFF))
     if rewritten is None:
         return False
-    new = rewritten.rewritten(value)
+    new = rewritten.rewrite()(value)
     return new is not None and new + bytes(len(new) % 2) == value
 
 

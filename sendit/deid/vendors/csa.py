@@ -6,10 +6,11 @@ Why is in docs/decisions/0017. Knows bytes; neither elements nor recipes.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from sendit.deid.vendors.number_forms import NumberForm, form_of
 from sendit.deid.vendors.protocols import asc_conv
@@ -72,19 +73,46 @@ def _wanted() -> Mapping[bytes, str]:
     return {name.encode("ascii"): name for name in (*csa_fields(), *_PROTOCOLS)}
 
 
+Kept = tuple[str, str, int, tuple[bytes, ...]]
+"""What is written of a field: its name, VR, multiplicity and values."""
+
+
+class ReadField(NamedTuple):
+    """A field as it was read.
+
+    `size` is its bytes with all items, `encoded` these bytes, None where the header ends within the padding of the last
+    item. `name` is "" for a field that may not be kept.
+    """
+
+    encoded: bytes | None
+    size: int
+    items: int
+    name: str = ""
+    values: tuple[bytes, ...] = ()
+    kept: Kept | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class CsaHeader:
-    """The fields of a header that may be kept, with their values as they are written."""
+    """A header's fields in their order."""
 
     is_csa2: bool
-    values: Mapping[str, tuple[bytes, ...]]
+    fields: Sequence[ReadField] = ()
+
+    @property
+    def values(self) -> Mapping[str, tuple[bytes, ...]]:
+        """The values of the fields that may be kept, as they are written."""
+        return {field.name: field.values for field in self.fields if field.name}
 
 
 # ---------------------------------------------------------------------------------------------- reading
 
 
-def read_csa(untrusted: bytes) -> CsaHeader:
-    """The fields of a header that may be kept.
+def read_csa(untrusted: bytes, before: Sequence[ReadField] = ()) -> CsaHeader:
+    """The fields of a header.
+
+    `before` is the fields of another header of the series, mostly the same: one that stands in its place with the same
+    bytes is not read again.
 
     Raises
     ------
@@ -93,33 +121,44 @@ def read_csa(untrusted: bytes) -> CsaHeader:
     """
     is_csa2 = untrusted.startswith(MAGIC)
     try:
-        values = dict(_fields(untrusted, is_csa2))
+        fields = _fields(untrusted, is_csa2, before)
     except (struct.error, IndexError):
         raise NotCsa from None
-    return CsaHeader(is_csa2, values)
+    names = [field.name for field in fields if field.name]
+    if len(set(names)) < len(names):
+        raise NotCsa
+    return CsaHeader(is_csa2, fields)
 
 
-def _fields(data: bytes, is_csa2: bool) -> Iterator[tuple[str, tuple[bytes, ...]]]:
+def _fields(data: bytes, is_csa2: bool, before: Sequence[ReadField]) -> list[ReadField]:
     begin = len(MAGIC) if is_csa2 else 0
     count, mark = _COUNT.unpack_from(data, begin)
     if not 1 <= count <= MOST_FIELDS or mark not in MARKS:
         raise NotCsa
-    pos, wanted, seen, left = begin + _COUNT.size, _wanted(), set(), MOST_ITEMS
-    for _ in range(count):
-        nitems, mark = _NITEMS.unpack_from(data, pos + 76)
-        left -= nitems
-        if nitems < 0 or left < 0 or mark not in MARKS:
-            raise NotCsa
-        if not nitems:
-            pos += _FIELD.size
-            continue
-        name = wanted.get(data[pos : data.index(0, pos, pos + 64)])
-        items, pos = _items(data, pos + _FIELD.size, nitems, name is not None)
-        if name is not None:
-            if name in seen:
-                raise NotCsa
-            seen.add(name)
-            yield name, items
+    pos, left = begin + _COUNT.size, MOST_ITEMS
+    fields: list[ReadField] = []
+    for index in range(count):
+        field = before[index] if index < len(before) else _UNREAD
+        if field.encoded is None or not data.startswith(field.encoded, pos) or field.items > left:
+            field = _field(data, pos, left)
+        left, pos = left - field.items, pos + field.size
+        fields.append(field)
+    return fields
+
+
+_UNREAD = ReadField(None, 0, 0)
+
+
+def _field(data: bytes, pos: int, most_items: int) -> ReadField:
+    count, mark = _NITEMS.unpack_from(data, pos + 76)
+    if not 0 <= count <= most_items or mark not in MARKS:
+        raise NotCsa
+    if not count:
+        return ReadField(data[pos : pos + _FIELD.size], _FIELD.size, 0)
+    name = _wanted().get(data[pos : data.index(0, pos, pos + 64)], "")
+    values, end = _items(data, pos + _FIELD.size, count, bool(name))
+    encoded = data[pos:end] if end <= len(data) else None
+    return ReadField(encoded, end - pos, count, name, values, _kept(name, values) if name else None)
 
 
 def _items(data: bytes, pos: int, count: int, wanted: bool) -> tuple[tuple[bytes, ...], int]:
@@ -141,25 +180,39 @@ def _items(data: bytes, pos: int, count: int, wanted: bool) -> tuple[tuple[bytes
 # ---------------------------------------------------------------------------------------------- writing
 
 
+class CsaSeries:
+    """Writes the headers of a series: each from the numbers of the one that is read, and from nothing else."""
+
+    __slots__ = ("_latest",)
+
+    def __init__(self) -> None:
+        self._latest: Sequence[ReadField] = ()
+
+    def numbers_of(self, untrusted: bytes) -> bytes | None:
+        """A new header that holds the numbers of this one.
+
+        None where it cannot be read, no number is left, or a field that places slices would go: better no header than
+        one that places them elsewhere.
+        """
+        try:
+            header = read_csa(untrusted, self._latest)
+        except NotCsa:
+            return None
+        self._latest = header.fields
+        kept = [field.kept for field in header.fields if field.kept]
+        if not kept or any(_is_lost(field) for field in header.fields):
+            return None
+        return write_csa(kept, is_csa2=header.is_csa2)
+
+
+def _is_lost(field: ReadField) -> bool:
+    """Whether it is one of those that place slices, has a value, and cannot be kept."""
+    return field.kept is None and field.name in GEOMETRY and any(field.values)
+
+
 def numbers_of(untrusted: bytes) -> bytes | None:
-    """A new header that holds the numbers of this one and nothing else.
-
-    None where it cannot be read, no number is left, or a field that places slices would go: better no header than one
-    that places them elsewhere.
-    """
-    try:
-        header = read_csa(untrusted)
-    except NotCsa:
-        return None
-    kept = [field for name, values in header.values.items() if (field := _kept(name, values))]
-    names = {field[0] for field in kept}
-    if not kept or any(any(header.values.get(name, ())) and name not in names for name in GEOMETRY):
-        return None
-    return write_csa(kept, is_csa2=header.is_csa2)
-
-
-Kept = tuple[str, str, int, tuple[bytes, ...]]
-"""What is written of a field: its name, VR, multiplicity and values."""
+    """The same of a header alone."""
+    return CsaSeries().numbers_of(untrusted)
 
 
 def _kept(name: str, values: tuple[bytes, ...]) -> Kept | None:

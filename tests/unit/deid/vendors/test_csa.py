@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nibabel.nicom import csareader
 
-from sendit.deid.vendors.csa import GEOMETRY, NotCsa, csa_fields, numbers_of, read_csa, relative
+from sendit.deid.vendors import csa
+from sendit.deid.vendors.csa import GEOMETRY, CsaSeries, NotCsa, csa_fields, numbers_of, read_csa, relative
 from tests.support.mosaics import TYPES, Field, Mosaic, decoded, encoded, protocol
 
 DATA = Path(nibabel.__file__).parent / "nicom" / "tests" / "data"
@@ -159,3 +160,25 @@ def test_of_a_protocol_only_numbers_are_left(settings: dict[str, str]) -> None:
     for (value,) in read_csa(new).values.values() if new else ():
         lines = [line for line in value.splitlines() if not line.startswith(b"###")]
         assert all(re.fullmatch(rb"[A-Za-z0-9.\[\]]+\t = \t(?:0x[0-9A-Fa-f]+|[-+0-9.eE]+)", line) for line in lines)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3000), st.binary(max_size=40), st.integers(0, 8)), min_size=1, max_size=6))
+def test_a_header_becomes_the_same_in_its_series_and_alone(changes: list[tuple[int, bytes, int]]) -> None:
+    whole = encoded(Mosaic().fields)
+    series = CsaSeries()
+    for at, data, cut in changes:
+        header = whole[:at] + data + whole[at + len(data) + 4 * (cut - 4) * (cut > 4) :]
+        for untrusted in (header, whole, header[: len(header) - cut]):
+            assert series.numbers_of(untrusted) == numbers_of(untrusted)
+
+
+def test_a_field_that_stays_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    fields, read = Mosaic().fields, []
+    field = csa._field
+    monkeypatch.setattr(csa, "_field", lambda data, pos, most: read.append(pos) or field(data, pos, most))
+    series = CsaSeries()
+    series.numbers_of(encoded(fields))
+    assert len(read) == len(fields)
+    name, multiplicity, vr, values = fields[3]
+    series.numbers_of(encoded([*fields[:3], (name, multiplicity, vr, [*values, "7"]), *fields[4:]]))
+    assert len(read) == len(fields) + 1
