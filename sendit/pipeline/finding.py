@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from sendit.phi import Phi
 from sendit.pipeline.record.models import Batch, Study
-from sendit.pipeline.stages.opting_out import opted_out
+from sendit.pipeline.stages import lists
+from sendit.pipeline.stages.lists import Column
 from sendit.ports import IdentityItem, IdentityRequest
 from sendit.projects.composition import Ports, Projects
 
@@ -53,11 +54,20 @@ def _asked(ports: Ports, accession: str, patient: str) -> Iterator[int]:
 
 def of_opted_out(projects: Projects) -> Iterator[int]:
     """The studies of the patients who opted out, as far as they are not withdrawn yet."""
-    for patient in sorted(opted_out(projects.site).reveal()):
-        for name in projects.names:
-            ports = projects.of(name)
-            names = ports.project.identity
-            request = IdentityRequest(names.study, Phi(patient), names.entity_source)
-            suid = ports.identity_service.identify(request).entity.suid
-            found = Study.objects.filter(project=name, entity_suid=suid, withdrawn_at__isnull=True)
-            yield from found.order_by("pk").values_list("pk", flat=True)
+    for name in projects.names:
+        ports, found = projects.of(name), set[int]()
+        for column, text in lists.who_opted_out(ports):
+            found |= set(_of_patient(ports, text) if column is Column.PATIENT else _asked(ports, text.reveal(), ""))
+        yield from _not_withdrawn(found)
+
+
+def _of_patient(ports: Ports, patient: Phi[str]) -> Iterator[int]:
+    names = ports.project.identity
+    request = IdentityRequest(names.study, Phi(patient.reveal().replace("-", "").strip()), names.entity_source)
+    suid = ports.identity_service.identify(request).entity.suid
+    yield from Study.objects.filter(project=ports.project.name, entity_suid=suid).values_list("pk", flat=True)
+
+
+def _not_withdrawn(keys: set[int]) -> list[int]:
+    found = Study.objects.filter(pk__in=keys, withdrawn_at__isnull=True)
+    return list(found.order_by("pk").values_list("pk", flat=True))

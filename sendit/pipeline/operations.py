@@ -45,6 +45,7 @@ __all__ = [
     "clean_up",
     "go_on_withdrawing",
     "is_retryable",
+    "opted_out",
     "pause_delivery",
     "queue_folders",
     "queue_of",
@@ -216,6 +217,22 @@ def withdraw_meant(line: Phi[str], reason: str, projects: Projects, actor: str) 
         *(taking_back.withdraw_study(study, reason, projects, actor) for study in meant.studies),
         *(taking_back.withdraw_batch(batch, reason, projects, actor) for batch in meant.batches),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class OptedOut:
+    """A batch of somebody who opted out and whose study is not withdrawn."""
+
+    batch: int
+    project: str
+    state: State
+
+
+def opted_out(projects: Projects) -> Iterator[OptedOut]:
+    """What `withdraw_opted_out` would take back."""
+    for study in finding.of_opted_out(projects):
+        for batch in Batch.objects.filter(study=study).order_by("pk"):
+            yield OptedOut(batch.pk, batch.project, State(batch.state))
 
 
 def withdraw_opted_out(reason: str, projects: Projects, actor: str) -> Iterator[Withdrawal]:

@@ -109,6 +109,8 @@ class Project:
         The address of its identity service, or `local`.
     takes : tuple of str
         Criteria of which one has to fit an image that is the project's; none for all images.
+    allow_list, opt_out : str
+        The files of those who alone are the project's, and of those who opted out of it; empty is none.
     routing : Routing
         What peers send that lands in the first of its data folders.
     fingerprint : str
@@ -126,6 +128,8 @@ class Project:
     anonymize_pixels: bool = False
     data_folders: tuple[DataFolder, ...]
     takes: tuple[str, ...] = ()
+    allow_list: str = ""
+    opt_out: str = ""
     routing: Routing = NOWHERE
     stores: tuple[StoreChoice, ...]
     warehouse: WarehouseChoice

@@ -72,6 +72,8 @@ class _File:
             project_of(own, self._name, self._naming),
             title=values.get("title", ""),
             takes=values.get("takes", ()),
+            allow_list=values.get("allow_list", ""),
+            opt_out=values.get("opt_out", ""),
             routing=Routing(values.get("called_ae_titles", ()), values.get("calling_ae_titles", ())),
             key=key,
             fingerprint=_fingerprint(own, {name: values[name] for name in _fingerprinted(values)} | {"key": str(key)}),
@@ -95,7 +97,7 @@ class _File:
         if entry is None:
             raise self._refusal(f"no such key{suggestion(key, KEYS)}", self._line(key), key)
         try:
-            return entry.read(value) if entry.read else self._setting(entry, value)
+            return self._own(entry, entry.read(value)) if entry.read else self._setting(entry, value)
         except WrongValue as error:
             raise self._refusal(str(error), self._line(key), key) from None
         except (KeyError, ValueError):
@@ -106,8 +108,10 @@ class _File:
         text = text_of(value, setting)
         if text is None:
             raise ValueError(value)
-        is_below = entry.is_path and text.strip()
-        return setting.parse(str(folder / text) if is_below else below(folder, entry.setting, setting, text))
+        return setting.parse(below(folder, entry.setting, setting, text))
+
+    def _own(self, entry: Key, value: Any) -> Any:
+        return str(self._path.parent.absolute() / value) if entry.is_path and value else value
 
     def _settings(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {KEYS[key].setting.lower(): value for key, value in values.items() if KEYS[key].setting}

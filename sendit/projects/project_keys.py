@@ -32,7 +32,7 @@ class Key:
     read: Callable[[Any], Any] | None = None
     """For a key of projects alone: reads the value, or raises ValueError."""
     is_path: bool = False
-    """Whether a relative one is below the folder of the project's file, other than the setting says."""
+    """For a key of projects alone: whether it names a file, below the folder of the project's file if relative."""
     blank: str = '""'
     """What stands in a new file, in TOML, where no setting says it."""
     is_fingerprinted: bool = True
@@ -155,7 +155,19 @@ KEYS: dict[str, Key] = {
         setting="STORE",
     ),
     "warehouse": Key("Where rows go.", setting="WAREHOUSE"),
-    "opt_out": Key("", setting="OPT_OUT", is_path=True),
+    "allow_list": Key(
+        "A CSV file with a column PatientID or AccessionNumber: only these patients and studies are the project's.",
+        "a file's path",
+        read=_text,
+        is_path=True,
+    ),
+    "opt_out": Key(
+        "A CSV file with a column PatientID or AccessionNumber, or with a Patient ID on each line: nothing of these is "
+        "taken, beside those of OPT_OUT, and withdraw --opt-out removes what was delivered before.",
+        "a file's path",
+        read=_text,
+        is_path=True,
+    ),
     "originals": Key("", setting="ORIGINALS"),
     "identifiers": Key("", setting="IDENTIFIERS"),
 }

@@ -149,7 +149,8 @@ class Site:
         "",
         str,
         "a file's path",
-        "A file with a Patient ID on each line: nothing of these patients is taken, and withdraw --opt-out removes it.",
+        "A CSV file with a column PatientID or AccessionNumber, or with a Patient ID on each line: nothing of these is "
+        "taken for any project, and withdraw --opt-out removes what was delivered before.",
     )
     several_study_uids: bool = setting(
         False, flag, "true or false", "Whether a study may have several Study Instance UIDs under one accession number."

@@ -7,9 +7,8 @@ A worker that lost its lease can move nothing and overwrite nothing.
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,9 +19,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from sendit.ground import database
 from sendit.ground.database import AWAY
 from sendit.pipeline.record import clock, history, hosts, pauses, statements
+from sendit.pipeline.record.keeper import KEEPER
 from sendit.pipeline.record.models import Batch, BatchIdentifiers
 from sendit.pipeline.record.processes import is_known_dead, new_token
 from sendit.pipeline.record.states import Job, State
@@ -252,53 +251,8 @@ def _take_over(batch: Batch, job: Job, terms: LeaseTerms, observer: Observer) ->
     return Lease(batch, job, terms, observer)
 
 
-class Keeper:
-    """The one thread of a process that renews its leases, each after a third of its time.
-
-    The thread starts with the first lease and sleeps while there is nothing to renew: a batch that is done within a
-    third of its lease costs it nothing.
-    """
-
-    def __init__(self) -> None:
-        self._begin()
-        os.register_at_fork(after_in_child=self._begin)
-
-    def _begin(self) -> None:
-        self._leases: set[Lease] = set()
-        self._woken = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._wakes_at = float("inf")
-        self._pause_seconds = 0.0
-
-    def keep(self, lease: Lease) -> None:
-        """Renew the lease in time, from now on."""
-        self._leases.add(lease)
-        self._pause_seconds = lease.terms.lease_seconds / 3
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._run, name="keeper of leases", daemon=True)
-            self._thread.start()
-        elif _due_at(lease) < self._wakes_at:
-            self._woken.set()
-
-    def let_go(self, lease: Lease) -> None:
-        """Leave the lease alone."""
-        self._leases.discard(lease)
-
-    def _run(self) -> None:
-        while True:
-            self._wakes_at = time.monotonic() + self._pause_seconds
-            self._wakes_at = min([self._wakes_at, *map(_due_at, list(self._leases))])
-            self._woken.wait(self._wakes_at - time.monotonic())
-            self._woken.clear()
-            due = [lease for lease in list(self._leases) if _due_at(lease) <= time.monotonic()]
-            for lease in due:
-                lease.renew()
-            if due:
-                database.forget()
-
-
-def _due_at(lease: Lease) -> float:
-    return lease.renewed_at + lease.terms.lease_seconds / 3
+def _nothing() -> None:
+    """What is asked beside what every check asks."""
 
 
 class Lease:
@@ -308,6 +262,7 @@ class Lease:
         self.batch, self.job, self.terms = batch, job, terms
         self._taken = {name: getattr(batch, name) for name in ("state", "lease_token", "attempts", "postponements")}
         self._observer = observer
+        self._ask: Callable[[], None] = _nothing
         self._lost = False
         self._progress_at = self.renewed_at = time.monotonic()
 
@@ -317,6 +272,11 @@ class Lease:
 
     def __exit__(self, *_: object) -> None:
         KEEPER.let_go(self)
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long it lasts without a renewal."""
+        return self.terms.lease_seconds
 
     @property
     def is_overtried(self) -> bool:
@@ -330,6 +290,12 @@ class Lease:
             raise LeaseLost
         if self.must_stop():
             raise Stopped
+        self._ask()
+
+    def also_ask(self, ask: Callable[[], None]) -> None:
+        """Call this now, and with every check from now on: it raises where the work may not go on."""
+        self._ask = ask
+        ask()
 
     def must_stop(self) -> bool:
         """Whether the worker was asked to put the batch down."""
@@ -359,6 +325,7 @@ class Lease:
     def recall(self) -> None:
         """Think of the batch as it was claimed: a transaction that failed took back what was written, not what is
         remembered."""
+        self._ask = _nothing
         for name, value in self._taken.items():
             setattr(self.batch, name, value)
 
@@ -393,6 +360,3 @@ class Lease:
 
     def _mine(self) -> QuerySet[Batch]:
         return Batch.objects.filter(pk=self.batch.pk, state=self.job.working, lease_token=self.batch.lease_token)
-
-
-KEEPER = Keeper()

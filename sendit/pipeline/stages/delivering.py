@@ -22,6 +22,7 @@ from sendit.pipeline.record.ledger import tag_text
 from sendit.pipeline.record.models import Batch, Delivery, Image, Outcome
 from sendit.pipeline.record.states import State
 from sendit.pipeline.record.studies import StudyWithdrawn
+from sendit.pipeline.stages import lists
 from sendit.pipeline.stages.deidentifying import INSTANCES, load_id
 from sendit.pipeline.stages.processing import STUDY
 from sendit.pipeline.stages.removing import ensure_replaced, finish_replacing, remove_of_batch
@@ -51,6 +52,7 @@ def deliver(work: Work, ports: Ports) -> None:
     work.stage = "deliver"
     if studies.is_withdrawn(work.batch.study_id):
         raise StudyWithdrawn
+    work.lease.also_ask(lists.asking_about(work.batch.pk, ports))
     if work.batch.host not in ("", work.lease.terms.host):
         raise MadeElsewhere
     pending = deliveries.pending(work.batch.pk)

@@ -29,13 +29,12 @@ from sendit.pipeline.record.deliveries import MadeArchive
 from sendit.pipeline.record.ledger import tag_text
 from sendit.pipeline.record.models import BatchIdentifiers, Image, Outcome
 from sendit.pipeline.record.states import Job, State
-from sendit.pipeline.record.studies import StudyWithdrawn
+from sendit.pipeline.stages import lists
 from sendit.pipeline.stages.choosing import choose_images
 from sendit.pipeline.stages.deidentifying import StudyResult, deidentify_study, load_id
 from sendit.pipeline.stages.earlier_parts import file_digest
 from sendit.pipeline.stages.identifying import asked_before, identify, shift_as_before
 from sendit.pipeline.stages.importing import ImportedStudy, import_study
-from sendit.pipeline.stages.opting_out import opted_out
 from sendit.pipeline.stages.parts import Part, begin_part
 from sendit.pipeline.stages.removing import ensure_replaced, finish_replacing, remove_attempts, remove_of_batch
 from sendit.pipeline.stages.reporting import write_report
@@ -72,6 +71,9 @@ def process(work: Work, ports: Ports) -> None:
     with work.outbox.draft(work.batch.pk) as draft:
         work.earlier.keep_unchanged()
         study = import_study(work, ports, asked_before(work, names))
+        if study and not lists.is_listed(ports, study.entity_id, study.item_id):
+            work.ledger.filter_rest(lists.NOT_LISTED)
+            study = None
         made = _deidentify(work, study, ports, draft) if study and _is_wanted(work, study) else None
         work.earlier.keep_missing()
         work.ensure_unchanged()
@@ -93,8 +95,7 @@ def _is_wanted(work: Work, study: ImportedStudy) -> bool:
 
 
 def _deidentify(work: Work, study: ImportedStudy, ports: Ports, draft: Path) -> MadePart | None:
-    if study.entity_id.reveal() in opted_out(ports.site).reveal():
-        raise StudyWithdrawn
+    work.lease.also_ask(lists.asking(study.entity_id, study.item_id, ports))
     response = identify(work, study, ports)
     part, study = begin_part(work, study, response, ports)
     response = shift_as_before(work, study, response, ports)

@@ -77,7 +77,7 @@ def test_relative_files_are_below_the_folder_of_the_projects_file(site: Site) ->
     (site.projects_folder / "own.recipe").write_text("FORMAT dicom\n%header\n")
     found = read(write(site, "trial", 'recipe = "own.recipe"\nopt_out = "out.txt"\n'), site)
     assert found.project.recipe == str(site.projects_folder / "own.recipe")
-    assert found.site.opt_out == str(site.projects_folder / "out.txt")
+    assert found.project.opt_out == str(site.projects_folder / "out.txt")
 
 
 def test_a_new_file_says_what_counts_without_it(site: Site) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand, WrongUse
+from sendit.ground.terminal import counted
 from sendit.phi import Phi
 from sendit.pipeline import operations
 from sendit.pipeline.management.naming import named
@@ -27,7 +28,8 @@ class Command(DatabaseCommand):
         parser.add_argument(
             "ids", metavar="ID", nargs="*", help="a batch of the study; - reads accession numbers or pseudonyms"
         )
-        parser.add_argument("--opt-out", action="store_true", help="all studies of the patients in SENDIT_OPT_OUT")
+        parser.add_argument("--opt-out", action="store_true", help="all studies of those who opted out")
+        parser.add_argument("--dry-run", action="store_true", help="with --opt-out: only name the batches")
         parser.add_argument("--unfinished", action="store_true", help="go on with what earlier calls could not remove")
         parser.add_argument("--reason", metavar="R", required=True, help="why; it stands in the history")
 
@@ -38,10 +40,23 @@ class Command(DatabaseCommand):
         if not (ids or opt_out or unfinished):
             raise WrongUse("Say which: an ID, -, --opt-out or --unfinished.")
         projects = Projects(settings.SITE)
+        if options["dry_run"]:
+            self._name(ids, opt_out, unfinished, projects)
+            return
         complete = [self._say(each) for each in _each(ids, opt_out, unfinished, reason, projects)]
         if ids == ["-"]:
             complete += self._lines(sys.stdin, reason, projects)
         if not all(complete):
+            sys.exit(NEEDS_A_LOOK)
+
+    def _name(self, ids: list[str], opt_out: bool, unfinished: bool, projects: Projects) -> None:
+        """Name what was made of those who opted out; exit code 1 if there is anything."""
+        if ids or unfinished or not opt_out:
+            raise WrongUse("--dry-run goes with --opt-out alone.")
+        found = list(operations.opted_out(projects))
+        self.lines(f"batch {one.batch} of project {one.project}: {one.state}" for one in found)
+        self.stdout.write(f"{counted(len(found), 'batch', 'batches')} of those who opted out.")
+        if found:
             sys.exit(NEEDS_A_LOOK)
 
     def _lines(self, lines: Iterable[str], reason: str, projects: Projects) -> Iterator[bool]:
