@@ -79,6 +79,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--batches", type=int, default=40, help="of the topology that is killed at random moments")
     parser.addoption("--associations", type=int, default=300, help="mutated associations that a listener suffers")
     parser.addoption("--kills", type=int, default=2, help="of senders and listeners at random moments")
+    parser.addoption(
+        "--pulled", type=int, default=9, help="studies that are retrieved while the PACS is killed three times"
+    )
     about = "a folder for the pictures of docs/web.md, which the test in Chromium takes"
     parser.addoption("--screenshots", metavar="DIR", default="", help=about)
     parser.addoption("--database", choices=["sqlite", "postgres"], default="sqlite", help=help)

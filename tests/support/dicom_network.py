@@ -40,9 +40,9 @@ addresses = ["127.0.0.1"]
 """
 
 
-def wait(fact: Callable[[], object], about: Callable[[], str] = lambda: "") -> None:
+def wait(fact: Callable[[], object], about: Callable[[], str] = lambda: "", seconds: float = SECONDS) -> None:
     """Wait until something is true."""
-    ends_at = time.monotonic() + SECONDS
+    ends_at = time.monotonic() + seconds
     while not fact():
         assert time.monotonic() < ends_at, about()
         time.sleep(0.01)

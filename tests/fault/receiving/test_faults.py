@@ -6,12 +6,13 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from pydicom import dcmread
 from pynetdicom import AE
 
 from sendit.ground.daemon import PidFile
 from sendit.receiving.models import Retrieval
-from tests.support.dicom_network import PEERS, dcmtk_command, dcmtk_options, receiving_on, wait
+from tests.support.dicom_network import PEERS, SECONDS, dcmtk_command, dcmtk_options, receiving_on, wait
 from tests.support.disks import enlarge, small_disk
 from tests.support.pacs import Orthanc, write_cohort
 from tests.support.phantoms import accession_number, make_study
@@ -60,8 +61,13 @@ def test_five_senders_of_one_study_make_one_folder_with_each_image_once(site: Si
         assert sorted(landed) == sorted(str(dcmread(path).SOPInstanceUID) for path in paths)
 
 
-def test_a_pacs_that_is_killed_while_it_is_asked_gives_every_study_in_the_end(site: Site, tmp_path: Path) -> None:
-    numbers = range(1, 10)
+@pytest.mark.timeout(0)
+def test_a_pacs_that_is_killed_while_it_is_asked_gives_every_study_in_the_end(
+    site: Site, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """With `--pulled 1000` as many are retrieved."""
+    number = request.config.getoption("--pulled")
+    numbers = range(1, number + 1)
     (port,) = free_ports(1)
     pacs = Orthanc(port)
     pid_file = PidFile(site.var / "listener.pid", "Listener")
@@ -78,12 +84,16 @@ def test_a_pacs_that_is_killed_while_it_is_asked_gives_every_study_in_the_end(si
             pid_file.acquire()  # the listener runs in this process
             cohort = write_cohort(tmp_path / "cohort.csv", "AccessionNumber", map(accession_number, numbers))
             fetching = site.start("retrieve", "--from", "pacs", str(cohort))
-            for retrieved in (1, 3, 6):
-                wait(lambda number=retrieved: Retrieval.objects.filter(state="retrieved").count() >= number)
+            for retrieved in (1, number // 3, number * 2 // 3):
+                wait(lambda wanted=retrieved: _retrieved() >= wanted, seconds=SECONDS + number)
                 pacs.end()
                 pacs.start()
-            assert fetching.wait(120) == 0
-            assert receiving.wait_for_folders(len(numbers)) == [accession_number(number) for number in numbers]
+            assert fetching.wait(120 + number) == 0
+            assert receiving.wait_for_folders(len(numbers)) == sorted(map(accession_number, numbers))
             assert {len(receiving.images(folder)) for folder in receiving.folders()} == {2}
     finally:
         pacs.remove()
+
+
+def _retrieved() -> int:
+    return Retrieval.objects.filter(state="retrieved").count()
