@@ -106,6 +106,41 @@ def test_a_view_has_a_row_for_each_series(warehouse: Warehouse, tmp_path: Path) 
     ]
 
 
+HEADER = {
+    "00080008": {"vr": "CS", "Value": ["ORIGINAL", "PRIMARY", None, "M"]},
+    "00080020": {"vr": "DA", "Value": ["20100209"]},
+    "00100010": {"vr": "PN", "Value": [{"Alphabetic": "A^B"}]},
+    "00180050": {"vr": "DS", "Value": [0.6666667]},
+    "00280030": {"vr": "DS", "Value": [0.5, 0.25]},
+    "00400275": {"vr": "SQ", "Value": [{"00400009": {"vr": "SH", "Value": ["A"]}}]},
+}
+
+
+def test_headers_are_asked_by_keyword(warehouse: Warehouse, tmp_path: Path) -> None:
+    write_parquet("instance", [instance("one", 1, header=json.dumps(HEADER))], tmp_path / "i.parquet")
+    warehouse.load("instance", tmp_path / "i.parquet", "one")
+    asked = {
+        "tag(header, 'ImageType')": "ORIGINAL\\PRIMARY\\\\M",
+        "tag(header, 'ImageType[2]')": "PRIMARY",
+        "tag(header, 'PatientName')": "A^B",
+        "tag(header, 'RequestAttributesSequence.ScheduledProcedureStepID')": "A",
+        "tag(header, 'ProtocolName')": None,
+        "tag_number(header, 'SliceThickness')": 0.6666667,
+        "tag_number(header, 'PixelSpacing[2]')": 0.25,
+        "tag_number(header, 'ImageType')": None,
+        "tag_date(header, 'StudyDate')": date(2010, 2, 9),
+        "tag_date(header, 'PatientName')": None,
+    }
+    [found] = warehouse.query(f"SELECT {', '.join(asked)} FROM instance").rows
+    assert dict(zip(asked, found, strict=True)) == asked
+    assert [
+        tuple(row) for row in warehouse.query("SELECT load_id FROM instance WHERE tag(header, 'Modality') IS NULL").rows
+    ]
+    for wrong in ("SliceThicknes", "RequestAttributesSequence.Nothing"):
+        with pytest.raises(Misconfigured, match="is not a keyword"):
+            warehouse.query(f"SELECT tag(header, '{wrong}') FROM instance")
+
+
 def test_a_repeated_load_adds_no_row(warehouse: Warehouse, rows: Any) -> None:
     for _ in range(3):
         assert warehouse.load("instance", rows(), "one") == INSTANCES

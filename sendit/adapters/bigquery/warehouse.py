@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sendit import parquet
 from sendit.adapters.bigquery.jobs import SERVICE, Jobs
 from sendit.adapters.bigquery.tables import BigQueryTables
+from sendit.adapters.bigquery.tag_calls import expanded
 from sendit.adapters.google_cloud import (
     Patience,
     credentials,
@@ -149,6 +150,7 @@ class BigQueryWarehouse:
         Misconfigured
             `BadQuery`: the statement is of another kind, cannot be run, or takes longer than `seconds`.
         """
+        sql = expanded(sql)
         with speaking_to(SERVICE):
             for table in TABLES:
                 location = self._tables.make_ready(table)

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.dataelem import DataElement
 
 from tests.support.codestreams import dataset, encapsulated, frames_of, segment, with_pixels
@@ -56,6 +56,29 @@ def test_a_terminal_gets_the_table(site: Site, image: Path) -> None:
     assert process.wait() == 0
     assert WORD.encode() in shown
     assert b"It would be delivered." in shown
+
+
+def code_item(meaning: str) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "T-A0100", "SRT", meaning
+    return item
+
+
+@pytest.mark.shows_identifiers
+def test_eighty_columns_are_enough(site: Site, image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sendit.pipeline.management.commands.preview.WIDE", 80)
+    ds = dcmread(image)
+    ds.AnatomicRegionSequence = [code_item("Brain"), code_item(f"Brain of {patient_id(1)}")]
+    ds.save_as(image)
+    ran = preview(image, "--changed")
+    assert max(map(len, ran.lines)) <= 80
+    at = next(number for number, line in enumerate(ran.lines) if line.startswith("~ (0010,0020) PatientID "))
+    assert re.search(r" {2}ADD var:entity_id · research:\d+$", ran.lines[at])
+    assert re.fullmatch(rf" {{4}}{patient_id(1)} → [a-z2-7]{{16}}", ran.lines[at + 1])
+    assert sum(ran.out.count(f"({tag})") for tag in ("0008,0100", "0008,0104")) == 0, "codes are folded"
+    (code,) = [line for line in ran.lines if "AnatomicRegionSequence[" in line]
+    assert "AnatomicRegionSequence[2]" in code
+    assert re.search(r"elements stay unchanged; --all shows them\.$", ran.out, re.MULTILINE)
 
 
 @pytest.mark.shows_identifiers
@@ -219,5 +242,5 @@ def test_what_changes_may_be_shown_alone(site: Site, image: Path) -> None:
     assert preview(image, *GIVEN).out == everything.out
     assert row_of(everything, "0008,0060") and not re.search(r"\(0008,0060\)", changed.out)
     assert row_of(changed, "0010,0010") == row_of(everything, "0010,0010")
-    unchanged = re.search(r"^(\d+) elements stay unchanged\.$", changed.out, re.M)
+    unchanged = re.search(r"^(\d+) elements stay unchanged; --all shows them\.$", changed.out, re.M)
     assert unchanged and int(unchanged[1]) > 10

@@ -8,20 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from sendit.ground import logs
 from sendit.ground.commands import NEEDS_A_LOOK, WrongUse
 from sendit.ground.commands import Command as ShellCommand
-from sendit.ground.terminal import counted, printable
-from sendit.pipeline.files.preview import Change, Preview, PreviewRow, preview
+from sendit.ground.terminal import counted
+from sendit.pipeline.files.preview import Change, Preview, preview
+from sendit.pipeline.management import preview_layout
 from sendit.pipeline.management.commands.deid import add_how, how
 
-STYLES = {Change.SAME: "", Change.CHANGED: "yellow", Change.REMOVED: "red", Change.ADDED: "green"}
-LONGEST_VALUE = 200
 WIDE = 240
 """Columns where the output is no terminal."""
 
@@ -61,31 +57,14 @@ class Command(ShellCommand):
         seen = preview(Path(file), how(**options))
         console = Console(file=self.stream, highlight=False, width=None if self.stream.isatty() else WIDE)
         only_changed = options["changed"] or (self.stream.isatty() and not options["all"])
-        rows = [row for row in seen.rows if row.mark is not Change.SAME] if only_changed else seen.rows
-        console.print(_table(rows))
-        if len(rows) < len(seen.rows):
-            self.stdout.write(f"{counted(len(seen.rows) - len(rows), 'element stays', 'elements stay')} unchanged.")
+        rows = preview_layout.chosen(seen.rows, only_changed=only_changed)
+        preview_layout.show(console, rows)
+        unchanged = sum(bool(row.tag) and row.mark is Change.SAME for row in seen.rows) if only_changed else 0
+        if unchanged:
+            self.stdout.write(f"{counted(unchanged, 'element stays', 'elements stay')} unchanged; --all shows them.")
         self.lines(_closing(seen))
         if seen.fault or not seen.verdict.passed:
             sys.exit(NEEDS_A_LOOK)
-
-
-def _table(rows: list[PreviewRow]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    table.add_column("element", no_wrap=True)
-    table.add_column("name", max_width=40)
-    for name, ratio in (("before", 3), ("after", 3), ("rule", 4)):
-        table.add_column(name, ratio=ratio, overflow="fold")
-    for row in rows:
-        cells = (row.mark, f"{'  ' * row.depth}{row.tag} {row.vr}", row.name, row.before, row.after, row.rule)
-        table.add_row(*(Text(_shown(cell)) for cell in cells), style=STYLES[row.mark])
-    return table
-
-
-def _shown(text: str) -> str:
-    safe = printable(text)
-    return safe if len(safe) <= LONGEST_VALUE else f"{safe[: LONGEST_VALUE - 1]}…"
 
 
 def _closing(seen: Preview) -> Iterator[str]:
