@@ -25,7 +25,7 @@ from sendit.pipeline.intake.rest import Unrest
 from sendit.pipeline.record import clock, history, pauses, studies
 from sendit.pipeline.record.history import COMMAND
 from sendit.pipeline.record.models import Batch, Image, Outcome, Study
-from sendit.pipeline.record.states import RETRYABLE, SCREENABLE, WAITING_FOR_PERSON, Job, State
+from sendit.pipeline.record.states import RETRYABLE, SCREENABLE, STOPPED, Job, State
 from sendit.pipeline.reviewing import Reviewed, review
 from sendit.pipeline.taken_back import Remade, Withdrawal
 from sendit.pipeline.taking_back import NOTHING_YET
@@ -156,8 +156,8 @@ def _delivered(batch: Batch) -> Q:
 
 
 def retry_stopped(code: str | None, actor: str) -> Iterator[Retried]:
-    """Retry every batch that waits for a person; with a code, only those that have it."""
-    stopped = Batch.objects.filter(state__in=WAITING_FOR_PERSON).order_by("pk")
+    """Retry every batch that cannot go on by itself; with a code, only those that have it."""
+    stopped = Batch.objects.filter(state__in=STOPPED).order_by("pk")
     for key in list(stopped.values_list("pk", flat=True)):  # at once, for they leave while they are gone through
         batch = stopped.filter(pk=key).first()
         if batch and (code is None or any(error["code"] == code for error in batch.errors)):

@@ -1,8 +1,12 @@
-"""Review: a person releases or rejects images that a graylist withholds. `operations` offers it to others."""
+"""Review: a person releases or rejects images that wait for one. `operations` offers it to others.
+
+A decision is kept by the file's bytes, whatever state its batch is in: it is carried out at once where the batch rests,
+and else when the batch comes to rest.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
@@ -10,16 +14,20 @@ from typing import Literal
 from django.db import transaction
 
 from sendit.deid.recipe.screen import screen
-from sendit.deid.stream.header import read_header
+from sendit.deid.stream.header import Header, read_header
 from sendit.deid.stream.sources import FileSource
 from sendit.errors import DataFault
-from sendit.pipeline.record import clock, decisions, history
-from sendit.pipeline.record.decisions import Decided, Decision
+from sendit.pipeline.record import carrying_out, clock, decisions, history, studies
+from sendit.pipeline.record.decisions import Boxes, Decided, Decision
 from sendit.pipeline.record.models import Batch, Image, Outcome
 from sendit.pipeline.record.states import GROWING, Job
 from sendit.pipeline.reports import images
-from sendit.pipeline.stages.importing import is_doubtful
+from sendit.pipeline.stages.screening import is_doubtful
 from sendit.projects.composition import Projects
+
+MOST_MASKS = 64
+"""More rectangles than these are no description of an image."""
+LARGEST = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,38 +37,67 @@ class Reviewed:
     batch: int
     decided: tuple[int, ...] = ()
     forbidden: tuple[int, ...] = ()
-    """Not withheld, or by a rule that nobody may overrule."""
+    """Neither in review nor withheld by a rule that a person may overrule."""
     gone: tuple[int, ...] = ()
     """The original is not there any more."""
     too_late: tuple[tuple[int, Decided], ...] = ()
     """Somebody else has decided already; that decision stands."""
     is_on_the_move: bool = False
-    """A worker has the batch: nothing was decided."""
+    """A worker has the batch, of which withheld images are to be released: nothing was decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a reviewer says of images.
+
+    Attributes
+    ----------
+    masks : mapping of int to Boxes, optional
+        What is blanked in released images, by their numbers. An image that is not named goes as its output is, or, if
+        it has none, with its pixels as they are.
+    """
+
+    decision: Decision
+    actor: str
+    reason: str
+    masks: Mapping[int, Boxes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file that a person may decide about."""
+
+    digest: bytes
+    instance_digest: bytes | None
+    made_with: Boxes
+    """What is blanked in its output; nothing where it has none."""
 
 
 def review(
-    projects: Projects, batch: int, numbers: Iterable[int], word: str, actor: str, reason: str
+    projects: Projects,
+    batch: int,
+    numbers: Iterable[int],
+    word: str,
+    actor: str,
+    reason: str,
+    masks: Mapping[int, Boxes] | None = None,
 ) -> Reviewed | None:
-    """Release or reject images that a graylist withholds; None where there is no such batch.
+    """Release or reject images that wait for a person, or that a graylist withholds; None where there is no such batch.
 
-    What is released is de-identified and proven like any other image and delivered as the study's next part. A decision
-    holds for the bytes of the file, also when the batch is processed again.
+    What is released is de-identified and proven like any other image, with the masks blanked in its pixels. It is
+    delivered with its batch, where that waits, or as the study's next part. A decision holds for the bytes of the file,
+    also when the batch is processed again. Raises ValueError for masks that are none.
     """
-    found, decision = Batch.objects.filter(pk=batch).first(), Decision(word)
+    said = Word(Decision(word), actor, reason, {number: _checked(boxes) for number, boxes in (masks or {}).items()})
+    found = Batch.objects.filter(pk=batch).first()
     if found is None:
         return None
-    if found.state not in GROWING:
-        return Reviewed(batch, is_on_the_move=True)
     judged = {number: _judged(projects, found, number) for number in dict.fromkeys(numbers)}
-    files = {number: digest for number, digest in judged.items() if isinstance(digest, bytes)}
+    files = {number: file for number, file in judged.items() if isinstance(file, _File)}
     with transaction.atomic():
-        late = {
-            number: earlier
-            for number, digest in files.items()
-            if (earlier := decisions.decide(found.project, digest, decision, actor, reason)) is not None
-        }
+        late = _decide(found, files, said)
         decided = tuple(number for number in files if number not in late)
-        if decided and not _carry_out(found, decided, decision, actor):
+        if decided and not _carry_out(found.pk, {number: files[number] for number in decided}, said):
             transaction.set_rollback(True)
             return Reviewed(batch, is_on_the_move=True)
     forbidden = tuple(number for number, why in judged.items() if why == "forbidden")
@@ -68,31 +105,99 @@ def review(
     return Reviewed(batch, decided, forbidden, gone, tuple(late.items()))
 
 
-def _judged(projects: Projects, batch: Batch, number: int) -> bytes | Literal["forbidden", "gone"]:
-    """The digest of a file that a person may decide about, or why nobody may."""
-    row = Image.objects.filter(batch=batch, number=number, outcome=Outcome.FILTERED).first()
+def _checked(boxes: Boxes) -> Boxes:
+    if len(boxes) > MOST_MASKS:
+        raise ValueError(len(boxes))
+    for left, top, right, bottom in boxes:
+        if not (0 <= left < right <= LARGEST and 0 <= top < bottom <= LARGEST):
+            raise ValueError(boxes)
+    return boxes
+
+
+def _judged(projects: Projects, batch: Batch, number: int) -> _File | Literal["forbidden", "gone"]:
+    """A file that a person may decide about, or why nobody may."""
+    row = Image.objects.filter(batch=batch, number=number).first()
     if row is None:
         return "forbidden"
     try:
         path = images.original(batch.pk, number).reveal()
-        verdict = screen(read_header(path), projects.of(batch.project).recipe)
+        if row.outcome == Outcome.IN_REVIEW and row.review_digest is not None:
+            made_with = _boxes(row.proposed) if row.member else ()
+            return _File(bytes(row.review_digest), _instance_digest(row, read_header(path)), made_with)
+        header = read_header(path)
         with closing(FileSource(path)) as file:
-            return decisions.digest_of(file.readinto) if is_doubtful(verdict) else "forbidden"
+            digest = decisions.digest_of(file.readinto)
+        recipe = projects.of(batch.project).recipe
+        is_withheld = row.outcome == Outcome.FILTERED and is_doubtful(screen(header, recipe))
+        if is_withheld or decisions.of(batch.project, digest) is not None:
+            return _File(digest, _instance_digest(row, header), ())
+        return "forbidden"
     except DataFault as fault:
         return "gone" if fault.code == "OriginalGone" else "forbidden"
     except OSError:
         return "gone"
 
 
-def _carry_out(batch: Batch, numbers: tuple[int, ...], decision: Decision, actor: str) -> bool:
-    """Have a worker take up what is released, and give what is rejected its rule; False where a worker was faster."""
-    rows, now = Image.objects.filter(batch=batch, number__in=numbers), clock.now()
-    if decision is Decision.RELEASE:
-        if not batch.move(Job.PROCESS.waiting, queued_at=now, not_before=now, folder_changes=0):
-            return False
-        rows.update(file_digest=None)  # so that the file is looked at again
-    else:
-        rows.update(rule=decisions.REJECTED)
-    counts = {Decision.RELEASE: "released", Decision.REJECT: "rejected"}
-    history.record_by(actor, "batch.reviewed", batch.pk, **{counts[decision]: len(numbers)})
+def _instance_digest(row: Image, header: Header) -> bytes | None:
+    if row.instance_digest is not None:
+        return bytes(row.instance_digest)
+    uid = header.text("SOPInstanceUID")
+    return studies.of_instance(uid) if uid else None
+
+
+def _boxes(proposed: list[list[int]] | None) -> Boxes:
+    return tuple((left, top, right, bottom) for left, top, right, bottom in proposed or ())
+
+
+def _decide(batch: Batch, files: Mapping[int, _File], word: Word) -> dict[int, Decided]:
+    """Keep the decisions; return those that were there before."""
+    late = {}
+    for number, file in files.items():
+        masks = (word.masks or {}).get(number, file.made_with) if word.decision is Decision.RELEASE else ()
+        earlier = decisions.decide(
+            batch.project,
+            file.digest,
+            word.decision,
+            word.actor,
+            word.reason,
+            instance_digest=file.instance_digest,
+            masks=masks,
+        )
+        if earlier is not None:
+            late[number] = earlier
+    return late
+
+
+def _carry_out(batch: int, files: Mapping[int, _File], word: Word) -> bool:
+    """Do at once what may be done at once; False where withheld images are of a batch that a worker has."""
+    locked = Batch.objects.select_for_update().get(pk=batch)
+    withheld = Image.objects.filter(batch=batch, number__in=list(files), outcome=Outcome.FILTERED)
+    if withheld.exists() and not _carry_out_withheld(locked, list(withheld), word):
+        return False
+    masked = sum(bool((word.masks or {}).get(number)) for number in files)
+    said = {Decision.RELEASE: "released", Decision.REJECT: "rejected"}[word.decision]
+    history.record_by(
+        word.actor, "batch.reviewed", batch, **{said: len(files)}, **({"masked": masked} if masked else {})
+    )
+    carrying_out.carry_out(locked)
+    for other in _others(batch, files):
+        carrying_out.carry_out(Batch.objects.select_for_update().get(pk=other))
     return True
+
+
+def _others(batch: int, files: Mapping[int, _File]) -> list[int]:
+    """Other batches in which the same files are in review."""
+    rows = carrying_out.with_files([file.digest for file in files.values()]).exclude(batch=batch)
+    return sorted(set(rows.values_list("batch", flat=True)))
+
+
+def _carry_out_withheld(batch: Batch, withheld: list[Image], word: Word) -> bool:
+    """The same of images that a graylist withholds where nothing waits for a person."""
+    rows, now = Image.objects.filter(pk__in=[row.pk for row in withheld]), clock.now()
+    if word.decision is Decision.REJECT:
+        rows.update(rule=decisions.rule_of(word.reason))
+        return batch.state in (*GROWING, Job.PROCESS.waiting)
+    if batch.state in GROWING and not batch.move(Job.PROCESS.waiting, queued_at=now, not_before=now, folder_changes=0):
+        return False
+    rows.update(file_digest=None)  # so that the file is looked at again
+    return batch.state == Job.PROCESS.waiting

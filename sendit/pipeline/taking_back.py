@@ -13,8 +13,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from sendit.errors import DataFault, SenditError
-from sendit.pipeline.intake.folders import fingerprint, list_folder
-from sendit.pipeline.record import clock, history, hosts
+from sendit.pipeline.intake.folders import WITHHELD_WITHDRAWN, fingerprint, list_folder
+from sendit.pipeline.record import carrying_out, clock, history, hosts
 from sendit.pipeline.record.models import Batch, Delivery, Image, Study
 from sendit.pipeline.record.states import DELIVERED, REMAKABLE, VOID, WORKING, Job, State
 from sendit.pipeline.stages.earlier_parts import file_digest
@@ -24,7 +24,8 @@ from sendit.pipeline.taken_back import Remade, Withdrawal
 from sendit.projects.composition import Projects
 
 NOTHING_YET: dict[str, Any] = {
-    "found": 0, "delivered": 0, "filtered": 0, "errored": 0, "has_error": False, "errors": [], "processed_at": None,
+    "found": 0, "delivered": 0, "filtered": 0, "in_review": 0, "review_since": None, "errored": 0, "has_error": False,
+    "errors": [], "processed_at": None,
     "attempts": 0, "postponements": 0, "folder_changes": 0, "waits_for": "",
 }  # fmt: skip
 """What a batch knows that is to be processed as if it were new."""
@@ -72,7 +73,8 @@ def _move_out(batch: Batch, reason: str, actor: str) -> bool:
         was = batch.state
         with transaction.atomic():
             host = "" if was in DELIVERED else batch.host
-            if batch.move(State.WITHDRAWN, waits_for="", host=host):
+            if batch.move(State.WITHDRAWN, waits_for="", host=host, **carrying_out.without_review(batch)):
+                carrying_out.withhold(batch, WITHHELD_WITHDRAWN)
                 history.record_reason(actor, reason, "batch.withdrawn", batch.pk, state=was)
                 return True
         batch.refresh_from_db()

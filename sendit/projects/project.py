@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sendit.projects.derived_keys import SITE_KEY, ProjectKey
 from sendit.projects.destinations import Naming, StoreChoice, WarehouseChoice, WarehouseFolder, stores_of, warehouse_of
+from sendit.projects.review_policy import NO_REVIEW, ReviewPolicy
 from sendit.projects.site import Site, variable
 
 LOCAL_UID_SOURCE = "DICOM Study Instance UID"
@@ -115,6 +116,8 @@ class Project:
         What peers send that lands in the first of its data folders.
     fingerprint : str
         The digest of all that decides what becomes of its studies.
+    review : ReviewPolicy
+        Which images wait for a person.
     """
 
     name: str
@@ -126,6 +129,7 @@ class Project:
     identity: IdentityNames
     max_date_shift_days: int
     anonymize_pixels: bool = False
+    review: ReviewPolicy = NO_REVIEW
     data_folders: tuple[DataFolder, ...]
     takes: tuple[str, ...] = ()
     allow_list: str = ""
@@ -163,6 +167,7 @@ def project_of(site: Site, name: str, naming: Naming = variable) -> Project:
         data_folders=tuple(_data_folders(site, naming)),
         stores=stores_of(site, naming),
         warehouse=warehouse_of(site, naming),
+        review=ReviewPolicy.parse(site.review),
     )
 
 

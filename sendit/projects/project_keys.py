@@ -100,6 +100,7 @@ KEYS: dict[str, Key] = {
     "recipe": Key("", setting="STUDY_DEID"),
     "anonymize_pixels": Key("", setting="ANONYMIZE_PIXELS"),
     "pixel_regions": Key("", setting="PIXEL_REGIONS"),
+    "review": Key("", setting="REVIEW"),
     "identity_service": Key(
         "Who gives pseudonyms: `local`, or the address of a DASHER API.",
         "local or https://…",

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from sendit.client_secrets import endpoint
 from sendit.errors import Misconfigured, suggestion
 from sendit.projects.parsing import at_least, flag, folder, folders, matching, name_of_host, one_of, urls
+from sendit.projects.review_policy import FORM, policy_text
 
 CONFIG = "SENDIT_CONFIG"
 """The variable that names the settings file (`projects.settings_file`); it is no setting itself."""
@@ -136,6 +137,13 @@ class Site:
         "Where the site's own devices write into their images: a recipe with a graylist, or a script of CTP's "
         "DicomPixelAnonymizer (`.script`). It is read before the recipe.",
         is_path=True,
+    )
+    review: str = setting(
+        "none",
+        policy_text,
+        FORM,
+        "What waits for a reviewer: images that a graylist withholds or whose text is not surely gone (doubtful), and "
+        "before a batch is delivered a sample of it, or all of it.",
     )
     entity_id: str = setting("PatientID", str, "a keyword", "The attribute that identifies the patient.")
     item_id: str = setting("AccessionNumber", str, "a keyword", "The attribute that identifies the study.")

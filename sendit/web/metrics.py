@@ -63,6 +63,9 @@ def _now(overview: Overview) -> Iterator[Metric]:
     yield _gauge("batches", "Batches by state; those in QUEUE and DONEPROCESSING wait.", "state", states)
     oldest = {str(one.state): one.seconds for one in overview.oldest}
     yield _gauge("oldest_seconds", "How long the oldest batch has stood in a state.", "state", oldest)
+    waiting = overview.in_review
+    yield _gauge("images_in_review", "Images that wait for a person.", "", {"": waiting.images})
+    yield _gauge("oldest_in_review_seconds", "How long the oldest image has waited.", "", {"": waiting.seconds})
     yield _gauge("postponed_batches", "Batches that wait for a service or for space.", "code", overview.postponed)
     yield _gauge("lapsed_leases", "Batches of dead workers that nobody has taken over yet.", "", {"": overview.lapsed})
     yield _gauge("batches_with_errors", "Batches with has_error.", "", {"": overview.with_errors})

@@ -16,7 +16,12 @@ def everything_is_right(site: Site, images: int) -> None:
 
     for batch in Batch.objects.order_by("pk"):
         assert batch.state == "DONE", batch.errors
-        assert batch.found == batch.delivered + batch.filtered + batch.errored == batch.images.count() == images
+        assert (
+            batch.found
+            == batch.delivered + batch.filtered + batch.in_review + batch.errored
+            == batch.images.count()
+            == images
+        )
         (delivery,) = batch.deliveries.all()
         assert delivery.state == "DONE" and delivery.size_bytes == batch.archive_bytes
         content = site.ports.object_store.read(delivery.object_name, 0, delivery.size_bytes)

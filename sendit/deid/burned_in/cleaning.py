@@ -5,6 +5,7 @@ This is the worker's side. It reads structure only; what decodes and looks is th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sendit.deid.burned_in.detector import Detector, is_installed, shared_detector
@@ -83,9 +84,9 @@ def _cleaned(frames: Frames, picture: Picture, detector: Detector, task: PixelTa
     raise AssertionError
 
 
-def withheld(rule: str) -> Withheld:
-    """The fault of an image that nobody can say is clean."""
-    return Withheld("TextInPixels", rule, tag=PIXEL_DATA)
+def withheld(rule: str, masks: Iterable[Mask] = ()) -> Withheld:
+    """The fault of an image that nobody can say is clean; the masks are as far as sendit came."""
+    return Withheld("TextInPixels", rule, tag=PIXEL_DATA, boxes=[mask.box for mask in masks])
 
 
 class Cleaning:
@@ -108,7 +109,7 @@ class Cleaning:
         again = self._prove(masks) if masks else []
         masks += [Mask(box, Reason.TEXT_AGAIN) for box in again]
         if again and self._prove(masks):
-            raise withheld(TEXT_LEFT)
+            raise withheld(TEXT_LEFT, masks)
         return self._record(masks, task, self._name)
 
     def _drawn(self, masks: list[Mask], task: PixelTask) -> PixelRecord:

@@ -1,11 +1,22 @@
-"""How an operator names a batch on the command line."""
+"""How an operator names a batch on the command line, and how its numbers are shown there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sendit.ground.commands import WrongUse
-from sendit.pipeline.reports.batches import meant_by
+from sendit.pipeline.reports.batches import BatchSummary, meant_by
+from sendit.pipeline.reports.finding import Match
+
+NUMBERS = ("found", "delivered", "filtered", "in_review", "errored")
+
+
+def numbers_of(batch: BatchSummary | Match) -> Iterator[str]:
+    """`found 5`, `delivered 4` …; images in review only where there are any."""
+    for name in NUMBERS:
+        number = getattr(batch, name)
+        if number or name != "in_review":
+            yield f"{name} {number:,}"
 
 
 def named(identities: Sequence[str]) -> list[int]:

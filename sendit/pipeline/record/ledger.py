@@ -1,7 +1,7 @@
-"""What became of every file of a batch: delivered, filtered by a rule, or an error with its code. Nothing else.
+"""What became of every file of a batch: delivered, filtered by a rule, in review, or an error. Nothing else.
 
 Numbers, not names: a file is its place in the folder's sorted listing, from 1. The ledger cannot be closed while a
-file has no outcome, which is how `found = delivered + filtered + errored` holds.
+file has no outcome, which is how `found = delivered + filtered + in review + errored` holds.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from typing import Any
 from sendit.errors import BrokenPromise, SenditError
 from sendit.pipeline.record.member import Member
 from sendit.pipeline.record.models import Outcome
+
+Boxes = list[list[int]]
+"""Rectangles as [left, top, right, bottom]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,9 @@ class LedgerEntry:
     """In which of the study's archives the image is."""
     instance_digest: bytes | None = None
     content_digest: bytes | None = None
+    review_digest: bytes | None = None
+    proposed: Boxes | None = None
+    """Of an image in review: what is proposed to be blanked, or is blanked in its output."""
     is_kept: bool = False
     """Whether an earlier part of the batch has accounted for the file."""
 
@@ -65,6 +71,20 @@ class Ledger:
         """A rule withholds the file."""
         self._mark(number, LedgerEntry(Outcome.FILTERED, rule=rule[:255]))
 
+    def review(self, number: int, rule: str, review_digest: bytes, proposed: Boxes) -> None:
+        """A person must look at the file's image before it is delivered."""
+        self._mark(
+            number,
+            LedgerEntry(Outcome.IN_REVIEW, rule=rule[:255], review_digest=review_digest, proposed=proposed or None),
+        )
+
+    def hold_back(self, number: int, rule: str, review_digest: bytes, proposed: Boxes) -> None:
+        """A person must look at an image that is in the archive."""
+        packed = self._marks.pop(number)
+        made = _unpacked(packed) if isinstance(packed, bytes) else packed
+        made = replace(made, review_digest=review_digest, proposed=proposed or None)
+        self._mark(number, replace(made, outcome=Outcome.IN_REVIEW, rule=rule[:255]))
+
     def fail(self, number: int, error: SenditError, stage: str) -> None:
         """The file is an error."""
         self._mark(number, LedgerEntry(Outcome.ERROR, code=error.code, tag=tag_text(error.tag), stage=stage))
@@ -72,14 +92,14 @@ class Ledger:
     def fail_rest(self, error: SenditError, stage: str) -> None:
         """Nothing is delivered: what was to be, and what has no outcome yet, shares the batch's error."""
         for number in range(1, self.found + 1):
-            if self.is_open(number) or self._is_newly_delivered(number):
+            if self.is_open(number) or self._is_on_its_way(number):
                 self._marks.pop(number, None)
                 self.fail(number, error, stage)
 
     def filter_rest(self, rule: str) -> None:
         """Nothing is delivered: a rule withholds what was to be, and what has no outcome yet."""
         for number in range(1, self.found + 1):
-            if self.is_open(number) or self._is_newly_delivered(number):
+            if self.is_open(number) or self._is_on_its_way(number) or self._is_in_review(number):
                 self._marks.pop(number, None)
                 self.filter(number, rule)
 
@@ -87,8 +107,13 @@ class Ledger:
         """Whether the file has no outcome yet."""
         return number not in self._marks
 
-    def _is_newly_delivered(self, number: int) -> bool:
-        return isinstance(self._marks[number], bytes)
+    def _is_on_its_way(self, number: int) -> bool:
+        mark = self._marks[number]
+        return isinstance(mark, bytes) or (mark.outcome is Outcome.IN_REVIEW and not mark.is_kept)
+
+    def _is_in_review(self, number: int) -> bool:
+        mark = self._marks[number]
+        return not isinstance(mark, bytes) and mark.outcome is Outcome.IN_REVIEW
 
     def count(self, outcome: Outcome, *, only_new: bool = False) -> int:
         """How many files have the outcome."""
@@ -98,14 +123,24 @@ class Ledger:
         return sum(mark.outcome is outcome for mark in self._whole(only_new))
 
     def counts(self, *, only_new: bool = False) -> dict[str, int]:
-        """The batch's four numbers, or those of the files for which no earlier part has accounted."""
+        """The batch's numbers, or those of the files for which no earlier part has accounted."""
         if len(self._marks) != self.found:
             raise BrokenPromise("Unaccounted", count=self.found - len(self._marks))
         return {
             "found": sum(isinstance(mark, bytes) or not (only_new and mark.is_kept) for mark in self._marks.values()),
             "delivered": self.count(Outcome.DELIVERED, only_new=only_new),
             "filtered": self.count(Outcome.FILTERED, only_new=only_new),
+            "in_review": self.count(Outcome.IN_REVIEW, only_new=only_new),
             "errored": self.count(Outcome.ERROR, only_new=only_new),
+        }
+
+    def counts_of_archive(self) -> dict[str, int]:
+        """The same of the new files, as the archive's report has them: it leaves only with what it holds."""
+        counts = self.counts(only_new=True)
+        held_back = len(self._held_back())
+        return counts | {
+            "delivered": counts["delivered"] + held_back,
+            "in_review": counts["in_review"] - held_back,
         }
 
     def errors(self, *, only_new: bool = False) -> list[dict[str, Any]]:
@@ -128,10 +163,20 @@ class Ledger:
 
     def new_members(self) -> Iterator[tuple[int, Member]]:
         """The numbers of the images that are in the new archive, and their places there, in the archive's order."""
-        new = [(number, mark) for number, mark in self._marks.items() if isinstance(mark, bytes)]
+        new: list[tuple[int, LedgerEntry | bytes]] = [*self._held_back()]
+        new += [(number, mark) for number, mark in self._marks.items() if isinstance(mark, bytes)]
         for number, mark in sorted(new, key=lambda one: _offset(one[1])):
-            if (member := _unpacked(mark).member) is not None:
+            member = _unpacked(mark).member if isinstance(mark, bytes) else mark.member
+            if member is not None:
                 yield number, member
+
+    def _held_back(self) -> list[tuple[int, LedgerEntry]]:
+        """The new images that are in the archive and wait for a person."""
+        return [
+            (number, mark)
+            for number, mark in self._marks.items()
+            if not isinstance(mark, bytes) and mark.outcome is Outcome.IN_REVIEW and mark.member and not mark.is_kept
+        ]
 
     def _whole(self, only_new: bool) -> Iterator[LedgerEntry]:
         """The marks that are not packed."""
@@ -158,9 +203,12 @@ def _packed(member: Member, part: int, instance_digest: bytes, content_digest: b
     return b"".join((fixed, instance_digest, content_digest, member.name.encode()))
 
 
-def _offset(packed: bytes) -> int:
-    offset: int = _PACKED.unpack_from(packed)[0]
-    return offset
+def _offset(mark: LedgerEntry | bytes) -> int:
+    """Where an image is in its archive."""
+    if isinstance(mark, bytes):
+        offset: int = _PACKED.unpack_from(mark)[0]
+        return offset
+    return mark.member.offset if mark.member else 0
 
 
 def _unpacked(packed: bytes) -> LedgerEntry:
@@ -188,6 +236,8 @@ def _image(number: int, mark: LedgerEntry) -> dict[str, Any]:
         "part": mark.part,
         "instance_digest": mark.instance_digest,
         "content_digest": mark.content_digest,
+        "review_digest": mark.review_digest,
+        "proposed": mark.proposed,
     }
 
 

@@ -130,10 +130,13 @@ class Batch(models.Model):
     postponements = models.PositiveSmallIntegerField(default=0)
     folder_changes = models.PositiveSmallIntegerField(default=0)
 
-    # what became of its files: found = delivered + filtered + errored, from DONEPROCESSING on
+    # what became of its files: found = delivered + filtered + in_review + errored, from DONEPROCESSING on
     found = models.PositiveIntegerField(default=0)
     delivered = models.PositiveIntegerField(default=0)
     filtered = models.PositiveIntegerField(default=0)
+    in_review = models.PositiveIntegerField(default=0, db_default=0)
+    review_since = models.DateTimeField(null=True)
+    """Since when images of it have been waiting for a person; null where none does."""
     errored = models.PositiveIntegerField(default=0)
     has_error = models.BooleanField(default=False)
     errors = models.JSONField(default=list)
@@ -163,7 +166,8 @@ class Batch(models.Model):
             models.CheckConstraint(name="batch_state", condition=Q(state__in=[state.value for state in State])),
             models.CheckConstraint(
                 name="batch_accounting",
-                condition=~Q(state__in=_COUNTED) | Q(found=F("delivered") + F("filtered") + F("errored")),
+                condition=~Q(state__in=_COUNTED)
+                | Q(found=F("delivered") + F("filtered") + F("in_review") + F("errored")),
             ),
             models.CheckConstraint(
                 name="batch_leased_while_worked_on",
@@ -179,6 +183,7 @@ class Batch(models.Model):
             models.Index(name="batch_waiting", fields=["state", "not_before", "id"]),
             models.Index(name="batch_of_project", fields=["project", "state", "not_before", "id"]),
             models.Index(name="batch_of_study", fields=["item_suid"]),
+            models.Index(name="batch_in_review", fields=["review_since"], condition=Q(review_since__isnull=False)),
             models.Index(name="batch_leased", fields=["state", "lease_expires_at"]),
         ]
 
@@ -258,6 +263,7 @@ class Outcome(models.TextChoices):
 
     DELIVERED = "delivered"
     FILTERED = "filtered"
+    IN_REVIEW = "in review"
     ERROR = "error"
 
 
@@ -285,6 +291,11 @@ class Image(models.Model):
     """Of the SOP Instance UID of a delivered image."""
     content_digest = models.BinaryField(null=True)
     """Of the bytes of a delivered image's file."""
+    review_digest = models.BinaryField(null=True)
+    """Of the bytes of the file of an image in review: by it the decision about the image is found."""
+    proposed = models.JSONField(null=True)
+    """Rectangles to blank, as [left, top, right, bottom], of an image in review; those of its output where it has one.
+    """
 
     class Meta:
         constraints = [
@@ -293,11 +304,16 @@ class Image(models.Model):
                 name="image_outcome_has_its_reason",
                 condition=(Q(outcome=Outcome.DELIVERED, rule="", code="", offset__isnull=False) & ~Q(member=""))
                 | (Q(outcome=Outcome.FILTERED, code="", member="") & ~Q(rule=""))
+                | (Q(outcome=Outcome.IN_REVIEW, code="", review_digest__isnull=False) & ~Q(rule=""))
                 | (Q(outcome=Outcome.ERROR, rule="", member="") & ~Q(code="")),
             ),
         ]
         indexes = [
             models.Index(name="image_filtered_by", fields=["rule"], condition=Q(outcome=Outcome.FILTERED)),
+            models.Index(name="image_in_review", fields=["batch", "number"], condition=Q(outcome=Outcome.IN_REVIEW)),
+            models.Index(
+                name="image_in_review_by_file", fields=["review_digest"], condition=Q(outcome=Outcome.IN_REVIEW)
+            ),
             models.Index(name="image_errors_by", fields=["code"], condition=Q(outcome=Outcome.ERROR)),
         ]
 
@@ -347,17 +363,24 @@ class ReviewDecision(models.Model):
 
     project = models.CharField(max_length=64)
     digest = models.BinaryField(max_length=16)
+    instance_digest = models.BinaryField(null=True)
+    """Of the SOP Instance UID: whether anything was decided about an image is known without reading its file."""
     decision = models.CharField(max_length=8)
     actor = models.CharField(max_length=150)
     at = models.DateTimeField(default=timezone.now)
     reason = PhiField()
     """What the reviewer typed, which may identify."""
+    rule = models.CharField(max_length=255, default="", db_default="")
+    """What withholds a rejected image, as reports name it."""
+    masks = models.JSONField(null=True)
+    """Rectangles that are blanked in a released image, as [left, top, right, bottom]; no other pixel is changed."""
 
     class Meta:
         constraints = [
             models.UniqueConstraint(name="one_decision_for_a_file", fields=["project", "digest"]),
             models.CheckConstraint(name="review_decision", condition=Q(decision__in=["release", "reject"])),
         ]
+        indexes = [models.Index(name="decision_of_instance", fields=["project", "instance_digest"])]
 
     def __str__(self) -> str:
         return f"decision {self.pk}"

@@ -75,6 +75,7 @@ _TAKEN_AS_IT_IS: dict[type[Any], frozenset[type[Any]]] = {
     models.PositiveIntegerField: frozenset({int, NoneType}),
     models.PositiveSmallIntegerField: frozenset({int, NoneType}),
     models.BinaryField: frozenset({bytes, NoneType}),
+    models.JSONField: frozenset({NoneType}),
 }
 """Types of values that every database takes as they are, by the exact type of their field."""
 

@@ -18,6 +18,7 @@ class State(StrEnum):
     NEW = "NEW"
     QUEUE = "QUEUE"
     PROCESSING = "PROCESSING"
+    REVIEW = "REVIEW"
     DONEPROCESSING = "DONEPROCESSING"
     UPLOADING = "UPLOADING"
     DONE = "DONE"
@@ -70,6 +71,8 @@ class StateProperties:
     """Whether the batch is left alone, unless its folder changes or a person asks for more."""
     waits_for_person: bool = False
     """Whether a person has to look at the batch."""
+    takes_decisions: bool = False
+    """Whether what a reviewer decides about an image is carried out at once; else when the batch comes to rest."""
 
 
 TABLE: dict[State, StateProperties] = {
@@ -77,6 +80,14 @@ TABLE: dict[State, StateProperties] = {
     State.QUEUE: StateProperties("The batch waits for a worker.", Mover.WORKER, claimable_by=Job.PROCESS),
     State.PROCESSING: StateProperties(
         "A worker imports, screens and de-identifies the batch.", Mover.WORKER, worked_on_by=Job.PROCESS
+    ),
+    State.REVIEW: StateProperties(
+        "The archive is made; images in it wait until a person has looked at them.",
+        Mover.PERSON,
+        has_archive=True,
+        is_counted=True,
+        waits_for_person=True,
+        takes_decisions=True,
     ),
     State.DONEPROCESSING: StateProperties(
         "The archive and its rows are made and wait for delivery.",
@@ -98,9 +109,14 @@ TABLE: dict[State, StateProperties] = {
         has_archive=True,
         is_counted=True,
         is_terminal=True,
+        takes_decisions=True,
     ),
     State.EMPTY: StateProperties(
-        "No image passed the filters; there is nothing to deliver.", Mover.PERSON, is_counted=True, is_terminal=True
+        "No image passed the filters, or a person must look at each first; there is nothing to deliver.",
+        Mover.PERSON,
+        is_counted=True,
+        is_terminal=True,
+        takes_decisions=True,
     ),
     State.ERROR: StateProperties(
         "Nothing is delivered; a person decides, and `retry` queues the batch again.",
@@ -108,6 +124,7 @@ TABLE: dict[State, StateProperties] = {
         is_counted=True,
         is_terminal=True,
         waits_for_person=True,
+        takes_decisions=True,
     ),
     State.WITHDRAWN: StateProperties(
         "The study was withdrawn: its archives and rows are removed, and nothing of it leaves.",
@@ -140,9 +157,15 @@ WITH_ARCHIVE = tuple(state for state, row in TABLE.items() if row.has_archive)
 
 DELIVERED = tuple(state for state, row in TABLE.items() if row.is_terminal and row.has_archive)
 """States of batches that have nothing left to deliver."""
+TAKES_DECISIONS = tuple(state for state, row in TABLE.items() if row.takes_decisions)
+"""States in which a reviewer's decision is carried out at once."""
 
 WAITING_FOR_PERSON = tuple(state for state, row in TABLE.items() if row.waits_for_person)
 """States in which a batch waits until a person has looked at it."""
+
+
+HELD_BACK = next(state for state, row in TABLE.items() if row.has_archive and row.waits_for_person)
+"""The state of a batch whose archive is delivered only after a person has looked at its images."""
 
 
 class Move(NamedTuple):
@@ -165,6 +188,12 @@ MADE_AGAIN = "the study is made again"
 SCREENED_AGAIN = "withheld files are screened again"
 """The cause of the moves by which a person has withheld files looked at again."""
 
+REVIEWED = "the last of its images was released"
+"""The cause of the move by which a batch that waited for a reviewer is delivered."""
+
+DECIDED = "a reviewer's decision is carried out"
+"""The cause of the moves by which images that a reviewer decided about are processed."""
+
 GREW = "the folder changed after delivery"
 """The cause of the moves by which what came later is taken up."""
 
@@ -173,9 +202,12 @@ MOVES: tuple[Move, ...] = (
     Move(State.QUEUE, State.PROCESSING, "claimed by a worker"),
     Move(State.PROCESSING, State.QUEUE, "released: stop asked, folder changed, service down or disk full"),
     Move(State.PROCESSING, State.DONEPROCESSING, "at least one image is in the archive"),
+    Move(State.PROCESSING, State.REVIEW, "images in the archive wait for a reviewer"),
     Move(State.PROCESSING, State.EMPTY, "every file was filtered"),
     Move(State.PROCESSING, State.DONE, "nothing is left to deliver beside the earlier parts"),
     Move(State.PROCESSING, State.ERROR, "the batch cannot be de-identified"),
+    Move(State.REVIEW, State.DONEPROCESSING, REVIEWED),
+    Move(State.REVIEW, State.QUEUE, DECIDED),
     Move(State.DONEPROCESSING, State.UPLOADING, "claimed by a worker"),
     Move(
         State.DONEPROCESSING,
@@ -189,6 +221,8 @@ MOVES: tuple[Move, ...] = (
     Move(State.EMPTY, State.QUEUE, RETRIED),
     Move(State.DONE, State.QUEUE, GREW),
     Move(State.EMPTY, State.QUEUE, GREW),
+    Move(State.DONE, State.QUEUE, DECIDED),
+    Move(State.EMPTY, State.QUEUE, DECIDED),
     Move(State.DONE, State.QUEUE, SCREENED_AGAIN),
     Move(State.DONE, State.QUEUE, MADE_AGAIN),
     Move(State.EMPTY, State.QUEUE, MADE_AGAIN),
@@ -196,6 +230,7 @@ MOVES: tuple[Move, ...] = (
     Move(State.NEW, State.WITHDRAWN, WITHDREW),
     Move(State.QUEUE, State.WITHDRAWN, WITHDREW),
     Move(State.PROCESSING, State.WITHDRAWN, WITHDREW),
+    Move(State.REVIEW, State.WITHDRAWN, WITHDREW),
     Move(State.DONEPROCESSING, State.WITHDRAWN, WITHDREW),
     Move(State.UPLOADING, State.WITHDRAWN, WITHDREW),
     Move(State.DONE, State.WITHDRAWN, WITHDREW),
@@ -207,6 +242,12 @@ LEGAL: frozenset[tuple[State, State]] = frozenset((move.source, move.target) for
 
 RETRYABLE = tuple(move.source for move in MOVES if move.cause == RETRIED)
 """States from which a person queues a batch again."""
+
+STOPPED = tuple(state for state in WAITING_FOR_PERSON if state in RETRYABLE)
+"""States in which a batch that cannot go on waits for a person to retry it."""
+
+REDECIDED = tuple(move.source for move in MOVES if move.cause == DECIDED and TABLE[move.source].is_terminal)
+"""States of batches that are processed again for what a reviewer released."""
 
 REMAKABLE = tuple(move.source for move in MOVES if move.cause == MADE_AGAIN)
 """States of batches that may be made again."""

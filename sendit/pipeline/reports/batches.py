@@ -74,6 +74,7 @@ class BatchSummary:
     found: int
     delivered: int
     filtered: int
+    in_review: int
     errored: int
     input_bytes: int
     created_at: datetime
@@ -257,7 +258,9 @@ def _matching(chunk: list[Batch], which: BatchFilter) -> Iterator[Batch]:
         chunk = [batch for batch in chunk if any(error["code"] == which.code for error in batch.errors)]
     if which.rule:
         # The outcome is not asked for: by the index of all files of the rule the answer would take longer each day.
-        withheld = Image.objects.filter(batch__in=[batch.pk for batch in chunk if batch.filtered], rule=which.rule)
+        withheld = Image.objects.filter(
+            batch__in=[batch.pk for batch in chunk if batch.filtered or batch.in_review], rule=which.rule
+        )
         keys = set(withheld.order_by().values_list("batch", flat=True).distinct())
         chunk = [batch for batch in chunk if batch.pk in keys]
     yield from chunk
@@ -277,6 +280,7 @@ def _summary(batch: Batch) -> BatchSummary:
         found=batch.found,
         delivered=batch.delivered,
         filtered=batch.filtered,
+        in_review=batch.in_review,
         errored=batch.errored,
         input_bytes=batch.input_bytes,
         created_at=batch.created_at,

@@ -33,6 +33,7 @@ class Match:
     found: int
     delivered: int
     filtered: int
+    in_review: int
     errored: int
 
 
@@ -42,7 +43,9 @@ def find(wanted: Phi[str], ports: Ports) -> list[Match]:
     keys = {*meant_by(text), *_by_folder(text), *_by_pseudonym(text), *_by_study_uid(text)}
     keys |= {*_by_ids(text, ports), *(_by_delivered_uid(text, ports) if "." in text and UID.fullmatch(text) else ())}
     rows = Batch.objects.filter(pk__in=keys).order_by("pk")
-    return [Match(row.pk, row.state, row.found, row.delivered, row.filtered, row.errored) for row in rows]
+    return [
+        Match(row.pk, row.state, row.found, row.delivered, row.filtered, row.in_review, row.errored) for row in rows
+    ]
 
 
 def _by_folder(text: str) -> Iterator[int]:

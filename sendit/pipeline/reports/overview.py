@@ -21,7 +21,7 @@ from django.db.models.expressions import RawSQL
 from sendit.errors import CODES
 from sendit.pipeline.record import clock, studies
 from sendit.pipeline.record.models import Batch, Event, Image, Outcome
-from sendit.pipeline.record.states import TERMINAL, WAITING, WAITING_FOR_PERSON, WITH_ARCHIVE, WORKING, State
+from sendit.pipeline.record.states import STOPPED, TERMINAL, WAITING, WITH_ARCHIVE, WORKING, State
 from sendit.pipeline.reports import totals
 
 RECENT_FILES = 200_000
@@ -106,6 +106,17 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class InReview:
+    """Images that wait for a person, and for how long the oldest of them has."""
+
+    images: int
+    batches: int
+    oldest: int | None = None
+    """The batch that it is of."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """One glance."""
 
@@ -115,6 +126,7 @@ class Overview:
     postponed: dict[str, int]
     lapsed: int
     oldest: tuple[Oldest, ...]
+    in_review: InReview
     last_hour: Throughput
     latest: Throughput
     withheld: tuple[tuple[str, int], ...]
@@ -128,8 +140,8 @@ class Overview:
 
     @property
     def needs_a_look(self) -> bool:
-        """Whether a batch waits for a person."""
-        return any(self.states[state] for state in WAITING_FOR_PERSON)
+        """Whether a batch cannot go on until a person retries it."""
+        return any(self.states[state] for state in STOPPED)
 
 
 def overview(now: datetime | None = None) -> Overview:
@@ -145,6 +157,7 @@ def overview(now: datetime | None = None) -> Overview:
         postponed=_postponed(now),
         lapsed=sum(Batch.objects.filter(state=state, lease_expires_at__lt=now).count() for state in WORKING),
         oldest=tuple(_oldest(firsts, now)),
+        in_review=in_review(now),
         last_hour=_throughput(Batch.objects.filter(delivered_at__gt=now - RECENT), RECENT.total_seconds()),
         latest=latest(),
         withheld=tuple(_withheld(floor)),
@@ -194,6 +207,16 @@ def _oldest(firsts: dict[State, int], now: datetime) -> Iterator[Oldest]:
     for state in State:
         if state in firsts and state not in TERMINAL and firsts[state] in changed:
             yield Oldest(state, firsts[state], (now - changed[firsts[state]]).total_seconds())
+
+
+def in_review(now: datetime) -> InReview:
+    """What waits for a person."""
+    waiting = Batch.objects.filter(review_since__isnull=False)
+    counted = waiting.aggregate(images=Sum("in_review"), batches=Count("pk"))
+    first = waiting.order_by("review_since").values_list("pk", "review_since").first()
+    if first is None or first[1] is None:
+        return InReview(0, 0)
+    return InReview(counted["images"], counted["batches"], first[0], (now - first[1]).total_seconds())
 
 
 def _throughput(batches: QuerySet[Batch], seconds: float) -> Throughput:

@@ -18,7 +18,7 @@ MEGABYTE = 1_000_000
 COLUMNS = (
     "batch_id", "status", "size_mb", "start_time", "finish_time", "total_time_sec", "total_time_min",
     "queued_time", "wait_sec", "delivered_time", "found", "delivered", "filtered", "errored", "has_error",
-    "images_per_sec", "mb_per_sec", "attempts", "archive_mb",
+    "images_per_sec", "mb_per_sec", "attempts", "archive_mb", "in_review",
 )  # fmt: skip
 """The first seven are what programs of the field read; their names and order stay."""
 
@@ -54,6 +54,7 @@ class _Times:
     delivered: int
     filtered: int
     errored: int
+    in_review: int
     has_error: bool
     claims: int
 
@@ -82,6 +83,7 @@ class _Times:
             megabytes / seconds if seconds else None,
             self.claims,
             self.archive_bytes / MEGABYTE,
+            self.in_review,
         )
 
     def _finished_at(self) -> datetime | None:

@@ -102,6 +102,8 @@ def _counts(name: str, fields: Mapping[str, Any]) -> Iterator[tuple[Count, float
             yield ("lease_expiries", str(fields.get("state", ""))), 1
     if name in ("batch.processed", "batch.empty"):
         yield ("images", "filtered"), fields["filtered"]
+        if fields.get("in_review"):
+            yield ("images", "in review"), fields["in_review"]
 
 
 def _duration(stage: str, seconds: float | None) -> Iterator[tuple[Count, float]]:

@@ -13,7 +13,8 @@ from sendit.deid.pseudonyms import Pseudonyms
 from sendit.errors import DataFault
 from sendit.pipeline.intake.folders import WITHHELD_COPY, StudyFile
 from sendit.pipeline.record import studies
-from sendit.pipeline.stages.importing import Facts, ImportedStudy, Seen
+from sendit.pipeline.stages.facts import Facts
+from sendit.pipeline.stages.importing import ImportedStudy, Seen
 from sendit.pipeline.stages.work import Work
 
 READ_BYTES = 1 << 20

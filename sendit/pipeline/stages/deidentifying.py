@@ -79,7 +79,7 @@ def deidentify_study(
         for group in _groups(archiver, deidentifier, study):
             delivered = [(image, added) for image in group if (added := archiver.add(image)) is not None]
             for image, added in delivered:
-                rows.append(archiver.row(image, *added))
+                rows.append(archiver.row(image, added))
     return archiver.close()
 
 
@@ -93,6 +93,16 @@ class ReadyImage:
     file: StudyFile
     image: DeidentifiedImage
     instance: Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """An image's place in the archive, and the digest of its file."""
+
+    member: Member
+    content: bytes
+    review_digest: bytes | None
+    """Of the same file, where a person must look at the image before it is delivered."""
 
 
 def _groups(archiver: StudyArchiver, deidentifier: Deidentifier, study: ImportedStudy) -> Iterator[list[ReadyImage]]:
@@ -136,7 +146,7 @@ class StudyArchiver:
 
     def deidentify(self, deidentifier: Deidentifier, number: int, seen: Seen, series: str) -> ReadyImage | None:
         """De-identify the numbered file, which stays open; None where it is not delivered."""
-        with self._accounted(number, series):
+        with self._accounted(number, series, seen):
             file = self._work.open(number)
             part_ten = open_part_ten(file)
             verdict = seen.ensure_in(part_ten, self._names)
@@ -145,35 +155,52 @@ class StudyArchiver:
             return ReadyImage(number, seen, series, file, image, image.instance)
         return None
 
-    def add(self, ready: ReadyImage) -> tuple[Member, bytes] | None:
-        """Put an image into the archive and close its file; its place and its file's digest, or None if it is not
-        delivered."""
-        with self._accounted(ready.number, ready.series):
-            return self._add(ready.image, ready.instance, ready.file)
+    def add(self, ready: ReadyImage) -> Added | None:
+        """Put an image into the archive and close its file; None if it is not delivered."""
+        with self._accounted(ready.number, ready.series, ready.seen):
+            must_wait = not ready.seen.is_decided and self._work.review.takes(instance_digest(ready.seen))
+            review_digest = self._work.review_digest(ready.number) if must_wait else None
+            return Added(*self._add(ready.image, ready.instance, ready.file), review_digest)
         return None
 
-    def row(self, ready: ReadyImage, member: Member, content: bytes) -> dict[str, Any]:
+    def row(self, ready: ReadyImage, added: Added) -> dict[str, Any]:
         """Count an image that is in the archive, and return its row."""
+        member, ledger = added.member, self._work.ledger
         self._summary.add(ready.instance)
         self._account.add(ready.image.done)
         if ready.image.pixels is not None:
             self._pixels.append(LookedAt(member.name, ready.image.pixels))
         self._work.lease.progress(images=1)
-        self._work.ledger.deliver(ready.number, member, self._part.number, instance_digest(ready.seen), content)
+        ledger.deliver(ready.number, member, self._part.number, instance_digest(ready.seen), added.content)
+        if added.review_digest is not None:
+            ledger.hold_back(ready.number, self._work.review.rule, added.review_digest, _blanked(ready.image.pixels))
         return self._row(ready.instance, member)
 
     @contextmanager
-    def _accounted(self, number: int, series: str) -> Iterator[None]:
+    def _accounted(self, number: int, series: str, seen: Seen) -> Iterator[None]:
         """What befalls one image goes into the account of files and does not touch the others."""
         try:
             yield
         except Withheld as withheld:
-            self._work.ledger.filter(number, withheld.rule)
+            self._withhold(number, withheld, seen)
             self._withheld_series.add(series)
         except (DataFault, BrokenPromise) as error:
             self._work.ledger.fail(number, error, self._work.stage)
         except OSError:
             self._work.ledger.fail(number, DataFault("Unreadable"), self._work.stage)
+
+    def _withhold(self, number: int, withheld: Withheld, seen: Seen) -> None:
+        """A person may look at what nobody has decided about yet."""
+        ledger = self._work.ledger
+        if seen.is_decided or not (withheld.is_for_a_person and self._work.review.keeps_doubtful):
+            ledger.filter(number, withheld.rule)
+            return
+        try:
+            digest = self._work.review_digest(number)
+        except OSError:
+            ledger.fail(number, DataFault("Unreadable"), self._work.stage)
+        else:
+            ledger.review(number, withheld.rule, digest, [list(box) for box in withheld.boxes])
 
     def close(self) -> StudyResult | None:
         """End the archive."""
@@ -254,6 +281,10 @@ class StudyArchiver:
             "generation": self._part.generation,
             **header_columns(instance.attributes),
         }
+
+
+def _blanked(record: PixelRecord | None) -> list[list[int]]:
+    return [] if record is None else [list(mask.box) for mask in record.masks]
 
 
 class Watched:

@@ -15,8 +15,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from sendit.errors import SenditError, ServiceRefused
-from sendit.pipeline.intake.folders import FolderChanged
-from sendit.pipeline.record import deliveries, history, studies
+from sendit.pipeline.intake.folders import WITHHELD_WITHDRAWN, FolderChanged
+from sendit.pipeline.record import carrying_out, deliveries, history, studies
 from sendit.pipeline.record.hosts import MadeElsewhere
 from sendit.pipeline.record.ledger import tag_text
 from sendit.pipeline.record.models import Batch, Delivery, Image, Outcome
@@ -150,6 +150,7 @@ def _finish(work: Work, delivered: Mapping[Delivery, StoredObject]) -> None:
             deliver_seconds=work.seconds("deliver"),
             part=made.part,
         )
+        carrying_out.carry_out(batch)
 
 
 def withdraw(work: Work, ports: Ports) -> None:
@@ -157,7 +158,9 @@ def withdraw(work: Work, ports: Ports) -> None:
     batch = work.batch
     archives = remove_of_batch(batch.pk, ports, work.lease.check)
     with transaction.atomic():
-        work.lease.finish(State.WITHDRAWN, attempts=0, postponements=0, waits_for="")
+        numbers = carrying_out.without_review(batch)
+        work.lease.finish(State.WITHDRAWN, attempts=0, postponements=0, waits_for="", **numbers)
+        carrying_out.withhold(batch, WITHHELD_WITHDRAWN)
         history.record("batch.removed", batch.pk, archives=archives)
         work.outbox.remove(batch.pk)
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from sendit.pipeline.intake.folders import Entry
-from sendit.pipeline.record import studies
+from sendit.pipeline.record import decisions, studies
 from sendit.pipeline.record.ledger import Ledger, LedgerEntry
 from sendit.pipeline.record.member import Member
 from sendit.pipeline.record.models import Batch, Image, Outcome
@@ -36,7 +36,7 @@ class EarlierParts:
         self._batch, self._ledger, self._entries = batch, ledger, entries
         finished = studies.finished_parts(batch.study, batch.pk) if batch.study and batch.archive_bytes else set()
         rows = Image.objects.filter(batch=batch.pk).order_by("number") if finished else Image.objects.none()
-        kept = [row for row in rows if row.outcome != Outcome.DELIVERED or row.part in finished]
+        kept = [row for row in rows if _stands(row, finished)]
         self._left = {row.pk: row for row in kept}
         self._stages = {(error["code"], error["tag"]): error["stage"] for error in batch.errors}
         self.are_there = bool(finished)
@@ -45,6 +45,9 @@ class EarlierParts:
     def keep_unchanged(self) -> None:
         """Give every file that nobody has written to the outcome that it had."""
         known = {bytes(row.file_digest): row for row in self._left.values() if row.file_digest is not None}
+        for decided in decisions.decided_rows(self._batch.project, self._left.values()):
+            if decided.file_digest is not None:
+                known.pop(bytes(decided.file_digest))  # so that it is read again
         if not known:
             return
         for number, entry in enumerate(self._entries, 1):
@@ -86,8 +89,17 @@ class EarlierParts:
             part=row.part,
             instance_digest=_bytes(row.instance_digest),
             content_digest=_bytes(row.content_digest),
+            review_digest=_bytes(row.review_digest),
+            proposed=row.proposed,
             is_kept=True,
         )
+
+
+def _stands(row: Image, finished: set[int]) -> bool:
+    """Whether what became of a file does not depend on an archive that is made again."""
+    if row.outcome == Outcome.IN_REVIEW:
+        return not row.member
+    return row.outcome != Outcome.DELIVERED or row.part in finished
 
 
 def _bytes(value: bytes | memoryview | None) -> bytes | None:

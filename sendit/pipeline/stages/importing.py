@@ -30,7 +30,7 @@ from sendit.pipeline.intake.folders import (
     EntryKind,
     FolderChanged,
 )
-from sendit.pipeline.record.decisions import REJECTED, Decided, Decision
+from sendit.pipeline.stages.facts import Facts, SeriesFacts
 from sendit.pipeline.stages.identity import DATE_KEYWORDS, MEDIA_STORAGE_DIRECTORY, entity_id_of, item_id_of, item_of
 from sendit.pipeline.stages.nameless import (
     OTHER_IMAGES,
@@ -40,53 +40,16 @@ from sendit.pipeline.stages.nameless import (
     name_parts,
     stand_in_for,
 )
+from sendit.pipeline.stages.screening import withhold
 from sendit.pipeline.stages.work import Work
 from sendit.projects.composition import Ports
 from sendit.projects.project import BlankPatientID, IdentityNames
 
 ALIKE_REMEMBERED = 256
-GRAYLIST = "graylist"
 FILE_META_GROUP = 0x0002
 
 SOP_CLASS_UID, SOP_INSTANCE_UID, INSTANCE_NUMBER = 0x00080016, 0x00080018, 0x00200013
 MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020003
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class SeriesFacts:
-    """What an image says of its patient, its study and its series; most of a study's images say the same."""
-
-    entity_id: str
-    item_id: str
-    study_instance_uid: str
-    series_instance_uid: str
-    series_number: int
-    birth_date: str
-    dates: tuple[str, ...]
-    name_parts: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Facts:
-    """What one readable image says."""
-
-    number: int
-    verdict: Verdict
-    sop_instance_uid: str
-    instance_number: int
-    series: SeriesFacts
-    window_crc32c: int | None
-    """Of the bytes in which all of the header stands; None where it is longer than a window."""
-
-    @property
-    def passed(self) -> bool:
-        """Whether no filter withholds it."""
-        return self.verdict.passed
-
-    @property
-    def order(self) -> tuple[int, int, int]:
-        """Its place in the archive."""
-        return self.series.series_number, self.instance_number, self.number
 
 
 class Reader:
@@ -153,14 +116,15 @@ class Seen:
     series: SeriesFacts
     sop_instance_uid: str
     verdict: Verdict
+    is_decided: bool = False
 
     @classmethod
     def of(cls, facts: Facts) -> Seen:
         """What import saw."""
-        return cls(facts.window_crc32c, facts.series, facts.sop_instance_uid, facts.verdict)
+        return cls(facts.window_crc32c, facts.series, facts.sop_instance_uid, facts.verdict, facts.is_decided)
 
     def ensure_in(self, part_ten: PartTen, names: IdentityNames) -> Verdict | None:
-        """Return what the filters said of the file, or None where its header may be another one by now.
+        """Return what the filters or a reviewer said of the file, or None where its header may be another one by now.
 
         Raises FolderChanged where the opened file says another patient or another study than import saw.
         """
@@ -170,7 +134,7 @@ class Seen:
         found = (entity_id_of(header, names), item_id_of(header, names), header.text("StudyInstanceUID"))
         if found != (series.entity_id, series.item_id, series.study_instance_uid):
             raise FolderChanged
-        return None
+        return self.verdict if self.is_decided else None
 
 
 @cache
@@ -253,7 +217,7 @@ def import_study(work: Work, ports: Ports, earlier: Asked | None = None) -> Impo
     """
     names = ports.project.identity
     reader, pseudonym = Reader(ports.recipe, names, ports.takes), cache(ports.pseudonyms.uid)
-    found = list(_read_all(work, reader))
+    found = withhold(work, list(_read_all(work, reader)))
     folder_name = os.path.basename(work.folder)
     if not found and earlier:
         return None
@@ -301,29 +265,12 @@ def _read(work: Work, number: int, reader: Reader) -> Iterator[Facts]:
                 work.ledger.filter(number, WITHHELD_DICOMDIR)
                 return
             facts = reader.judge(number, header, part_ten)
-            decided = work.decided(file) if is_doubtful(facts.verdict) else None
     except DataFault as fault:
         work.ledger.fail(number, fault, work.stage)
     except OSError:
         work.ledger.fail(number, DataFault("Unreadable"), work.stage)
     else:
-        if decided is not None:
-            facts = replace(facts, verdict=_as_decided(decided))
-            if facts.passed:
-                work.released[number] = decided.actor
-        if not facts.passed:
-            work.ledger.filter(number, facts.verdict.rule)
         yield facts
-
-
-def is_doubtful(verdict: Verdict) -> bool:
-    """Return whether a person may decide about the image: a graylist speaks of it, and no other filter withholds it."""
-    return verdict.pixels is not None if verdict.passed else verdict.group.lower() == GRAYLIST
-
-
-def _as_decided(decided: Decided) -> Verdict:
-    """A released image passes as it is; its header is de-identified and proven like any other's."""
-    return Verdict(True) if decided.decision is Decision.RELEASE else Verdict(False, REJECTED)
 
 
 def _named_in_meta(part_ten: PartTen) -> str:

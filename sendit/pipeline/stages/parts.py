@@ -19,8 +19,9 @@ from sendit.pipeline.record.models import Study as StudyRow
 from sendit.pipeline.record.studies import StudyWithdrawn
 from sendit.pipeline.stages.choosing import content_digest
 from sendit.pipeline.stages.earlier_version import DeliveredUids
+from sendit.pipeline.stages.facts import Facts
 from sendit.pipeline.stages.identity import item_of
-from sendit.pipeline.stages.importing import Facts, ImportedStudy, Seen
+from sendit.pipeline.stages.importing import ImportedStudy, Seen
 from sendit.pipeline.stages.work import Work
 from sendit.ports import IdentityResponse
 from sendit.projects.composition import Ports

@@ -25,10 +25,11 @@ from sendit.errors import DataFault, SenditError
 from sendit.phi import Phi
 from sendit.pipeline.intake.folders import WITHHELD_WITHDRAWN
 from sendit.pipeline.record import clock, deliveries, history, kept_recipes, statements, studies
+from sendit.pipeline.record.carrying_out import carry_out
 from sendit.pipeline.record.deliveries import MadeArchive
 from sendit.pipeline.record.ledger import tag_text
 from sendit.pipeline.record.models import BatchIdentifiers, Image, Outcome
-from sendit.pipeline.record.states import Job, State
+from sendit.pipeline.record.states import HELD_BACK, Job, State
 from sendit.pipeline.stages import lists
 from sendit.pipeline.stages.choosing import choose_images
 from sendit.pipeline.stages.deidentifying import StudyResult, deidentify_study, load_id
@@ -42,13 +43,17 @@ from sendit.pipeline.stages.work import Work
 from sendit.projects.composition import Ports
 
 STUDY = "dicom.json"
+WITH_WAITING = (Job.DELIVER.waiting, HELD_BACK)
+"""Where a batch stands when an archive of it was made just now."""
 ROWS_AT_ONCE = 1000
+EMPTY = ("filtered", "in_review", "seconds")
+"""What the history says of a batch of which nothing was made."""
 LONGEST_NAME = 255
 """Characters of a recipe's name in a row of Batch; the whole name is kept with the recipe."""
 
 
 def process(work: Work, ports: Ports) -> None:
-    """Take the batch from PROCESSING to DONEPROCESSING, EMPTY or ERROR.
+    """Take the batch from PROCESSING to REVIEW, DONEPROCESSING, EMPTY or ERROR.
 
     Raises
     ------
@@ -60,6 +65,7 @@ def process(work: Work, ports: Ports) -> None:
     ports.renew_recipe()
     recipe, names = ports.recipe, ports.project.identity
     kept_recipes.keep(recipe)
+    work.review = ports.project.review
     work.recipe = {
         "recipe_name": kept_recipes.name_of(recipe)[:LONGEST_NAME],
         "recipe_sha256": recipe.sha256,
@@ -82,7 +88,7 @@ def process(work: Work, ports: Ports) -> None:
         elif work.earlier.are_there:
             remove_attempts(work, ports, None)
             _finish_without_part(work)
-        elif work.ledger.count(Outcome.ERROR):
+        elif work.ledger.count(Outcome.ERROR) and not work.ledger.count(Outcome.IN_REVIEW):
             raise DataFault("NothingDelivered")
         else:
             remove_attempts(work, ports, None)
@@ -124,7 +130,7 @@ def _finish(work: Work, outcome: MadePart, ports: Ports, draft: Path) -> None:
     with transaction.atomic():
         _finish_as(
             work,
-            Job.DELIVER.waiting,
+            _made_state(work),
             host=work.lease.terms.host,
             entity_suid=made.entity_suid,
             item_suid=made.item_suid,
@@ -134,7 +140,14 @@ def _finish(work: Work, outcome: MadePart, ports: Ports, draft: Path) -> None:
         studies.ensure_not_withdrawn(work.batch.study_id)
         deliveries.add(work.batch.pk, archive, is_first=is_first, generation=part.generation, part=part.number)
         history.record("batch.processed", work.batch.pk, **_numbers(work), **_stages(work), part=part.number)
+        carry_out(work.batch)
         work.outbox.publish(draft, work.batch.pk)
+
+
+def _made_state(work: Work) -> State:
+    """Where a batch stands whose archive is made."""
+    waits = work.review.holds_back and work.ledger.count(Outcome.IN_REVIEW, only_new=True)
+    return HELD_BACK if waits else Job.DELIVER.waiting
 
 
 def _finish_without_part(work: Work) -> None:
@@ -142,14 +155,16 @@ def _finish_without_part(work: Work) -> None:
     with transaction.atomic():
         _finish_as(work, State.DONE)
         history.record("batch.nothing_new", work.batch.pk, **_numbers(work))
+        carry_out(work.batch)
 
 
 def _finish_empty(work: Work) -> None:
     with transaction.atomic():
         _finish_as(work, State.EMPTY)
         ensure_replaced(work)
-        numbers = _numbers(work)
-        history.record("batch.empty", work.batch.pk, filtered=numbers["filtered"], seconds=numbers["seconds"])
+        numbers = {name: number for name, number in _numbers(work).items() if name in EMPTY}
+        history.record("batch.empty", work.batch.pk, **numbers)
+        carry_out(work.batch)
 
 
 def withdraw(work: Work, ports: Ports) -> None:
@@ -182,16 +197,18 @@ def fail(work: Work, error: SenditError, **where: str) -> None:
 
 def _finish_as(work: Work, state: State, **results: Any) -> None:
     """The move first: it fails when the lease is lost, and it locks the row until everything else is written."""
-    ledger, batch = work.ledger, work.batch
+    ledger, batch, now = work.ledger, work.batch, timezone.now()
+    counts = ledger.counts()
     results = {
         "errors": ledger.errors(),
         "has_error": bool(ledger.count(Outcome.ERROR)),
         "attempts": 0,
         "postponements": 0,
-        "processed_at": timezone.now(),
+        "processed_at": now,
         "fingerprint": work.fingerprint,
         "input_bytes": sum(entry.size_bytes for entry in work.known_entries),
-        **ledger.counts(),
+        **counts,
+        "review_since": (batch.review_since or now) if counts["in_review"] else None,
         "study_id": batch.study_id,
         **work.recipe,
         **results,
@@ -199,7 +216,7 @@ def _finish_as(work: Work, state: State, **results: Any) -> None:
     was_processed = batch.processed_at is not None or work.earlier.are_there
     work.lease.finish(state, **results)
     if was_processed:
-        if state is not Job.DELIVER.waiting:
+        if state not in WITH_WAITING:
             deliveries.abandon(batch.pk)
         statements.delete(Image, {"batch": batch.pk})
     rows = ledger.images()
@@ -223,6 +240,7 @@ def _numbers(work: Work) -> dict[str, int | float]:
         "images": counts["delivered"],
         "filtered": counts["filtered"],
         "errors": counts["errored"],
+        **({"in_review": counts["in_review"]} if counts["in_review"] else {}),
         "bytes": batch.input_bytes,
         "seconds": round((timezone.now() - started_at).total_seconds(), 3),
     }

@@ -83,6 +83,8 @@ def _files(files: Mapping[str, int]) -> Iterable[tuple[str, Any]]:
     yield "found", files["found"]
     yield "delivered", files["delivered"]
     yield "filtered", files["filtered"]
+    if files["in_review"]:
+        yield "in review: not in this archive", files["in_review"]
     yield "errors", files["errored"]
 
 

@@ -91,7 +91,7 @@ def make_report(made: StudyResult, recipe: Recipe, study: ImportedStudy, ledger:
             "proven_by_own_identifiers_alone": part.is_proven_alone,
             "known_by_uid_alone": part.known_by_uid,
         },
-        "files": ledger.counts(only_new=True),
+        "files": ledger.counts_of_archive(),
         "filtered": [{"rule": rule, "count": count} for rule, count in sorted(ledger.rules(only_new=True).items())],
         "errors": errors,
         "recipe": {"name": os.path.basename(recipe.name), "sha256": recipe.sha256},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from contextlib import closing
 from functools import cached_property
 from typing import cast
 
@@ -11,12 +12,12 @@ from sendit.errors import DataFault
 from sendit.phi import Phi
 from sendit.pipeline.intake.folders import Entry, FolderChanged, StudyFile, StudyFolder, fingerprint, list_folder
 from sendit.pipeline.record import decisions
-from sendit.pipeline.record.decisions import Decided
 from sendit.pipeline.record.leases import Lease
 from sendit.pipeline.record.ledger import Ledger
 from sendit.pipeline.record.models import Batch, BatchIdentifiers
 from sendit.pipeline.stages.earlier_parts import EarlierParts
 from sendit.pipeline.stages.outbox import Outbox
+from sendit.projects.review_policy import NO_REVIEW
 
 
 class Work:
@@ -32,6 +33,8 @@ class Work:
         """Which recipe the batch is processed by, by field of Batch, once it is known."""
         self.released: dict[int, str] = {}
         """Who released which image that a rule calls doubtful, by the file's number."""
+        self.review = NO_REVIEW
+        """Which images wait for a person."""
 
     @property
     def stage(self) -> str:
@@ -59,14 +62,14 @@ class Work:
         return self.lease.batch
 
     @cached_property
-    def _has_decisions(self) -> bool:
+    def has_decisions(self) -> bool:
+        """Whether a reviewer has decided anything in the project."""
         return decisions.are_there(self.batch.project)
 
-    def decided(self, file: StudyFile) -> Decided | None:
-        """What a reviewer decided about a file, by its bytes."""
-        if not self._has_decisions:
-            return None
-        return decisions.of(self.batch.project, decisions.digest_of(file.readinto))
+    def review_digest(self, number: int) -> bytes:
+        """The digest of the numbered file's bytes, by which a decision is kept. Raises FolderChanged, OSError."""
+        with closing(self.open(number)) as file:
+            return decisions.digest_of(file.readinto)
 
     @cached_property
     def folder(self) -> str:

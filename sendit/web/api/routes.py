@@ -121,7 +121,7 @@ def history(request: HttpRequest, key: Key) -> list[EventOut]:
 
 @api.get("/batches/{key}/report", response=ReportOut, url_name="batch-report", tags=["batches"])
 def report(request: HttpRequest, key: Key) -> ReportOut:
-    """What became of a batch's files: found = delivered + filtered + errored."""
+    """What became of a batch's files: found = delivered + filtered + in_review + errored."""
     found = _report(key)
     about = found.summary
     withheld = [
@@ -129,8 +129,9 @@ def report(request: HttpRequest, key: Key) -> ReportOut:
         for one in found.withheld
     ]
     return ReportOut(
-        batch=key, found=about.found, delivered=about.delivered, filtered=about.filtered, errored=about.errored,
-        recipe=found.recipe.name, recipe_sha256=found.recipe.sha256, withheld=withheld,
+        batch=key, found=about.found, delivered=about.delivered, filtered=about.filtered,
+        in_review=about.in_review, errored=about.errored, withheld=withheld,
+        recipe=found.recipe.name, recipe_sha256=found.recipe.sha256,
     )  # fmt: skip
 
 

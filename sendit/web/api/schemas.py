@@ -22,6 +22,7 @@ class BatchOut(Schema):
     found: int
     delivered: int
     filtered: int
+    in_review: int
     errored: int
     errors: list[str]
     image_set: str
@@ -85,6 +86,7 @@ class ReportOut(Schema):
     found: int
     delivered: int
     filtered: int
+    in_review: int
     errored: int
     recipe: str
     recipe_sha256: str

@@ -55,6 +55,7 @@ def batches(summaries: Iterable[BatchSummary], eyes: Eyes) -> list[BatchOut]:
             found=one.found,
             delivered=one.delivered,
             filtered=one.filtered,
+            in_review=one.in_review,
             errored=one.errored,
             errors=sorted({error.code for error in one.errors}),
             image_set=f"/api/images?batch={one.batch}",

@@ -144,7 +144,7 @@ def _pages(query: QueryDict, eyes: Eyes) -> Iterator[Page]:
 
 
 COLUMNS = ("pseudonym", "project", "state", "has_error", "found", "delivered", "filtered", "errored", "codes",
-           "found_at", "changed_at")  # fmt: skip
+           "found_at", "changed_at", "in_review")  # fmt: skip
 
 
 def _header(eyes: Eyes) -> list[str]:
@@ -156,7 +156,18 @@ def _line(one: BatchSummary, accession_number: str, eyes: Eyes) -> list[object]:
     files = one.found, one.delivered, one.filtered, one.errored
     codes = " ".join(sorted({error.code for error in one.errors}))
     times = eyes.moment(one.created_at), eyes.moment(one.changed_at)
-    return [one.batch, *own, one.item_suid, one.project, one.state, str(one.has_error).lower(), *files, codes, *times]
+    return [
+        one.batch,
+        *own,
+        one.item_suid,
+        one.project,
+        one.state,
+        str(one.has_error).lower(),
+        *files,
+        codes,
+        *times,
+        one.in_review,
+    ]
 
 
 def _harmless(text: str) -> str:

@@ -83,7 +83,7 @@ def test_late_images_in_the_same_folder_are_the_next_part(site: Site) -> None:
         "proven_by_own_identifiers_alone": False,
         "known_by_uid_alone": 0,
     }
-    assert report["files"] == {"found": 2, "delivered": 2, "filtered": 0, "errored": 0}
+    assert report["files"] == {"found": 2, "delivered": 2, "filtered": 0, "in_review": 0, "errored": 0}
     assert "batch.folder_grew" in batch.events.values_list("name", flat=True)
 
 
@@ -153,7 +153,7 @@ def test_what_comes_later_may_be_of_no_use(site: Site) -> None:
     add(folder, 2)
     (batch,) = run(site)
     assert (batch.delivered, batch.errored, [error["count"] for error in batch.errors]) == (2, 1, [1])
-    assert report_of(site, 2)["files"] == {"found": 1, "delivered": 1, "filtered": 0, "errored": 0}
+    assert report_of(site, 2)["files"] == {"found": 1, "delivered": 1, "filtered": 0, "in_review": 0, "errored": 0}
 
 
 def test_another_patients_image_stops_the_part_and_not_what_was_delivered(site: Site) -> None:

@@ -54,7 +54,7 @@ def work(site: Site) -> Batch:
 
 
 def review(site: Site, word: str, *numbers: int, actor: str = "rae") -> operations.Reviewed:
-    reviewed = operations.review(site.projects, 1, numbers, Decision(word), actor, "no name in it")
+    reviewed = operations.review(site.projects, 1, numbers, Decision(word), actor, "Zqcanary")
     assert reviewed is not None
     return reviewed
 
@@ -108,7 +108,7 @@ def test_what_no_graylist_withholds_is_nobodys_to_release(held: Site) -> None:
 
 
 def test_a_batch_on_the_move_is_left_alone(held: Site) -> None:
-    Batch.objects.update(state="QUEUE")
+    Batch.objects.update(state="DONEPROCESSING")
     assert review(held, "release", 1).is_on_the_move
     assert not ReviewDecision.objects.exists()
     assert [one.is_on_the_move for one in reports.waiting("default", held.ports.recipe, 10)] == [True, True]
@@ -126,7 +126,7 @@ def test_the_commands_release_and_reject(held: Site) -> None:
     assert "image 1/1 is released" in run("release", "1/1", "--reason", "only a scale").out
     work(held)
     done = run("reject", "1/1", "1/2", "--reason", "a name")
-    assert (done.code, "image 1/2 is rejected" in done.out, "1/1: left alone" in done.out) == (1, True, True)
+    assert (done.code, "image 1/2 is rejected" in done.out, "1/1: command has decided" in done.out) == (1, True, True)
     assert run("release", "7/1", "--reason", "x").code == 1 and run("release", "x", "--reason", "x").code == 2
     assert [row.act for row in AuditRow.objects.order_by("number")] == ["release", "reject", "release"]
 

@@ -17,7 +17,7 @@ from sendit.ground.commands import DatabaseCommand, WrongUse
 from sendit.ground.events import in_order
 from sendit.ground.logs import text_line
 from sendit.ground.terminal import counted, printable, table
-from sendit.pipeline.management.naming import named
+from sendit.pipeline.management.naming import NUMBERS, named, numbers_of
 from sendit.pipeline.operations import COMMAND
 from sendit.pipeline.record.states import DeliveryState
 from sendit.pipeline.reports import batches
@@ -30,7 +30,6 @@ from sendit.pipeline.reports.batches import (
     Identified,
 )
 
-NUMBERS = ("found", "delivered", "filtered", "errored")
 PURGED = "(purged)"
 NOTICE = "Files are told by their number in the folder's sorted listing; --reveal shows names, which identify."
 
@@ -88,7 +87,7 @@ def as_text(report: BatchReport, shown: Identified | None) -> Iterator[str]:
     yield f"batch {about.batch}  {about.state}{'  has_error' if about.has_error else ''}"
     if shown:
         yield f"  folder  {printable(_folder(shown))}"
-    yield "  files   " + "  ".join(f"{name} {getattr(about, name):,}" for name in NUMBERS)
+    yield "  files   " + "  ".join(numbers_of(about))
     if about.waits_for:
         moment = f"{about.not_before:%Y-%m-%d %H:%M:%S}"
         yield f"  waits   until {moment}, {about.waits_for}: {batches.sentences(about.waits_for)}"

@@ -15,6 +15,7 @@ from sendit.audit.trail import Actor, AuditKey, note
 from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand, WrongUse
 from sendit.ground.terminal import printable
 from sendit.phi import Phi
+from sendit.pipeline.management.naming import numbers_of
 from sendit.pipeline.management.project_option import add_project
 from sendit.pipeline.operations import COMMAND
 from sendit.pipeline.reports import batches
@@ -77,7 +78,7 @@ def _found(number: int, matches: list[Match], reveal: bool) -> Iterator[str]:
     if not matches:
         yield f"{number}  No batch matches."
     for match in matches:
-        counts = "  ".join(f"{name} {getattr(match, name):,}" for name in ("found", "delivered", "filtered", "errored"))
+        counts = "  ".join(numbers_of(match))
         yield f"{number}  batch {match.batch}  {match.state}  {counts}{_folder(match.batch) if reveal else ''}"
 
 

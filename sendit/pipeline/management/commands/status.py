@@ -17,7 +17,7 @@ from sendit.pipeline.record.leases import LeaseTerms
 from sendit.pipeline.record.states import Job, State
 from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports import surroundings
-from sendit.pipeline.reports.overview import Overview, Reason, Throughput
+from sendit.pipeline.reports.overview import InReview, Overview, Reason, Throughput
 from sendit.pipeline.reports.pixels import are_freed_by_the_extra
 from sendit.pipeline.reports.readiness import WELL, Refusal, refusal
 from sendit.pipeline.reports.surroundings import BrokerStatus, FolderCounts, ServiceStatus
@@ -120,6 +120,8 @@ def _facts(
     if overview.not_removed:
         said = f"{counted(overview.not_removed, 'study', 'studies')} not removed everywhere"
         yield "withdrawn", f"{said}: `sendit withdraw --unfinished --reason R`"
+    if overview.in_review.images:
+        yield "in review", _in_review(overview.in_review)
     for code, number in sorted(overview.postponed.items()):
         yield "postponed", f"{counted(number, 'batch', 'batches')}: {Reason(code).sentences}"
     for wait in waits(LeaseTerms.of(settings.SITE)):
@@ -142,6 +144,11 @@ def _facts(
     yield from _space()
     here = surroundings.installation(settings.SITE)
     yield "VAR", f"{here.var}, keys {here.keys}"
+
+
+def _in_review(waiting: InReview) -> str:
+    images, batches = counted(waiting.images, "image"), counted(waiting.batches, "batch", "batches")
+    return f"{images} of {batches}, batch {waiting.oldest} for {duration(waiting.seconds)}: `sendit release|reject`"
 
 
 def _delivery() -> str:
@@ -266,6 +273,7 @@ def as_object(
         "elsewhere": [dataclasses.asdict(host) for host in elsewhere(LeaseTerms.of(settings.SITE))],
         "lapsed": overview.lapsed,
         "oldest": {str(oldest.state): {"batch": oldest.batch, "seconds": oldest.seconds} for oldest in overview.oldest},
+        "in_review": dataclasses.asdict(overview.in_review),
         "last_hour": _throughput(overview.last_hour),
         "latest": _throughput(overview.latest),
         "withheld": dict(overview.withheld),

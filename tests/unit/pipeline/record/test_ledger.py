@@ -94,6 +94,8 @@ def test_a_delivered_image_has_the_row_that_it_was_delivered_with(
         "part": part,
         "instance_digest": instance_digest,
         "content_digest": DIGEST,
+        "review_digest": None,
+        "proposed": None,
     }
 
 

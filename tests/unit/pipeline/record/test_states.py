@@ -14,14 +14,17 @@ from sendit.errors import BrokenPromise
 from sendit.pipeline.record.models import Batch
 from sendit.pipeline.record.states import (
     COUNTED,
+    DECIDED,
     DELIVERY_TABLE,
     GREW,
+    HELD_BACK,
     LEGAL,
     MADE_AGAIN,
     MOVES,
     RETRIED,
     RETRYABLE,
     SCREENED_AGAIN,
+    STOPPED,
     TABLE,
     TERMINAL,
     WAITING,
@@ -81,6 +84,8 @@ def test_a_batch_is_not_moved_under_another_token(site: Site) -> None:
     [
         {"state": "LOST"},
         {"state": "DONE", "found": 2, "delivered": 1},
+        {"state": "DONE", "found": 2, "delivered": 2, "in_review": 1},
+        {"state": "REVIEW", "found": 2, "delivered": 1},
         {"state": "EMPTY", "found": 1},
         {"state": "QUEUE", "lease_token": "a"},
         {"state": "PROCESSING"},
@@ -95,7 +100,7 @@ def test_the_database_refuses_what_the_table_does_not_know(site: Site, wrong: di
 def test_every_state_can_be_reached_and_left() -> None:
     assert {move.target for move in MOVES} == set(State) - {State.NEW}
     assert {move.source for move in MOVES} == set(State)
-    causes = {RETRIED, GREW, SCREENED_AGAIN, MADE_AGAIN, WITHDREW}
+    causes = {RETRIED, GREW, DECIDED, SCREENED_AGAIN, MADE_AGAIN, WITHDREW}
     assert {move.cause for move in MOVES if move.source in TERMINAL} == causes
 
 
@@ -116,19 +121,19 @@ def test_a_job_claims_from_one_state_and_works_in_one(job: Job) -> None:
 
 def test_a_state_is_claimed_from_worked_in_or_terminal_and_never_two_of_them() -> None:
     kinds = [sum((state in WAITING, state in WORKING, state in TERMINAL)) for state in State]
-    assert dict(zip(State, kinds, strict=True)) == dict.fromkeys(State, 1) | {State.NEW: 0}
+    assert dict(zip(State, kinds, strict=True)) == dict.fromkeys(State, 1) | {State.NEW: 0, HELD_BACK: 0}
 
 
 @pytest.mark.parametrize(("state", "row"), TABLE.items(), ids=str)
 def test_who_moves_a_batch_on_follows_from_what_may_happen_in_its_state(state: State, row: StateProperties) -> None:
     assert (row.moved_on_by is Mover.WORKER) == (state in WAITING or state in WORKING)
-    assert (row.moved_on_by is Mover.PERSON) == (state in RETRYABLE or state is State.WITHDRAWN)
+    assert (row.moved_on_by is Mover.PERSON) == (state in (*RETRYABLE, HELD_BACK) or state is State.WITHDRAWN)
     assert (row.moved_on_by is Mover.NOBODY) == all(move.source != state for move in MOVES)
 
 
 def test_only_a_person_ends_what_waits_for_a_person() -> None:
     assert WAITING_FOR_PERSON
-    assert set(WAITING_FOR_PERSON) <= set(RETRYABLE)
+    assert set(WAITING_FOR_PERSON) == {*STOPPED, HELD_BACK} and set(STOPPED) <= set(RETRYABLE)
     assert all(TABLE[state].moved_on_by is Mover.PERSON for state in WAITING_FOR_PERSON)
 
 
@@ -139,7 +144,7 @@ def test_what_is_counted_stays_counted_until_it_is_queued_again() -> None:
 
 
 def test_a_delivery_is_claimed_worked_on_and_done_with_an_archive() -> None:
-    assert set(WITH_ARCHIVE) == {Job.DELIVER.waiting, Job.DELIVER.working, State.DONE}
+    assert set(WITH_ARCHIVE) == {HELD_BACK, Job.DELIVER.waiting, Job.DELIVER.working, State.DONE}
 
 
 ASKING = [

@@ -11,7 +11,8 @@ from pydicom.data import get_testdata_file
 from sendit.deid.identifiers.identifiers import DESCRIPTIONS
 from sendit.deid.recipe.recipe import load_recipe
 from sendit.deid.stream.part_ten import open_part_ten
-from sendit.pipeline.stages.importing import Facts, Reader
+from sendit.pipeline.stages.facts import Facts
+from sendit.pipeline.stages.importing import Reader
 from sendit.projects.project import IdentityNames
 
 
