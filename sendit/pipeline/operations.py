@@ -47,11 +47,13 @@ __all__ = [
     "is_retryable",
     "opted_out",
     "pause_delivery",
+    "pause_project",
     "queue_folders",
     "queue_of",
     "readmit",
     "redeliver",
     "resume_delivery",
+    "resume_project",
     "retry",
     "retry_empty",
     "retry_stopped",
@@ -329,6 +331,16 @@ def pause_delivery(actor: str) -> bool:
 def resume_delivery(actor: str) -> bool:
     """Let workers deliver again; False where it was not paused."""
     return pauses.put(False, actor)
+
+
+def pause_project(name: str, actor: str) -> bool:
+    """Let no worker begin anything for a project until it is resumed; False where it is paused already."""
+    return pauses.put_project(name, True, actor)
+
+
+def resume_project(name: str, actor: str) -> bool:
+    """Let workers work for a project again; False where it was not paused."""
+    return pauses.put_project(name, False, actor)
 
 
 # ---------------------------------------------------------------------------------------------- the watcher

@@ -22,7 +22,7 @@ from sendit.errors import Misconfigured
 from sendit.projects import catalogue
 from sendit.projects.catalogue import Catalogue, Stamps
 from sendit.projects.destinations import BigQueryDataset, StoreChoice
-from sendit.projects.project import DEFAULT, DataFolder, Project
+from sendit.projects.project import DEFAULT, Claims, DataFolder, Project
 from sendit.projects.project_file import Configured
 from sendit.projects.site import Site
 
@@ -301,6 +301,11 @@ class Projects:
         """What is wrong with the projects that cannot be worked for."""
         found = self._catalogue().refused
         return {name: Misconfigured("BadProject", subject=why) for name, why in sorted(found.items())}
+
+    @property
+    def claims(self) -> dict[str, Claims]:
+        """What part of the work each of them gets."""
+        return {name: ports.project.claims for name, ports in self._ports.items()}
 
     @property
     def data_folders(self) -> Iterator[tuple[str, DataFolder]]:

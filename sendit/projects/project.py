@@ -84,6 +84,17 @@ class Routing:
 NOWHERE = Routing()
 
 
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What part of the work a project gets while others wait, too."""
+
+    share: int = 1
+    priority: int = 0
+
+
+USUAL_CLAIMS = Claims()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """What is done to the studies of one project.
@@ -114,6 +125,8 @@ class Project:
         The files of those who alone are the project's, and of those who opted out of it; empty is none.
     routing : Routing
         What peers send that lands in the first of its data folders.
+    claims : Claims
+        What part of the work it gets.
     fingerprint : str
         The digest of all that decides what becomes of its studies.
     review : ReviewPolicy
@@ -135,6 +148,7 @@ class Project:
     allow_list: str = ""
     opt_out: str = ""
     routing: Routing = NOWHERE
+    claims: Claims = USUAL_CLAIMS
     stores: tuple[StoreChoice, ...]
     warehouse: WarehouseChoice
     fingerprint: str = ""

@@ -13,7 +13,7 @@ from typing import Any
 
 from sendit.errors import Misconfigured, suggestion
 from sendit.projects.derived_keys import KeyKind, ProjectKey
-from sendit.projects.project import DEFAULT, LOCAL, Project, Routing, project_of
+from sendit.projects.project import DEFAULT, LOCAL, Claims, Project, Routing, project_of
 from sendit.projects.project_keys import KEYS, Key, WrongValue
 from sendit.projects.settings_file import below, text_of
 from sendit.projects.site import SETTINGS, Site, variable
@@ -72,6 +72,7 @@ class _File:
             project_of(own, self._name, self._naming),
             title=values.get("title", ""),
             takes=values.get("takes", ()),
+            claims=Claims(values.get("share", 1), values.get("priority", 0)),
             allow_list=values.get("allow_list", ""),
             opt_out=values.get("opt_out", ""),
             routing=Routing(values.get("called_ae_titles", ()), values.get("calling_ae_titles", ())),

@@ -87,6 +87,15 @@ def _criteria(value: Any) -> tuple[str, ...]:
     return lines
 
 
+def _whole(least: int, most: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(value)
+        return value
+
+    return read
+
+
 KEYS: dict[str, Key] = {
     "name": Key("The project's name, which is also the file's.", "the file's name", read=_text),
     "title": Key("What people read beside the name.", "text", read=_text, is_fingerprinted=False),
@@ -168,6 +177,20 @@ KEYS: dict[str, Key] = {
         "a file's path",
         read=_text,
         is_path=True,
+    ),
+    "share": Key(
+        "How many batches of the project are taken up for one of a project with the share 1, while both wait.",
+        "a whole number from 1 to 1000",
+        read=_whole(1, 1000),
+        blank="1",
+        is_fingerprinted=False,
+    ),
+    "priority": Key(
+        "Batches of projects with a higher priority are taken up first, as long as there are any.",
+        "a whole number from -100 to 100",
+        read=_whole(-100, 100),
+        blank="0",
+        is_fingerprinted=False,
     ),
     "originals": Key("", setting="ORIGINALS"),
     "identifiers": Key("", setting="IDENTIFIERS"),

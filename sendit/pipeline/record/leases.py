@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -25,6 +25,8 @@ from sendit.pipeline.record.keeper import KEEPER
 from sendit.pipeline.record.models import Batch, BatchIdentifiers
 from sendit.pipeline.record.processes import is_known_dead, new_token
 from sendit.pipeline.record.states import Job, State
+from sendit.pipeline.record.turns import Turns
+from sendit.projects.composition import Projects
 from sendit.projects.site import Site
 
 STALL_SECONDS = 1800
@@ -62,6 +64,13 @@ class LeaseTerms:
     host: str = ""
     """The host whose worker this is; where it is not said, one host is all there is."""
     host_gone_seconds: float = 3600.0
+    turns: Turns | None = None
+    """Whose turn it is; where nobody says so, the batch's that has waited longest."""
+
+    @classmethod
+    def of_all(cls, projects: Projects) -> LeaseTerms:
+        """As the settings say, with the turns of the projects."""
+        return replace(cls.of(projects.site), turns=Turns(projects))
 
     @classmethod
     def of(cls, site: Site) -> LeaseTerms:
@@ -150,7 +159,7 @@ def claim(pk: int, job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> 
 def claim_this(batch: Batch, job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Lease | None:
     """The same, of a batch as it was read; None where it has changed since."""
     now = clock.now()
-    if pauses.holds(job) or not _is_at_hand(batch, job, terms):
+    if pauses.holds(job, batch.project) or not _is_at_hand(batch, job, terms):
         return None
     if batch.state == job.waiting and not clock.soon() < batch.not_before <= terms.latest_start(job, now):
         return _take(batch, job, terms, observer)
@@ -166,13 +175,21 @@ def claim_oldest(job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Le
     now = clock.now()
     values = {"state": job.working, "changed_at": now, "waits_for": "", **_claim_of(job, terms)}
     with transaction.atomic():
-        here = terms.hosts(job)
-        batch = Batch.objects.take_oldest(job.waiting, "<=", clock.soon(), here, **values)
-        batch = batch or Batch.objects.take_oldest(job.waiting, ">", terms.latest_start(job, now), here, **values)
+        batch = _taken(job, terms, now, values)
         if batch is None:
             return None
         history.record("batch.claimed", batch.pk, state=job.working, attempt=batch.attempts)
     return Lease(batch, job, terms, observer)
+
+
+def _taken(job: Job, terms: LeaseTerms, now: datetime, values: dict[str, Any]) -> Batch | None:
+    """The batch that has waited longest, of the first project in turn that has one."""
+    here, projects = terms.hosts(job), tuple(terms.turns.order(job)) if terms.turns else ("",)
+    for due, moment in (("<=", clock.soon()), (">", terms.latest_start(job, now))):
+        for project in projects:
+            if batch := Batch.objects.take_oldest(job.waiting, due, moment, here, project, **values):
+                return batch
+    return None
 
 
 def claim_abandoned(job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Lease | None:

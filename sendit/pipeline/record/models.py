@@ -44,17 +44,19 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         return found
 
     def take_oldest(
-        self, waiting: State, due: str, moment: datetime, hosts: Sequence[str] = (), **values: Any
+        self, waiting: State, due: str, moment: datetime, hosts: Sequence[str] = (), project: str = "", **values: Any
     ) -> Batch | None:
         """Write `values` into the batch that has waited longest in a state, and return it.
 
-        Of those whose `not_before` is `due` ("<=" or ">") by comparison with the moment, and whose archive one of the
-        hosts has, where any are named. One statement chooses the batch and takes it, and counts the attempt. Where the
-        database can, a batch that another process is about to take is passed over without waiting.
+        Of those whose `not_before` is `due` ("<=" or ">") by comparison with the moment, whose archive one of the
+        hosts has, where any are named, and which are of the project, where one is named. One statement chooses the
+        batch and takes it, and counts the attempt. Where the database can, a batch that another process is about to
+        take is passed over without waiting.
         """
         table = self.model._meta.db_table
         skip = " FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
         here = f" AND host IN ({', '.join(['%s'] * len(hosts))})" if hosts else ""
+        here += " AND project = %s" if project else ""
         oldest = (
             f"SELECT id FROM {table} WHERE state = %s AND not_before {due} %s{here}"
             f" ORDER BY not_before, id LIMIT 1{skip}"
@@ -62,7 +64,8 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         taken = f"{statements.assignments(self.model, tuple(values))}, attempts = attempts + 1"
         sql = f"UPDATE {table} SET {taken} WHERE id = ({oldest}) AND state = %s RETURNING *"
         terms = statements.prepared(self.model, {"state": waiting, "not_before": moment})
-        found = list(self.raw(sql, [*statements.prepared(self.model, values), *terms, *hosts, terms[0]]))
+        own = [project] if project else []
+        found = list(self.raw(sql, [*statements.prepared(self.model, values), *terms, *hosts, *own, terms[0]]))
         return found[0] if found else None
 
 
@@ -356,6 +359,17 @@ class DeliveryPause(models.Model):
 
     def __str__(self) -> str:
         return "delivery is paused" if self.is_on else "delivery is not paused"
+
+
+class ProjectPause(models.Model):
+    """A project that is paused, as long as there is this row."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    actor = models.CharField(max_length=150, default="")
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"project {self.name} is paused"
 
 
 class ReviewDecision(models.Model):

@@ -1,13 +1,14 @@
-"""The pause of delivery: batches are processed and rest at DONEPROCESSING until somebody resumes it, on every host.
+"""Pauses, on every host, until somebody resumes: of delivery, and of a project.
 
-The setting SEND_TO_GOOGLE=false is stronger: it is not lifted by resuming.
+Delivery: batches are processed and rest at DONEPROCESSING. The setting SEND_TO_GOOGLE=false is stronger: it is not
+lifted by resuming. A project: its batches wait where they are.
 """
 
 from __future__ import annotations
 
 from django.utils import timezone
 
-from sendit.pipeline.record.models import DeliveryPause
+from sendit.pipeline.record.models import DeliveryPause, ProjectPause
 from sendit.pipeline.record.states import Job
 
 
@@ -16,8 +17,10 @@ def is_on() -> bool:
     return DeliveryPause.objects.filter(pk=1, is_on=True).exists()
 
 
-def holds(job: Job) -> bool:
+def holds(job: Job, project: str = "") -> bool:
     """Return whether no worker may begin the job now; what has begun is finished."""
+    if project and ProjectPause.objects.filter(pk=project).exists():
+        return True
     return job is Job.DELIVER and is_on()
 
 
@@ -26,3 +29,15 @@ def put(is_on: bool, actor: str) -> bool:
     DeliveryPause.objects.get_or_create(pk=1)
     values = {"is_on": is_on, "actor": actor, "at": timezone.now()}
     return DeliveryPause.objects.filter(pk=1).exclude(is_on=is_on).update(**values) == 1
+
+
+def paused_projects() -> frozenset[str]:
+    """Return the projects that are paused."""
+    return frozenset(ProjectPause.objects.values_list("name", flat=True))
+
+
+def put_project(name: str, is_on: bool, actor: str) -> bool:
+    """Pause or resume a project; return False where it was so already."""
+    if is_on:
+        return ProjectPause.objects.get_or_create(name=name, defaults={"actor": actor})[1]
+    return ProjectPause.objects.filter(name=name).delete()[0] == 1

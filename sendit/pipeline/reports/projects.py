@@ -8,8 +8,9 @@ from typing import Any
 from django.db.models import Count
 
 from sendit.errors import Misconfigured
-from sendit.pipeline.record import project_bindings
+from sendit.pipeline.record import pauses, project_bindings
 from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record.states import WAITING
 from sendit.projects.composition import Ports, Projects
 from sendit.projects.project_keys import KEYS
 
@@ -41,6 +42,25 @@ def _listed(name: str, refused: str, batches: int, projects: Projects) -> Listed
     return Listed(name, project.title, str(project.key), project.recipe, batches)
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A project for which nothing is done, and how many of its batches wait for that."""
+
+    name: str
+    why: str
+    batches: int
+
+
+def held(projects: Projects) -> list[Held]:
+    """The projects that are paused, or whose files are wrong."""
+    refused = {name: str(error) for name, error in projects.refused.items()}
+    paused = {name: f"paused until `sendit resume --project {name}`" for name in pauses.paused_projects()}
+    return [
+        Held(name, why, Batch.objects.filter(project=name, state__in=WAITING).count())
+        for name, why in sorted((refused | paused).items())
+    ]
+
+
 def described(ports: Ports) -> dict[str, Any]:
     """What a project does, by the keys of its file, with its fingerprint and its batches by state."""
     project, site = ports.project, ports.site
@@ -50,6 +70,13 @@ def described(ports: Ports) -> dict[str, Any]:
         "key": str(project.key),
         "identity_service": project.identity_service,
         "data_folders": [str(folder.path) for folder in project.data_folders],
+        "called_ae_titles": list(project.routing.called),
+        "calling_ae_titles": list(project.routing.calling),
+        "takes": list(project.takes),
+        "allow_list": project.allow_list,
+        "opt_out": project.opt_out,
+        "share": project.claims.share,
+        "priority": project.claims.priority,
     }
     of_settings = {key: getattr(site, entry.setting.lower()) for key, entry in KEYS.items() if entry.setting}
     known = {key: own.get(key, of_settings.get(key)) for key in KEYS}

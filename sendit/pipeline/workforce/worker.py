@@ -74,7 +74,7 @@ class Worker(Observer):
         on_claim: Callable[[], None] = lambda: None,
         on_left: Callable[[Batch], None] = lambda batch: None,
     ) -> None:
-        self._projects, self._terms = projects, LeaseTerms.of(projects.site)
+        self._projects, self._terms = projects, LeaseTerms.of_all(projects)
         self._jobs, self._has_to_stop, self._on_claim, self._on_left = jobs, has_to_stop, on_claim, on_left
         self._look_at = dict.fromkeys([(way, job) for way in WAYS for job in jobs], 0.0)
         self._is_blind, self._cleared_at = False, -float(hosts.BEAT_SECONDS)

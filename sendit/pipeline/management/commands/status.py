@@ -19,6 +19,7 @@ from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports import surroundings
 from sendit.pipeline.reports.overview import InReview, Overview, Reason, Throughput
 from sendit.pipeline.reports.pixels import are_freed_by_the_extra
+from sendit.pipeline.reports.projects import held
 from sendit.pipeline.reports.readiness import WELL, Refusal, refusal
 from sendit.pipeline.reports.surroundings import BrokerStatus, FolderCounts, ServiceStatus
 from sendit.pipeline.reports.waits import Elsewhere, Wait, elsewhere, waits
@@ -128,6 +129,8 @@ def _facts(
         yield "waits", _wait(wait)
     for host in elsewhere(LeaseTerms.of(settings.SITE)):
         yield "waits", _elsewhere(host)
+    for one in held(Projects(settings.SITE)):
+        yield "project", f"{one.name}, {counted(one.batches, 'batch', 'batches')} waiting: {one.why}"
     if overview.lapsed:
         yield "lapsed", f"{counted(overview.lapsed, 'batch', 'batches')} of dead workers; the next worker takes over"
     yield "last hour", _amount(overview.last_hour)
