@@ -370,7 +370,10 @@ CODES: dict[str, ErrorCode] = {
             "Find out which of the two is right; docs/folders.md says how to remove a delivery.",
         ),
         NoSuchBucket=("There is no such bucket.", "Create it or correct the setting that names it, then retry."),
-        AccessDenied=("The credentials lack a permission.", "Grant the roles of docs/google.md, then retry."),
+        AccessDenied=(
+            "The credentials lack a permission.",
+            "Grant what docs/destinations.md or docs/google.md names for this destination, then retry.",
+        ),
         HostKeyRefused=(
             "The host's key is not the one in known_hosts.",
             "Ask the host's operator for its key, and correct known_hosts.",

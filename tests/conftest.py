@@ -27,6 +27,7 @@ import django  # noqa: E402 - after the environment that its settings are read f
 django.setup()
 pytest.register_assert_rewrite("tests.support.aftermath", "tests.support.site")
 
+from tests.support.azurite_server import azure_container, azure_store, azurite  # noqa: E402, F401
 from tests.support.google_cloud import google_cloud, google_services  # noqa: E402, F401
 from tests.support.identity_server import IdentityServer  # noqa: E402
 from tests.support.phantoms import leaks_in  # noqa: E402

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from sendit import keys
+from sendit.adapters.azure.settings import AzureContainer
 from sendit.adapters.folder.settings import StoreFolder
 from sendit.adapters.gcs.settings import GcsBucket
 from sendit.adapters.s3.settings import S3Bucket
@@ -114,6 +115,10 @@ def object_store(site: Site, project: Project, choice: StoreChoice) -> ObjectSto
             from sendit.adapters.s3.store import S3Store
 
             return S3Store(choice)
+        case AzureContainer():
+            from sendit.adapters.azure.store import AzureStore
+
+            return AzureStore(choice)
         case SftpFolder():
             from sendit.adapters.sftp.store import SftpStore
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sendit.adapters.azure import settings as azure
+from sendit.adapters.azure.settings import AzureContainer
 from sendit.adapters.folder import settings as folder
 from sendit.adapters.folder.settings import StoreFolder
 from sendit.adapters.gcs import settings as gcs
@@ -42,18 +44,19 @@ class BigQueryDataset:
     named_by: str
 
 
-StoreChoice = StoreFolder | GcsBucket | S3Bucket | SftpFolder
+StoreChoice = StoreFolder | GcsBucket | S3Bucket | AzureContainer | SftpFolder
 WarehouseChoice = WarehouseFolder | BigQueryDataset
 
 PARSERS: dict[str, Callable[[str, str], StoreChoice]] = {
     folder.SCHEME: folder.parse,
     gcs.SCHEME: gcs.parse,
     s3.SCHEME: s3.parse,
+    azure.SCHEME: azure.parse,
     sftp.SCHEME: sftp.parse,
 }
 """What reads a URL, by its scheme."""
 
-FORMS = (IN_VAR, folder.FORM, gcs.FORM, s3.FORM, sftp.FORM)
+FORMS = (IN_VAR, folder.FORM, gcs.FORM, s3.FORM, azure.FORM, sftp.FORM)
 
 
 def parse_store(url: str, named_by: str, site: Site) -> StoreChoice:

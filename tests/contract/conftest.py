@@ -11,7 +11,7 @@ from sendit.adapters.identity_dasher import DasherIdentityService
 from sendit.adapters.identity_local import LocalIdentityService
 from sendit.adapters.parquet.warehouse import ParquetWarehouse
 from sendit.ports import IdentityService, ObjectStore, Warehouse
-from tests.support import seaweed, sshd
+from tests.support import azurite_server, seaweed, sshd
 from tests.support.google_cloud import ONE_WORKER, GoogleCloud
 from tests.support.identity_server import IdentityServer
 
@@ -68,6 +68,7 @@ def identity_service(request: pytest.FixtureRequest) -> IdentityService:
         "folder_store",
         pytest.param("gcs_store", marks=ONE_WORKER),
         pytest.param("s3_store", marks=seaweed.ONE_WORKER),
+        pytest.param("azure_store", marks=azurite_server.ONE_WORKER),
         pytest.param("sftp_store", marks=sshd.ONE_WORKER),
     ]
 )
