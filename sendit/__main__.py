@@ -6,7 +6,8 @@ import ast
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from django.core.management.base import BaseCommand
 
 NOT_FOR_PERSONS = ("work",)
+NOT_OFFERED = dict.fromkeys(
+    ("runserver", "testserver"), "Django's server for developers is not offered; `sendit web` serves the pages."
+)
+"""Commands of Django's that would not work here, with what to say of them."""
 WITHOUT_DATABASE = ("deid", "download", "init", "preview", "sort", "verify")
 """Commands that need no database; they start without loading Django's models."""
 BEFORE_SETTINGS = ("init",)
@@ -88,14 +93,23 @@ def _run(arguments: list[str]) -> None:
         """Django's utility, with a message of our own for an unknown command."""
 
         def fetch_command(self, subcommand: str) -> BaseCommand:
-            if subcommand not in get_commands():
-                print("sendit: there is no such command; `sendit --help` lists them.", file=sys.stderr)
+            if subcommand not in get_commands() or subcommand in NOT_OFFERED:
+                print(f"sendit: {_no_such(subcommand, get_commands())}", file=sys.stderr)
                 sys.exit(EXIT_CODES["Misconfigured"])
             if subcommand == "migrate":
                 ensure_keys()
             return super().fetch_command(subcommand)
 
     Utility(arguments).execute()
+
+
+def _no_such(name: str, known: Iterable[str]) -> str:
+    """What is said of a command that is not there."""
+    if name in NOT_OFFERED:
+        return NOT_OFFERED[name]
+    close = get_close_matches(name, set(known) - {*NOT_OFFERED, *NOT_FOR_PERSONS}, n=1)
+    meant = f" Did you mean `sendit {close[0]}`?" if close else ""
+    return f"there is no such command.{meant} `sendit --help` lists them."
 
 
 def _say_failure(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -79,7 +79,7 @@ def test_a_check_says_what_else_is_wrong(site: Site, monkeypatch: pytest.MonkeyP
     assert site.run("check").stderr == ""
     site.set(DATA_BASE=site.data / "missing")
     done = site.run("check")
-    assert done.returncode == 0 and "sendit.W001) NoSuchFolder (SENDIT_DATA_BASE)" in done.stderr
+    assert done.returncode == 0 and "sendit.W001) NoSuchFolder (SENDIT_DATA_BASE: " in done.stderr
     site.set(STUDY_DEID="nonsense")
     done = site.run("check")
     assert done.returncode == 1 and "sendit.E006) UnknownRecipe" in done.stderr

@@ -43,8 +43,8 @@ class Contender:
 
 
 def existing(folders: Sequence[DataFolder]) -> list[str]:
-    """The paths of data folders. Raises Misconfigured("NoSuchFolder") with the name of the setting of one that is not
-    there."""
+    """The paths of data folders. Raises Misconfigured("NoSuchFolder") with the setting and the path of one that is not
+    there, which are the site's own and identify nobody."""
     return [_existing(folder.named_by, path) for folder, path in zip(folders, places(folders), strict=True)]
 
 
@@ -65,7 +65,7 @@ def routes(folders: Iterable[tuple[str, DataFolder]]) -> dict[str, list[str]]:
 
 def _existing(setting: str, path: str) -> str:
     if not (os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK)):
-        raise Misconfigured("NoSuchFolder", subject=setting)
+        raise Misconfigured("NoSuchFolder", subject=f"{setting}: {path}")
     return path
 
 

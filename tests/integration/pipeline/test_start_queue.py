@@ -102,7 +102,7 @@ def test_a_subfolder_is_over_input_folders_and_those_are_over_the_data_subfolder
 def test_a_folder_that_is_not_there_is_said_by_its_settings_name(site: Site, setting: str) -> None:
     if setting != "--subfolder":
         site.set(**{setting.removeprefix("SENDIT_"): ("no",) if setting.endswith("FOLDERS") else "no"})
-    with pytest.raises(Misconfigured, match=f"NoSuchFolder.*{setting}"):
+    with pytest.raises(Misconfigured, match=rf"NoSuchFolder \({setting}: {site.data}/no\)"):
         looked_in(site, "no" if setting == "--subfolder" else None)
 
 
