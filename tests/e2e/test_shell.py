@@ -35,7 +35,8 @@ def test_a_commands_help_is_about_the_command(site: Site) -> None:
 
 def test_an_unknown_command_or_option_is_no_success(site: Site) -> None:
     done = site.run("stauts")
-    assert (done.returncode, done.stderr) == (2, "sendit: there is no such command; `sendit --help` lists them.\n")
+    said = "sendit: there is no such command. Did you mean `sendit status`? `sendit --help` lists them.\n"
+    assert (done.returncode, done.stderr) == (2, said)
     assert site.run("status", "--jsno").returncode == 2
 
 
