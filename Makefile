@@ -100,7 +100,7 @@ wheel: setup ## dist/sendit-VERSION.whl, which the Dockerfile installs
 lock: ## bring the lock files up to date with pyproject.toml
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
 	@$(LOCK) --output-file requirements.lock
-	@$(LOCK) --extra postgres --extra celery --extra dasher --extra google --extra s3 --extra azure --extra sftp --extra web --extra sentry --extra pixels \
+	@$(LOCK) --extra postgres --extra celery --extra dasher --extra google --extra s3 --extra azure --extra sftp --extra age --extra web --extra sentry --extra pixels \
 		--output-file requirements-production.lock
 	@$(LOCK) --all-extras --output-file requirements-dev.lock
 

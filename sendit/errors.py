@@ -237,6 +237,18 @@ CODES: dict[str, ErrorCode] = {
             "The file holds no public key of a site, or other keys beside it.",
             "Ask the site for what its `sendit public_key` prints.",
         ),
+        CrosswalkOfAll=(
+            "No pseudonym is named, and the site gives no crosswalk of all.",
+            "Name the pseudonyms in a file, or set SENDIT_CROSSWALK_ALL.",
+        ),
+        NotApproved=(
+            "The project is not approved as it is configured now, or its recipe has changed.",
+            "File a request with `sendit approve`; when somebody has confirmed it on the page Requests, retry.",
+        ),
+        BadRecipient=(
+            "The recipient's key is neither an age key nor an RSA key or certificate in PEM.",
+            "Ask the recipient for a public key; age-keygen makes one.",
+        ),
         NoSuchFolder=(
             "A data folder does not exist, or cannot be listed.",
             "Create it, or correct its permissions or the setting named.",

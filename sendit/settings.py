@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.sessions",
     "sendit.audit",
+    "sendit.confirmations",
     "sendit.pipeline",
     "sendit.receiving",
     "sendit.identity_service",

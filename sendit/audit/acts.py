@@ -82,6 +82,8 @@ class Act(StrEnum):
     CHANGE_USER = "change-user"
     CHANGE_TOKEN = "change-token"
     READ_AUDIT = "read-audit"
+    CROSSWALK = "crosswalk"
+    APPROVE = "approve"
     REFUSED = "refused"
 
 
@@ -120,6 +122,8 @@ TABLE: dict[Act, ActProperties] = {
         ALERT, Action.EXECUTE, "changed a token of the API", Code("110137", "User security Attributes Changed")
     ),
     Act.READ_AUDIT: ActProperties(LOG_USED, Action.READ, "read the audit trail"),
+    Act.CROSSWALK: ActProperties(EXPORTED, Action.READ, "decided about a list of pseudonyms and their identifiers"),
+    Act.APPROVE: ActProperties(PROCEDURE, Action.UPDATE, "decided whether a project is approved"),
     Act.REFUSED: ActProperties(
         ALERT, Action.EXECUTE, "asked for what none of the roles may do", Code("110132", "Use of Restricted Function")
     ),

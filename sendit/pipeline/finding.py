@@ -39,6 +39,14 @@ def meant_by_line(line: Phi[str], projects: Projects) -> Meant:
     return Meant(tuple(sorted(studies)), tuple(named.filter(study__isnull=True).values_list("pk", flat=True)))
 
 
+def studies_of_line(line: Phi[str], ports: Ports) -> tuple[int, ...]:
+    """The studies of one project that an accession number or a folder's name means."""
+    text, _, patient = line.reveal().strip().partition("\t")
+    named = Batch.objects.for_uid(text).filter(project=ports.project.name, study__isnull=False)
+    keys = named.values_list("study", flat=True)
+    return tuple(sorted({key for key in keys if key is not None} | set(_asked(ports, text, patient.strip()))))
+
+
 def _asked(ports: Ports, accession: str, patient: str) -> Iterator[int]:
     """The local service knows a study by its accession number alone; another one is asked about known patients only."""
     if not patient and ports.site.anonymize_restful:

@@ -14,10 +14,13 @@ from pathlib import Path
 from django.db import transaction
 from django.db.models import Q
 
+from sendit.confirmations.filing import Account, Decision
+from sendit.confirmations.models import Kind, Request
 from sendit.ground import daemon, service
 from sendit.phi import Phi
-from sendit.pipeline import cleaning, finding, taking_back
+from sendit.pipeline import approving, cleaning, crosswalks, finding, taking_back
 from sendit.pipeline.cleaning import Kept, Removal, WithheldOriginals
+from sendit.pipeline.crosswalks import Asked, NamedBy
 from sendit.pipeline.intake import contenders, growth
 from sendit.pipeline.intake.contenders import Added
 from sendit.pipeline.intake.presence import watcher_pid_file
@@ -34,8 +37,13 @@ from sendit.projects.project import DataFolder
 
 __all__ = [
     "COMMAND",
+    "Account",
     "Added",
+    "Asked",
     "Cleaned",
+    "Decision",
+    "Kind",
+    "NamedBy",
     "Remade",
     "Retried",
     "Reviewed",
@@ -43,6 +51,9 @@ __all__ = [
     "Unrest",
     "Withdrawal",
     "clean_up",
+    "decide_request",
+    "file_approval",
+    "file_crosswalk",
     "go_on_withdrawing",
     "is_retryable",
     "opted_out",
@@ -59,6 +70,7 @@ __all__ = [
     "retry_stopped",
     "review",
     "screen_again",
+    "sealed_crosswalk",
     "start_watcher",
     "stop_watcher",
     "studies_of",
@@ -357,3 +369,28 @@ def start_watcher(var: Path) -> int:
 def stop_watcher(var: Path, patience_seconds: float) -> int | None:
     """Ask the watcher to stop and wait for its end; returns its pid, or None where no watcher runs."""
     return daemon.stop(watcher_pid_file(var), patience_seconds)
+
+
+# ---------------------------------------------------------------------------------------------- what another confirms
+
+
+def file_crosswalk(projects: Projects, project: str, asked: Asked, account: Account, reason: str) -> Request:
+    """Ask which pseudonyms belong to which identifiers; another person confirms it. Raises Misconfigured."""
+    return crosswalks.file_crosswalk(projects, project, asked, account, reason)
+
+
+def sealed_crosswalk(request: int) -> bytes | None:
+    """Return a confirmed crosswalk, encrypted to its recipient; None where there is none."""
+    return crosswalks.sealed(request)
+
+
+def file_approval(projects: Projects, project: str, account: Account, reason: str) -> Request:
+    """Ask that a project may deliver as it is configured now; another person confirms it. Raises Misconfigured."""
+    return approving.file_approval(projects, project, account, reason)
+
+
+def decide_request(kind: Kind, request: int, actor: str, projects: Projects, *, is_confirmed: bool) -> Decision:
+    """Decide about what another person has filed. Raises SenditError where it cannot be carried out: it waits then."""
+    if kind is Kind.CROSSWALK:
+        return crosswalks.decide(request, actor, projects, is_confirmed=is_confirmed)
+    return approving.decide(request, actor, is_confirmed=is_confirmed)

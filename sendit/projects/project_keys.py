@@ -192,6 +192,7 @@ KEYS: dict[str, Key] = {
         blank="0",
         is_fingerprinted=False,
     ),
+    "require_approval": Key("", setting="REQUIRE_APPROVAL"),
     "originals": Key("", setting="ORIGINALS"),
     "identifiers": Key("", setting="IDENTIFIERS"),
 }

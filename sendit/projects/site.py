@@ -352,6 +352,16 @@ class Site:
     web_session_minutes: int = setting(
         60, at_least(1, int), "minutes", "A session ends after so long without a click, and after 12 hours."
     )
+    # the papers
+    require_approval: bool = setting(
+        False,
+        flag,
+        "true or false",
+        "Process a batch only while its project is approved as it is configured, with its recipe as it is.",
+    )
+    crosswalk_all: bool = setting(
+        False, flag, "true or false", "Whether a crosswalk may be asked for that names no pseudonyms: all of a project."
+    )
     sentry_dsn: str = setting(
         "", matching(DSN), "https://key@host/number", "Where alarms go; empty is nowhere.", is_secret=True
     )

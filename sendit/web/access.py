@@ -49,6 +49,7 @@ class Access:
 BATCHES = frozenset({Role.VIEWER, Role.OPERATOR, Role.REVIEWER})
 REVIEWER, RESEARCHER = frozenset({Role.REVIEWER}), frozenset({Role.RESEARCHER})
 OPERATOR, PRIVACY, ADMIN = frozenset({Role.OPERATOR}), frozenset({Role.PRIVACY}), frozenset({Role.ADMIN})
+BROKER = frozenset({Role.BROKER})
 
 API = BATCHES | RESEARCHER | ADMIN
 API_ROOT = "api:"
@@ -110,6 +111,9 @@ ACCESS: dict[str, Access] = {
     "warehouse-manifest": Access(reads=RESEARCHER),
     "recipes": Access(reads=EVERYBODY),
     "settings": Access(reads=OPERATOR | PRIVACY | ADMIN),
+    # what one person has filed and another decides; the page says who may decide about what
+    "requests": Access(reads=BROKER | PRIVACY, sends=BROKER | PRIVACY),
+    "approval": Access(reads=OPERATOR | REVIEWER | PRIVACY | BROKER | ADMIN),
     # the audit trail
     "audit": Access(reads=PRIVACY),
     "audit-export": Access(reads=PRIVACY),

@@ -19,6 +19,8 @@ MENU = (
     ("pulls", "Pulls", "pull"),
     ("warehouse", "Warehouse", "warehouse"),
     ("recipes", "Recipes", "recipe"),
+    ("approval", "Approval", "approval"),
+    ("requests", "Requests", "requests"),
     ("audit", "Audit", "audit"),
     ("settings", "Settings", "setting"),
     ("users", "Users", "user"),

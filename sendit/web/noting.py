@@ -31,6 +31,12 @@ def note(
     trail.note(key, act, _actor(request), seen, outcome=outcome, reason=reason)
 
 
+def note_request(request: HttpRequest, act: Act, key: int, *, outcome: Outcome, reason: str) -> None:
+    """Add a row of a decision about what somebody has filed."""
+    audit_key = AuditKey.of(site().secrets_folder, site().var)
+    trail.note(audit_key, act, _actor(request), [("request", key)], outcome=outcome, reason=reason)
+
+
 def _actor(request: HttpRequest) -> Actor:
     user = request.user
     if not isinstance(user, User):

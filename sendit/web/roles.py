@@ -29,8 +29,8 @@ MEANINGS: dict[Role, str] = {
     Role.OPERATOR: "sees accession numbers; queues, retries, starts and stops",
     Role.REVIEWER: "sees originals and their header values; decides about what waits",
     Role.RESEARCHER: "asks the warehouse and downloads; sees no batches",
-    Role.PRIVACY: "reads recipes and the audit trail",
-    Role.BROKER: "looks up which pseudonym belongs to which identifier",
+    Role.PRIVACY: "reads recipes and the audit trail; approves projects, and confirms crosswalks",
+    Role.BROKER: "looks up which pseudonym belongs to which identifier; confirms crosswalks",
     Role.ADMIN: "adds and disables users, and gives them roles",
 }
 

@@ -8,6 +8,7 @@ from sendit.web import dicomweb, health, metrics, static_files
 from sendit.web.api import routes
 from sendit.web.pages import (
     api_docs,
+    approval,
     audit,
     batch,
     batches,
@@ -15,6 +16,7 @@ from sendit.web.pages import (
     overview,
     pulls,
     recipes,
+    requests,
     review,
     settings,
     signing_in,
@@ -68,6 +70,8 @@ urlpatterns = [
     path("pulls/<int:key>/stop", pulls.stop, name="pull-stop"),
     path("pulls/<int:key>/go-on", pulls.go_on, name="pull-go-on"),
     path("recipes", recipes.recipes, name="recipes"),
+    path("approval", approval.approval, name="approval"),
+    path("requests", requests.requests, name="requests"),
     path("warehouse", warehouse.warehouse, name="warehouse"),
     path("warehouse/series", warehouse.series, name="warehouse-series"),
     path("warehouse/manifest.csv", warehouse.manifest, name="warehouse-manifest"),

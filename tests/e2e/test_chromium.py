@@ -22,7 +22,7 @@ EVERY_ROLE = ("operator", "reviewer", "researcher", "privacy", "broker", "admin"
 PAGES = (
     "/overview", "/batches", "/batches?state=ERROR", "/batches/10", "/batches/2/images", "/batches/2/images/1",
     "/batches/11/images/2", "/studies", "/review", "/pulls", "/warehouse", "/warehouse/series", "/recipes", "/settings",
-    "/audit",
+    "/audit", "/approval", "/requests",
     "/users", "/users/1", "/tokens", "/api/docs", "/account", "/nothing",
 )  # fmt: skip
 PICTURES = {"/overview": "overview", "/batches/10": "batch", "/batches/2/images/1": "image"}

@@ -225,6 +225,8 @@ TASKS = {
     "know what a leaked key means": "security.md#the-keys",
     "sign a recipe": "approve.md#what-you-sign",
     "verify a delivery": "papers.md#verify-a-delivery",
+    "have a project approved": "papers.md#have-a-project-approved",
+    "tell which patient a pseudonym is": "papers.md#a-crosswalk",
     "know what may still identify": "approve.md#what-remains-a-risk",
     "change what happens to Patient's Age": "recipes.md#change-what-happens-to-one-attribute",
     "withhold more images": "recipes.md#withhold-images",

@@ -21,10 +21,11 @@ from django.utils import timezone
 import sendit
 from sendit.deid.recipe.recipe import Recipe
 from sendit.durable import disk
-from sendit.errors import DataFault, SenditError
+from sendit.errors import DataFault, Misconfigured, SenditError
 from sendit.phi import Phi
 from sendit.pipeline.intake.folders import WITHHELD_WITHDRAWN
-from sendit.pipeline.record import clock, deliveries, history, kept_recipes, statements, studies
+from sendit.pipeline.record import approvals, clock, deliveries, history, kept_recipes, statements, studies
+from sendit.pipeline.record.approvals import Subject
 from sendit.pipeline.record.carrying_out import carry_out
 from sendit.pipeline.record.deliveries import MadeArchive
 from sendit.pipeline.record.ledger import tag_text
@@ -63,6 +64,7 @@ def process(work: Work, ports: Ports) -> None:
         Nothing is written; the batch is taken up again.
     """
     ports.renew_recipe()
+    _ensure_approved(ports)
     recipe, names = ports.recipe, ports.project.identity
     kept_recipes.keep(recipe)
     work.review = ports.project.review
@@ -93,6 +95,15 @@ def process(work: Work, ports: Ports) -> None:
         else:
             remove_attempts(work, ports, None)
             finish_replacing(work, ports, lambda: _finish_empty(work))
+
+
+def _ensure_approved(ports: Ports) -> None:
+    """Raise Misconfigured("NotApproved") where the project asks for an approval and has none as it is now."""
+    if not ports.site.require_approval:
+        return
+    subject = Subject(ports.project.name, ports.project.fingerprint, ports.recipe.sha256)
+    if approvals.approval_of(subject) is None:
+        raise Misconfigured("NotApproved", subject=subject.project)
 
 
 def _is_wanted(work: Work, study: ImportedStudy) -> bool:

@@ -1,0 +1,1 @@
+"""What one person asks for and another one confirms. Knows nothing of what is confirmed, and no page."""
