@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sendit.deid.pseudonyms import Pseudonyms
     from sendit.deid.recipe.filters import Check
     from sendit.deid.recipe.recipe import Recipe
+    from sendit.deid.recipe.screen import Screen
     from sendit.papers.signing import SigningKey
     from sendit.ports import IdentityService, ObjectStore, Warehouse
 
@@ -252,11 +253,19 @@ class Ports:
 
         return tuple(parse_check(line, lenient=False)[0] for line in self.project.takes)
 
+    @cached_property
+    def screen(self) -> Screen:
+        """The recipe's filters and the project's own, which remember what they said of headers that are alike."""
+        from sendit.deid.recipe.screen import Screen
+
+        return Screen(self.recipe, self.takes)
+
     def renew_recipe(self) -> None:
-        """Have the recipe read again if one of its files was changed; for who begins with another batch."""
+        """Have the recipe read again if one of its files was changed. A worker calls it before each batch."""
         known = self.__dict__.get("recipe")
         if known is not None and _stamps(known.files) != self.__dict__["_stamps"]:
             del self.__dict__["recipe"]
+            self.__dict__.pop("screen", None)
 
 
 def _stamps(files: Iterable[str]) -> list[tuple[int, int, int] | None]:

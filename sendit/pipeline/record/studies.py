@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max, Q
@@ -43,15 +44,22 @@ class EarlierArchive:
     images: int
 
 
-def hold(project: str, entity_suid: str, item_suid: str, batch: int) -> Study | None:
+class Held(NamedTuple):
+    """A study that a batch holds, and whether no batch has had one of its images before."""
+
+    study: Study
+    is_new: bool
+
+
+def hold(project: str, entity_suid: str, item_suid: str, batch: int) -> Held | None:
     """The study, now held by the batch; None while another batch of the study is being processed."""
     first = {"project": project, "item_suid": item_suid, "entity_suid": entity_suid, "held_by": batch}
     try:
         with transaction.atomic():
             found = Study.objects.select_for_update().filter(project=project, item_suid=item_suid).first()
             if found is None:
-                return Study.objects.create(**first)
-            return _held(found, batch)
+                return Held(Study.objects.create(**first), is_new=True)
+            return Held(found, is_new=False) if _is_held(found, batch) else None
     except IntegrityError:  # another process was faster
         return None
 
@@ -61,13 +69,14 @@ def of_patient(project: str, entity_suid: str) -> list[Study]:
     return list(Study.objects.filter(project=project, entity_suid=entity_suid).order_by("pk"))
 
 
-def _held(study: Study, batch: int) -> Study | None:
+def _is_held(study: Study, batch: int) -> bool:
+    """Hold the study for the batch, unless another one is being processed."""
     if study.held_by not in (None, batch) and _is_processed(study.held_by):
-        return None
+        return False
     if study.held_by != batch:
         study.held_by = batch
         study.save(update_fields=["held_by"])
-    return study
+    return True
 
 
 def _is_processed(batch: int | None) -> bool:

@@ -7,7 +7,7 @@ What becomes of the odd ones is in docs/folders.md.
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,8 +16,6 @@ import google_crc32c
 from pydicom.datadict import tag_for_keyword
 
 from sendit.deid.identifiers.identifiers import ASKED_FOR, Collected, Identifier
-from sendit.deid.recipe.filters import Check
-from sendit.deid.recipe.recipe import Recipe
 from sendit.deid.recipe.screen import Screen, Verdict
 from sendit.deid.stream.header import Header, HeaderReader, known_tag
 from sendit.deid.stream.part_ten import PartTen, open_part_ten
@@ -61,9 +59,9 @@ class Reader:
         The patient's own, of all headers that were taken in.
     """
 
-    def __init__(self, recipe: Recipe, names: IdentityNames, only: Sequence[Check] = ()) -> None:
+    def __init__(self, screen: Screen, names: IdentityNames) -> None:
         self.identifiers = Collected()
-        self._screen = Screen(recipe, only)
+        self._screen = screen
         self._names = names
         self._known: dict[Hashable, SeriesFacts] = {}
         self._series_tags = tuple(known_tag(name) for name in _series_keywords(names))
@@ -216,7 +214,7 @@ def import_study(work: Work, ports: Ports, earlier: Asked | None = None) -> Impo
         The folder as a whole is not one study: MixedPatients, MixedStudies, MissingPatientID, NothingReadable.
     """
     names = ports.project.identity
-    reader, pseudonym = Reader(ports.recipe, names, ports.takes), cache(ports.pseudonyms.uid)
+    reader, pseudonym = Reader(ports.screen, names), cache(ports.pseudonyms.uid)
     found = withhold(work, list(_read_all(work, reader)))
     folder_name = os.path.basename(work.folder)
     if not found and earlier:

@@ -16,7 +16,7 @@ from sendit.pipeline.intake.folders import WITHHELD_DELIVERED
 from sendit.pipeline.record import studies
 from sendit.pipeline.record.models import BatchIdentifiers, Image
 from sendit.pipeline.record.models import Study as StudyRow
-from sendit.pipeline.record.studies import StudyWithdrawn
+from sendit.pipeline.record.studies import Held, StudyWithdrawn
 from sendit.pipeline.stages.choosing import content_digest
 from sendit.pipeline.stages.earlier_version import DeliveredUids
 from sendit.pipeline.stages.facts import Facts
@@ -67,8 +67,10 @@ def begin_part(
         `MixedStudies`: the study was delivered with another Study Instance UID, or this batch with other pseudonyms.
         `DeliveryUnknown`: it cannot be told what an earlier version delivered.
     """
-    row = _held(work, response)
+    row, is_new = _held(work, response)
     work.batch.study = row
+    if is_new and not work.earlier.are_there:
+        return _first_part(work, row, study)
     if row.withdrawn_at is not None:
         raise StudyWithdrawn
     comparison = _Comparison(work, row, ports)
@@ -84,28 +86,40 @@ def begin_part(
     return part, replace(study, identifiers=tuple(dict.fromkeys((*study.identifiers, *found))))
 
 
-def _held(work: Work, response: IdentityResponse) -> StudyRow:
+def _first_part(work: Work, row: StudyRow, study: ImportedStudy) -> tuple[Part, ImportedStudy]:
+    """The part of a study that nobody has delivered anything of: there is nothing to compare its images with."""
+    studies.add_uids(row, _uids(study))
+    identifiers = tuple(dict.fromkeys(study.identifiers))
+    work.identified["searched"] = [[one.kind, one.text] for one in identifiers]
+    return Part(row.generation), replace(study, identifiers=identifiers)
+
+
+def _held(work: Work, response: IdentityResponse) -> Held:
     batch = work.batch
     patience = time.monotonic() + BUSY_SECONDS
     while True:
-        row = studies.hold(batch.project, response.entity.suid, response.items[0].suid, batch.pk)
-        if row is not None:
+        held = studies.hold(batch.project, response.entity.suid, response.items[0].suid, batch.pk)
+        if held is not None:
             break
         if time.monotonic() > patience:
             raise ServiceDown("StudyBusy")
         time.sleep(POLL_SECONDS)
         work.lease.check()
-    if batch.study is not None and batch.study != row and studies.finished_parts(batch.study, batch.pk):
+    if batch.study is not None and batch.study != held.study and studies.finished_parts(batch.study, batch.pk):
         raise DataFault("MixedStudies")
-    return row
+    return held
 
 
 def _ensure_same_study(row: StudyRow, study: ImportedStudy, comparison: _Comparison, names: IdentityNames) -> None:
-    uids = {facts.series.study_instance_uid for facts in study.found} - {""}
+    uids = _uids(study)
     is_new = not comparison.batches
     if not (is_new or names.several_study_uids or studies.are_known(row, uids) or comparison.has_study(uids)):
         raise DataFault("MixedStudies", tag=0x0020000D)
     studies.add_uids(row, uids)
+
+
+def _uids(study: ImportedStudy) -> set[str]:
+    return {facts.series.study_instance_uid for facts in study.found} - {""}
 
 
 def _ensure_named(work: Work, study: ImportedStudy) -> None:

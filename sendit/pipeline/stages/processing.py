@@ -134,8 +134,10 @@ def _finish(work: Work, outcome: MadePart, ports: Ports, draft: Path) -> None:
     part, study, made = outcome.part, outcome.study, outcome.made
     recipe, is_first = ports.recipe, not work.batch.archive_bytes
     archive = MadeArchive(made.object_name, made.summary.images, made.archive.size_bytes, made.archive.crc32c)
+    was_made = not is_first or part.generation > 1
     work.lease.check()
-    remove_attempts(work, ports, archive)
+    if was_made:
+        remove_attempts(work, ports, archive)
     _write_study_row(work, outcome, recipe, draft / STUDY)
     write_report(work, outcome.made, study, part, ports, draft)
     with transaction.atomic():
@@ -145,7 +147,8 @@ def _finish(work: Work, outcome: MadePart, ports: Ports, draft: Path) -> None:
             host=work.lease.terms.host,
             entity_suid=made.entity_suid,
             item_suid=made.item_suid,
-            archive_bytes=deliveries.size_of_others(work.batch.pk, part.generation) + made.archive.size_bytes,
+            archive_bytes=made.archive.size_bytes
+            + (deliveries.size_of_others(work.batch.pk, part.generation) if was_made else 0),
             not_before=_delivered_from(ports.site.delivery_delay_hours),
         )
         studies.ensure_not_withdrawn(work.batch.study_id)

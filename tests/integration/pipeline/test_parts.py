@@ -217,9 +217,9 @@ def make_held(site: Site, batch: int) -> Study:
     names = site.ports.project.identity
     request = request_for(names, Phi(patient_id(1).replace("-", "")), Phi(accession_number(1)), Phi(""), Phi(""))
     answer = site.ports.identity_service.identify(request)
-    study = studies.hold("default", answer.entity.suid, answer.items[0].suid, batch)
-    assert study is not None
-    return study
+    held = studies.hold("default", answer.entity.suid, answer.items[0].suid, batch)
+    assert held is not None
+    return held.study
 
 
 def test_a_part_is_searched_for_the_identifiers_of_the_whole_study(site: Site) -> None:

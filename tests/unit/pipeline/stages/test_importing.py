@@ -10,6 +10,7 @@ from pydicom.data import get_testdata_file
 
 from sendit.deid.identifiers.identifiers import DESCRIPTIONS
 from sendit.deid.recipe.recipe import load_recipe
+from sendit.deid.recipe.screen import Screen
 from sendit.deid.stream.part_ten import open_part_ten
 from sendit.pipeline.stages.facts import Facts
 from sendit.pipeline.stages.importing import Reader
@@ -33,7 +34,7 @@ def reader() -> Reader:
 
 
 def reader_for(recipe: str) -> Reader:
-    return Reader(load_recipe(recipe), IdentityNames("S", "PatientID", "MRN", "AccessionNumber", "ACC"))
+    return Reader(Screen(load_recipe(recipe)), IdentityNames("S", "PatientID", "MRN", "AccessionNumber", "ACC"))
 
 
 TEXTS = [tag for tag in DESCRIPTIONS if pydicom.datadict.dictionary_VR(tag) != "SQ"]
