@@ -17,6 +17,7 @@ from sendit import keys
 from sendit.adapters.azure.settings import AzureContainer
 from sendit.adapters.folder.settings import StoreFolder
 from sendit.adapters.gcs.settings import GcsBucket
+from sendit.adapters.postgresql.settings import PostgresqlDatabase
 from sendit.adapters.s3.settings import S3Bucket
 from sendit.adapters.sftp.settings import SftpFolder
 from sendit.errors import Misconfigured
@@ -159,6 +160,10 @@ def _checks_of(choice: StoreChoice) -> _Checks:
 def warehouse(site: Site, project: Project) -> Warehouse:
     """Return the warehouse for rows."""
     rows = project.warehouse
+    if isinstance(rows, PostgresqlDatabase):
+        from sendit.adapters.postgresql.warehouse import PostgresqlWarehouse
+
+        return PostgresqlWarehouse(rows, project.collection)
     if isinstance(rows, BigQueryDataset):
         from sendit.adapters.bigquery.warehouse import BigQueryWarehouse
 

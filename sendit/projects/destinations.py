@@ -14,6 +14,8 @@ from sendit.adapters.folder import settings as folder
 from sendit.adapters.folder.settings import StoreFolder
 from sendit.adapters.gcs import settings as gcs
 from sendit.adapters.gcs.settings import GcsBucket
+from sendit.adapters.postgresql import settings as postgresql
+from sendit.adapters.postgresql.settings import PostgresqlDatabase
 from sendit.adapters.s3 import settings as s3
 from sendit.adapters.s3.settings import S3Bucket
 from sendit.adapters.sftp import settings as sftp
@@ -45,7 +47,7 @@ class BigQueryDataset:
 
 
 StoreChoice = StoreFolder | GcsBucket | S3Bucket | AzureContainer | SftpFolder
-WarehouseChoice = WarehouseFolder | BigQueryDataset
+WarehouseChoice = WarehouseFolder | BigQueryDataset | PostgresqlDatabase
 
 PARSERS: dict[str, Callable[[str, str], StoreChoice]] = {
     folder.SCHEME: folder.parse,
@@ -107,7 +109,7 @@ def parse_stores(urls: Iterable[str], named_by: str, site: Site) -> tuple[StoreC
 
 
 def parse_warehouse(url: str, named_by: str, site: Site) -> WarehouseChoice:
-    """Return where rows go: `parquet`, or `bigquery://project`.
+    """Return where rows go: `parquet`, `bigquery://project`, or `postgresql://user@host/database`.
 
     Raises
     ------
@@ -116,9 +118,11 @@ def parse_warehouse(url: str, named_by: str, site: Site) -> WarehouseChoice:
     """
     if url == "parquet":
         return WarehouseFolder(site.warehouse_folder)
+    if url.startswith(f"{postgresql.SCHEME}://"):
+        return postgresql.parse(url, named_by)
     found = _BIGQUERY.fullmatch(url)
     if found is None:
-        raise Misconfigured("BadSetting", subject=f"{named_by}: parquet or bigquery://project")
+        raise Misconfigured("BadSetting", subject=f"{named_by}: parquet, bigquery://project or {postgresql.FORM}")
     return BigQueryDataset(found[1] or site.google_project_name, site.google_location, named_by)
 
 

@@ -295,8 +295,8 @@ class Site:
     )
     warehouse: str = setting(
         "",
-        matching(r"parquet|bigquery://[a-z0-9.:-]*"),
-        "parquet or bigquery://project",
+        matching(r"parquet|bigquery://[a-z0-9.:-]*|postgresql://\S+"),
+        "parquet, bigquery://project or postgresql://user@host/database",
         "Where rows go; empty is BigQuery where GOOGLE_CLOUD_STORAGE names a bucket, or else Parquet files in VAR.",
     )
     google_cloud_storage: str = setting(

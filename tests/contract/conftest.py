@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,13 @@ from sendit.adapters.folder.store import FolderStore
 from sendit.adapters.identity_dasher import DasherIdentityService
 from sendit.adapters.identity_local import LocalIdentityService
 from sendit.adapters.parquet.warehouse import ParquetWarehouse
+from sendit.adapters.postgresql.settings import PostgresqlDatabase
+from sendit.adapters.postgresql.warehouse import PostgresqlWarehouse
 from sendit.ports import IdentityService, ObjectStore, Warehouse
 from tests.support import azurite_server, seaweed, sshd
 from tests.support.google_cloud import ONE_WORKER, GoogleCloud
 from tests.support.identity_server import IdentityServer
+from tests.support.servers import Postgres
 
 
 @pytest.fixture
@@ -77,7 +81,19 @@ def object_store(request: pytest.FixtureRequest) -> ObjectStore:
     return store
 
 
-@pytest.fixture(params=["parquet_warehouse", pytest.param("bigquery_warehouse", marks=ONE_WORKER)])
+@pytest.fixture
+def postgresql_warehouse(postgres: Postgres) -> Iterator[Warehouse]:
+    with postgres.owned() as url:
+        yield PostgresqlWarehouse(PostgresqlDatabase(url, "SENDIT_WAREHOUSE"), "IRB41449")
+
+
+@pytest.fixture(
+    params=[
+        "parquet_warehouse",
+        pytest.param("bigquery_warehouse", marks=ONE_WORKER),
+        pytest.param("postgresql_warehouse", marks=pytest.mark.xdist_group("postgres")),
+    ]
+)
 def warehouse(request: pytest.FixtureRequest) -> Warehouse:
     warehouse: Warehouse = request.getfixturevalue(request.param)
     return warehouse

@@ -135,6 +135,16 @@ class Postgres(Server):
         yield name
         self.ask("postgres", f"DROP DATABASE {name} WITH (FORCE)")
 
+    @contextmanager
+    def owned(self) -> Iterator[str]:
+        """An empty database for a while, and an account of its own that is no superuser; its URL."""
+        name = self.create("template0")
+        self.ask("postgres", f"CREATE ROLE {name} LOGIN")
+        self.ask("postgres", f"ALTER DATABASE {name} OWNER TO {name}")
+        yield f"postgresql://{name}@127.0.0.1:{self.port}/{name}"
+        self.ask("postgres", f"DROP DATABASE {name} WITH (FORCE)")
+        self.ask("postgres", f"DROP ROLE {name}")
+
     def run(self, program: str, *arguments: str, given: bytes = b"") -> bytes:
         """One of PostgreSQL's own programs on this server; what it says."""
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", servers.USER]

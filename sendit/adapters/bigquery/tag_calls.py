@@ -1,60 +1,25 @@
-"""`tag`, `tag_number` and `tag_date` for BigQuery: each call in a statement gives way to what it stands for.
+"""`tag`, `tag_number` and `tag_date` for BigQuery.
 
 BigQuery takes constant JSON paths only, and a function of its own would need one branch for each attribute of DICOM. So
-the address has to be written in the call; a wrong keyword is an error before anything is asked or paid for.
+each call in a statement gives way to what it stands for.
 """
 
 from __future__ import annotations
 
-import re
+from sendit.adapters import tag_calls
+from sendit.adapters.header_paths import HeaderPath, literal
 
-from sendit.adapters.header_paths import HeaderPath, header_path, literal
-from sendit.errors import Misconfigured
-
-_SKIPPED = r"""'(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" | `[^`]*` | --[^\n]* | \#[^\n]* | /\*.*?\*/"""
-_TOKEN = re.compile(rf"{_SKIPPED} | (?<![\w.])(?P<name>tag(?:_number|_date)?)\s*\( | [(),]", re.X | re.S | re.I)
-_ADDRESS = re.compile(r"""'([^'\\]*)'|"([^"\\]*)\"""")
-NOT_WRITTEN = "tag: a column, and a keyword that is written in the call, such as tag(header, 'SliceThickness')"
+_TOKENS = tag_calls.tokens(
+    r"""'(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" | `[^`]*` | --[^\n]* | \#[^\n]* | /\*.*?\*/"""
+)
 
 
 def expanded(sql: str) -> str:
-    """Return the statement with an expression in the place of each call.
-
-    Raises
-    ------
-    Misconfigured
-        `BadQuery`: a call has no address that is written in it, or a wrong one.
-    """
-    while (call := _innermost_last(sql)) is not None:
-        begins, ends, name, arguments = call
-        sql = f"{sql[:begins]}{_expression(name, arguments)}{sql[ends:]}"
-    return sql
+    """Return the statement with an expression in the place of each call. Raises Misconfigured("BadQuery")."""
+    return tag_calls.expanded(sql, _TOKENS, _expression)
 
 
-def _innermost_last(sql: str) -> tuple[int, int, str, list[str]] | None:
-    """Return the last call: where it begins and ends, its name and its arguments; no other one begins behind it."""
-    calls = [token for token in _TOKEN.finditer(sql) if token["name"]]
-    if not calls:
-        return None
-    arguments, depth, argument_begins = [], 0, calls[-1].end()
-    for token in _TOKEN.finditer(sql, argument_begins):
-        if token[0] == "(":
-            depth += 1
-        elif token[0] == ")" and depth:
-            depth -= 1
-        elif token[0] in (",", ")") and not depth:
-            arguments.append(sql[argument_begins : token.start()].strip())
-            argument_begins = token.end()
-            if token[0] == ")":
-                return calls[-1].start(), token.end(), calls[-1]["name"].lower(), arguments
-    raise Misconfigured("BadQuery", subject=NOT_WRITTEN)
-
-
-def _expression(name: str, arguments: list[str]) -> str:
-    written = _ADDRESS.fullmatch(arguments[-1])
-    if len(arguments) != 2 or written is None:
-        raise Misconfigured("BadQuery", subject=NOT_WRITTEN)
-    header, path = arguments[0], header_path(written[1] or written[2] or "")
+def _expression(name: str, header: str, path: HeaderPath) -> str:
     if name == "tag" and path.place is None:
         return _all_values(header, path)
     one = _one_value(header, path)
