@@ -226,6 +226,7 @@ TASKS = {
     "sign a recipe": "approve.md#what-you-sign",
     "verify a delivery": "papers.md#verify-a-delivery",
     "have a project approved": "papers.md#have-a-project-approved",
+    "know how many patients are unique": "papers.md#risk-in-numbers",
     "tell which patient a pseudonym is": "papers.md#a-crosswalk",
     "know what may still identify": "approve.md#what-remains-a-risk",
     "change what happens to Patient's Age": "recipes.md#change-what-happens-to-one-attribute",
