@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from sendit.deid.burned_in.messages import Ended, Message, receive, send
 from sendit.errors import DataFault, ServiceDown
 
-DETECTOR = "sendit.deid.burned_in.text_detection:PaddleTextDetector"
+DETECTOR = "sendit.deid.burned_in.looking.text_detection:PaddleTextDetector"
 PROCESS = "sendit.deid.burned_in.detector_process"
 ONE_THREAD = ("env", "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")
 PACKAGES = ("numpy", "cv2", "onnxruntime", "rapidocr_onnxruntime")

@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from sendit.deid.burned_in.codecs import Undecodable
-from sendit.deid.burned_in.examination import Examination
-from sendit.deid.burned_in.frames import blanked, decoded, is_proven, shown
+from sendit.deid.burned_in.coding.codecs import Undecodable
+from sendit.deid.burned_in.coding.frames import blanked, decoded, is_proven, shown
+from sendit.deid.burned_in.looking.examination import Examination
+from sendit.deid.burned_in.looking.text_detector import TextDetector
 from sendit.deid.burned_in.messages import Aim, Ended, Message, receive, send
 from sendit.deid.burned_in.picture import Picture
 from sendit.deid.burned_in.record import Box
-from sendit.deid.burned_in.text_detector import TextDetector
 
 IDLE_SECONDS = 60.0
 LOOK_UP_SECONDS = 5.0

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sendit.deid.burned_in.blanked_source import BlankedFrames, ExtendedSource, Readable
+from sendit.deid.burned_in.coding.jpeg_frame import NotSequential, frame_header
 from sendit.deid.burned_in.encoded_value import EncodedValue
-from sendit.deid.burned_in.jpeg_frame import NotSequential, frame_header
 from sendit.deid.burned_in.messages import Message
 from sendit.deid.burned_in.native import Layout, layout_of
 from sendit.deid.burned_in.picture import PIXEL_DATA, Picture, written_syntax

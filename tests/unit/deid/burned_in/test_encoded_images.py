@@ -24,7 +24,7 @@ from pydicom.uid import (
 
 from sendit.deid import deidentify
 from sendit.deid.burned_in import cleaning
-from sendit.deid.burned_in.codecs import CODECS
+from sendit.deid.burned_in.coding.codecs import CODECS
 from sendit.deid.burned_in.record import Box
 from sendit.deid.rewriting.withheld import Withheld
 from tests.support.burned_in import KEY, VARIABLES, encoded, image

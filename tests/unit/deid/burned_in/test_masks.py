@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from sendit.deid.burned_in.looking.examination import merged
 from sendit.deid.burned_in.masks import MOST_REGIONS, blanked_by
 from sendit.deid.burned_in.record import Box
 from sendit.deid.recipe.filters import Region
@@ -56,3 +57,11 @@ def test_more_regions_than_an_image_has_are_no_description() -> None:
 def test_a_box_is_cut_to_the_image() -> None:
     assert Box(-3, 4, 99, 5).within(ROWS, COLUMNS) == Box(0, 4, COLUMNS, 5)
     assert Box(90, 90, 99, 99).within(ROWS, COLUMNS).area == 0
+
+
+def test_rectangles_become_one_only_where_that_covers_hardly_more() -> None:
+    line, longer, below, corner = Box(0, 0, 100, 10), Box(60, 0, 140, 10), Box(0, 30, 100, 40), Box(95, 5, 105, 60)
+    assert merged([line, longer]) == [Box(0, 0, 140, 10)]
+    assert merged([line, below]) == [line, below]
+    assert set(merged([line, corner])) == {line, corner}
+    assert merged([Box(2, 2, 5, 5), line, line]) == [line]

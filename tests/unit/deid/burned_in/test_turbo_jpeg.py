@@ -8,8 +8,8 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from sendit.deid.burned_in import codecs, jpeg_blocks, turbo_jpeg
-from sendit.deid.burned_in.jpeg_frame import NotSequential, segments
+from sendit.deid.burned_in.coding import codecs, jpeg_blocks, turbo_jpeg
+from sendit.deid.burned_in.coding.jpeg_frame import NotSequential, segments
 from sendit.deid.burned_in.picture import Picture
 from sendit.deid.burned_in.record import Box
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sendit.deid.burned_in.codecs import CODECS, Undecodable
+from sendit.deid.burned_in.coding.codecs import CODECS, Undecodable
+from sendit.deid.burned_in.looking.rendering import Pixels
 from sendit.deid.burned_in.native import black_of, layout_of
 from sendit.deid.burned_in.picture import Picture, written_syntax
 from sendit.deid.burned_in.record import Box
-from sendit.deid.burned_in.rendering import Pixels
 
 SMOOTHED = 2
 """Pixels beside a block whose colour a decoder makes of two blocks, where chrominance is halved."""

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from sendit.deid.burned_in.jpeg_frame import (
+from sendit.deid.burned_in.coding.jpeg_frame import (
     BLOCK,
     DHT,
     DRI,

@@ -12,12 +12,12 @@ import imagecodecs
 import jpeg_ls
 import numpy as np
 
-from sendit.deid.burned_in import jpeg_blocks, turbo_jpeg
-from sendit.deid.burned_in.jpeg_frame import NotSequential, frame_header, segments
+from sendit.deid.burned_in.coding import jpeg_blocks, turbo_jpeg
+from sendit.deid.burned_in.coding.jpeg_frame import NotSequential, frame_header, segments
+from sendit.deid.burned_in.looking.rendering import Pixels
 from sendit.deid.burned_in.native import black_of
 from sendit.deid.burned_in.picture import Picture
 from sendit.deid.burned_in.record import Box
-from sendit.deid.burned_in.rendering import Pixels
 
 END_OF_IMAGE = b"\xff\xd9"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from sendit.deid.burned_in.looking.rendering import Pixels
 from sendit.deid.burned_in.record import Box
-from sendit.deid.burned_in.rendering import Pixels
 
 
 class TextDetector(Protocol):

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sendit.deid.burned_in.looking.rendering import Brightness, Pixels, filled, halved, renditions
+from sendit.deid.burned_in.looking.text_detector import TextDetector
 from sendit.deid.burned_in.messages import Aim
 from sendit.deid.burned_in.picture import Picture
 from sendit.deid.burned_in.record import Box
-from sendit.deid.burned_in.rendering import Brightness, Pixels, filled, halved, renditions
-from sendit.deid.burned_in.text_detector import TextDetector
 
 FRAMES_TOGETHER = 16
 """Text stands still while noise changes: their mean shows it more clearly than each frame does."""
@@ -20,10 +20,13 @@ DARK, BRIGHT = 64, 56
 DIFFERENT_PIXELS = 12
 HALVED_ABOVE = 1024
 """Pictures whose shorter side is longer are looked at in half their size."""
+LOOKS = 4
+"""How often the proof looks at one picture at most."""
 OUTSIDE = 0.25
 """The part of a find that may stand out of what is blanked already, and its least thickness in pixels to count."""
 THICKNESS = 5
-NEARLY = 0.8
+HARDLY_MORE = 1.15
+"""How much larger than two rectangles together the one around them may be that takes their place."""
 
 
 class Examination:
@@ -86,15 +89,26 @@ class Examination:
         return np.asarray(together)
 
     def _detect(self, frame: Pixels, *, thorough: bool) -> None:
-        known = [*self._masks, *self._found]
-        seen, factor = filled(frame, self._masks), 1  # without its text a picture looks like text elsewhere
+        """Look at a picture; in the proof again without what was found there, because that hides what is beside it."""
+        masks = self._masks
+        for _ in range(1 if self._aim is Aim.FIND else LOOKS):
+            found = self._boxes(frame, masks, thorough=thorough)
+            self._found += found
+            if not found:
+                break
+            masks = (*masks, *found)
+
+    def _boxes(self, frame: Pixels, masks: Sequence[Box], *, thorough: bool) -> list[Box]:
+        known, found = [*masks, *self._found], list[Box]()
+        seen, factor = filled(frame, masks), 1  # without its text a picture looks like text elsewhere
         if min(seen.shape[:2]) > HALVED_ABOVE:
             seen, factor = halved(seen), 2
         for shown in renditions(seen, self._picture):
-            for found in self._detector.boxes(shown, thorough=thorough):
-                box = found.times(factor).within(*frame.shape[:2])
-                if _stands_out(box, known) and self._counts(shown, found):
-                    self._found.append(box)
+            for one in self._detector.boxes(shown, thorough=thorough):
+                box = one.times(factor).within(*frame.shape[:2])
+                if _stands_out(box, known) and self._counts(shown, one):
+                    found.append(box)
+        return found
 
     def _counts(self, shown: Pixels, found: Box) -> bool:
         return self._aim is Aim.FIND or self._detector.is_legible(shown, found)
@@ -112,13 +126,17 @@ def _stands_out(box: Box, known: Sequence[Box]) -> bool:
 
 
 def merged(boxes: Sequence[Box]) -> list[Box]:
-    """Return the rectangles, those as one of which the smaller lies nearly whole within the larger."""
+    """Return the rectangles, two as one where that covers hardly more than both."""
     kept: list[Box] = []
     for box in sorted(set(boxes), key=lambda box: -box.area):
-        for index, other in enumerate(kept):
-            if box.common(other).area >= NEARLY * box.area:
-                kept[index] = box.around(other)
-                break
-        else:
-            kept.append(box)
+        one = box
+        while other := next((other for other in kept if _are_one(one, other)), None):
+            kept.remove(other)
+            one = one.around(other)
+        kept.append(one)
     return sorted(kept, key=lambda box: (box.top, box.left))
+
+
+def _are_one(one: Box, other: Box) -> bool:
+    common = one.common(other).area
+    return common > 0 and one.around(other).area <= HARDLY_MORE * (one.area + other.area - common)

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from sendit.deid.burned_in.jpeg_blocks import Tables, dc_of
-from sendit.deid.burned_in.jpeg_frame import BLOCK, EOI, SOS, FrameHeader, frame_header, scan_end, segments
+from sendit.deid.burned_in.coding.jpeg_blocks import Tables, dc_of
+from sendit.deid.burned_in.coding.jpeg_frame import BLOCK, EOI, SOS, FrameHeader, frame_header, scan_end, segments
 from sendit.deid.burned_in.record import Box
 
 LIBRARY = "libturbojpeg.so.0"

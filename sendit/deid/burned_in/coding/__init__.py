@@ -1,0 +1,1 @@
+"""Frames by transfer syntax: decoded, encoded again, and blanked without being decoded."""
