@@ -35,6 +35,8 @@ class ActionKind(IntEnum):
     """The delimiter of an item or a sequence, which is no element."""
     SHARED_RUN = 10
     """The beginning of a run of elements that the images of a study share (see `shared_runs`)."""
+    BYTES = 11
+    """A value of bytes: it is copied, however long it is, unless its beginning says that it is none."""
 
 
 DROP, VALUE, CALL = ActionKind.DROP, ActionKind.VALUE, ActionKind.CALL
@@ -109,7 +111,7 @@ class ElementAction:
     long : bool
         Whether the element is written in long form, with a length of 32 bits behind two reserved bytes (PS3.5 7.1.2).
     cache : ValueCache, optional
-        Of a VALUE: what its values become.
+        Of a VALUE: what its values become; of BYTES, what one with such a beginning becomes.
     call : callable, optional
         Of a CALL: what its value becomes in one image.
     path : tuple of int

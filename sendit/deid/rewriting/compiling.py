@@ -17,11 +17,12 @@ from __future__ import annotations
 from sendit.deid.recipe.rules import SPECIFIC_CHARACTER_SET, Action, Decision
 from sendit.deid.rewriting import content_items, private_values
 from sendit.deid.rewriting.action_chain import ActionChain, leave_nothing
-from sendit.deid.rewriting.actions import FORM, ActionKind, ElementAction
+from sendit.deid.rewriting.actions import FORM, ActionKind, ElementAction, ValueCache
 from sendit.deid.rewriting.attribute import Attribute
-from sendit.deid.rewriting.kept import kept_cache
+from sendit.deid.rewriting.kept import judges_content, kept_cache, stand_in_of_bytes
 from sendit.deid.rewriting.place import DatasetPlace, ElementKey
 from sendit.deid.standard.safe_private import SafePrivate, known_as_safe
+from sendit.deid.standard.text_in_bytes import reads_as_text
 from sendit.deid.stream import values
 from sendit.deid.stream.tags import ITEM_END, PIXEL_DATA_TAGS, SEQUENCE_END, TRAILING_PADDING, effective_vr
 from sendit.deid.vendors.places import places_slices
@@ -77,7 +78,7 @@ def action_of(place: DatasetPlace, tag: int, written_vr: str, long: bool, creato
             return _named(place, action, Action.CLEAN)
     if decision.kept or not decision.steps:
         cache = kept_cache(Attribute(place, tag, vr), decision, written_vr)
-        return _untouched(place, key) if cache is None else _named(place, key.by_value(cache), FORM)
+        return _untouched(place, key, decision) if cache is None else _named(place, key.by_value(cache), FORM)
     return _named(place, _ruled(place, decision, key), decision.steps[-1].action)
 
 
@@ -114,7 +115,7 @@ def _emptied(place: DatasetPlace, key: ElementKey) -> ElementAction:
     return key.by_value(lambda value: empty if value else None)
 
 
-def _untouched(place: DatasetPlace, key: ElementKey) -> ElementAction | None:
+def _untouched(place: DatasetPlace, key: ElementKey, decision: Decision) -> ElementAction | None:
     """The action of an element that no rule changes, and whose values may be anything."""
     if key.tag == SPECIFIC_CHARACTER_SET:
         if key.written_vr not in ("", "CS", "UN"):  # others would read it as numbers, and then nothing of the file
@@ -126,6 +127,18 @@ def _untouched(place: DatasetPlace, key: ElementKey) -> ElementAction | None:
         return key.action(ActionKind.BULK)
     if key.vr == "UN":
         return key._replace(written_vr="UN").sequence()
-    if key.long or (place.encoding.implicit and key.vr in ("OB", "OW")):
-        return key.action(ActionKind.COPY)
-    return None
+    if (
+        key.vr in values.BYTES_VRS
+        and key.tag not in PIXEL_DATA_TAGS
+        and judges_content(Attribute(place, key.tag, key.vr), decision)
+    ):
+        return _named(place, _of_bytes(place, key), FORM)
+    return key.action(ActionKind.COPY) if key.long else None
+
+
+def _of_bytes(place: DatasetPlace, key: ElementKey) -> ElementAction:
+    """Bytes stay unless they are a text."""
+    instead = stand_in_of_bytes(place, key.tag, key.vr)
+    action = key.action(ActionKind.BYTES)
+    action.cache = ValueCache(lambda beginning: instead if reads_as_text(beginning) else None)
+    return action

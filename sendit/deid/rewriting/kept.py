@@ -9,6 +9,7 @@ from sendit.deid.recipe.profile_rules import DUMMIES
 from sendit.deid.recipe.rules import SPECIFIC_CHARACTER_SET, Decision
 from sendit.deid.rewriting.actions import ValueCache
 from sendit.deid.rewriting.attribute import CLASS_UID_TAGS, Attribute
+from sendit.deid.rewriting.place import DatasetPlace
 from sendit.deid.rewriting.study import Judge
 from sendit.deid.standard.attribute_types import OPTIONAL, types
 from sendit.deid.standard.forms import Form, form_of
@@ -86,13 +87,19 @@ def needs_value(type_: str) -> bool:
     return type_ in ("1", "1C")
 
 
+def stand_in_of_bytes(place: DatasetPlace, tag: int, vr: str) -> bytes:
+    """The element of bytes that go: none, or an empty one where the attribute may not be absent."""
+    type_ = types().type_of(place.sop_class_uid, place.path, tag)
+    return b"" if may_be_absent(type_) else place.encoding.write(tag, vr, b"")
+
+
 # ---------------------------------------------------------------------------------------------- at a place
 
 
 def kept_cache(attribute: Attribute, decision: Decision, written_vr: str) -> ValueCache | None:
     """What becomes of the values of an attribute that no rule changes; None where they may be anything."""
     form = form_at(attribute, written_vr)
-    is_judged = _judges_content(attribute, decision)
+    is_judged = judges_content(attribute, decision)
     judge = attribute.place.study.judge_of(attribute.tag, attribute.vr) if is_judged else None
     if form is None and judge is None:
         return None
@@ -123,7 +130,7 @@ def kept_value(attribute: Attribute, form: Form | None, judge: Judge | None = No
     )
 
 
-def _judges_content(attribute: Attribute, decision: Decision) -> bool:
+def judges_content(attribute: Attribute, decision: Decision) -> bool:
     """Whether a value must also speak of nobody: where a profile keeps it, and not a line of the recipe's own."""
     study, tag = attribute.place.study, attribute.tag
     if study.recipe.profile is None or not study.checks_values:

@@ -19,6 +19,7 @@ from sendit.deid.rewriting.plan import NO_TAG, DatasetPlan
 from sendit.deid.rewriting.private_blocks import Creators, PrivateCreator, are_in
 from sendit.deid.rewriting.shared_runs import Rewritten, SharedRun, Trace
 from sendit.deid.rewriting.walk import END, HANDLERS, VALUE, DatasetWalk
+from sendit.deid.standard.text_in_bytes import BEGINNING
 from sendit.deid.stream.encodings import UNDEFINED, encoding_inside, long_length
 from sendit.deid.stream.ordering import in_order
 from sendit.deid.stream.sources import HEADER_LIMIT, WINDOW, Bulk, BytesSource, Source, fragments_end, larger
@@ -32,7 +33,7 @@ STREAMED_FROM = 1024 * 1024
 BULK_BYTES = 64 * 1024
 """A value of bytes at the root that passes the window is streamed, not held, from this length on."""
 
-DROP, COPY, BULK = ActionKind.DROP, ActionKind.COPY, ActionKind.BULK
+DROP, COPY, BULK, BYTES = ActionKind.DROP, ActionKind.COPY, ActionKind.BULK, ActionKind.BYTES
 
 
 class NoImage:
@@ -224,13 +225,20 @@ class RootWalk(DatasetWalk):
             self._end_before(action, start, after)
             return start
         if kind is DROP:
-            self.done.append(action)
-            self.copy_to(start)
-            self.copied = self.end = after
-            return after
-        if kind is COPY and length >= BULK_BYTES and action.vr in BYTES_VRS:
-            return self._pass_on(action, start, value, length)
-        raise Incomplete
+            return self._put_instead(action, b"", start, after)
+        if kind not in (COPY, BYTES) or length < BULK_BYTES or action.vr not in BYTES_VRS:
+            raise Incomplete
+        new = action.cache[self._source.read(self._base + value, BEGINNING)] if action.cache is not None else None
+        return (
+            self._pass_on(action, start, value, length) if new is None else self._put_instead(action, new, start, after)
+        )
+
+    def _put_instead(self, action: ElementAction, new: bytes, start: int, after: int) -> int:
+        """Put out `new` for an element that passes the window, and end the window behind it."""
+        self.replace(start, new, after)
+        self.done.append(action if new else action.removal)
+        self.end = after
+        return after
 
     def _end_before(self, action: ElementAction, start: int, after: int) -> None:
         """End the window here, so that the next one begins with the element and holds it."""

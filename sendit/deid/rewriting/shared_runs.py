@@ -49,6 +49,7 @@ STABLE_KINDS = frozenset(
         ActionKind.DROP,
         ActionKind.VALUE,
         ActionKind.COPY,
+        ActionKind.BYTES,
         ActionKind.SEQUENCE,
         ActionKind.PRIVATE,
         ActionKind.CREATOR,

@@ -24,6 +24,7 @@ from sendit.deid.rewriting.actions import ActionKind, ElementAction, ImageAtHand
 from sendit.deid.rewriting.distinct_names import NAMED, told_apart
 from sendit.deid.rewriting.plan import NO_TAG, DatasetPlan
 from sendit.deid.rewriting.private_blocks import Creators, PrivateCreator
+from sendit.deid.standard.text_in_bytes import BEGINNING
 from sendit.deid.stream.elements import DEPTH_LIMIT, ITEM_BEGINS, element_end, item_at
 from sendit.deid.stream.encodings import UNDEFINED, Encoding, encoding_inside, long_length
 from sendit.deid.stream.ordering import sequence_in_order
@@ -178,6 +179,16 @@ class DatasetWalk:
         """Pass over an element that stays."""
         return self._end_of(action, start, value, size)
 
+    def copy_bytes(self, action: ElementAction, start: int, value: int, size: int) -> int:
+        """Pass over bytes that stay; those that are a text do not."""
+        after = self._end_of(action, start, value, size)
+        assert action.cache is not None
+        new = action.cache[self.buf[value : min(value + BEGINNING, after)]]
+        if new is not None:
+            self.replace(start, new, after)
+            self.done.append(action if new else action.removal)
+        return after
+
     def drop(self, action: ElementAction, start: int, value: int, size: int) -> int:
         """Remove an element."""
         after = self._end_of(action, start, value, size)
@@ -272,6 +283,7 @@ HANDLERS: dict[ActionKind, Callable[[DatasetWalk, ElementAction, int, int, int],
     ActionKind.DROP: DatasetWalk.drop,
     ActionKind.VALUE: DatasetWalk.change,
     ActionKind.COPY: DatasetWalk.copy,
+    ActionKind.BYTES: DatasetWalk.copy_bytes,
     ActionKind.SEQUENCE: DatasetWalk.sequence,
     ActionKind.CALL: DatasetWalk.change,
     ActionKind.CHARSET: DatasetWalk.charset,

@@ -19,6 +19,10 @@ from sendit.deid.stream.values import NUMBERS, TEXT_VRS
 
 DECIMAL = rb"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[Ee][+-]?\d{1,4})?"
 """More digits than DS and IS allow are common, for programs write the shortest text that gives the same float."""
+_NO_DATE = (
+    rb"(?!(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])?(?:[0-5]\d){0,2}(?:\.\d*)?(?![\d.]))"
+)
+"""A day, perhaps with a time: true dates stand in numbers, too, and no measurement has such a value."""
 TERM = rb"[A-Za-z0-9 _.:;,+/*()<>=%&-]{1,64}"
 """A code string, as devices write them: in lower case, with a hyphen or a slash, or too long."""
 
@@ -28,9 +32,9 @@ _FORMS = {
     "AS": rb"\d{1,3}[DWMYdwmy]?",
     "CS": TERM,
     "DA": rb"\d{4}[.-]?\d\d[.-]?\d\d",
-    "DS": DECIMAL,
+    "DS": _NO_DATE + DECIMAL,
     "DT": _DAY + rb"(?:[T ]?" + _CLOCK + rb")?(?:Z|[+-]\d\d:?\d\d)?",
-    "IS": DECIMAL,
+    "IS": _NO_DATE + DECIMAL,
     "TM": _CLOCK,
     "UI": rb"[0-9.]{1,128}",
     "UR": rb"[!-~]*",
@@ -50,6 +54,11 @@ _DATED_TIME = re.compile(
 _TIME = re.compile(rb"(?P<time>%b)|(?P<fine>(?:[01]?\d|2[0-4]):?[0-5]\d:?[0-6]\d\.\d{6})\d{1,40}" % _CLOCK)
 """A time of day, perhaps finer than a TM can say."""
 _PRINTABLE = re.compile(rb"[ -~]{4,}\0?")
+_READABLE = re.compile(rb"[A-Za-z0-9 @#.,:;/^_+()&'-]*[A-Za-z0-9 .,/^_-]\0?")
+_FEWEST_LETTERS = 4
+_FEWEST_READABLE = {"FL": 12}
+"""Bytes from which on numbers that can be read as words or dates are text, by VR; 8 of others. A float of four readable
+bytes is common; a double of eight is beyond 131,072 and otherwise odd, and two integers are beyond 500 million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +131,21 @@ _BINARY = Form(lambda raw: not _PRINTABLE.fullmatch(raw), _nothing)
 
 
 def _binary_of(tag: int, vr: str) -> Form | None:
-    """Binary numbers: text may stand only in more values than the attribute has."""
+    """Binary numbers: what can be read, and is no number that is likely, or more than the attribute has, is text."""
+    size = struct.calcsize("<" + NUMBERS[vr])
     try:
         most = dictionary_VM(tag).rpartition("-")[2]
     except KeyError:
-        return None
-    if not most.isdigit():
-        return None
-    size = int(most) * struct.calcsize("<" + NUMBERS[vr])
-    return Form(lambda raw: len(raw) <= size or not _PRINTABLE.fullmatch(raw), _nothing)
+        most = ""
+    longest = int(most) * size if most.isdigit() else 0
+
+    def fits(raw: bytes) -> bool:
+        if len(raw) < _FEWEST_LETTERS or not _PRINTABLE.fullmatch(raw):
+            return True
+        is_whole = len(raw) % size == 0 and (not longest or len(raw) <= longest)
+        return is_whole and not (_READABLE.fullmatch(raw) and len(raw) >= _FEWEST_READABLE.get(vr, 8))
+
+    return Form(fits, _nothing)
 
 
 # ---------------------------------------------------------------------------------------------- what can be saved
