@@ -15,7 +15,7 @@ from sendit.deid.identifiers.ages import cap_ages_in, years_of_birth
 from sendit.deid.identifiers.announcements import Sure
 from sendit.deid.identifiers.dates.calendar_words import CalendarWords
 from sendit.deid.identifiers.dates.written_dates import WrittenDate, written_dates
-from sendit.deid.identifiers.device_texts import is_part_of_version, speaks_of_somebody, sure_dates
+from sendit.deid.identifiers.device_texts import is_no_code, is_part_of_version, speaks_of_somebody, sure_dates
 from sendit.deid.identifiers.identifiers import Identifier
 from sendit.deid.identifiers.identifying_forms import identifying_forms
 from sendit.deid.identifiers.known_identifiers import KnownIdentifiers
@@ -40,6 +40,8 @@ _BODY_PARTS = frozenset(
      "UPRARM", "UPRLEG")
 )  # fmt: skip
 """Of PS3.16 Annex L."""
+_FOUR_NUMBERS = re.compile(r"(?<!\d)\d{1,3}(?:\.\d{1,3}){3}")
+"""An address of the Internet Protocol, where there are no versions."""
 _LONG_NUMBER = re.compile(r"\d{6,}")
 _SAYS_SOMETHING = re.compile(r"[^\W_]")
 LONGEST_TEXT = 1 << 18
@@ -103,7 +105,7 @@ class Cleaner:
         """What may stay of a model or the like: all but its dates, unless it speaks of somebody."""
         if len(text) > LONGEST_TEXT or _NOT_TEXT.search(text):
             return ""
-        if speaks_of_somebody(text) or self._known.stand_in(text):
+        if speaks_of_somebody(text) or self._known.stand_in(text) or self._known.days.stand_in(text):
             return self.clean(text)
         dates = [one for one in sure_dates(text) if not spared(one, text)]
         return self._with_shifted(text, dates) if dates else text
@@ -115,7 +117,9 @@ class Cleaner:
 
     def device_term(self, text: str) -> str:
         """A term that devices write, or nothing where it speaks of somebody; words that are all known do not."""
-        if speaks_of_somebody(text) or sure_dates(text) or _LONG_NUMBER.search(text):
+        if speaks_of_somebody(text) or any(written_dates(text)) or _LONG_NUMBER.search(text):
+            return ""
+        if _FOUR_NUMBERS.search(text) or self._known.days.stand_in(text):
             return ""
         is_plain = all(is_listed(fold(word)) for word in _TERM_WORD.findall(text))
         found = self._known.numbers(text) if is_plain else chain(self._known.names(text), self._known.numbers(text))
@@ -128,6 +132,13 @@ class Cleaner:
     def without_identifiers(self, text: str) -> str:
         """The text, or nothing where one of the study's own identifiers stands in it: for a code, which is no text."""
         return "" if _NOT_TEXT.search(text) or self._known.stand_in(text) else text
+
+    def clean_code(self, text: str) -> str:
+        """The text, or nothing where it is no code but speaks of somebody, or tells a day of the study."""
+        left = self.without_identifiers(text)
+        if left and (is_no_code(text) or self._known.days.stand_in(text)):
+            return ""
+        return left
 
     def _round(self, text: str, aside: list[str], sure: Sure) -> str:
         """The text with holes where it identified."""

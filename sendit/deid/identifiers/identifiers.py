@@ -19,6 +19,8 @@ ID_TAGS = (0x00100020, 0x00101000, 0x00080050, 0x00101090, 0x00380010, 0x0040201
 """Patient ID, Other Patient IDs, Accession Number, Medical Record Locator, Admission ID, order numbers."""
 BIRTH_TAGS = (0x00100030, 0x00100033)
 """Patient's Birth Date, and that in Alternative Calendar."""
+DAY_TAGS = (0x00080020, 0x00080021, 0x00080022, 0x00080023)
+"""Study, Series, Acquisition and Content Date: the days that are shifted."""
 ADDRESS, TELEPHONE = 0x00101040, 0x00102154
 OTHER_IDS = 0x00101002
 
@@ -60,7 +62,7 @@ DESCRIPTIONS = (
 
 TAGS = (
     *NAME_TAGS, *ID_TAGS, *BIRTH_TAGS, ADDRESS, TELEPHONE, OTHER_IDS, *STAFF_TAGS, *INSTITUTION_TAGS, *NUMBER_TAGS,
-    *CONTACT_TAGS, *PEOPLE_SEQUENCES, INSTITUTION_CODES, STATION,
+    *CONTACT_TAGS, *PEOPLE_SEQUENCES, INSTITUTION_CODES, STATION, *DAY_TAGS,
 )  # fmt: skip
 """All of them but the descriptions."""
 ASKED_FOR = frozenset(TAGS) | frozenset(DESCRIPTIONS)
@@ -85,7 +87,8 @@ class Identifier:
 
     `kind` is name, id, date, phone or address: the patient's; staff: a part of the name of somebody who works there;
     person: a whole name, as PN has it; initials: also a name of two letters; announced: a name that a text announces;
-    institution; station: a device's, which a recipe may keep; number: an id of a study, a procedure or a specimen.
+    institution; station: a device's, which a recipe may keep; number: an id of a study, a procedure or a specimen; day:
+    one on which images were made.
     """
 
     kind: str
@@ -189,6 +192,8 @@ def _others(header: Header) -> Iterator[Identifier]:
     places += [item.text(CODE_MEANING) for item in header.items(INSTITUTION_CODES)]
     yield from (Identifier("institution", part) for place in places for part in _lines(place, SHORTEST_ID))
     yield from (Identifier("station", part) for part in _lines(header.text(STATION), SHORTEST_ID))
+    days = dict.fromkeys(value for tag in DAY_TAGS for value in header.get(tag) or ())
+    yield from (Identifier("day", found[0]) for value in days if (found := _DAY.match(value)))
     for tag in NUMBER_TAGS:
         yield from (Identifier("number", value) for value in header.get(tag) or () if _is_long(value))
 
@@ -217,6 +222,9 @@ def _short_names(value: str, kind: str) -> Iterator[str]:
     yield from (part for part in letters if len(part) == 2 and part.lower() not in passed_over)
     if 1 < len(letters) == len("".join(letters)) <= LONGEST_INITIALS:
         yield "".join(letters)
+
+
+_DAY = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 
 
 def is_placeholder(text: str) -> bool:

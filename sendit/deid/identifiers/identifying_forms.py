@@ -18,7 +18,13 @@ Span = tuple[int, int]
 
 
 def identifying_forms(text: str) -> Iterator[Span]:
-    """Where such forms stand, in no order; they may overlap."""
+    """Where such forms stand, in no order; they may overlap. An underscore is a blank there, too."""
+    yield from _forms(text)
+    if "_" in text:
+        yield from _forms(text.replace("_", " "))
+
+
+def _forms(text: str) -> Iterator[Span]:
     yield from sure_forms(text)
     if _DIGIT.search(text):
         for pattern in _DOTTED:

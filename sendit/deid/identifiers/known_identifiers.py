@@ -9,6 +9,7 @@ from datetime import date
 from itertools import permutations, zip_longest
 
 from sendit.deid.identifiers.dates.birth_dates import day_of
+from sendit.deid.identifiers.dates.own_days import OwnDays
 from sendit.deid.identifiers.dates.written_dates import written_dates
 from sendit.deid.identifiers.identifiers import Identifier
 from sendit.deid.identifiers.spellings import SHORTEST_CUT, SHORTEST_MISTYPED, is_mistyped, logins, romanized, spellings
@@ -40,7 +41,7 @@ class KnownIdentifiers:
     identifiers : iterable of Identifier
     """
 
-    __slots__ = ("_birth_dates", "_birth_years", "_forms", "_initials", "_long", "_names", "_parts", "_runs")
+    __slots__ = ("_birth_dates", "_birth_years", "_forms", "_initials", "_long", "_names", "_parts", "_runs", "days")
 
     def __init__(self, identifiers: Iterable[Identifier]) -> None:
         self._names: set[str] = set()
@@ -56,6 +57,8 @@ class KnownIdentifiers:
         self._birth_dates: set[date] = set()
         self._birth_years: set[str] = set()
         """Two digits of each."""
+        self.days = OwnDays()
+        """Not among what stands in a text: where dates are shifted, another one may become one of them."""
         for one in identifiers:
             _TAKEN_IN[one.kind](self, one.text)
         self._long = [name for name in self._names if len(name) > SHORTEST_CUT]
@@ -254,6 +257,7 @@ _TAKEN_IN: dict[str, Callable[[KnownIdentifiers, str], None]] = {
     "announced": KnownIdentifiers._add_announced,
     "person": KnownIdentifiers._add_person,
     "date": KnownIdentifiers._add_date,
+    "day": lambda known, text: known.days.add(text),
     "id": KnownIdentifiers._add_number,
     "number": KnownIdentifiers._add_number,
     "phone": KnownIdentifiers._add_phone,

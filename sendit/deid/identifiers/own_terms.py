@@ -11,7 +11,8 @@ import re
 from sendit.deid.identifiers.vocabulary import either, fold, is_listed, is_name, listed
 
 _WORD = re.compile(r"[^\W\d_]+")
-_LONG_NUMBER = re.compile(r"\d{3}")
+_LONG_NUMBER = re.compile(r"(?:\d\D?){3}|(?<![^\W_])9\d(?!\d)")
+"""Of a number, a date or the age of somebody very old."""
 _MAKER_TAGS = frozenset({0x00080070})
 """Manufacturer."""
 _TERM_TAGS = frozenset({0x00080060, 0x00180015, 0x00181210, 0x00185100, 0x00200060})

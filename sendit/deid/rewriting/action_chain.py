@@ -8,12 +8,13 @@ from sendit.deid.function_field import FunctionField
 from sendit.deid.recipe.deid_functions import DEID_FUNCTIONS, Original, shifted
 from sendit.deid.recipe.rules import PSEUDONYM, Action, Step, Value
 from sendit.deid.rewriting.actions import ImageAtHand
-from sendit.deid.rewriting.attribute import CLASS_UID_TAGS, Attribute
+from sendit.deid.rewriting.attribute import Attribute
 from sendit.deid.rewriting.cleaning import cleaned
 from sendit.deid.rewriting.kept import form_at, kept_value
 from sendit.deid.rewriting.place import DatasetPlace
 from sendit.deid.standard.codes import parse_codes, write_items
 from sendit.deid.standard.content import DUMMIES
+from sendit.deid.stream.tags import CLASS_UID_TAGS
 from sendit.errors import Misconfigured
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sendit.deid.rewriting.place import DatasetPlace
 from sendit.deid.stream import values
+from sendit.deid.stream.tags import CLASS_UID_TAGS
 from sendit.errors import DataFault
 
-CLASS_UID_TAGS = frozenset(
-    {0x00080016, 0x0008001A, 0x0008001B, 0x00081150, 0x0008115A, 0x0008010C, 0x00080117, 0x00020010}
-)
-"""UI attributes whose values name a class, a syntax or a vocabulary, never an instance: UID functions leave them."""
+_ROOT = re.compile(r"[0-2](?:\.|$)")
 
 
 class Attribute:
@@ -67,5 +66,7 @@ class Attribute:
         return self.write(self.class_uids(raw))
 
     def class_uids(self, raw: bytes) -> str:
-        """The well-formed ones of UIDs that name a class or a vocabulary."""
-        return "\\".join(text for part in self.read(raw) if values.is_well_formed(text := str(part), "UI"))
+        """The well-formed ones of UIDs that name a class or a vocabulary; none in which a day of the study stands."""
+        days = self.place.study.own_days
+        texts = (text for part in self.read(raw) if values.is_well_formed(text := str(part), "UI"))
+        return "\\".join(text for text in texts if _ROOT.match(text) and not days.stand_in(text))

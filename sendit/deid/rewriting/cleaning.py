@@ -30,7 +30,7 @@ def cleaned(attribute: Attribute, raw: bytes, days: int | None) -> bytes:
 
 def _cleaned_text(attribute: Attribute, raw: bytes, days: int | None) -> bytes:
     cleaner = attribute.place.study.cleaner(days)
-    clean = cleaner.without_identifiers if attribute.tag in CODES else cleaner.clean
+    clean = cleaner.clean_code if attribute.tag in CODES else cleaner.clean
     if attribute.vr in ("AE", "CS"):
         return attribute.rewritten_text(raw, cleaner.clean_term)
     return attribute.rewritten_text(raw, lambda text: values.shortened(clean(text), attribute.vr))

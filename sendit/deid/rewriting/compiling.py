@@ -24,7 +24,7 @@ from sendit.deid.rewriting.place import DatasetPlace, ElementKey
 from sendit.deid.standard.safe_private import SafePrivate, known_as_safe
 from sendit.deid.standard.text_in_bytes import reads_as_text
 from sendit.deid.stream import values
-from sendit.deid.stream.tags import ITEM_END, PIXEL_DATA_TAGS, SEQUENCE_END, TRAILING_PADDING, effective_vr
+from sendit.deid.stream.tags import ITEM_END, PIXEL_DATA, PIXEL_DATA_TAGS, SEQUENCE_END, TRAILING_PADDING, effective_vr
 from sendit.deid.vendors.places import places_slices
 from sendit.errors import DataFault
 
@@ -129,7 +129,7 @@ def _untouched(place: DatasetPlace, key: ElementKey, decision: Decision) -> Elem
         return key._replace(written_vr="UN").sequence()
     if (
         key.vr in values.BYTES_VRS
-        and key.tag not in PIXEL_DATA_TAGS
+        and key.tag != PIXEL_DATA
         and judges_content(Attribute(place, key.tag, key.vr), decision)
     ):
         return _named(place, _of_bytes(place, key), FORM)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sendit.deid.identifiers.identifiers import TAGS
+from sendit.deid.identifiers.identifiers import DAY_TAGS, TAGS
 from sendit.deid.identifiers.own_terms import holds_its_own_term
 from sendit.deid.recipe.addresses import Field
 from sendit.deid.recipe.profile_rules import DUMMIES
@@ -28,7 +28,7 @@ from sendit.deid.stream.values import NUMBERS
 from sendit.errors import DataFault
 
 _DUMMIES = frozenset({"removed", *DUMMIES.values(), *(dummy.lower() for dummy in CONTENT_DUMMIES.values())})
-IDENTIFYING = frozenset(TAGS)
+IDENTIFYING = frozenset(TAGS) - frozenset(DAY_TAGS)
 """Attributes that identify by what they are."""
 _NUMBER_VRS = NUMBERS.keys() | {"DS", "IS", "AT"}
 

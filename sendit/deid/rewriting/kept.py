@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from sendit.deid.identifiers.dates.own_days import OwnDays
 from sendit.deid.recipe.profile_rules import DUMMIES
 from sendit.deid.recipe.rules import SPECIFIC_CHARACTER_SET, Decision
 from sendit.deid.rewriting.actions import ValueCache
-from sendit.deid.rewriting.attribute import CLASS_UID_TAGS, Attribute
+from sendit.deid.rewriting.attribute import Attribute
 from sendit.deid.rewriting.place import DatasetPlace
 from sendit.deid.rewriting.study import Judge
 from sendit.deid.standard.attribute_types import OPTIONAL, types
 from sendit.deid.standard.forms import Form, form_of
-from sendit.deid.stream.tags import dictionary_entry
+from sendit.deid.stream.tags import CLASS_UID_TAGS, dictionary_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,22 @@ def form_at(attribute: Attribute, written_vr: str) -> Form | None:
     """The form of an attribute's values, where values are looked at."""
     if not attribute.place.study.checks_values or attribute.tag == SPECIFIC_CHARACTER_SET:
         return None
-    return form_of(attribute.tag, attribute.vr, written_vr)
+    form = form_of(attribute.tag, attribute.vr, written_vr)
+    days = attribute.place.study.own_days
+    if form is None or not days or attribute.vr not in ("DS", "IS"):
+        return form
+    return replace(form, fits=_no_moment(form.fits, days))
+
+
+def _no_moment(fits: Callable[[bytes], object], days: OwnDays) -> Callable[[bytes], object]:
+    """Whether a number has its form, and does not count the seconds from 1970 to the study."""
+
+    def both(raw: bytes) -> bool:
+        if not fits(raw):
+            return False
+        return not raw[:10].isdigit() or not any(days.is_moment(part) for part in re.findall("[0-9]+", raw.decode()))
+
+    return both
 
 
 def kept_value(attribute: Attribute, form: Form | None, judge: Judge | None = None) -> KeptValue:

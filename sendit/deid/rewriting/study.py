@@ -12,6 +12,7 @@ from pydicom.datadict import tag_for_keyword
 from sendit.deid.bounded import Bounded
 from sendit.deid.budget import KEY, VALUE, Budget, text_cost
 from sendit.deid.function_field import FunctionField
+from sendit.deid.identifiers.dates.own_days import OwnDays
 from sendit.deid.identifiers.descriptors import Cleaner
 from sendit.deid.identifiers.identifiers import VERIFIED, Identifier
 from sendit.deid.identifiers.own_terms import OWN_TERMS, holds_its_own_term
@@ -24,6 +25,7 @@ from sendit.deid.rewriting.actions import ImageAtHand
 from sendit.deid.standard.content import CODES
 from sendit.deid.standard.enumerated_values import enumerated, enumerated_values
 from sendit.deid.stream.datasets import UNREADABLE, quiet
+from sendit.deid.stream.tags import CLASS_UID_TAGS
 from sendit.errors import DataFault, Misconfigured
 
 READ_BY_MACHINES = CODES | {tag_for_keyword(keyword) for keyword in STRUCTURE}
@@ -129,13 +131,15 @@ class BoundRecipe:
         closed = enumerated_values().get(tag)
         if closed is not None:
             return lambda text: enumerated(closed, text)
+        if tag in CLASS_UID_TAGS:
+            return lambda text: "" if self.own_days.stand_in(text) else text
         cleaner = self.makers_cleaner if tag in MAKERS else self.kept_cleaner
         if tag in LAYERS:
             return lambda text: cleaner.device_term(text) or self._layer(text)
         if vr == "CS":
             return cleaner.body_part if tag == BODY_PART_EXAMINED else cleaner.device_term
         if tag in READ_BY_MACHINES:
-            return cleaner.without_identifiers
+            return cleaner.clean_code
         if tag in VERSIONS:
             return cleaner.clean_version
         return cleaner.clean_device_text if vr in ("LO", "SH", "UC") else None
@@ -151,7 +155,7 @@ class BoundRecipe:
         Dates in what devices write of themselves are the same for all patients, so they are never shifted: they go.
         """
         assert self.recipe.profile is not None
-        kinds = VERIFIED | {"person", "announced"}
+        kinds = VERIFIED | {"person", "announced", "day"}
         if "Retain Institution Identity" not in self.recipe.profile.options:
             kinds |= {"institution"}
         return self._cleaner_of(kinds)
@@ -159,12 +163,24 @@ class BoundRecipe:
     @cached_property
     def makers_cleaner(self) -> Cleaner:
         """The same for makers and models: an institution may be called as they are."""
-        return self._cleaner_of(VERIFIED)
+        return self._cleaner_of(VERIFIED | {"day"})
 
     def _cleaner_of(self, kinds: frozenset[str]) -> Cleaner:
         assert self.recipe.profile is not None
-        counting = [identifier for identifier in self._identifiers if identifier.kind in kinds]
-        return Cleaner(counting, 0 if self.recipe.profile.dates == FULL_DATES else None)
+        are_full = self.recipe.profile.dates == FULL_DATES
+        wanted = kinds - {"day"} if are_full else kinds
+        counting = [identifier for identifier in self._identifiers if identifier.kind in wanted]
+        return Cleaner(counting, 0 if are_full else None)
+
+    @cached_property
+    def own_days(self) -> OwnDays:
+        """The days on which the study was made, where they may not be told."""
+        days = OwnDays()
+        if self.recipe.profile is not None and self.recipe.profile.dates != FULL_DATES:
+            for identifier in self._identifiers:
+                if identifier.kind == "day":
+                    days.add(identifier.text)
+        return days
 
     def variable(self, name: str) -> Any:
         """The value of `var:name`; Misconfigured when there is none: the original is never left in its place."""

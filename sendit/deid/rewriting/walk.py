@@ -181,13 +181,7 @@ class DatasetWalk:
 
     def copy_bytes(self, action: ElementAction, start: int, value: int, size: int) -> int:
         """Pass over bytes that stay; those that are a text do not."""
-        after = self._end_of(action, start, value, size)
-        assert action.cache is not None
-        new = action.cache[self.buf[value : min(value + BEGINNING, after)]]
-        if new is not None:
-            self.replace(start, new, after)
-            self.done.append(action if new else action.removal)
-        return after
+        return self._become(action, start, self._end_of(action, start, value, size), value, BEGINNING)
 
     def drop(self, action: ElementAction, start: int, value: int, size: int) -> int:
         """Remove an element."""
@@ -199,12 +193,13 @@ class DatasetWalk:
     def change(self, action: ElementAction, start: int, value: int, size: int) -> int:
         """Replace an element by what its value becomes."""
         after = self._end_of(action, start, value, size)
-        encoded = self.buf[value:after]
-        if action.cache is not None:
-            new = action.cache[encoded]
-        else:
-            assert action.call is not None
-            new = action.call(encoded, self.image)
+        return self._become(action, start, after, value, after - value)
+
+    def _become(self, action: ElementAction, start: int, after: int, value: int, seen: int) -> int:
+        """Replace an element by what the first bytes of its value say that it becomes."""
+        encoded = self.buf[value : min(value + seen, after)]
+        cache, call = action.cache, action.call
+        new = cache[encoded] if cache is not None else call(encoded, self.image)  # type: ignore[misc]
         if new is not None:
             self.replace(start, new, after)
             self.done.append(action if new else action.removal)

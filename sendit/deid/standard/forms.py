@@ -15,6 +15,8 @@ from functools import cache
 
 from pydicom.datadict import dictionary_VM
 
+from sendit.deid.standard.text_in_bytes import reads_as_text
+from sendit.deid.stream.tags import CLASS_UID_TAGS
 from sendit.deid.stream.values import NUMBERS, TEXT_VRS
 
 DECIMAL = rb"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[Ee][+-]?\d{1,4})?"
@@ -40,6 +42,9 @@ _FORMS = {
     "UR": rb"[!-~]*",
 }
 """One value of each VR that has a form. ACR-NEMA's dates and times, and those of ISO 8601, are among them."""
+_CLASS_UID = rb"[0-2](?:\.\d{1,60})*"
+_URN_CODE_VALUE, _URN = 0x00080120, rb"urn:[A-Za-z0-9][A-Za-z0-9-]{1,31}:[!-?A-~]+"
+"""A code that is a URN: no address that leads anywhere, and nobody's mail."""
 _PADDING = b" \0"
 _SPREAD = frozenset({"CS"})
 """VRs whose values stand for themselves, so that one that goes leaves the others. Of numbers all go: two of three
@@ -54,11 +59,12 @@ _DATED_TIME = re.compile(
 _TIME = re.compile(rb"(?P<time>%b)|(?P<fine>(?:[01]?\d|2[0-4]):?[0-5]\d:?[0-6]\d\.\d{6})\d{1,40}" % _CLOCK)
 """A time of day, perhaps finer than a TM can say."""
 _PRINTABLE = re.compile(rb"[ -~]{4,}\0?")
-_READABLE = re.compile(rb"[A-Za-z0-9 @#.,:;/^_+()&'-]*[A-Za-z0-9 .,/^_-]\0?")
-_FEWEST_LETTERS = 4
-_FEWEST_READABLE = {"FL": 12}
-"""Bytes from which on numbers that can be read as words or dates are text, by VR; 8 of others. A float of four readable
-bytes is common; a double of eight is beyond 131,072 and otherwise odd, and two integers are beyond 500 million."""
+_LIKELY_LAST = re.compile(rb"[A-Za-z0-9 .,/^_-]\0?\Z")
+"""What ends a word. Doubles below 131,072 end with none of them, but with @ or ?."""
+_DATE_OR_NUMBER = re.compile(rb"[0-9 ./:-]+\0?")
+_FEWEST_LETTERS, _FEWEST_READABLE = 4, 8
+_FEWEST_OF_FLOATS = 12
+"""Bytes from which on readable floats are words: four readable bytes are a common float. Digits alone are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +96,17 @@ def form_of(tag: int, vr: str, written_vr: str) -> Form | None:
         The VR that stands in the file, "" for none. It tells numbers in text from numbers in binary.
     """
     if vr in NUMBERS:
-        return _nothing_else(DECIMAL) if written_vr in TEXT_VRS else _binary_of(tag, vr)
+        return _nothing_else(_FORMS["DS"]) if written_vr in TEXT_VRS else _binary_of(tag, vr)
     if written_vr not in ("", "UN", vr):
         if written_vr in NUMBERS and vr in ("DS", "IS"):
             return _BINARY
         if (written_vr in TEXT_VRS) != (vr in TEXT_VRS):
             return _NOTHING
-    return form_of_vr(vr)
+    if vr == "UI" and tag in CLASS_UID_TAGS:
+        return _nothing_else(_CLASS_UID)
+    if vr == "AT":  # no group and no element of a tag consist of letters or digits alone
+        return _BINARY
+    return _nothing_else(_URN) if tag == _URN_CODE_VALUE else form_of_vr(vr)
 
 
 @cache
@@ -143,9 +153,15 @@ def _binary_of(tag: int, vr: str) -> Form | None:
         if len(raw) < _FEWEST_LETTERS or not _PRINTABLE.fullmatch(raw):
             return True
         is_whole = len(raw) % size == 0 and (not longest or len(raw) <= longest)
-        return is_whole and not (_READABLE.fullmatch(raw) and len(raw) >= _FEWEST_READABLE.get(vr, 8))
+        return is_whole and not _are_words(raw, vr)
 
     return Form(fits, _nothing)
+
+
+def _are_words(raw: bytes, vr: str) -> bool:
+    """Whether printable bytes that may be numbers of a VR are rather words or a date."""
+    fewest = _FEWEST_OF_FLOATS if vr == "FL" and not _DATE_OR_NUMBER.fullmatch(raw) else _FEWEST_READABLE
+    return len(raw) >= fewest and _LIKELY_LAST.search(raw) is not None and reads_as_text(raw)
 
 
 # ---------------------------------------------------------------------------------------------- what can be saved

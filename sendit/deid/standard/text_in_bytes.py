@@ -7,7 +7,7 @@ BEGINNING = 512
 _FEWEST, _FEWEST_DIFFERENT = 6, 4
 _WORDS = 0.8
 """The part of a text that letters, digits and blanks make at least."""
-_MARKS_OF_TEXT = frozenset("@:/.,-+()^_")
+_MARKS_OF_TEXT = frozenset("@:/.,-+()^_\\")
 
 
 def reads_as_text(beginning: bytes) -> bool:

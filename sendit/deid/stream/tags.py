@@ -11,7 +11,12 @@ ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 """Item, Item Delimitation Item and Sequence Delimitation Item (PS3.5 7.5)."""
 MARKS_GROUP = 0xFFFE
 """The group of those three, which have neither a VR nor a short form, whatever the encoding."""
-PIXEL_DATA_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+PIXEL_DATA = 0x7FE00010
+PIXEL_DATA_TAGS = frozenset({0x7FE00008, 0x7FE00009, PIXEL_DATA})
+CLASS_UID_TAGS = frozenset(
+    {0x00080016, 0x0008001A, 0x0008001B, 0x00081150, 0x0008115A, 0x0008010C, 0x00080117, 0x00020010}
+)
+"""UI attributes whose values name a class, a syntax or a vocabulary, never an instance: UID functions leave them."""
 TRAILING_PADDING = 0xFFFCFFFC
 _REPEATING = frozenset(
     int(mask[:4].replace("xx", f"{last:02X}"), 16) for mask in RepeatersDictionary for last in range(0x100)

@@ -12,6 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from sendit.deid.identifiers.descriptors import Cleaner
 from sendit.deid.identifiers.identifiers import (
+    DAY_TAGS,
     ID_TAGS,
     INSTITUTION_CODES,
     INSTITUTION_TAGS,
@@ -346,8 +347,8 @@ def test_a_header_that_differs_in_one_attribute_only_is_taken_in(tag: int) -> No
         dataset.add_new(tag, "SQ", Sequence([item(PatientID="Q98765")]))
     elif tag == INSTITUTION_CODES:
         dataset.add_new(tag, "SQ", Sequence([item(CodeMeaning="Princeton Plainsboro")]))
-    elif tag == 0x00100030:
-        dataset.PatientBirthDate = "19410523"
+    elif tag == 0x00100030 or tag in DAY_TAGS:
+        dataset.add_new(tag, "DA", "19410523")
     else:
         is_name = tag in NAME_TAGS or tag in STAFF_TAGS
         dataset.add_new(tag, "PN" if is_name else "LO", "Another" if is_name else "987654321")
