@@ -25,6 +25,7 @@ from sendit.deid.identifiers.residuals import (
     suspects,
 )
 from sendit.deid.pixels.image_pixel import ICON_IMAGE_SEQUENCE, IMAGE_PIXEL_TAGS
+from sendit.deid.pixels.signals import OF_A_SPECTRUM, SPECTROSCOPY_DATA, WAVEFORM_DATA
 from sendit.deid.rewriting.actions import ElementAction
 from sendit.deid.rewriting.emptying import Emptier
 from sendit.deid.standard.safe_private import holds_only_numbers
@@ -44,7 +45,9 @@ SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = (
 )
 PIXEL_DATA = 0x7FE00010
 UIDS = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
-WANTED = IMAGE_PIXEL_TAGS | UIDS
+WANTED = IMAGE_PIXEL_TAGS | OF_A_SPECTRUM | UIDS
+_WITHIN_ITEMS = PIXEL_DATA_TAGS | {WAVEFORM_DATA}
+"""What is cut to its length within sequences."""
 SEARCHED_BYTES = 2048
 """The longest part of Pixel Data that is remembered as searched: its tables are alike in all images of a study."""
 
@@ -52,8 +55,8 @@ SEARCHED_BYTES = 2048
 class Identity(NamedTuple):
     """The encoded UIDs of what an output is and where it belongs; the File Meta repeats the first two.
 
-    `image_pixel` is the encoded values that tell the size of its picture, by tag; an empty
-    one of ICON_IMAGE_SEQUENCE says that there is pixel data within a sequence. `bulks` is what is not held in memory.
+    `image_pixel` is the encoded values that tell the size of its picture, by tag; an empty one of ICON_IMAGE_SEQUENCE
+    says that there is pixel data or a waveform within a sequence, or a spectrum. `bulks` is what is not held in memory.
     """
 
     sop_class_uid: bytes
@@ -233,7 +236,7 @@ class Verifier:
                         depth -= tag == SEQUENCE_END
                     elif end < 0:
                         depth += 1
-                    elif tag in PIXEL_DATA_TAGS and ICON_IMAGE_SEQUENCE not in wanted:
+                    elif tag in _WITHIN_ITEMS and ICON_IMAGE_SEQUENCE not in wanted:
                         wanted[ICON_IMAGE_SEQUENCE] = b""
                     if (
                         vr
@@ -252,6 +255,8 @@ class Verifier:
                     found.append(self._found(start, tag))
                 if tag in WANTED:
                     wanted[tag] = piece[begin:end]
+                elif tag == SPECTROSCOPY_DATA:
+                    wanted[ICON_IMAGE_SEQUENCE] = b""
                 if first < 0:
                     first = tag
                 last = tag

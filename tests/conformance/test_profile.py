@@ -46,7 +46,8 @@ TERMS = {0x00100040: "O", 0x001021A0: "UNKNOWN", 0x00102203: "ALTERED"}
 PLANTED: dict[str, Any] = {
     "AE": "ZQCANARY", "AS": "099Y", "CS": "ZQCANARY", "DA": "19330707", "DS": "73.37", "DT": "19330707101112",
     "FD": 73.37, "FL": 73.5, "IS": "7337", "LO": "Zqcanary", "LT": "Zqcanary", "OB": b"\1\2Zqcanary",
-    "PN": "Zqcanary^Zq", "SH": "Zqcanary", "ST": "Zqcanary", "TM": "101112", "UC": "Zqcanary", "UI": "1.2.826.0.1.7337", "UN": b"Zqcanary",
+    "PN": "Zqcanary^Zq", "SH": "Zqcanary",
+    "ST": "Zqcanary", "TM": "101112", "UC": "Zqcanary", "UI": "1.2.826.0.1.7337", "UN": b"Zqcanary",
     "UR": "http://zqcanary", "US": 7337, "UT": "Zqcanary",
 }  # fmt: skip
 SHIFTED = {"DA": "19330712", "DT": "19330712101112", "TM": "101112"}

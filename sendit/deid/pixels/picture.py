@@ -15,12 +15,12 @@ from sendit.deid.pixels.encapsulated import Encapsulated
 from sendit.deid.pixels.icons import with_pictures
 from sendit.deid.pixels.image_pixel import (
     ICON_IMAGE_SEQUENCE,
-    IMAGE_PIXEL_TAGS,
     ImagePixel,
     image_pixel,
     number_of_frames,
 )
 from sendit.deid.pixels.selection import Spare, Witness
+from sendit.deid.pixels.signals import SIGNALS, SPECTROSCOPY_DATA, signal_bytes
 from sendit.deid.pixels.syntaxes import CODECS
 from sendit.deid.rewriting.actions import DROP, ElementAction
 from sendit.deid.stream.encodings import UNDEFINED, Encoding, TransferSyntax
@@ -32,6 +32,8 @@ LONG_HEAD_BYTES = 12
 UNDEFINED_LENGTH = UNDEFINED.to_bytes(4, "little")
 OVERLAP_BYTES = 1024
 """What two windows have in common in which an identifier is looked for."""
+
+_CUT = PIXEL_DATA_TAGS | {SPECTROSCOPY_DATA}
 
 Pieces = list[bytes | Bulk]
 
@@ -67,12 +69,15 @@ def only_picture(
     """
     if ICON_IMAGE_SEQUENCE in values:
         icons = Pictures(source, syntax, witness)
-        pieces, values = icons.of_items(pieces), {tag: values[tag] for tag in values.keys() & IMAGE_PIXEL_TAGS}
+        pieces, values = (
+            icons.of_items(pieces, values),
+            {tag: values[tag] for tag in values if tag != ICON_IMAGE_SEQUENCE},
+        )
         pieces, dropped = only_picture(pieces, values, source, syntax, witness)
         return pieces, {*icons.dropped, *dropped}
     encoding, key = syntax.encoding, tuple(values.items())
     for piece in pieces:
-        if piece.__class__ is Bulk and piece.tag in PIXEL_DATA_TAGS:
+        if piece.__class__ is Bulk and piece.tag in _CUT:
             fits = _fits(key, encoding.order, piece.tag, piece.length)
             if not fits or piece.parts or is_encapsulated(piece, encoding):
                 pictures = Pictures(source, syntax, witness)
@@ -157,28 +162,32 @@ class Pictures:
         """The pieces of a dataset whose Image Pixel Module has these encoded values."""
         found: Pieces = []
         for piece in pieces:
-            if piece.__class__ is Bulk and piece.tag in PIXEL_DATA_TAGS:
+            if piece.__class__ is Bulk and piece.tag in _CUT:
                 piece = self.element(piece, values, found)
             found.append(piece)
         return found
 
-    def of_items(self, pieces: Pieces) -> Pieces:
+    def of_items(self, pieces: Pieces, values: Mapping[int, bytes]) -> Pieces:
         """The pieces, with the pixel data within their sequences treated."""
         encoding = self._syntax.encoding
 
-        def picture_of(bulk: Bulk, values: Mapping[int, bytes], inner: Encoding) -> Bulk:
+        def picture_of(bulk: Bulk, own: Mapping[int, bytes], inner: Encoding) -> Bulk:
             pictures = Pictures(self._source, replace(self._syntax, encoding=inner), self._witness)
-            made = pictures.element(bulk, values, [])
+            made = pictures.element(bulk, own, [])
             self.dropped |= pictures.dropped
             return made
 
         return [
-            (with_pictures(piece, 0, len(piece), encoding, picture_of) or piece) if isinstance(piece, bytes) else piece
+            (with_pictures(piece, 0, len(piece), encoding, picture_of, before=values) or piece)
+            if isinstance(piece, bytes)
+            else piece
             for piece in pieces
         ]
 
     def element(self, bulk: Bulk, values: Mapping[int, bytes], before: Pieces) -> Bulk:
         """One element of pixel data; the extended offset table is one of the pieces before it, which change with it."""
+        if bulk.tag in SIGNALS:
+            return self._signal(bulk, values)
         if bulk.parts:
             return self._held(bulk, values, before)
         encoding = self._syntax.encoding
@@ -192,6 +201,19 @@ class Pictures:
         result = items.picture(pixel, codec, number_of_frames(values), before)
         self.dropped.update(dropping(bulk.tag, spare) for spare in items.dropped)
         return result
+
+    def _signal(self, bulk: Bulk, values: Mapping[int, bytes]) -> Bulk:
+        """A waveform or a spectrum, up to its last sample."""
+        encoding = self._syntax.encoding
+        wanted = signal_bytes(bulk.tag, values, encoding.order)
+        if wanted is None or bulk.length <= wanted + wanted % 2 or is_encapsulated(bulk, encoding):
+            return bulk
+        self.dropped.add(dropping(bulk.tag, Spare.TAIL))
+        padding = b"\0" * (wanted % 2)
+        begin = bulk.parts[0][:wanted] if bulk.parts and isinstance(bulk.parts[0], bytes) else b""
+        data: bytes | Bulk = begin or Bulk(bulk.tag, b"", bulk.offset, wanted)
+        parts = [data, padding] if padding else [data]
+        return _made_of(bulk, parts, wanted + wanted % 2, encoding)
 
     def _held(self, bulk: Bulk, values: Mapping[int, bytes], before: Pieces) -> Bulk:
         """The same for an element that is held in memory."""
