@@ -9,6 +9,7 @@ from pathlib import Path
 from sendit.projects.derived_keys import SITE_KEY, ProjectKey
 from sendit.projects.destinations import Naming, StoreChoice, WarehouseChoice, WarehouseFolder, stores_of, warehouse_of
 from sendit.projects.review_policy import NO_REVIEW, ReviewPolicy
+from sendit.projects.roles import Role
 from sendit.projects.site import Site, variable
 
 LOCAL_UID_SOURCE = "DICOM Study Instance UID"
@@ -119,6 +120,8 @@ class Project:
         Whose key makes its pseudonyms.
     identity_service : str
         The address of its identity service, or `local`.
+    people : tuple of (Role, str)
+        The roles in the project, each with a user's name.
     takes : tuple of str
         Criteria of which one has to fit an image that is the project's; none for all images.
     allow_list, opt_out : str
@@ -144,6 +147,7 @@ class Project:
     anonymize_pixels: bool = False
     review: ReviewPolicy = NO_REVIEW
     data_folders: tuple[DataFolder, ...]
+    people: tuple[tuple[Role, str], ...] = ()
     takes: tuple[str, ...] = ()
     allow_list: str = ""
     opt_out: str = ""
@@ -152,6 +156,10 @@ class Project:
     stores: tuple[StoreChoice, ...]
     warehouse: WarehouseChoice
     fingerprint: str = ""
+
+    def roles_of(self, user: str) -> frozenset[Role]:
+        """Return the roles that a user has in the project."""
+        return frozenset(role for role, name in self.people if name == user)
 
 
 def default_project(site: Site) -> Project:

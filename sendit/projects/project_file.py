@@ -71,6 +71,7 @@ class _File:
         project = replace(
             project_of(own, self._name, self._naming),
             title=values.get("title", ""),
+            people=values.get("people", ()),
             takes=values.get("takes", ()),
             claims=Claims(values.get("share", 1), values.get("priority", 0)),
             allow_list=values.get("allow_list", ""),
@@ -100,7 +101,8 @@ class _File:
         try:
             return self._own(entry, entry.read(value)) if entry.read else self._setting(entry, value)
         except WrongValue as error:
-            raise self._refusal(str(error), self._line(key), key) from None
+            line = line_of(self._text, error.key, key) or self._line(key)
+            raise self._refusal(str(error), line, ".".join(filter(None, (key, error.key)))) from None
         except (KeyError, ValueError):
             raise self._refusal(entry.legal, self._line(key), key) from None
 

@@ -6,19 +6,27 @@ except for where the project's studies come from and what its objects are called
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sendit.client_secrets import endpoint
+from sendit.errors import suggestion
 from sendit.projects.project import DEFAULT, LOCAL
+from sendit.projects.roles import OF_PROJECTS, Role
 from sendit.projects.site import SETTINGS
 
 LONGEST_AE_TITLE = 16
+_USER = re.compile(r"[\w.@+-]{1,150}")
 
 
 class WrongValue(ValueError):
-    """A value that is wrong for a reason that its form does not say."""
+    """A value that is wrong for a reason that its form does not say; in a table, at a key."""
+
+    def __init__(self, why: str, key: str = "") -> None:
+        super().__init__(why)
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,18 @@ def _criteria(value: Any) -> tuple[str, ...]:
         if check.operator:
             raise WrongValue("each line is a reason of its own, and begins with no operator")
     return lines
+
+
+def _people(value: Any) -> tuple[tuple[Role, str], ...]:
+    if not isinstance(value, dict):
+        raise ValueError(value)
+    for role in value:
+        if role not in OF_PROJECTS:
+            raise WrongValue(f"{role} is no role of a project{suggestion(role, OF_PROJECTS)}", key=role)
+    for role, names in value.items():
+        if not isinstance(names, list) or not all(isinstance(one, str) and _USER.fullmatch(one) for one in names):
+            raise WrongValue("a list of users' names", key=role)
+    return tuple(sorted((Role(role), name) for role, names in value.items() for name in set(names)))
 
 
 def _whole(least: int, most: int) -> Callable[[Any], int]:
@@ -193,6 +213,13 @@ KEYS: dict[str, Key] = {
         is_fingerprinted=False,
     ),
     "require_approval": Key("", setting="REQUIRE_APPROVAL"),
+    "people": Key(
+        "Which users have which role in this project, beside those who have it at the whole site. As a table [people] "
+        "it stands at the end of the file.",
+        'operator = ["anna"]',
+        read=_people,
+        blank="{}",
+    ),
     "originals": Key("", setting="ORIGINALS"),
     "identifiers": Key("", setting="IDENTIFIERS"),
 }

@@ -18,6 +18,7 @@ from sendit.audit.acts import Act, Outcome
 from sendit.web import answers, idempotency, problems, tokens
 from sendit.web.models import User
 from sendit.web.noting import note
+from sendit.web.reach import reach
 from sendit.web.roles import EVERYBODY, Role, Roles
 from sendit.web.tokens import Scope
 
@@ -32,6 +33,8 @@ class Access:
     sends: Roles = NOBODY
     scope: Scope | None = None
     """The scope that a token of the API needs, where the URL is one of the API's."""
+    by_project: bool = False
+    """Whether it shows and does only what the roles reach: then a role in a project opens it, for that project."""
     is_public: bool = False
     """Whether the page needs no session at all; then `reads` and `sends` only say which methods it has."""
 
@@ -69,24 +72,24 @@ ACCESS: dict[str, Access] = {
     # systems that send images and show a token of their own
     "dicomweb-studies": Access(sends=EVERYBODY, is_public=True),
     # everybody who has signed in
-    "home": Access(reads=EVERYBODY),
-    "account": Access(reads=EVERYBODY, sends=EVERYBODY),
-    "sign-out": Access(sends=EVERYBODY),
+    "home": Access(reads=EVERYBODY, by_project=True),
+    "account": Access(reads=EVERYBODY, sends=EVERYBODY, by_project=True),
+    "sign-out": Access(sends=EVERYBODY, by_project=True),
     # batches
     "overview": Access(reads=BATCHES),
-    "batches": Access(reads=BATCHES),
-    "batches-csv": Access(reads=BATCHES),
-    "batches-search": Access(sends=BATCHES),
-    "batch": Access(reads=BATCHES),
+    "batches": Access(reads=BATCHES, by_project=True),
+    "batches-csv": Access(reads=BATCHES, by_project=True),
+    "batches-search": Access(sends=BATCHES, by_project=True),
+    "batch": Access(reads=BATCHES, by_project=True),
     # images
-    "images": Access(reads=BATCHES),
-    "image": Access(reads=BATCHES),
-    "image-output": Access(reads=BATCHES),
-    "image-original": Access(reads=REVIEWER),
-    "image-header": Access(reads=REVIEWER),
-    "review": Access(reads=REVIEWER, sends=REVIEWER),
+    "images": Access(reads=BATCHES, by_project=True),
+    "image": Access(reads=BATCHES, by_project=True),
+    "image-output": Access(reads=BATCHES, by_project=True),
+    "image-original": Access(reads=REVIEWER, by_project=True),
+    "image-header": Access(reads=REVIEWER, by_project=True),
+    "review": Access(reads=REVIEWER, sends=REVIEWER, by_project=True),
     # what a person may do
-    "batch-retry": Access(sends=OPERATOR),
+    "batch-retry": Access(sends=OPERATOR, by_project=True),
     "retry-code": Access(sends=OPERATOR),
     "queue": Access(sends=OPERATOR),
     "studies": Access(reads=OPERATOR),
@@ -94,9 +97,9 @@ ACCESS: dict[str, Access] = {
     "studies-opt-out": Access(sends=OPERATOR),
     "studies-finish": Access(sends=OPERATOR),
     "studies-redeliver": Access(sends=OPERATOR),
-    "batch-withdraw": Access(sends=OPERATOR),
-    "batch-readmit": Access(sends=OPERATOR),
-    "batch-redeliver": Access(sends=OPERATOR),
+    "batch-withdraw": Access(sends=OPERATOR, by_project=True),
+    "batch-readmit": Access(sends=OPERATOR, by_project=True),
+    "batch-redeliver": Access(sends=OPERATOR, by_project=True),
     "delivery-pause": Access(sends=OPERATOR),
     "delivery-resume": Access(sends=OPERATOR),
     "watcher-start": Access(sends=OPERATOR),
@@ -106,10 +109,10 @@ ACCESS: dict[str, Access] = {
     "pull-stop": Access(sends=OPERATOR),
     "pull-go-on": Access(sends=OPERATOR),
     # what researchers ask, and what is approved
-    "warehouse": Access(reads=RESEARCHER, sends=RESEARCHER),
-    "warehouse-series": Access(reads=RESEARCHER),
-    "warehouse-manifest": Access(reads=RESEARCHER),
-    "recipes": Access(reads=EVERYBODY),
+    "warehouse": Access(reads=RESEARCHER, sends=RESEARCHER, by_project=True),
+    "warehouse-series": Access(reads=RESEARCHER, by_project=True),
+    "warehouse-manifest": Access(reads=RESEARCHER, by_project=True),
+    "recipes": Access(reads=EVERYBODY, by_project=True),
     "settings": Access(reads=OPERATOR | PRIVACY | ADMIN),
     # what one person has filed and another decides; the page says who may decide about what
     "requests": Access(reads=BROKER | PRIVACY, sends=BROKER | PRIVACY),
@@ -120,28 +123,28 @@ ACCESS: dict[str, Access] = {
     # the API: a token's scope says the same again, more narrowly
     "api-docs": Access(reads=API),
     "api-openapi": Access(reads=API),
-    "api:api-root": Access(reads=API, scope=Scope.READ),
-    "api:batches": Access(reads=BATCHES, scope=Scope.READ),
-    "api:batch": Access(reads=BATCHES, scope=Scope.READ),
-    "api:batch-history": Access(reads=BATCHES, scope=Scope.READ),
-    "api:batch-report": Access(reads=BATCHES, scope=Scope.READ),
+    "api:api-root": Access(reads=API, scope=Scope.READ, by_project=True),
+    "api:batches": Access(reads=BATCHES, scope=Scope.READ, by_project=True),
+    "api:batch": Access(reads=BATCHES, scope=Scope.READ, by_project=True),
+    "api:batch-history": Access(reads=BATCHES, scope=Scope.READ, by_project=True),
+    "api:batch-report": Access(reads=BATCHES, scope=Scope.READ, by_project=True),
     "api:images": Access(reads=BATCHES, scope=Scope.READ),
     "api:metrics": Access(reads=BATCHES, scope=Scope.READ),
     "api:metrics-gb": Access(reads=OPERATOR, scope=Scope.READ),
     "api:metrics-gb-days": Access(reads=OPERATOR, scope=Scope.READ),
-    "api:retry": Access(sends=OPERATOR, scope=Scope.OPERATE),
+    "api:retry": Access(sends=OPERATOR, scope=Scope.OPERATE, by_project=True),
     "api:queue": Access(sends=OPERATOR, scope=Scope.OPERATE),
     "api:withdraw": Access(sends=OPERATOR, scope=Scope.OPERATE),
     "api:opt-out": Access(sends=OPERATOR, scope=Scope.OPERATE),
     "api:redeliver": Access(sends=OPERATOR, scope=Scope.OPERATE),
-    "api:batch-withdraw": Access(sends=OPERATOR, scope=Scope.OPERATE),
-    "api:batch-readmit": Access(sends=OPERATOR, scope=Scope.OPERATE),
-    "api:batch-redeliver": Access(sends=OPERATOR, scope=Scope.OPERATE),
+    "api:batch-withdraw": Access(sends=OPERATOR, scope=Scope.OPERATE, by_project=True),
+    "api:batch-readmit": Access(sends=OPERATOR, scope=Scope.OPERATE, by_project=True),
+    "api:batch-redeliver": Access(sends=OPERATOR, scope=Scope.OPERATE, by_project=True),
     "api:pulls": Access(reads=OPERATOR, sends=OPERATOR, scope=Scope.OPERATE),
     "api:pull": Access(reads=OPERATOR, scope=Scope.OPERATE),
     "api:pull-stop": Access(sends=OPERATOR, scope=Scope.OPERATE),
     "api:pull-go-on": Access(sends=OPERATOR, scope=Scope.OPERATE),
-    "api:query": Access(sends=RESEARCHER, scope=Scope.QUERY),
+    "api:query": Access(sends=RESEARCHER, scope=Scope.QUERY, by_project=True),
     # users
     "users": Access(reads=ADMIN, sends=ADMIN),
     "user": Access(reads=ADMIN, sends=ADMIN),
@@ -209,7 +212,8 @@ def person(request: HttpRequest) -> User:
 def may(request: HttpRequest, name: str, method: str = "GET") -> bool:
     """Return whether the signed-in person may use a page."""
     row = ACCESS.get(name, Access())
-    return bool(person(request).roles & row.of(method))
+    roles = reach(request).here if row.by_project else person(request).roles
+    return bool(roles & row.of(method))
 
 
 def _sign_in_first(request: HttpRequest) -> HttpResponse:

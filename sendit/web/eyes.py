@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from django.http import HttpRequest
 
-from sendit.web.access import person
+from sendit.web.access import BATCHES
+from sendit.web.reach import reach
 from sendit.web.roles import IDENTIFIERS, TRUE_TIMES
 
 
@@ -20,8 +21,9 @@ class Eyes:
 
     @classmethod
     def of(cls, request: HttpRequest) -> Eyes:
-        """Return what the signed-in person may see."""
-        roles = person(request).roles
+        """Return what the signed-in person may see of the batch in the address, or of all batches that are shown."""
+        reached = reach(request)
+        roles = reached.here if reached.batch is not None else reached.in_all(reached.projects(BATCHES))
         return cls(bool(roles & IDENTIFIERS), bool(roles & TRUE_TIMES))
 
     def moment(self, at: datetime | None) -> str:

@@ -11,6 +11,7 @@ from sendit.audit.acts import Act, Outcome
 from sendit.audit.trail import Actor, AuditKey, Seen
 from sendit.web.limits import address_of
 from sendit.web.models import User
+from sendit.web.reach import reach
 from sendit.web.site import site
 
 BATCH, USER = "batch", "user"
@@ -41,4 +42,4 @@ def _actor(request: HttpRequest) -> Actor:
     user = request.user
     if not isinstance(user, User):
         return Actor("", (), address_of(request))
-    return Actor(user.name, tuple(user.roles), address_of(request))
+    return Actor(user.name, tuple(reach(request).here), address_of(request))

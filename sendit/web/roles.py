@@ -7,20 +7,8 @@ nobody may see both who does not see accession numbers anyway, whatever roles ar
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 
-
-class Role(StrEnum):
-    """What a person is here for."""
-
-    VIEWER = "viewer"
-    OPERATOR = "operator"
-    REVIEWER = "reviewer"
-    RESEARCHER = "researcher"
-    PRIVACY = "privacy"
-    BROKER = "broker"
-    ADMIN = "admin"
-
+from sendit.projects.roles import Role as Role
 
 Roles = frozenset[Role]
 

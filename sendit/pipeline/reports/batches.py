@@ -40,7 +40,7 @@ class BatchFilter:
     """An error's code that the batch or one of its files has."""
     rule: str = ""
     """A rule that withholds one of its files."""
-    project: str = ""
+    projects: frozenset[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
     """Found from `since` on, and before `until`."""
@@ -218,9 +218,9 @@ def key_above(which: BatchFilter, here: Page, size: int) -> int | None:
     return next(iter(above), None)
 
 
-def those(batches: Iterable[int]) -> Page:
-    """The batches with these keys, the newest first."""
-    return Page(_summaries(Batch.objects.filter(pk__in=list(batches)).order_by("-pk")), None)
+def those(batches: Iterable[int], projects: frozenset[str] | None = None) -> Page:
+    """The batches with these keys, the newest first, as far as they are of these projects."""
+    return Page(_summaries(_candidates(BatchFilter(projects=projects), None).filter(pk__in=list(batches))), None)
 
 
 def _candidates(which: BatchFilter, before: int | None) -> QuerySet[Batch]:
@@ -230,8 +230,8 @@ def _candidates(which: BatchFilter, before: int | None) -> QuerySet[Batch]:
         batches = batches.filter(pk__lt=before)
     if which.state:
         batches = batches.filter(state=which.state)
-    if which.project:
-        batches = batches.filter(project=which.project)
+    if which.projects is not None:
+        batches = batches.filter(project__in=which.projects)
     if which.since:
         batches = batches.filter(pk__gte=_first_found_from(which.since))
     if which.until:

@@ -42,6 +42,11 @@ def _listed(name: str, refused: str, batches: int, projects: Projects) -> Listed
     return Listed(name, project.title, str(project.key), project.recipe, batches)
 
 
+def project_of(batch: int) -> str | None:
+    """The project of a batch; None where there is none of that key."""
+    return Batch.objects.filter(pk=batch).values_list("project", flat=True).first()
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A project for which nothing is done, and how many of its batches wait for that."""

@@ -19,7 +19,7 @@ from sendit.pipeline.reports import batches as reports
 from sendit.pipeline.reports import images, overview, surroundings
 from sendit.pipeline.reports.batches import BatchFilter, BatchReport
 from sendit.web import problems, questions
-from sendit.web.access import person
+from sendit.web.access import BATCHES, RESEARCHER, person
 from sendit.web.api import pulls, shown, studies
 from sendit.web.api.bounds import Key, Size
 from sendit.web.api.schemas import (
@@ -39,6 +39,7 @@ from sendit.web.api.schemas import (
 from sendit.web.eyes import Eyes
 from sendit.web.noting import note
 from sendit.web.problems import NothingHere
+from sendit.web.reach import reach
 from sendit.web.site import projects, site
 
 api = NinjaAPI(
@@ -85,7 +86,8 @@ def batches(
     known_state, known_code = status in ("", *reports.STATES), code == "" or code in CODES
     if not (known_state and known_code):
         return BatchPage(count=0, next=None, previous=None, results=[])
-    which = BatchFilter(state=status, has_error=has_error, code=code, rule=rule, project=project)
+    reached = reach(request).shown(BATCHES, project)
+    which = BatchFilter(state=status, has_error=has_error, code=code, rule=rule, projects=reached)
     page = reports.page(which, before, limit)
     if eyes.sees_identifiers and page.batches:
         note(request, Act.LIST, (one.batch for one in page.batches))
@@ -220,7 +222,10 @@ def queue(request: HttpRequest) -> QueueOut:
 def query(request: HttpRequest, question: QueryIn) -> QueryOut:
     """Ask the warehouse one SQL statement, read-only, limited in rows and time."""
     note(request, Act.QUERY_WAREHOUSE)
-    answered = questions.ask(projects().default, question.sql)
+    names = reach(request).names(RESEARCHER)
+    if question.project not in ("", *names):
+        raise NothingHere
+    answered = questions.ask(projects().of(question.project or names[0]), question.sql)
     rows = [[shown.as_json(value) for value in row] for row in answered.rows]
     return QueryOut(columns=list(answered.columns), rows=rows, is_cut=answered.is_cut)
 

@@ -124,9 +124,10 @@ class QueueOut(Schema):
 
 
 class QueryIn(Schema):
-    """One SQL statement that reads the warehouse."""
+    """One SQL statement that reads the warehouse; of the first project that the user's roles reach, or of another."""
 
     sql: str
+    project: str = ""
 
 
 class QueryOut(Schema):

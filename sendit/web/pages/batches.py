@@ -16,8 +16,10 @@ from sendit.errors import CODES
 from sendit.pipeline.reports import batches as reports
 from sendit.pipeline.reports.batches import BatchFilter, BatchSummary, Page
 from sendit.web import answers, notices, reading
+from sendit.web.access import BATCHES
 from sendit.web.eyes import Eyes
 from sendit.web.noting import note
+from sendit.web.reach import reach
 
 SIZE, CSV_ROWS = 50, 5_000
 FILTERS = ("state", "has_error", "code", "rule", "project", "since", "until")
@@ -26,7 +28,7 @@ FILTERS = ("state", "has_error", "code", "rule", "project", "since", "until")
 def batches(request: HttpRequest) -> HttpResponse:
     """Answer `/batches`; a browser that asks for news gets the table."""
     eyes = Eyes.of(request)
-    page = reports.page(_filter(request.GET, eyes), reading.number(request.GET, "before"), SIZE)
+    page = reports.page(_filter(request, eyes), reading.number(request.GET, "before"), SIZE)
     context = {"page": page, "rows": _rows(page, eyes), "eyes": eyes, "next": _next(request.GET, page, eyes)}
     if request.headers.get("HX-Request"):
         answer = answers.fragment(request, "web/batches_rows.html", context)
@@ -52,15 +54,16 @@ def _filters_for(eyes: Eyes) -> tuple[str, ...]:
     return FILTERS if eyes.sees_times else tuple(name for name in FILTERS if name not in ("since", "until"))
 
 
-def _filter(query: QueryDict, eyes: Eyes) -> BatchFilter:
-    """Return what is asked for; what makes no sense is not asked for."""
+def _filter(request: HttpRequest, eyes: Eyes) -> BatchFilter:
+    """Return what is asked for, as far as the person's roles reach; what makes no sense is not asked for."""
+    query = request.GET
     state, code = query.get("state", ""), query.get("code", "")
     return BatchFilter(
         state=state if state in reports.STATES else "",
         has_error=query.get("has_error") == "1",
         code=code if code in CODES else "",
         rule=query.get("rule", "")[:255],
-        project=query.get("project", "")[:64],
+        projects=reach(request).shown(BATCHES, query.get("project", "")[:64]),
         since=reading.midnight(query, "since") if eyes.sees_times else None,
         until=reading.midnight(query, "until", days=1) if eyes.sees_times else None,
     )
@@ -94,14 +97,15 @@ def _rows(page: Page, eyes: Eyes) -> list[dict[str, Any]]:
 def search(request: HttpRequest) -> HttpResponse:
     """Answer `POST /batches/search`. What is searched for may identify, so it stands in no URL."""
     eyes, wanted = Eyes.of(request), request.POST.get("wanted", "").strip()
-    found = sorted(set(_meant(wanted, eyes))) if wanted else []
-    note(request, Act.SEARCH, found[:SIZE])
+    meant = sorted(set(_meant(wanted, eyes)))[:SIZE] if wanted else []
+    page = reports.those(meant, reach(request).projects(BATCHES))
+    found = [one.batch for one in page.batches]
+    note(request, Act.SEARCH, found)
     if len(found) == 1:
         return redirect("batch", found[0])
     if not found:
         notices.give(request, "No batch is known by that.", is_problem=True)
         return redirect("batches")
-    page = reports.those(found[:SIZE])
     context = {"page": page, "rows": _rows(page, eyes), "eyes": eyes, "next": "", "is_search": True}
     return render(request, "web/batches.html", context | _choices(request, eyes))
 
@@ -123,7 +127,7 @@ def batches_csv(request: HttpRequest) -> HttpResponse:
     writer = csv.writer(text)
     writer.writerow(_header(eyes))
     listed: list[int] = []
-    for page in _pages(request.GET, eyes):
+    for page in _pages(request, eyes):
         listed += [one.batch for one in page.batches]
         names = {row["summary"].batch: row["accession_number"] for row in _rows(page, eyes)}
         writer.writerows(_line(one, names[one.batch], eyes) for one in page.batches)
@@ -133,8 +137,8 @@ def batches_csv(request: HttpRequest) -> HttpResponse:
     return answer
 
 
-def _pages(query: QueryDict, eyes: Eyes) -> Iterator[Page]:
-    which, before, left = _filter(query, eyes), reading.number(query, "before"), CSV_ROWS
+def _pages(request: HttpRequest, eyes: Eyes) -> Iterator[Page]:
+    which, before, left = _filter(request, eyes), reading.number(request.GET, "before"), CSV_ROWS
     while left > 0:
         page = reports.page(which, before, min(left, 500))
         yield page

@@ -17,6 +17,8 @@ from sendit.audit.acts import Act
 from sendit.errors import SenditError
 from sendit.pipeline.reports import batches, images, review
 from sendit.pipeline.reports.images import Change, ImageSummary
+from sendit.pipeline.reports.projects import project_of
+from sendit.projects.project import DEFAULT
 from sendit.web import answers, pictures
 from sendit.web.access import may
 from sendit.web.noting import note
@@ -57,16 +59,16 @@ def image(request: HttpRequest, key: int, number: int) -> HttpResponse:
         "output": _viewer(key, number, "image-output") if found.has_output else None,
         "original": _viewer(key, number, "image-original") if reviews else None,
         "reviews": reviews,
-        "may_decide": reviews and found.outcome == "filtered" and found.reason in _doubtful_rules(),
+        "may_decide": reviews and found.outcome == "filtered" and found.reason in _doubtful_rules(key),
     }
     if reviews:
         _note_look(request, key, number)
     return render(request, "web/image.html", context)
 
 
-def _doubtful_rules() -> frozenset[str]:
+def _doubtful_rules(batch: int) -> frozenset[str]:
     try:
-        return review.doubtful_rules(recipe())
+        return review.doubtful_rules(recipe(project_of(batch) or DEFAULT))
     except SenditError:
         return frozenset()
 

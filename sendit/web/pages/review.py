@@ -15,9 +15,11 @@ from sendit.errors import SenditError
 from sendit.pipeline import operations
 from sendit.pipeline.operations import Reviewed
 from sendit.pipeline.reports import review as reports
+from sendit.pipeline.reports.projects import project_of
 from sendit.web import answers, notices
-from sendit.web.access import person
+from sendit.web.access import REVIEWER, person
 from sendit.web.noting import note
+from sendit.web.reach import reach
 from sendit.web.site import projects, recipe
 
 SIZE = 60
@@ -31,10 +33,10 @@ def review(request: HttpRequest) -> HttpResponse:
     """Answer `/review`: what waits, or a decision about images that were chosen."""
     if request.method == "POST":
         return _decide(request)
-    name = projects().default.project.name
+    names = reach(request).names(REVIEWER)
     context = {"notices": notices.take(request), "can_render": rendering.is_available()}
     try:
-        waiting = reports.waiting(name, recipe(), SIZE + 1)
+        waiting = [one for name in names for one in reports.waiting(name, recipe(name), SIZE + 1)][: SIZE + 1]
     except SenditError as error:
         return render(request, "web/review.html", context | {"problem": str(error)})
     context |= {"waiting": waiting[:SIZE], "has_more": len(waiting) > SIZE}
@@ -50,6 +52,8 @@ def _decide(request: HttpRequest) -> HttpResponse:
     if not chosen or not reason:
         notices.give(request, "Choose images and give a reason.", is_problem=True)
         return redirect("review")
+    reached = reach(request).projects(REVIEWER)
+    chosen = [pair for pair in chosen if reached is None or project_of(pair[0]) in reached]
     for batch, pairs in groupby(chosen, key=lambda pair: pair[0]):
         numbers = [number for _, number in pairs]
         note(request, ACTS[word], [batch], reason=f"images {', '.join(map(str, numbers))}")

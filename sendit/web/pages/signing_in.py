@@ -20,7 +20,7 @@ from sendit.web.roles import MEANINGS, Role
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 WRONG = "That name and password do not belong together."
 LOCKED = "Too many attempts. Wait a quarter of an hour."
-FIRST_PAGES = ("overview", "warehouse", "audit", "users")
+FIRST_PAGES = ("overview", "batches", "warehouse", "audit", "users")
 """Where a person begins: the first of these that a role of theirs may open."""
 
 

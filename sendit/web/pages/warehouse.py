@@ -14,9 +14,12 @@ from django.shortcuts import render
 from sendit.audit.acts import Act
 from sendit.errors import SenditError
 from sendit.ports import TABLES
+from sendit.projects.project import DEFAULT
 from sendit.web import questions
+from sendit.web.access import RESEARCHER
 from sendit.web.noting import note
 from sendit.web.questions import Answer
+from sendit.web.reach import reach
 from sendit.web.site import projects
 
 CSV_ROWS = 100_000
@@ -36,14 +39,18 @@ MANIFEST = ("SeriesInstanceUID", "StudyInstanceUID", "CodedPatientID", "CodedAcc
 
 def warehouse(request: HttpRequest) -> HttpResponse:
     """Answer `/warehouse`: a question is sent as a form, because it may be long."""
-    sql = request.POST.get("sql", "")
-    context: dict[str, Any] = {"tables": TABLES.items(), "sql": sql or EXAMPLE, "most": questions.MOST_ROWS}
+    sql, project = request.POST.get("sql", ""), _project(request)
+    context = _projects(request, project) | {
+        "tables": TABLES.items(),
+        "sql": sql or EXAMPLE,
+        "most": questions.MOST_ROWS,
+    }
     if request.method != "POST":
         return render(request, "web/warehouse.html", context)
     is_csv = request.POST.get("form") == "csv"
     note(request, Act.QUERY_WAREHOUSE, reason="as CSV" if is_csv else "")
     try:
-        answer = questions.ask(projects().default, sql, CSV_ROWS if is_csv else questions.MOST_ROWS)
+        answer = questions.ask(projects().of(project), sql, CSV_ROWS if is_csv else questions.MOST_ROWS)
     except SenditError as error:
         return render(request, "web/warehouse.html", context | {"problem": str(error)}, status=422)
     if is_csv:
@@ -54,10 +61,12 @@ def warehouse(request: HttpRequest) -> HttpResponse:
 def series(request: HttpRequest) -> HttpResponse:
     """Answer `/warehouse/series`: the series that the filters let through."""
     chosen = {name: request.GET.get(name, "") for name in (*EXACT, *CONTAINED, *(name for name, _ in LIMITS))}
-    context: dict[str, Any] = {"chosen": chosen, "query": urlencode({k: v for k, v in chosen.items() if v})}
+    project = _project(request)
+    said = {k: v for k, v in (chosen | {"project": request.GET.get("project", "")}).items() if v}
+    context = _projects(request, project) | {"chosen": chosen, "query": urlencode(said)}
     note(request, Act.QUERY_WAREHOUSE, reason="series")
     try:
-        context["answer"] = questions.ask(projects().default, _sql(request.GET, SHOWN), SERIES_ROWS)
+        context["answer"] = questions.ask(projects().of(project), _sql(request.GET, SHOWN), SERIES_ROWS)
     except SenditError as error:
         context["problem"] = str(error)
     return render(request, "web/series.html", context)
@@ -67,10 +76,22 @@ def manifest(request: HttpRequest) -> HttpResponse:
     """Answer `/warehouse/manifest.csv`: what `sendit download --manifest` takes."""
     note(request, Act.DOWNLOAD, reason="manifest of series")
     try:
-        answer = questions.ask(projects().default, _sql(request.GET, MANIFEST), CSV_ROWS)
+        answer = questions.ask(projects().of(_project(request)), _sql(request.GET, MANIFEST), CSV_ROWS)
     except SenditError as error:
         return render(request, "web/series.html", {"chosen": {}, "problem": str(error)}, status=422)
     return _csv(answer, "manifest.csv")
+
+
+def _project(request: HttpRequest) -> str:
+    """Return the project whose warehouse is asked: the one that is chosen, if the person's roles reach it."""
+    names = reach(request).names(RESEARCHER)
+    wanted = (request.POST if request.method == "POST" else request.GET).get("project", "")
+    return wanted if wanted in names else next(iter(names), DEFAULT)
+
+
+def _projects(request: HttpRequest, project: str) -> dict[str, Any]:
+    """Return what the choice of a project needs."""
+    return {"projects": reach(request).names(RESEARCHER), "project": project}
 
 
 def _sql(query: QueryDict, columns: tuple[str, ...]) -> str:

@@ -33,7 +33,12 @@ class Command(DatabaseCommand):
         add = actions.add_parser("add", help="add a user, or change the roles of one; prints a one-time link")
         _add_name(add)
         add.add_argument(
-            "--role", metavar="R", action="append", required=True, choices=list(Role), help=f"one of {', '.join(Role)}"
+            "--role",
+            metavar="R",
+            action="append",
+            default=[],
+            choices=list(Role),
+            help=f"one of {', '.join(Role)}; without any, the user has only the roles that projects' files give",
         )
         listed = actions.add_parser("list", help="all users with their roles")
         listed.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -69,7 +74,7 @@ class Command(DatabaseCommand):
         if user:
             accounts.give(user, roles)
             _note(Act.CHANGE_ROLES, name, f"now {', '.join(sorted(roles))}")
-            self.stdout.write(f"{name} has these roles now: {', '.join(sorted(roles))}.")
+            self.stdout.write(f"{name} has these roles now: {', '.join(sorted(roles)) or 'none'}.")
             return
         added = accounts.add(name, roles)
         _note(Act.CHANGE_ROLES, name, f"added as {', '.join(sorted(roles))}")
