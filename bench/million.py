@@ -1,4 +1,4 @@
-"""A million batches in the database: what a claim, a glance and a page of the list then take."""
+"""A million batches of fifty projects in the database: what a claim, a glance and a page of the list then take."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SHARES = {"DONE": 0.70, "QUEUE": 0.20, "DONEPROCESSING": 0.05, "EMPTY": 0.03, "ERROR": 0.02}
 REPEATS = 25
+PROJECTS = int(os.environ.get("BENCH_PROJECTS", "50"))
 LIMIT_MS = 200
 PAGE = 50
 
@@ -48,9 +49,11 @@ def _asked(rows: int) -> Took:
     """Each question is asked many times; nine answers of ten have to keep the bar."""
     questions: dict[str, Callable[[], object]] = {
         "a claim": _claim,
+        f"a claim by turns, among {PROJECTS} projects": _by_turns(),
         "`status`, one glance": _glance,
         f"a page of the list ({PAGE} batches of one state, newest first)": lambda: _page("ERROR"),
         f"a page from the middle of the list ({PAGE} batches of all states)": lambda: _middle_page(rows // 2),
+        f"a page of one project ({PAGE} batches, newest first)": lambda: _page_of("p7"),
     }
     return {name: sorted(_timed(ask) * 1000 for _ in range(REPEATS)) for name, ask in questions.items()}
 
@@ -86,7 +89,7 @@ def _fill(batches: int) -> None:
     names = [field.column for field in Batch._meta.concrete_fields if not field.primary_key]
     is_postgres = connection.vendor == "postgresql"
     random = "md5(random()::text) || md5(random()::text)" if is_postgres else "lower(hex(randomblob(32)))"
-    fresh = dict.fromkeys(("folder_digest", "uid_digest"), random)
+    fresh = dict.fromkeys(("folder_digest", "uid_digest"), random) | {"project": f"'p' || (i % {PROJECTS})"}
     for state, share in SHARES.items():
         came_at = _now() - timedelta(days=1)
         digests = {"folder_digest": state, "uid_digest": state}
@@ -116,6 +119,32 @@ def _claim() -> None:
     (pk,) = claimable(Job.PROCESS, 1)
     if claim(pk, Job.PROCESS, LeaseTerms(lease_seconds=60, max_attempts=3)) is None:
         raise LookupError("nothing was claimed")
+
+
+def _by_turns() -> Callable[[], object]:
+    """As a worker claims, which remembers for a second whose turn it may be."""
+    from django.conf import settings
+
+    from sendit.pipeline.record.leases import Job, LeaseTerms, claim_oldest
+    from sendit.projects.composition import Projects
+
+    folder = settings.SITE.projects_folder
+    folder.mkdir(exist_ok=True)
+    for number in range(PROJECTS):
+        (folder / f"p{number}.toml").write_text("")
+    terms = LeaseTerms.of_all(Projects(settings.SITE))
+
+    def claim_next() -> None:
+        if claim_oldest(Job.PROCESS, terms) is None:
+            raise LookupError("nothing was claimed")
+
+    return claim_next
+
+
+def _page_of(project: str) -> object:
+    from sendit.pipeline.reports import batches
+
+    return batches.page(batches.BatchFilter(projects=frozenset({project})), size=PAGE)
 
 
 def _glance() -> None:

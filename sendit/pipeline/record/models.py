@@ -185,6 +185,7 @@ class Batch(models.Model):
             # Not partial by state: SQLite does not use such an index where the state is a bound parameter.
             models.Index(name="batch_waiting", fields=["state", "not_before", "id"]),
             models.Index(name="batch_of_project", fields=["project", "state", "not_before", "id"]),
+            models.Index(name="batch_list_of_project", fields=["project", "id"]),
             models.Index(name="batch_of_study", fields=["item_suid"]),
             models.Index(name="batch_in_review", fields=["review_since"], condition=Q(review_since__isnull=False)),
             models.Index(name="batch_leased", fields=["state", "lease_expires_at"]),
