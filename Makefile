@@ -1,6 +1,6 @@
 # sendit: bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: site docs-heavy help setup demo demo-web screenshots up down health test test-unit check docs lint bench fuzz scale soak faults growing corpus wheel lock clean
+.PHONY: site docs-heavy help setup demo demo-web screenshots up down health test test-unit check docs lint bench fuzz scale soak faults growing corpus wheel licences lock clean
 SHELL := /bin/bash
 # Where it is set, each of the many processes that tests start would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -93,9 +93,12 @@ faults: setup ## ten rounds of kills, full disks and lost answers
 corpus: setup ## planted identifiers: both corpora with five seeds, and their scores
 	@$(BIN)/python -m tests.corpus --seeds 5
 
-wheel: setup ## dist/sendit-VERSION.whl, which the Dockerfile installs
+wheel: setup ## dist/sendit-VERSION.whl, which the Dockerfile installs, and its bill of materials
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build -t wheel
+
+licences: setup ## THIRD-PARTY.md: the licence of each package in the lock files
+	@$(BIN)/python -m bom
 
 lock: ## bring the lock files up to date with pyproject.toml
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }

@@ -18,6 +18,7 @@ from django.core.management.base import BaseCommand
 from pydicom import dcmread
 
 import sendit
+from bom.bill import licences, locked
 from docs import generate
 from sendit.deid import deidentify
 from sendit.pipeline.record.states import MOVES, State
@@ -140,6 +141,13 @@ def test_every_dependency_has_its_reason(name: str) -> None:
 @pytest.mark.parametrize("name", dependencies())
 def test_every_dependency_is_locked(name: str) -> None:
     assert re.search(rf"^{re.escape(name)}==", (ROOT / "requirements-dev.lock").read_text(), re.M), "run `make lock`"
+
+
+def test_every_package_that_comes_with_a_wheel_has_its_licence_and_none_is_gpl() -> None:
+    table = licences((ROOT / "THIRD-PARTY.md").read_text())
+    packages = {one.name for one in locked((ROOT / "requirements-production.lock").read_text())}
+    assert packages | {"htmx.org"} == table.keys(), "run `make licences`"
+    assert not [name for name, licence in table.items() if re.search(r"(?<!L)GPL", licence)]
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-production.lock", "requirements-dev.lock"])

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import email
+import json
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 import sendit
+from bom.bill import make_bill
 
 pytestmark = pytest.mark.xdist_group("wheel")  # built once
 ROOT = Path(__file__).parents[2]
@@ -47,7 +52,35 @@ def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
     assert (said["License-Expression"], said["License-File"]) == ("MIT", "LICENSE")
     assert said["Author"] and {line.split(",")[0] for line in said.get_all("Project-URL", [])} >= {"Homepage", "Issues"}
     assert any("Medical Science" in line for line in said.get_all("Classifier", []))
-    assert any(name.endswith("/licenses/LICENSE") for name in wheel.namelist())
+    assert {name.rpartition("/")[2] for name in wheel.namelist() if "/licenses/" in name} == {
+        "LICENSE",
+        "THIRD-PARTY.md",
+    }
+
+
+def test_the_wheel_has_its_bill_of_materials(wheel: zipfile.ZipFile) -> None:
+    """Of every package that a lock file names, with its version and its licence, by CycloneDX's own schema."""
+    (name,) = [name for name in wheel.namelist() if ".dist-info/sboms/" in name]
+    text = wheel.read(name).decode()
+    bill = json.loads(text)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert name.endswith(f"/sendit-{sendit.__version__}.cdx.json")
+    assert Path(str(wheel.filename)).with_name(Path(name).name).read_text() == text
+    named = {(one["name"], one["version"]) for one in bill["components"]}
+    lock = (ROOT / "requirements-production.lock").read_text()
+    assert set(re.findall(r"^([a-z0-9._-]+)==([^ ]+)", lock, re.M)) <= named
+    assert ("htmx.org", "2.0.11") in named
+    assert all(one["licenses"][0]["expression"] for one in bill["components"])
+    refs = {one["bom-ref"] for one in bill["components"]}
+    (own, *others) = bill["dependencies"]
+    django = next(one["bom-ref"] for one in bill["components"] if one["name"] == "django")
+    assert django in own["dependsOn"] and {one["ref"] for one in others} <= refs
+    assert any("asgiref" in ref for one in others if one["ref"] == django for ref in one["dependsOn"])
+
+
+def test_a_second_wheel_has_the_same_bill(wheel: zipfile.ZipFile) -> None:
+    (name,) = [name for name in wheel.namelist() if ".dist-info/sboms/" in name]
+    assert make_bill(ROOT, sendit.__version__) == wheel.read(name).decode()
 
 
 @pytest.mark.parametrize("words", [["--version"], ["version"]])
