@@ -35,20 +35,30 @@ QUESTION = (
     "FROM instance GROUP BY Modality ORDER BY images DESC"
 )
 
+NEXT = """\
+data/ the originals, unchanged · store/ archives and reports · warehouse/ rows · secrets/ keys
+`make demo-web` shows all of it in a browser.
+
+Next, with images of your own (.venv/bin must be on your PATH):
+
+$ sendit init mine                        # a folder with keys and settings
+$ export SENDIT_VAR=$PWD/mine
+$ sendit sort /media/cdrom                # any heap of files becomes study folders in mine/data
+$ sendit start_queue --number 1           # the first of them
+$ sendit upload_finished && sendit status"""
+
 
 def main() -> None:
     """Run all acts, after removing what an earlier run left."""
     started = time.monotonic()
     shutil.rmtree(VAR, ignore_errors=True)
     keys.make(VAR / "secrets")
-    for act in (folders, work, deliver, glance, one_header, pixels, one_image, one_question):
+    for act in (
+        folders, work, deliver, glance, withheld, one_header, recipe, pixels, report, one_image, one_question,
+    ):  # fmt: skip
         act()
     _act("That is all", f"{time.monotonic() - started:.0f} seconds. What was made is in {_short(VAR)}/:")
-    console.print(
-        "data/ the originals, unchanged · store/ archives · warehouse/ rows · secrets/ keys\n"
-        "`make demo-web` shows all of it in a browser.",
-        soft_wrap=True,
-    )
+    console.print(NEXT, soft_wrap=True, markup=False)
 
 
 def folders() -> None:
@@ -84,6 +94,15 @@ def glance() -> None:
     sendit("batch_logs", "ACC1010")
 
 
+def withheld() -> None:
+    """Show an image that was withheld, and by which rule."""
+    _act(
+        "One image that was withheld",
+        "It may show text that nobody can prove gone, so it does not leave.",
+    )
+    sendit("batch_logs", "ACC1004")
+
+
 def one_header() -> None:
     """Show what a privacy officer asks for first."""
     _act(
@@ -91,6 +110,33 @@ def one_header() -> None:
         "With the rule that decided. Shown to the terminal that asked, and nowhere else.",
     )
     sendit("preview", "--reveal", _short(DATA / "ACC1008" / "image01.dcm"))
+
+
+def recipe() -> None:
+    """Show the beginning of what the privacy officer reads and signs."""
+    _act("The recipe", "What it does to each attribute and why, for the person who approves it.")
+    console.print("[bold green]$ sendit explain[/bold green]", soft_wrap=True)
+    text = sendit("explain", quiet=True)
+    console.print(text.partition("That is how many")[0].rstrip(), soft_wrap=True, markup=False)
+    console.print(f"[…] {text.count(chr(10)):,} lines: every attribute, with its reason", markup=False)
+
+
+def report() -> None:
+    """Show where the report of an archive is."""
+    _act(
+        "The report", "Beside each archive: what was done, by which recipe, and what was withheld. It names no patient."
+    )
+    archive = next(path for path in sorted((VAR / "store").rglob("*.tar.gz")))
+    page = archive.with_name(archive.name.replace(".tar.gz", ".report.html"))
+    files = _report(page.with_suffix(".json"))["files"]
+    console.print(f"{_short(archive)}\n{_short(page)}", soft_wrap=True, markup=False)
+    console.print(
+        f"found {files['found']} = delivered {files['delivered']} + filtered {files['filtered']} + in review"
+        f" {files['in_review']} + errors {files['errored']}. Open it in a browser, to read or to print:\n"
+        f"{page.resolve().as_uri()}",
+        soft_wrap=True,
+        markup=False,
+    )
 
 
 def pixels() -> None:

@@ -34,6 +34,19 @@ def test_what_is_withheld_is_said_with_its_reason(said: str) -> None:
     assert "burned-in" in said
 
 
+def test_the_report_is_where_it_is_said_to_be(said: str) -> None:
+    page = Path(re.search(r"^file://(/\S+\.report\.html)$", said, re.M)[1])  # type: ignore[index]
+    assert "De-identification report" in page.read_text()
+    assert re.search(r"^found \d+ = delivered \d+ \+ filtered 0 \+ in review 0 \+ errors 0\.", said, re.M)
+
+
+def test_what_comes_next_are_commands_that_are_there(said: str) -> None:
+    shown = said.partition("Next, with images of your own")[2]
+    names = set(re.findall(r"sendit (\w+)", shown))
+    assert {"init", "sort", "start_queue", "upload_finished", "status"} == names
+    assert "sendit explain" in said and "is shifted by days" in said
+
+
 def test_the_unfinished_folder_is_left_alone(said: str) -> None:
     assert "12 new folders" in said
 
