@@ -65,7 +65,7 @@ def store_statuses() -> Rows:
     for status, meaning in STORE_MEANINGS.items():
         yield f"{status:04X}", meaning
     yield f"{SOP_CLASS_NOT_SUPPORTED:04X}", "the presentation context is not one of storage"
-    yield f"{UNRECOGNIZED_OPERATION:04X}", "the operation is none that is provided"
+    yield f"{UNRECOGNIZED_OPERATION:04X}", "the operation is not provided"
 
 
 def action_statuses() -> Rows:

@@ -153,8 +153,8 @@ CODES: dict[str, ErrorCode] = {
         ),
         NotDelivered=("There is no de-identified image in the store.", "Deliver the batch first."),
         OriginalGone=(
-            "The original is not there any more, or where it was is not known any more.",
-            "Nothing: it was cleaned up, or moved away.",
+            "The original no longer exists, or nobody knows any longer where it was.",
+            "Nothing can be done: it was cleaned up or moved away.",
         ),
         NoPicture=(
             "The image has no pixels that can be shown.",
@@ -190,17 +190,17 @@ CODES: dict[str, ErrorCode] = {
             "An earlier version delivered part of the study, and its rows are not in the warehouse.",
             "Restore the warehouse, then retry.",
         ),
-        StudyOnTheMove=("A batch of the study was taken up meanwhile.", "Run the command again."),
+        StudyOnTheMove=("A worker has taken a batch of the study in the meantime.", "Run the command again."),
         LinkOutsideFolder=("A symbolic link leads out of the folder.", "Replace the link by the file itself."),
         NotAFile=("The entry is a pipe, a socket or a device.", "Move it out of the folder."),
         Unreadable=("The file or folder cannot be read.", "Correct its permissions or repair its disk, then retry."),
         NothingDelivered=("No image is left to deliver.", "Look at the errors of the batch's files, then retry."),
         OutputExists=("The output file exists already and has other content.", "Give another OUT, or --force."),
-        FolderGone=("The folder does not exist any more.", "Put it back, then retry."),
+        FolderGone=("The folder no longer exists.", "Put it back, then retry."),
         FolderKeepsChanging=("The folder changed each time it was processed.", "Retry when it is complete."),
         FolderChangedAfterDelivery=(
-            "The folder was changed after its delivery, and the version before this one left it alone.",
-            "Wait: what is new is taken up.",
+            "The folder was changed after its delivery, and an earlier version of sendit left it alone.",
+            "Wait: sendit takes up what is new by itself.",
         ),
         TooManyAttempts=("The worker died each time it took the batch.", "Inspect the folder, then retry."),
     ),
@@ -210,7 +210,7 @@ CODES: dict[str, ErrorCode] = {
             "This VAR has no keys, so it is not the one that you use, or it is new.",
             "Set SENDIT_VAR or SENDIT_CONFIG to the one that you use, or make a new one with `sendit init`.",
         ),
-        UnknownSetting=("There is no such setting.", "Correct or remove what is named."),
+        UnknownSetting=("There is no such setting.", "Correct its name, or remove it."),
         UnknownProject=(
             "The batch belongs to a project that this site does not have.",
             "Configure the project, then retry.",
@@ -219,7 +219,7 @@ CODES: dict[str, ErrorCode] = {
             "A project is configured wrongly, or differs from what its batches were made with.",
             "Correct what is named; docs/projects.md says what a project's file holds.",
         ),
-        BadSetting=("A setting has an invalid value.", "Give it a value of the form that is named."),
+        BadSetting=("A setting has an invalid value.", "Give it a value of the kind that is named."),
         MissingPackage=("A package that a setting needs is not installed.", "Install the extra named, with pip."),
         BadRecipe=("The recipe is invalid.", "Correct the line named."),
         UnknownRecipe=("There is no such recipe.", "Give the name of a shipped recipe, or a path."),
@@ -262,14 +262,17 @@ CODES: dict[str, ErrorCode] = {
             "Add a role that sees accession numbers, or leave one of them out.",
         ),
         LastAdmin=("Nobody would be left who may add users.", "Make another user an admin first."),
-        CannotListen=("The address is taken, or is none of this machine's.", "Give another address and port."),
+        CannotListen=(
+            "Another program uses the address, or this machine does not have it.",
+            "Give another address and port.",
+        ),
         WatcherRuns=("A watcher is already running.", "Stop it with `sendit stop_watcher` first."),
         WatcherStops=("The watcher is stopping and still puts batches back.", "Wait, or end the process named."),
         ListenerRuns=("A listener is already running.", "Stop it with `sendit stop_listener` first."),
         ListenerStops=("The listener is stopping and still ends associations.", "Wait, or end the process named."),
         ListenerFailed=("The listener did not start.", "Look at what it printed, or at its log."),
         PortTaken=(
-            "The address to listen on is in use, or is not one of this host's.",
+            "Another program uses the address, or this host does not have it.",
             "Change the setting, or end the other program.",
         ),
         BadPeers=("The peers file is wrong.", "docs/dicom.md says what it holds; correct what is named."),
@@ -305,25 +308,28 @@ CODES: dict[str, ErrorCode] = {
     ),
     **_codes(
         "ServiceDown",
-        NoSpace=("There is no space left.", "Free some; work continues by itself."),
-        NotVerified=("The bytes read back are not those written.", "Check the disk; work continues by itself."),
-        Busy=("The server waits for too many requests that have not come yet.", "Ask again in a moment."),
+        NoSpace=("The disk is full.", "Free some space; work continues by itself."),
+        NotVerified=(
+            "The bytes that were read back differ from those that were written.",
+            "Check the disk; work continues by itself.",
+        ),
+        Busy=("The server is still receiving too many other requests.", "Try again in a moment."),
         DatabaseDown=(
-            "The database does not answer, is full, or cannot be written to.",
+            "The database does not answer, is full, or refuses to write.",
             "Check it, its disk and its permissions; work continues by itself.",
         ),
         DatabaseOutdated=("The database lacks a migration.", "Run `sendit migrate`, or wait until it has run."),
         StudyBusy=(
             "Another batch of the same study is being processed.",
-            "Wait; the batch is taken up when that one is done.",
+            "Wait: a worker takes the batch as soon as that one is done.",
         ),
-        BrokerDown=("The broker does not answer, or is full.", "Check it; meanwhile the work waits in the database."),
+        BrokerDown=("The broker does not answer, or is full.", "Check it; the work waits in the database."),
         StoreDown=(
-            "The object store does not answer, or asks to wait.",
+            "The object store does not answer, or asks sendit to wait.",
             "Check it and the network; work continues by itself.",
         ),
         WarehouseDown=(
-            "The warehouse does not answer, or asks to wait.",
+            "The warehouse does not answer, or asks sendit to wait.",
             "Check it and the network; work continues by itself.",
         ),
         DetectorDown=(
@@ -332,7 +338,7 @@ CODES: dict[str, ErrorCode] = {
         ),
         DiskRefused=("The operating system refused a file operation.", "Check the disk and the permissions."),
         IdentityDown=(
-            "The identity service does not answer, or asks to wait.",
+            "The identity service does not answer, or asks sendit to wait.",
             "Check it and the network; work continues by itself.",
         ),
         ListenerDown=("No listener runs that could take the images.", "`sendit start_listener`, then try again."),
@@ -354,7 +360,7 @@ CODES: dict[str, ErrorCode] = {
         BadIdentityRequest=("An id to be replaced is blank, or a timestamp is invalid.", "Look at the batch's images."),
         PacsRefused=(
             "The PACS refused an association or a request.",
-            "Let its administrator allow our AE title, queries and retrievals; the peers file says how it is called.",
+            "Ask its administrator to allow sendit's AE title, queries and retrievals; the peers file has the title.",
         ),
         UnknownTokens=("The token is unknown, expired or revoked.", "Renew it, or ask for new ones."),
         TokenReused=(
@@ -379,12 +385,12 @@ CODES: dict[str, ErrorCode] = {
         ),
         ObjectConflict=(
             "The object store has another object of that name.",
-            "Find out which of the two is right; docs/folders.md says how to remove a delivery.",
+            "Find out which of the two is right; `sendit withdraw` removes a delivery of this site.",
         ),
         NoSuchBucket=("There is no such bucket.", "Create it or correct the setting that names it, then retry."),
         AccessDenied=(
             "The credentials lack a permission.",
-            "Grant what docs/destinations.md or docs/google.md names for this destination, then retry.",
+            "Grant the permissions that docs/destinations.md or docs/google.md lists for this destination, then retry.",
         ),
         HostKeyRefused=(
             "The host's key is not the one in known_hosts.",

@@ -270,7 +270,7 @@ def _others_need(batch: Batch) -> str:
 def _compare_and_delete(batch: Batch, places: _Places, actor: str) -> str:
     """Once out of everybody's way, the folder is compared again: whoever was writing to it is too late, or was seen."""
     if not Batch.objects.filter(pk=batch.pk, state=State.DONE, has_error=False).exists():
-        return "the batch is not DONE without an error any more"
+        return "the batch is no longer DONE without an error"
     try:
         entries = list_folder(str(places.folder))
         places.folder.rename(places.checked)

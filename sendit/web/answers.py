@@ -21,7 +21,7 @@ REFUSALS: dict[int, tuple[str, str]] = {
         "That failed",
         "The failure was logged with its place in the code. Try again; if it stays, report it as a bug.",
     ),
-    503: ("The database does not answer", "Try again when it does; no work is lost meanwhile."),
+    503: ("The database does not answer", "Try again when it does; no work is lost."),
 }
 
 

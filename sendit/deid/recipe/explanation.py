@@ -261,7 +261,7 @@ def _counting(clause: Clause) -> Iterator[Line]:
 
 
 _REWRITTEN = Treatment(
-    TreatmentKind.CLEANED, "made anew: only numbers and defined terms that converters read stay, in a new value"
+    TreatmentKind.CLEANED, "rewritten: only numbers and defined terms that converters read stay, in a new value"
 )
 _FORMED = Treatment(
     TreatmentKind.KEPT, "stays as it is where it has the form of its number or term, else it is removed"
@@ -334,7 +334,7 @@ def _classes(pattern: re.Pattern[str]) -> Iterator[str]:
 def _limits(recipe: Recipe) -> Iterator[str]:
     profile = recipe.profile
     if profile is None:
-        yield "It names no profile of PS3.15: its outputs claim none, and what is told here is told of its lines alone."
+        yield "It names no profile of PS3.15, so its outputs claim none, and this text describes its lines alone."
     for rule in recipe.exceptions:
         yield f"It departs from it in {rule.file}:{rule.line} ({rule}), so its outputs do not claim the profile."
     for option, reason in NOT_OFFERED.items():

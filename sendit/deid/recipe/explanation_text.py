@@ -46,7 +46,7 @@ def _head(told: Explanation) -> Iterator[str]:
         yield f"Profile      DICOM PS3.15 Annex E, {code.meaning} ({code.value})"
         for number, option in enumerate(told.profile.options):
             yield f"{'Options' if not number else '':<13}{option} ({METHODS[option].value})"
-    yield f"Told by      PS3.15 Table E.1-1, edition {told.edition}, {len(told.entries)} rows"
+    yield f"Based on     PS3.15 Table E.1-1, edition {told.edition}, {len(told.entries)} rows"
     yield f"Fingerprint  SHA-256 {told.recipe.sha256}"
     yield f"Software     sendit {__version__}"
     yield ""

@@ -202,7 +202,11 @@ class Parser:
             raise self._error(words.number, words.column(1), "no dataset holds this element")
         if groups != {0x0002}:
             return False
-        self._warn(words.number, words.column(1), "File Meta Information is always written anew; the rule does nothing")
+        self._warn(
+            words.number,
+            words.column(1),
+            "File Meta Information is always written by sendit itself; the rule does nothing",
+        )
         return True
 
     def _check_attribute(self, words: Words, action: Action, selector: Selector) -> None:

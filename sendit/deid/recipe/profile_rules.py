@@ -79,7 +79,7 @@ _DESCRIBES = re.compile(
 
 NOWHERE = {
     0x0000: "no dataset holds it",
-    0x0002: "File Meta Information is always written anew",
+    0x0002: "File Meta Information is always written by sendit itself",
     0xFFFC: "it is always dropped",
 }
 """Groups that no rule speaks of."""

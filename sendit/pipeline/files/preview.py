@@ -131,7 +131,9 @@ def _notes(done: Iterable[ElementAction]) -> Notes:
 
 def _file(before: FileDataset, after: FileDataset | None, recipe: Recipe, notes: Notes) -> Iterator[PreviewRow]:
     sop_class_uid = str(before.file_meta.get("MediaStorageSOPClassUID", ""))
-    yield from Comparison(recipe, instead="written anew").rows(before.file_meta, after.file_meta if after else None)
+    yield from Comparison(recipe, instead="written by sendit").rows(
+        before.file_meta, after.file_meta if after else None
+    )
     yield from Comparison(recipe, sop_class_uid=sop_class_uid, notes=notes).rows(before, after)
 
 

@@ -69,6 +69,6 @@ def said(batch: int, reviewed: Reviewed | None, decision: Decision) -> Iterator[
     for number in reviewed.forbidden:
         yield f"image {batch}/{number}: left alone, no graylist withholds it."
     for number in reviewed.gone:
-        yield f"image {batch}/{number}: its original is not there any more."
+        yield f"image {batch}/{number}: its original no longer exists."
     for number, earlier in reviewed.too_late:
         yield f"image {batch}/{number}: {earlier.actor} has decided already: {earlier.decision}."

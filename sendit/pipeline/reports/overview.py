@@ -92,7 +92,7 @@ class Reason:
 
     @property
     def sentences(self) -> str:
-        """`NoSpace: There is no space left. Free some; the work is taken up again.`"""
+        """`NoSpace: The disk is full. Free some; the work is taken up again.`"""
         return f"{self.code}: {self.what} {self.then}".strip()
 
     @property

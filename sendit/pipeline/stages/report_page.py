@@ -22,8 +22,8 @@ WORDS = {
     "PIXELS_BOX": "boxes beside a JPEG 2000 codestream, such as XML: dropped",
     "PIXELS_TAIL": "bytes behind the last pixel, or between the parts of a codestream: dropped",
     "PIXELS_FRAGMENT": "fragments of pixel data that belong to no frame: dropped",
-    "PIXELS_OFFSETS": "offset tables of pixel data: written anew, or dropped where they were none",
-    "PIXELS_RLE_HEADER": "headers of RLE frames: written anew",
+    "PIXELS_OFFSETS": "offset tables of pixel data: rewritten, or dropped where they were wrong",
+    "PIXELS_RLE_HEADER": "headers of RLE frames: rewritten",
 }
 """What a recipe's actions mean to a reader of the page."""
 

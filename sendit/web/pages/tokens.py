@@ -52,5 +52,5 @@ def revoke(request: HttpRequest, key: int) -> HttpResponse:
     if token is None:
         return answers.refused(request, 404)
     note(request, Act.CHANGE_TOKEN, users=[token.user.name], reason="revoked a token")
-    notices.give(request, "The token is not valid any more.")
+    notices.give(request, "The token is no longer valid.")
     return redirect("tokens")

@@ -252,7 +252,7 @@ def test_a_batch_that_is_no_longer_fine_at_the_last_moment_keeps_its_originals(f
     originals = next(cleaning.plan(Projects(djangos.SITE), timedelta()))
     Batch.objects.update(has_error=True)
     assert isinstance(originals, cleaning.Removal)
-    assert originals.apply("command") == "the batch is not DONE without an error any more"
+    assert originals.apply("command") == "the batch is no longer DONE without an error"
     assert len(list(folder.iterdir())) == 5
 
 

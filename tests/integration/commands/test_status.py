@@ -170,7 +170,7 @@ def test_workers_side_by_side_are_counted_once_and_a_night_not_at_all_delivered_
 def test_batches_that_wait_for_a_service_are_told_with_the_reason(site: Site) -> None:
     make_batches(State.QUEUE, 2, not_before=timezone.now() + timedelta(minutes=5), waits_for="NoSpace")
     ran = run("status")
-    assert line_of(ran, "postponed").startswith("postponed  2 batches: NoSpace: There is no space left.")
+    assert line_of(ran, "postponed").startswith("postponed  2 batches: NoSpace: The disk is full.")
     assert status()["postponed"] == {"NoSpace": 2}
 
 

@@ -54,5 +54,5 @@ def test_consent_withdrawn(site: Site, folder: Path) -> None:
 
 
 def test_a_recipe_was_mended(site: Site, folder: Path) -> None:
-    tell("recipe mended")
+    tell("recipe corrected")
     assert suffixes(site) == ["r2.tar.gz"] and in_warehouse(site) == [(2, 1, 2)]

@@ -210,9 +210,9 @@ def test_a_batch_that_was_withdrawn_before_its_study_was_known_can_be_let_in(sit
 def test_a_study_that_is_made_again_takes_the_place_of_the_old_one(site: Site, folder: Path) -> None:
     add(site.data / "ACC1.late1", 4)
     work(site)
-    dry = run("redeliver", "1", "--dry-run", "--reason", "recipe mended")
+    dry = run("redeliver", "1", "--dry-run", "--reason", "recipe corrected")
     assert dry.lines[-1] == "1 study would be made again; 0 left alone." and batch().state == "DONE"
-    assert run("redeliver", "1", "--reason", "recipe mended").code == 0
+    assert run("redeliver", "1", "--reason", "recipe corrected").code == 0
     site.process()
     assert {"r2.tar.gz", "part2.r2.tar.gz"}.isdisjoint(suffixes(site)), "the old ones stand until the new ones do"
     site.attempt(1, Job.DELIVER)
@@ -226,7 +226,7 @@ def test_a_study_that_is_made_again_takes_the_place_of_the_old_one(site: Site, f
 
 def test_a_study_whose_originals_are_not_all_there_is_left_alone(site: Site, folder: Path) -> None:
     next(folder.iterdir()).unlink()
-    ran = run("redeliver", "1", "2", "--reason", "recipe mended")
+    ran = run("redeliver", "1", "2", "--reason", "recipe corrected")
     assert (ran.code, ran.lines[-1]) == (1, "1 study queued again; 1 left alone.")
     assert (batch().state, batch(2).state) == ("DONE", "QUEUE")
 
@@ -235,7 +235,7 @@ def test_a_study_whose_originals_are_not_all_there_is_left_alone(site: Site, fol
 def test_studies_are_made_again_by_project_or_by_recipe(site: Site, folder: Path, which: str) -> None:
     value = "default" if which == "--project" else batch().recipe_sha256
     run("withdraw", "2", "--reason", WHY)
-    ran = run("redeliver", which, value, "--reason", "recipe mended")
+    ran = run("redeliver", which, value, "--reason", "recipe corrected")
     assert ran.lines[-1] == "1 study queued again; 0 left alone."
     work(site)
     assert suffixes(site) == ["r2.tar.gz"]
@@ -245,7 +245,7 @@ def test_a_study_that_is_made_again_and_has_nothing_left_is_gone(site: Site, fol
     recipe = tmp_path / "nothing"
     recipe.write_text("FORMAT dicom\n%filter greylist\nLABEL none\n  contains Modality CT\n%header\nBLANK PatientID\n")
     site.set(STUDY_DEID=recipe)
-    run("redeliver", "1", "--reason", "recipe mended")
+    run("redeliver", "1", "--reason", "recipe corrected")
     first, _ = work(site)
     assert first.state == "EMPTY" and suffixes(site) == ["tar.gz"]
 

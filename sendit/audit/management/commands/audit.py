@@ -1,4 +1,4 @@
-"""`audit`: who saw what identifies, and who did what."""
+"""`audit`: lists who saw what identifies, and who did what."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Command(DatabaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--verify", action="store_true", help="check every row against the one before")
         parser.add_argument(
-            "--head", metavar="NUMBER:DIGEST", help="with --verify: a row that a log or an earlier --verify told of"
+            "--head", metavar="NUMBER:DIGEST", help="with --verify: a row that a log or an earlier --verify named"
         )
         parser.add_argument("--format", choices=["json", "xml"], default="json", help="JSON lines, or PS3.15 A.5 XML")
         parser.add_argument("--actor", metavar="NAME", default="", help="only what this person did")

@@ -1,4 +1,4 @@
-"""`identity_client`: the clients of the identity service that this sendit serves."""
+"""`identity_client`: manages the clients of the identity service that this sendit serves."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Command(DatabaseCommand):
         parser.add_argument(
             "--out", metavar="FILE", help="where its secrets go (default: NAME.client-secrets.json, here)"
         )
-        parser.add_argument("--json", action="store_true", help="list: one JSON object a line for each client")
+        parser.add_argument("--json", action="store_true", help="list: one JSON object per line for each client")
 
     def handle(self, *args: Any, action: str, name: str | None, **options: Any) -> None:
         """Run one action. `list` ends with exit code 1 if a client was revoked because a replaced token was used."""
@@ -68,7 +68,7 @@ class Command(DatabaseCommand):
 
     def _revoke(self, client: Client) -> None:
         tokens.revoke(client, tokens.OPERATOR)
-        self.stdout.write(f"{client.name} may not ask any more; `sendit identity_client renew` lets it again.")
+        self.stdout.write(f"{client.name} may no longer ask; `sendit identity_client renew` allows it again.")
 
     def _list(self, json: bool, **options: Any) -> None:
         clients = list(Client.objects.order_by("name"))

@@ -1,4 +1,4 @@
-"""`batch_logs`: the history of batches, and what became of their files."""
+"""`batch_logs`: shows the history of batches and what became of their files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ from sendit.pipeline.reports.batches import (
 )
 
 PURGED = "(purged)"
-NOTICE = "Files are told by their number in the folder's sorted listing; --reveal shows names, which identify."
+NOTICE = (
+    "A file's number is its place in the folder's sorted listing. --reveal shows names, which may identify a patient."
+)
 
 
 class Command(DatabaseCommand):
@@ -47,9 +49,9 @@ class Command(DatabaseCommand):
         parser.add_argument("--number", metavar="N", type=int, help="without an ID: the newest N batches (default: 10)")
         parser.add_argument("--errors", action="store_true", help="without an ID: only batches that have an error")
         parser.add_argument(
-            "--reveal", action="store_true", help="show the folder and the names of files: they identify"
+            "--reveal", action="store_true", help="show the folder and the names of files, which may identify a patient"
         )
-        parser.add_argument("--json", action="store_true", help="one JSON object a line for each batch")
+        parser.add_argument("--json", action="store_true", help="one JSON object per line for each batch")
 
     def handle(
         self, *args: Any, ids: list[str], number: int | None, errors: bool, reveal: bool, **options: Any

@@ -1,4 +1,4 @@
-"""`completion`: a script by which the shell completes commands and options."""
+"""`completion`: prints a script by which the shell completes commands and options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`deid`: the core alone, on a file or a folder."""
+"""`deid`: de-identifies a file or a folder, without a batch."""
 
 from __future__ import annotations
 

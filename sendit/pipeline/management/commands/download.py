@@ -1,4 +1,4 @@
-"""`download`: images out of archives, chosen in SQL or by a manifest."""
+"""`download`: fetches images out of archives, chosen in SQL or by a manifest."""
 
 from __future__ import annotations
 

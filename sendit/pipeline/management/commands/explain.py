@@ -1,4 +1,4 @@
-"""`explain`: what a recipe does, for whoever is to approve it."""
+"""`explain`: describes what a recipe does, for the person who approves it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Command(ShellCommand):
         )
 
         parser.add_argument(
-            "--batch", metavar="ID", help="the recipe by which this batch was processed, as it was then"
+            "--batch", metavar="ID", help="the recipe that this batch was processed with, as it was then"
         )
 
     def handle(self, *args: Any, recipe: str | None, format: str, batch: str | None, **options: Any) -> None:

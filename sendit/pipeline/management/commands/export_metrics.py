@@ -1,4 +1,4 @@
-"""`export_metrics`: the table of processing times that programs of the field read."""
+"""`export_metrics`: writes the table of processing times that programs of the field read."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from sendit.pipeline.reports.process_times import COLUMNS, process_times
 
 
 class Command(DatabaseCommand):
-    """Write sendit-process-time-YYYY-MM-DD.tsv: one row a batch, without identifiers."""
+    """Write sendit-process-time-YYYY-MM-DD.tsv: one row for each batch, without identifiers."""
 
-    help = "Write sendit-process-time-YYYY-MM-DD.tsv: one row a batch, without identifiers."
+    help = "Write sendit-process-time-YYYY-MM-DD.tsv: one row for each batch, without identifiers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""

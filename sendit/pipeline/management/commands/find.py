@@ -1,4 +1,4 @@
-"""`find`: the batches of a study, by whatever you know of it."""
+"""`find`: finds the batches of a study by anything that you know of it."""
 
 from __future__ import annotations
 
@@ -28,15 +28,17 @@ class Command(DatabaseCommand):
 
     help = (
         "Find batches by a pseudonym, an accession number, a Patient ID, a UID (original or new), a folder or a "
-        "primary key, one a line, on standard input or in a file: every user of this machine could read an argument. "
-        "Lines are told by their numbers; --reveal names the folders, asks for your reason, and is kept in the audit "
-        "trail."
+        "primary key, one per line, on standard input or in a file, because every user of this machine could read an "
+        "argument. The output refers to a line by its number; --reveal names the folders, asks for your reason, and is "
+        "kept in the audit trail."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""
-        parser.add_argument("source", metavar="FILE", help="a file with one identifier a line; - reads standard input")
-        parser.add_argument("--reveal", action="store_true", help="name the folders: they identify")
+        parser.add_argument(
+            "source", metavar="FILE", help="a file with one identifier per line; - reads standard input"
+        )
+        parser.add_argument("--reveal", action="store_true", help="name the folders, which may identify a patient")
         parser.add_argument("--reason", metavar="R", default="", help="with --reveal: why, for the audit trail")
         add_project(parser, "whose studies they are")
 

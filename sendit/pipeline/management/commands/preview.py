@@ -1,4 +1,4 @@
-"""`preview`: what would become of one file."""
+"""`preview`: shows what would become of one file."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Command(DatabaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""
         parser.add_argument(
-            "--all", action="store_true", help="also those with which the site signed before, the newest first"
+            "--all", action="store_true", help="also the keys that the site used before, the newest first"
         )
 
     def handle(self, *args: Any, all: bool, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""`query`: SQL over the warehouse."""
+"""`query`: asks the warehouse in SQL."""
 
 from __future__ import annotations
 

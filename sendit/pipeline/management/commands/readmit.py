@@ -1,4 +1,4 @@
-"""`readmit`: studies that were withdrawn are let in again."""
+"""`readmit`: lets withdrawn studies in again."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sendit.pipeline.workforce.choice import wake
 
 
 class Command(DatabaseCommand):
-    """Let withdrawn studies in again: they are made and delivered once more, as their next generation."""
+    """Readmit withdrawn studies: sendit makes and delivers them again, as their next generation."""
 
-    help = "Let withdrawn studies in again: they are made and delivered once more, as their next generation."
+    help = "Readmit withdrawn studies: sendit makes and delivers them again, as their next generation."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""

@@ -1,4 +1,4 @@
-"""`redeliver`: studies are made again, whole, and take the place of what was delivered."""
+"""`redeliver`: makes studies again, after a recipe or a project changed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from sendit.pipeline.workforce.choice import wake
 
 
 class Command(DatabaseCommand):
-    """Make studies again, after a recipe or a project changed; what was delivered goes when the new stands."""
+    """Make studies again, after a recipe or a project changed."""
 
-    help = "Make studies again, after a recipe or a project changed; what was delivered goes when the new stands."
+    help = (
+        "Make studies again, after a recipe or a project changed. What was delivered before is removed once the new "
+        "version is in place."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare them."""

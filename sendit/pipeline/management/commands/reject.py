@@ -1,4 +1,4 @@
-"""`reject`: images that a graylist withheld stay withheld for good."""
+"""`reject`: keeps images that a graylist withheld out for good."""
 
 from __future__ import annotations
 

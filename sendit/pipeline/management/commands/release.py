@@ -1,4 +1,4 @@
-"""`release`: images that a graylist withheld are delivered after all."""
+"""`release`: delivers images that a graylist withheld after all."""
 
 from __future__ import annotations
 

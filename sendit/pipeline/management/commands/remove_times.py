@@ -1,4 +1,4 @@
-"""`remove_times`: rows that an earlier version delivered no longer tell when their batch was processed."""
+"""`remove_times`: removes true times from rows that sendit 0.1.0 delivered."""
 
 from __future__ import annotations
 
@@ -36,4 +36,4 @@ class Command(ShellCommand):
         if is_missing(ports.project.warehouse):
             ensure_keys()
         removed = ports.warehouse.remove_times()
-        self.stdout.write(f"{counted(removed, 'row')} told a true time; none does any more.")
+        self.stdout.write(f"{counted(removed, 'row')} held a true time; none does now.")

@@ -1,4 +1,4 @@
-"""`retry`: batches that stopped go back into the queue."""
+"""`retry`: puts batches that stopped back into the queue."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Command(DatabaseCommand):
         parser.add_argument("--all-errors", action="store_true", help="every batch in ERROR")
         parser.add_argument("--all-empty", action="store_true", help="every batch in EMPTY")
         parser.add_argument("--withheld", action="store_true", help="screen withheld files of delivered batches again")
-        parser.add_argument("--rule", metavar="NAME", help="the same of the files that this rule withholds")
+        parser.add_argument("--rule", metavar="NAME", help="the same, but only the files that this rule withholds")
         parser.add_argument("--reason", metavar="R", default="", help="why withheld files are screened again")
         parser.add_argument("--code", metavar="CODE", help="every batch in ERROR that has this code, such as NoSpace")
 

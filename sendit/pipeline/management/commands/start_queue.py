@@ -1,4 +1,4 @@
-"""`start_queue`: the cached queue, worked on by local processes."""
+"""`start_queue`: processes the study folders that wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`start_watcher`: finished folders are processed and delivered as they come."""
+"""`start_watcher`: processes and delivers finished folders as they come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`status`: one glance at what waits, what is done, what was withheld and why."""
+"""`status`: shows what waits, what is done, what was withheld and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stop_watcher`: the watcher ends in good order."""
+"""`stop_watcher`: stops the watcher in good order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`upload_finished`: deliver what rests at DONEPROCESSING."""
+"""`upload_finished`: delivers what rests at DONEPROCESSING."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`withdraw`: studies that were delivered, or are about to be, are taken back and stay out."""
+"""`withdraw`: takes studies back, everywhere, and keeps them out."""
 
 from __future__ import annotations
 

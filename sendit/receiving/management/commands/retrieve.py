@@ -1,4 +1,4 @@
-"""`retrieve`: studies of a list are fetched from a PACS."""
+"""`retrieve`: fetches the studies of a list from a PACS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stop_listener`: the listener ends in good order."""
+"""`stop_listener`: stops the listener in good order."""
 
 from __future__ import annotations
 

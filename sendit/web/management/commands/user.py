@@ -1,4 +1,4 @@
-"""`user`: who may sign in to the pages."""
+"""`user`: says who may sign in to the pages."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Command(DatabaseCommand):
         listed = actions.add_parser("list", help="all users with their roles")
         listed.add_argument("--json", action="store_true", help="one JSON object a line")
         for action, about in (
-            ("disable", "let a user in no more; open sessions end"),
-            ("enable", "let a user in again"),
+            ("disable", "stop a user from signing in, and end open sessions"),
+            ("enable", "allow a user to sign in again"),
             ("link", "print a one-time link by which a user chooses a new password"),
         ):
             _add_name(actions.add_parser(action, help=about))
@@ -63,9 +63,7 @@ class Command(DatabaseCommand):
             case _:
                 accounts.set_active(_known(name), action == "enable")
                 _note(Act.CHANGE_USER, name, f"{action}d")
-                self.stdout.write(
-                    f"{name} {'may sign in again' if action == 'enable' else 'may not sign in any more'}."
-                )
+                self.stdout.write(f"{name} {'may sign in again' if action == 'enable' else 'may no longer sign in'}.")
 
     def _add(self, name: str, roles: list[Role]) -> None:
         if not re.fullmatch(accounts.NAME_FORM, name):

@@ -1,4 +1,4 @@
-"""`web`: the pages, in a browser."""
+"""`web`: serves the pages to a browser."""
 
 from __future__ import annotations
 

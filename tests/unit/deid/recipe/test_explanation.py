@@ -65,7 +65,7 @@ def test_no_line_is_too_wide_to_print(name: str) -> None:
         ("limited-dataset", "(0008,1030)", "cleaned, dates in it as they are", "Clean Descriptors: C"),
         ("research", "(0016,002B)", "removed", "cannot be cleaned, so Basic Profile: X"),
         ("basic", "(0020,000D)", "a keyed pseudonym", "Basic Profile: U"),
-        ("basic", "(0002,0003)", "File Meta Information is always written anew", "Basic Profile: U"),
+        ("basic", "(0002,0003)", "File Meta Information is always written by sendit itself", "Basic Profile: U"),
         ("basic", "(gggg,eeee), gggg odd", "removed", "Basic Profile: X"),
     ],
 )
