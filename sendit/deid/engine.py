@@ -66,8 +66,14 @@ class Deidentifier:
         self._pictures = StudyPictures(self._verifier.search)
         self._describer = Describer()
         self._screen: tuple[Screen, HeaderReader] | None = None
+        self._looked_at: PixelRecord | None = None
 
-    def deidentify(self, source: Path | str | bytes | PartTen, verdict: Verdict | None = None) -> DeidentifiedImage:
+    def deidentify(
+        self,
+        source: Path | str | bytes | PartTen,
+        verdict: Verdict | None = None,
+        looked_at: PixelRecord | None = None,
+    ) -> DeidentifiedImage:
         """The de-identified, verified image.
 
         Parameters
@@ -78,6 +84,8 @@ class Deidentifier:
         verdict : Verdict, optional
             What the recipe's filters say of the image, where that is known already. They do not withhold it here; what
             a graylist asks to be done to its pixels is done.
+        looked_at : PixelRecord, optional
+            What `look` said of it.
 
         Raises
         ------
@@ -96,11 +104,29 @@ class Deidentifier:
         """
         part_ten = source if isinstance(source, PartTen) else open_part_ten(source)
         self._budget.begin()
+        self._looked_at = looked_at
         try:
             return self._deidentify(part_ten, verdict)
         except BaseException:
             part_ten.source.close()
             raise
+
+    def look(self, part_ten: PartTen, task: PixelTask) -> PixelRecord | None:
+        """Look for text in the pixels of an image; None where there is some, or where it is to be blanked anyway.
+
+        Raises
+        ------
+        DataFault
+            The file is malformed, or nobody can look at its pixels.
+        ServiceDown
+            DetectorDown: the process that looks for text died.
+        """
+        from sendit.deid.burned_in.cleaning import look
+
+        self._budget.begin()
+        rewriter = Rewriter(part_ten.source, HeaderAtHand(part_ten))
+        pieces = rewriter.root(self._plan(part_ten).root_of(part_ten), part_ten.start, part_ten.window)
+        return look(pieces, part_ten, task)
 
     def _deidentify(self, part_ten: PartTen, verdict: Verdict | None) -> DeidentifiedImage:
         """The image; of one that cannot be read as it stands, or does not say which it is, after a repair."""
@@ -131,8 +157,10 @@ class Deidentifier:
         pieces = rewriter.root(root, part_ten.start, part_ten.window)
         if plan.study.places_slices:
             ensure_geometry(rewriter.done, part_ten, self._recipe)
-        task, record = self._task(part_ten, verdict), None
-        if task is not None:
+        task, record = self._task(part_ten, verdict), self._looked_at
+        if record is not None:
+            pieces = self._stated(pieces, part_ten, record)
+        elif task is not None:
             pieces, part_ten, record = self._with_clean_pixels(pieces, part_ten, task)
         identity = self._verifier.check(pieces, part_ten.encoding, part_ten.source, root.sop_class_uid, rewriter.done)
         if repairs:
@@ -161,18 +189,17 @@ class Deidentifier:
         self, pieces: list[bytes | Bulk], part_ten: PartTen, task: PixelTask
     ) -> tuple[list[bytes | Bulk], PartTen, PixelRecord | None]:
         from sendit.deid.burned_in.cleaning import clean  # most workers see no such image
-        from sendit.deid.burned_in.statements import stated
 
         cleaned = clean(pieces, part_ten, task)
         if cleaned.record is None:
             return pieces, part_ten, None
-        said = stated(
-            cleaned.pieces,
-            part_ten.encoding,
-            is_changed=bool(cleaned.record.masks),
-            is_claimed=not self._recipe.exceptions,
-        )
-        return said, cleaned.part_ten, cleaned.record
+        return self._stated(cleaned.pieces, part_ten, cleaned.record), cleaned.part_ten, cleaned.record
+
+    def _stated(self, pieces: list[bytes | Bulk], part_ten: PartTen, record: PixelRecord) -> list[bytes | Bulk]:
+        from sendit.deid.burned_in.statements import stated
+
+        is_claimed = not self._recipe.exceptions
+        return stated(pieces, part_ten.encoding, is_changed=bool(record.masks), is_claimed=is_claimed)
 
     def _plan(self, part_ten: PartTen) -> StudyPlan:
         """The plan for an image; another one for other terms in the recipe's %values lists."""

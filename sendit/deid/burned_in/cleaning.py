@@ -5,8 +5,9 @@ This is the worker's side. It reads structure only; what decodes and looks is th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sendit.deid.burned_in.detector import Detector, is_installed, shared_detector
 from sendit.deid.burned_in.masks import blanked_by
@@ -23,6 +24,7 @@ from sendit.errors import ServiceDown
 
 Pieces = list[bytes | Bulk]
 
+T = TypeVar("T")
 ATTEMPTS = 2
 DECODING = frozenset({"look", "blank"})
 """Messages about which a codec is asked."""
@@ -54,28 +56,54 @@ def clean(pieces: Pieces, part_ten: PartTen, task: PixelTask) -> Cleaned:
     ServiceDown
         DetectorDown.
     """
+    image = _image(pieces, part_ten, task)
+    if image is None:
+        return Cleaned(pieces, part_ten, None)
+    record = _asked(*image, lambda cleaning: cleaning.run(task))
+    if not record.masks:
+        return Cleaned(pieces, part_ten, record)
+    replaced = image[0].replaced()
+    return Cleaned(replaced.pieces, replaced.part_ten, record)
+
+
+def look(pieces: Pieces, part_ten: PartTen, task: PixelTask) -> PixelRecord | None:
+    """Return what `clean` would say of an image that is clean already; None where there is anything to be done.
+
+    Raises
+    ------
+    Withheld
+        Nobody can look at it.
+    ServiceDown
+        DetectorDown.
+    """
+    image = _image(pieces, part_ten, task)
+    return None if image is None else _asked(*image, lambda cleaning: cleaning.look(task))
+
+
+def _image(pieces: Pieces, part_ten: PartTen, task: PixelTask) -> tuple[Frames, Picture] | None:
+    """The frames of an image, and what its header says of them; None for one without pixels."""
     bulks = [piece for piece in pieces if isinstance(piece, Bulk) and piece.tag in PIXEL_DATA_TAGS]
     if not bulks:
-        return Cleaned(pieces, part_ten, None)
+        return None
     if not is_installed():
         raise withheld(task.rule)
     picture = picture_of(READER.of(part_ten), part_ten.syntax.uid, part_ten.encoding.order)
     frames = frames_of(pieces, bulks[0], part_ten, picture) if picture is not None and len(bulks) == 1 else None
     if picture is None or frames is None:
         raise withheld(NOT_DECODED)
+    return frames, picture
+
+
+def _asked(frames: Frames, picture: Picture, question: Callable[[Cleaning], T]) -> T:
+    """The answer. A frame that ends its decoder twice is no frame; a detector that ends is a service down."""
     with shared_detector() as detector:
-        record = _cleaned(frames, picture, detector, task)
-    if not record.masks:
-        return Cleaned(pieces, part_ten, record)
-    replaced = frames.replaced()
-    return Cleaned(replaced.pieces, replaced.part_ten, record)
+        return _answered(frames, picture, detector, question)
 
 
-def _cleaned(frames: Frames, picture: Picture, detector: Detector, task: PixelTask) -> PixelRecord:
-    """What was done. A frame that ends its decoder twice is no frame; a detector that ends is a service down."""
+def _answered(frames: Frames, picture: Picture, detector: Detector, question: Callable[[Cleaning], T]) -> T:
     for attempt in range(ATTEMPTS):
         try:
-            return Cleaning(frames, picture, detector).run(task)
+            return question(Cleaning(frames, picture, detector))
         except ServiceDown as down:
             if detector.ended_with not in DECODING or not frames.are_encoded:
                 raise
@@ -111,6 +139,12 @@ class Cleaning:
         if again and self._prove(masks):
             raise withheld(TEXT_LEFT, masks)
         return self._record(masks, task, self._name)
+
+    def look(self, task: PixelTask) -> PixelRecord | None:
+        """Look alone; returns what was done where that was all that there is to do."""
+        if self._given(task) or self._look([]) or self._picture.said_yes:
+            return None
+        return self._record([], task, self._name)
 
     def _drawn(self, masks: list[Mask], task: PixelTask) -> PixelRecord:
         """Blank what a person drew, and nothing else."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from sendit.pipeline.stages.identity import date_text, variables
 from sendit.pipeline.stages.importing import ImportedStudy, Seen
 from sendit.pipeline.stages.parts import Part, instance_digest
 from sendit.pipeline.stages.rows import rows_written
+from sendit.pipeline.stages.sampling import look_at_samples
 from sendit.pipeline.stages.summary import Summary
 from sendit.pipeline.stages.work import Work
 from sendit.ports import IdentityResponse
@@ -74,9 +75,10 @@ def deidentify_study(
     work.stage = "de-identify"
     known = variables(response, ports.project.identity)
     deidentifier = Deidentifier(ports.recipe, ports.pseudonyms, known, study.identifiers)
-    archiver = StudyArchiver(work, response, ports.project, part, outbox)
+    sampled = look_at_samples(work, study, deidentifier)
+    archiver = StudyArchiver(work, response, ports.project, part, outbox, sampled.records)
     with rows_written("instance", outbox / INSTANCES) as rows:
-        for group in _groups(archiver, deidentifier, study):
+        for group in _groups(archiver, deidentifier, sampled.study):
             delivered = [(image, added) for image in group if (added := archiver.add(image)) is not None]
             for image, added in delivered:
                 rows.append(archiver.row(image, added))
@@ -134,7 +136,16 @@ def _groups(archiver: StudyArchiver, deidentifier: Deidentifier, study: Imported
 class StudyArchiver:
     """Puts a study's de-identified images into one archive, and counts what became of each file."""
 
-    def __init__(self, work: Work, response: IdentityResponse, project: Project, part: Part, outbox: Path) -> None:
+    def __init__(
+        self,
+        work: Work,
+        response: IdentityResponse,
+        project: Project,
+        part: Part,
+        outbox: Path,
+        looked_at: Mapping[int, PixelRecord],
+    ) -> None:
+        self._looked_at = looked_at
         self._work, self._response, self._part, self._outbox = work, response, part, outbox
         self._names, self._collection = project.identity, project.collection
         self._summary, self._account = Summary(), Account()
@@ -150,7 +161,8 @@ class StudyArchiver:
             file = self._work.open(number)
             part_ten = open_part_ten(file)
             verdict = seen.ensure_in(part_ten, self._names)
-            image = deidentifier.deidentify(part_ten, verdict)
+            looked_at = None if verdict is None else self._looked_at.get(number)
+            image = deidentifier.deidentify(part_ten, verdict, looked_at)
             image.ensure_identified()
             return ReadyImage(number, seen, series, file, image, image.instance)
         return None
