@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
@@ -20,7 +20,6 @@ from sendit import keys
 from sendit.adapters.folder.settings import StoreFolder
 from sendit.adapters.gcs.settings import GcsBucket
 from sendit.client_secrets import SecretsFile
-from sendit.deid import Recipe
 from sendit.deid.burned_in.detector import is_installed
 from sendit.errors import Misconfigured, SenditError
 from sendit.ground.commands import BEFORE_EVERY_COMMAND
@@ -30,6 +29,9 @@ from sendit.projects.composition import Ports, Projects, ensure_installed, ensur
 from sendit.projects.destinations import BigQueryDataset, StoreChoice, WarehouseFolder
 from sendit.projects.project import Project
 from sendit.projects.site import Site
+
+if TYPE_CHECKING:
+    from sendit.deid import Recipe  # with it comes pydicom, half a second of every command's start
 
 DEVICE_FIELDS = frozenset({"StationName", "DeviceSerialNumber", "DeviceUID"})
 KEEP_DEVICES = (

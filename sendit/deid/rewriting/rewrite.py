@@ -22,8 +22,8 @@ from sendit.deid.rewriting.walk import END, HANDLERS, VALUE, DatasetWalk
 from sendit.deid.standard.text_in_bytes import BEGINNING
 from sendit.deid.stream.encodings import UNDEFINED, encoding_inside, long_length
 from sendit.deid.stream.ordering import in_order
-from sendit.deid.stream.sources import HEADER_LIMIT, WINDOW, Bulk, BytesSource, Source, fragments_end, larger
-from sendit.deid.stream.streaming import sequence_end
+from sendit.deid.stream.sources import HEADER_LIMIT, WINDOW, Bulk, BytesSource, Source, larger
+from sendit.deid.stream.streaming import fragments_end, sequence_end
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS, creator_of
 from sendit.deid.stream.values import BYTES_VRS
 from sendit.errors import DataFault

@@ -15,8 +15,8 @@ from sendit.deid.stream.encodings import IMPLICIT_LE, UNDEFINED, Encoding, encod
 from sendit.deid.stream.heads import ORDINARY, heads
 from sendit.deid.stream.mending import REPAIRABLE, mended, mended_sequence
 from sendit.deid.stream.part_ten import PartTen, open_part_ten
-from sendit.deid.stream.sources import HEADER_LIMIT, WINDOW, Source, fragments_end, larger
-from sendit.deid.stream.streaming import sequence_end
+from sendit.deid.stream.sources import HEADER_LIMIT, WINDOW, Source, larger
+from sendit.deid.stream.streaming import fragments_end, sequence_end
 from sendit.deid.stream.tags import ITEM_END, PIXEL_DATA_TAGS
 from sendit.deid.stream.values import BYTES_VRS, DEFAULT_CHARSET, Charset
 from sendit.errors import DataFault

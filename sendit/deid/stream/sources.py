@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-import struct
 import zlib
 from typing import NamedTuple, Protocol
 
-from sendit.deid.stream.encodings import UNDEFINED, Encoding
 from sendit.errors import DataFault
 
 WINDOW = 16 * 1024
@@ -171,20 +169,3 @@ class Bulk(NamedTuple):
     def size(self) -> int:
         """Bytes of the whole element."""
         return len(self.head) + self.length
-
-
-def fragments_end(source: Source, offset: int, encoding: Encoding) -> int:
-    """Where encapsulated Pixel Data whose items begin at `offset` end, the delimiter included (PS3.5 A.4)."""
-    while True:
-        head = source.read(offset, 8)
-        if len(head) < 8:
-            raise DataFault("Truncated", tag=0x7FE00010)
-        group, element, size = struct.unpack(encoding.order + "HHI", head)
-        offset += 8
-        if (group, element, size) == (0xFFFE, 0xE0DD, 0):
-            return offset
-        if (group, element) != (0xFFFE, 0xE000) or size == UNDEFINED:
-            raise DataFault("BadSequence", tag=0x7FE00010)
-        offset += size
-        if offset > source.size:
-            raise DataFault("Truncated", tag=0x7FE00010)

@@ -1,10 +1,12 @@
-"""Where a sequence ends that is too long to be held in memory: only the heads of its elements are read."""
+"""Where a sequence or encapsulated pixel data ends that is not held in memory: only heads are read."""
 
 from __future__ import annotations
 
+import struct
+
 from sendit.deid.stream.elements import DEPTH_LIMIT
 from sendit.deid.stream.encodings import UNDEFINED, Encoding, encoding_inside, long_length
-from sendit.deid.stream.sources import Source, fragments_end
+from sendit.deid.stream.sources import Source
 from sendit.deid.stream.tags import ITEM, ITEM_END, SEQUENCE_END
 from sendit.deid.stream.values import LONG_VRS, VRS
 from sendit.errors import DataFault
@@ -54,3 +56,20 @@ def _past_element(source: Source, offset: int, head: bytes, opened: list[Encodin
         return fragments_end(source, offset + begin, encoding)
     opened.append(encoding_inside(written, encoding))
     return offset + begin
+
+
+def fragments_end(source: Source, offset: int, encoding: Encoding) -> int:
+    """Where encapsulated Pixel Data whose items begin at `offset` end, the delimiter included (PS3.5 A.4)."""
+    while True:
+        head = source.read(offset, 8)
+        if len(head) < 8:
+            raise DataFault("Truncated", tag=0x7FE00010)
+        group, element, size = struct.unpack(encoding.order + "HHI", head)
+        offset += 8
+        if (group, element, size) == (0xFFFE, 0xE0DD, 0):
+            return offset
+        if (group, element) != (0xFFFE, 0xE000) or size == UNDEFINED:
+            raise DataFault("BadSequence", tag=0x7FE00010)
+        offset += size
+        if offset > source.size:
+            raise DataFault("Truncated", tag=0x7FE00010)
