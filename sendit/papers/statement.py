@@ -10,16 +10,20 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sendit.papers.signing import PublicKey, SigningKey
 
+Bytes = bytes | bytearray
+
 SUFFIX = "intoto.jsonl"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://github.com/pydicom/sendit/delivery/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+PIECE_BYTES = 3 << 18
+"""What becomes base64 at a time; a multiple of three."""
 REPORTED = (
     "archive", "CodedPatientID", "CodedAccessionNumberID", "part", "files", "recipe", "profile", "verification",
     "software",
@@ -37,13 +41,16 @@ class Subject:
     length: int | None = None
 
 
-def make_statement(subjects: Iterable[Subject], predicate: Mapping[str, Any]) -> bytes:
-    """Return the statement's bytes, the same for the same content."""
-    told = b",".join(_encoded(_descriptor(one)) for one in subjects)
-    head = f'{{"_type":"{STATEMENT_TYPE}","subject":['.encode()
-    return b"".join(
-        (head, told, f'],"predicateType":"{PREDICATE_TYPE}","predicate":'.encode(), _encoded(predicate), b"}")
-    )
+def make_statement(subjects: Iterable[Subject], predicate: Mapping[str, Any]) -> bytearray:
+    """Return the statement's bytes, the same for the same content. There may be many thousand subjects."""
+    told = bytearray(f'{{"_type":"{STATEMENT_TYPE}","subject":['.encode())
+    for number, one in enumerate(subjects):
+        told += b"," if number else b""
+        told += _encoded(_descriptor(one))
+    told += f'],"predicateType":"{PREDICATE_TYPE}","predicate":'.encode()
+    told += _encoded(predicate)
+    told += b"}"
+    return told
 
 
 def _descriptor(subject: Subject) -> dict[str, Any]:
@@ -54,24 +61,20 @@ def _descriptor(subject: Subject) -> dict[str, Any]:
     return told
 
 
-def sign(statement: bytes, key: SigningKey) -> bytes:
-    """Return the envelope: a line of JSON."""
+def sign(statement: Bytes, key: SigningKey) -> Iterator[bytes]:
+    """Return the envelope, a line of JSON, in pieces."""
     signature = base64.b64encode(key.sign(pre_authentication(PAYLOAD_TYPE, statement)))
     return _envelope(statement, key.public.key_id, signature)
 
 
-def _envelope(payload: bytes, key_id: str, signature: bytes) -> bytes:
-    pieces = (
-        f'{{"payloadType":"{PAYLOAD_TYPE}","payload":"'.encode(),
-        base64.b64encode(payload),
-        f'","signatures":[{{"keyid":"{key_id}","sig":"'.encode(),
-        signature,
-        b'"}]}\n',
-    )
-    return b"".join(pieces)
+def _envelope(payload: Bytes, key_id: str, signature: bytes) -> Iterator[bytes]:
+    yield f'{{"payloadType":"{PAYLOAD_TYPE}","payload":"'.encode()
+    for begin in range(0, len(payload), PIECE_BYTES):
+        yield base64.b64encode(payload[begin : begin + PIECE_BYTES])
+    yield b'","signatures":[{"keyid":"%s","sig":"%s"}]}\n' % (key_id.encode(), signature)
 
 
-def pre_authentication(payload_type: str, payload: bytes) -> bytes:
+def pre_authentication(payload_type: str, payload: Bytes) -> bytes:
     """Return what DSSE has signed: PAE of the type and the payload."""
     kind = payload_type.encode()
     return b" ".join((b"DSSEv1", str(len(kind)).encode(), kind, str(len(payload)).encode(), payload))
@@ -113,7 +116,7 @@ def read(untrusted: bytes, keys: Iterable[PublicKey]) -> Statement:
         raise NotAStatement("signatures")
     signature, key_id = signatures[0].get("sig"), str(signatures[0].get("keyid"))
     problems = list(_problems_of_signature(envelope, payload, signature, key_id, tuple(keys)))
-    if not problems and untrusted != _envelope(payload, key_id, base64.b64encode(_base64(signature, "sig"))):
+    if not problems and untrusted != b"".join(_envelope(payload, key_id, base64.b64encode(_base64(signature, "sig")))):
         problems.append("the envelope is not written as sendit writes it, though its signature is good")
     return _statement(payload, key_id, tuple(problems))
 

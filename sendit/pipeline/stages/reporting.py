@@ -39,14 +39,14 @@ def write_report(work: Work, made: StudyResult, study: ImportedStudy, part: Part
     report = make_report(made, ports.recipe, study, work.ledger, part)
     forms = {JSON: _lines(report).encode(), PAGE: page(report).encode()}
     for name, content in forms.items():
-        _write(outbox / name, content)
+        _write(outbox / name, [content])
     stated = make_statement(_subjects(made, work, forms), _predicate(report, work))
     _write(outbox / STATEMENT, sign(stated, ports.signing_key))
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
     with disk("report"), path.open("wb") as file:
-        file.write(content)
+        file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())
 

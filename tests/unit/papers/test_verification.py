@@ -45,7 +45,7 @@ def deliver(folder: Path, name: str, images: dict[str, bytes]) -> Path:
     (folder / f"{name}.report.json").write_bytes(report)
     subjects = [Subject(path.name, facts.sha256), Subject(f"{name}.report.json", hashlib.sha256(report).hexdigest())]
     statement = make_statement([*subjects, *map(subject, members)], REPORT | {"released": []})
-    (folder / f"{name}.intoto.jsonl").write_bytes(sign(statement, KEY))
+    (folder / f"{name}.intoto.jsonl").write_bytes(b"".join(sign(statement, KEY)))
     return path
 
 
@@ -195,7 +195,7 @@ def test_what_is_no_statement_is_damaged(archive: Path, content: bytes) -> None:
 @pytest.mark.parametrize("place", [(-1, 5), (1 << 70, 5), (0, -7), (0, 1 << 70), (3, 3)])
 def test_a_place_that_makes_no_sense_is_not_an_image(archive: Path, place: tuple[int, int]) -> None:
     told = make_statement([Subject(archive.name, "0" * 64), Subject("x.dcm", "0" * 64, *place)], REPORT)
-    statement_of(archive).write_bytes(sign(told, KEY))
+    statement_of(archive).write_bytes(b"".join(sign(told, KEY)))
     assert any(problem.startswith("image x.dcm cannot be unpacked") for problem in found(archive).problems)
 
 
