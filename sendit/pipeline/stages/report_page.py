@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from sendit.papers.printed import document, facts, table
 
 WORDS = {
     "REMOVE": "removed",
@@ -34,37 +35,21 @@ STAND_INS = {
 }
 """What stands in for a blank Patient ID."""
 
-STYLE = """
-body { font: 10pt/1.4 sans-serif; margin: 2cm auto; max-width: 18cm; color: #111; }
-h1 { font-size: 16pt; } h2 { font-size: 12pt; margin-top: 1.5em; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: 2pt 8pt 2pt 0; border-bottom: 1px solid #ccc; }
-td.number, th.number { text-align: right; }
-code { font-size: 9pt; overflow-wrap: anywhere; }
-thead { display: table-header-group; } tr { break-inside: avoid; }
-@media print { body { margin: 0; max-width: none; } }
-"""
-
 
 def page(report: Mapping[str, Any]) -> str:
     """The report as HTML."""
     sections = [
-        ("The archive", _facts(_archive(report))),
-        ("Files", _facts(_files(report["files"]))),
-        ("Withheld by the recipe's filters", _table(("rule", "files"), _pairs(report["filtered"], "rule"))),
-        ("Errors", _table(("code", "tag", "stage", "files"), _errors(report["errors"]))),
-        ("By which rules", _facts(_rules(report))),
-        ("Pixels that were looked at", _table(("image", "rule", "detector", "blanked"), _pixels(report["pixels"]))),
-        ("Proof", _facts(_proof(report["verification"]))),
-        ("What was done", _table(("action", "elements"), _actions(report["actions"]))),
-        ("To which attributes", _table(("attribute", "tag", "action", "elements"), _attributes(report["attributes"]))),
+        ("The archive", facts(_archive(report))),
+        ("Files", facts(_files(report["files"]))),
+        ("Withheld by the recipe's filters", table(("rule", "files"), _pairs(report["filtered"], "rule"))),
+        ("Errors", table(("code", "tag", "stage", "files"), _errors(report["errors"]))),
+        ("By which rules", facts(_rules(report))),
+        ("Pixels that were looked at", table(("image", "rule", "detector", "blanked"), _pixels(report["pixels"]))),
+        ("Proof", facts(_proof(report["verification"]))),
+        ("What was done", table(("action", "elements"), _actions(report["actions"]))),
+        ("To which attributes", table(("attribute", "tag", "action", "elements"), _attributes(report["attributes"]))),
     ]
-    body = "\n".join(f"<h2>{escape(title)}</h2>\n{content}" for title, content in sections)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>De-identification report</title>\n'
-        f"<style>{STYLE}</style></head>\n<body>\n<h1>De-identification report</h1>\n{body}\n"
-        f"<p>{escape(report['software'])}</p>\n</body>\n</html>\n"
-    )
+    return document("De-identification report", sections, report["software"])
 
 
 def _archive(report: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
@@ -124,26 +109,3 @@ def _errors(errors: Iterable[Mapping[str, Any]]) -> Iterable[tuple[Any, ...]]:
 
 def _pairs(rows: Iterable[Mapping[str, Any]], name: str) -> Iterable[tuple[Any, int]]:
     return ((row[name], row["count"]) for row in rows)
-
-
-def _facts(facts: Iterable[tuple[str, Any]]) -> str:
-    rows = "".join(
-        f"<tr><th>{escape(name)}</th><td><code>{escape(str(value))}</code></td></tr>\n" for name, value in facts
-    )
-    return f"<table>\n{rows}</table>"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    cells = ["".join(map(_cell, row)) for row in rows]
-    if not cells:
-        return "<p>none</p>"
-    *names, last = header
-    head = "".join(f"<th>{escape(name)}</th>" for name in names) + f'<th class="number">{escape(last)}</th>'
-    body = "".join(f"<tr>{row}</tr>\n" for row in cells)
-    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>"
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, int):
-        return f'<td class="number">{value:,}</td>'
-    return f"<td>{escape(str(value))}</td>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from sendit.deid.recipe.recipe import load_recipe, parse_recipe
 from tests.support.shell import run
@@ -31,3 +32,16 @@ def test_a_recipe_that_is_not_there_is_wrong_use(site: Site) -> None:
     ran = run("explain", "nonesuch")
     assert ran.code == 2
     assert "UnknownRecipe" in ran.err
+
+
+def test_a_project_is_explained_with_its_approval_and_prints(site: Site) -> None:
+    told = run("explain", "--project", "default")
+    assert told.code == 0 and told.lines[0].startswith("project") and "Not approved." in told.out
+    assert site.ports.project.fingerprint in told.out and site.ports.recipe.sha256 in told.out
+    page = run("explain", "--project", "default", "--format", "html").out
+    assert "Not approved." in page and site.ports.recipe.sha256 in page and "Signed" in page
+    assert "is looked at: text in its pixels is blanked" in page
+    assert not re.search(r"(src|href)=", page)
+    assert "Project default" not in run("explain", "basic", "--format", "html").out
+    assert run("explain", "basic", "--project", "default").code == 2
+    assert "UnknownProject" in run("explain", "--project", "nowhere").err

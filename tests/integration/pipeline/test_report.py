@@ -40,7 +40,9 @@ def test_it_says_what_the_batch_is_and_by_which_rules(site: Site) -> None:
         "size_bytes": batch.archive_bytes,
         "crc32c": delivery_of(batch).crc32c,
     }
-    assert report["files"] == {name: getattr(batch, name) for name in ("found", "delivered", "filtered", "errored")}
+    assert report["files"] == {
+        name: getattr(batch, name) for name in ("found", "delivered", "filtered", "in_review", "errored")
+    }
     assert report["recipe"] == {"name": recipe.name, "sha256": recipe.sha256}
     assert recipe.profile is not None
     assert [m["value"] for m in report["profile"]["methods"]] == [code.value for code in recipe.profile.methods]
