@@ -113,6 +113,16 @@ def test_a_real_mosaic_series_keeps_them(series: str, recipe: str, tmp_path: Pat
     assert {"PhaseEncodingDirection", "SliceTiming", "TotalReadoutTime"} <= said.keys()
 
 
+def test_a_real_series_of_slices_keeps_them(tmp_path: Path) -> None:
+    files = sorted((REAL.parent / "mr_t1").glob("*.dcm"))
+    if not files:
+        reason = f"there is no real series at {REAL.parent / 'mr_t1'}: only those that tests make were converted"
+        print(reason)
+        pytest.skip(reason)
+    (said,) = assert_alike(files, tmp_path)
+    assert {"Modality", "ImageOrientationPatientDICOM"} <= said.keys()
+
+
 @pytest.mark.parametrize("name", ["siemens_dwi_0", "siemens_dwi_1000", "philips_mprage"])
 def test_what_nibabel_ships_keeps_them(name: str, tmp_path: Path) -> None:
     path = tmp_path / "1.dcm"

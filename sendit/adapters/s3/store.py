@@ -108,7 +108,7 @@ class S3Store:
         return content
 
     def remove(self, name: str) -> None:
-        """Remove the object, and uploads of it that killed workers left; a bucket with versions keeps the bytes.
+        """Remove the object with all of its versions, and uploads of it that killed workers left.
 
         Raises
         ------
@@ -126,7 +126,8 @@ class S3Store:
                     if upload["Key"] == where["Key"]:
                         client.abort_multipart_upload(**where, UploadId=upload["UploadId"])
             try:
-                client.delete_object(**where)
+                if "VersionId" in client.delete_object(**where):  # the bucket has versions, which keep the bytes
+                    _remove_versions(client, where)
             except _client_error() as error:
                 if _code(error) in _RETAINED:
                     raise ServiceRefused("Retained") from None
@@ -318,6 +319,35 @@ def _missing(error: Exception) -> ServiceRefused:
 def _status(error: Exception) -> int:
     response: dict[str, Any] = getattr(error, "response", {})
     return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _remove_versions(client: Any, where: dict[str, str]) -> None:
+    """Remove every version of an object, and every mark of a removal.
+
+    Raises ServiceRefused("Retained") if object lock keeps one.
+    """
+    found = client.get_paginator("list_object_versions").paginate(Bucket=where["Bucket"], Prefix=where["Key"])
+    versions = [one for page in found for kind in ("Versions", "DeleteMarkers") for one in page.get(kind, ())]
+    is_kept = False
+    for version in (one["VersionId"] for one in versions if one["Key"] == where["Key"]):
+        try:
+            client.delete_object(**where, VersionId=version)
+        except _client_error() as error:
+            if not (_code(error) in _RETAINED or _is_locked(client, {**where, "VersionId": version})):
+                raise
+            is_kept = True
+    if is_kept:
+        raise ServiceRefused("Retained")
+
+
+def _is_locked(client: Any, version: dict[str, str]) -> bool:
+    """Return whether object lock keeps a version; a refusal alone may also mean that a permission is missing."""
+    with suppress(_client_error()):
+        if client.get_object_retention(**version).get("Retention", {}).get("Mode"):
+            return True
+    with suppress(_client_error()):
+        return bool(client.get_object_legal_hold(**version).get("LegalHold", {}).get("Status") == "ON")
+    return False
 
 
 def _code(error: Exception) -> str:

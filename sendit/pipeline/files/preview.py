@@ -39,6 +39,7 @@ LONG_TEXT = 200
 UNDEFINED = 0xFFFFFFFF
 BLANK = "(blank)"
 NOT_OF_ITS_FORM = "sendit: the value is not what the attribute holds"
+REWRITTEN = "sendit: rewritten with the numbers and defined terms that converters read"
 NOTES = {
     REPAIR: "sendit: not readable as it stood; repaired",
     EMPTIED: "sendit: an identifier was found in the value",
@@ -200,7 +201,8 @@ class Comparison:
         decision = None if old is None else self._decision(tag, old)
         rule = self._added.get(tag) if decision is None else decision.rule
         if decision is not None and not decision.steps and mark is not Change.SAME and _has_value(tag):
-            return "; ".join(filter(None, (_rule_text(rule), NOT_OF_ITS_FORM)))
+            is_binary = old is not None and tag >> 16 & 1 and old.vr in ("OB", "UN")
+            return "; ".join(filter(None, (_rule_text(rule), REWRITTEN if is_binary else NOT_OF_ITS_FORM)))
         return _rule_text(rule) or ("" if mark is Change.SAME else "sendit")
 
     def _decision(self, tag: int, old: Look) -> Decision:

@@ -46,6 +46,52 @@ def test_a_large_archive_has_its_type_and_metadata(
     assert unfinished(seaweed, s3_bucket) == 0
 
 
+@pytest.fixture(scope="module")
+def locked(seaweed: SeaweedFS) -> str:
+    """A bucket with versions and object lock."""
+    seaweed.client().create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    return "locked"
+
+
+def versions(server: SeaweedFS, place: S3Bucket) -> int:
+    found = server.client().list_object_versions(Bucket=place.bucket, Prefix=place.prefix)
+    return len(found.get("Versions", [])) + len(found.get("DeleteMarkers", []))
+
+
+def test_no_version_of_what_is_removed_is_left(
+    seaweed: SeaweedFS, s3_bucket: S3Bucket, locked: str, tmp_path: Path
+) -> None:
+    place = replace(s3_bucket, bucket=locked)
+    store, path = S3Store(place, QUICK), tmp_path / "a"
+    path.write_bytes(b"archive")
+    store.put(NAME, path, {})
+    store.put(f"{NAME}.sha256", path, {})
+    seaweed.client().delete_object(Bucket=locked, Key=place.prefix + NAME)  # as earlier versions of sendit did
+    for _ in range(2):
+        store.remove(NAME)
+    assert versions(seaweed, place) == 1, "only the object with the longer name"
+
+
+def test_what_object_lock_keeps_is_said_and_removed_when_it_ends(
+    seaweed: SeaweedFS, s3_bucket: S3Bucket, locked: str, tmp_path: Path
+) -> None:
+    place = replace(s3_bucket, bucket=locked)
+    store, path = S3Store(place, QUICK), tmp_path / "a"
+    path.write_bytes(b"archive")
+    store.put(NAME, path, {})
+    where = {"Bucket": locked, "Key": place.prefix + NAME}
+    client = seaweed.client()
+    (kept,) = client.list_object_versions(Bucket=locked, Prefix=place.prefix)["Versions"]
+    where |= {"VersionId": kept["VersionId"]}
+    client.put_object_legal_hold(**where, LegalHold={"Status": "ON"})
+    for _ in range(2):
+        with pytest.raises(ServiceRefused, match="Retained"):
+            store.remove(NAME)
+    client.put_object_legal_hold(**where, LegalHold={"Status": "OFF"})
+    store.remove(NAME)
+    assert versions(seaweed, place) == 0
+
+
 def test_a_large_archive_never_takes_anothers_place(
     seaweed: SeaweedFS, s3_bucket: S3Bucket, s3_store: S3Store, large: Path
 ) -> None:
