@@ -219,6 +219,10 @@ CODES: dict[str, ErrorCode] = {
             "A project is configured wrongly, or differs from what its batches were made with.",
             "Correct what is named; docs/projects.md says what a project's file holds.",
         ),
+        UnknownDestination=(
+            "The project has no destination of that name any more.",
+            "Name it in STORE again, or retry: then what waits for it is given up.",
+        ),
         BadSetting=("A setting has an invalid value.", "Give it a value of the kind that is named."),
         MissingPackage=("A package that a setting needs is not installed.", "Install the extra named, with pip."),
         BadRecipe=("The recipe is invalid.", "Correct the line named."),

@@ -111,7 +111,7 @@ def _listed(folder: Path) -> list[Path]:
 
 def _may_lose_outbox(batch: Batch | None) -> bool:
     """A worker gives an outbox its name just before it moves its batch: one of a batch at work is needed."""
-    return batch is None or batch.state in TERMINAL
+    return batch is None or (batch.state in TERMINAL and not deliveries.is_kept_for_retry(batch))
 
 
 def _may_lose_draft(batch: Batch | None) -> bool:
@@ -242,8 +242,8 @@ def _doubt(batch: Batch, content: str, projects: Projects) -> str:
     if others := _others_need(batch):
         return others
     try:
-        store = projects.of(batch.project).object_store
-        is_stored = all(stored_crc32c(each, store) == each.crc32c for each in deliveries.standing(batch.pk))
+        stores, standing = projects.of(batch.project).stores, deliveries.standing(batch.pk)
+        is_stored = all(stored_crc32c(each, stores.of(each.destination)) == each.crc32c for each in standing)
     except SenditError as error:
         return str(error)
     return "" if is_stored else "the store's bytes are not the archive's"

@@ -25,7 +25,8 @@ from sendit.pipeline.intake import contenders, growth
 from sendit.pipeline.intake.contenders import Added
 from sendit.pipeline.intake.presence import watcher_pid_file
 from sendit.pipeline.intake.rest import Unrest
-from sendit.pipeline.record import clock, history, pauses, studies
+from sendit.pipeline.record import clock, deliveries, history, pauses, studies
+from sendit.pipeline.record.deliveries import DELIVER
 from sendit.pipeline.record.history import COMMAND
 from sendit.pipeline.record.models import Batch, Image, Outcome, Study
 from sendit.pipeline.record.states import RETRYABLE, SCREENABLE, STOPPED, Job, State
@@ -148,12 +149,27 @@ def retry(batch: int, actor: str) -> Retried | None:
 
 def _queue_again(batch: Batch, was: State, actor: str) -> bool:
     """False where another process was faster."""
+    if deliveries.is_kept_for_retry(batch):
+        return _deliver_again(batch, was, actor)
     now = clock.now()
     with transaction.atomic():
         if not batch.move(Job.PROCESS.waiting, queued_at=now, not_before=now, **NOTHING_YET):
             return False
         history.record_by(actor, "batch.queued", batch.pk)
         Image.objects.filter(batch=batch).exclude(_delivered(batch)).delete()
+        history.record_by(actor, "batch.retried", batch.pk, state=was)
+    return True
+
+
+def _deliver_again(batch: Batch, was: State, actor: str) -> bool:
+    """The archive is at one of its destinations already: it goes as it is to those that refused it."""
+    errors = [entry for entry in batch.errors if entry["stage"] != DELIVER]
+    with transaction.atomic():
+        if not batch.move(
+            Job.DELIVER.waiting, not_before=clock.now(), errors=errors, has_error=bool(errors), attempts=0, waits_for=""
+        ):
+            return False
+        deliveries.reopen(batch.pk)
         history.record_by(actor, "batch.retried", batch.pk, state=was)
     return True
 

@@ -6,7 +6,8 @@ Each function imports its adapter itself, so that a command which only queries r
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
@@ -189,24 +190,56 @@ def _is_anonymous(site: Site, project: Project) -> bool:
     return is_emulated and not site.google_application_credentials
 
 
-class Stores(Mapping[str, "ObjectStore"]):
-    """The stores of a project by their names, in order, each made on first use."""
+REST_SECONDS = 30.0
+"""How long a process leaves a destination alone that was down, where there are others to deliver to."""
+OF_ONE = "store"
+"""What versions that knew one destination called it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Why a destination is left alone, and for how much longer."""
+
+    code: str
+    seconds: float
+
+
+class Stores:
+    """The stores of a project by their names, each made on first use, and which of them this process lets rest."""
 
     def __init__(self, site: Site, project: Project) -> None:
         self._site, self._project = site, project
         self._choices = {choice.name: choice for choice in project.stores}
         self._made: dict[str, ObjectStore] = {}
+        self._rests: dict[str, tuple[str, float]] = {}
 
-    def __getitem__(self, name: str) -> ObjectStore:
+    def has(self, name: str) -> bool:
+        """Whether the project has a store of that name."""
+        return name in self._choices or name == OF_ONE
+
+    def of(self, name: str) -> ObjectStore:
+        """Return the store. Raises Misconfigured("UnknownDestination") if the project has none of that name."""
+        if not self.has(name):
+            raise Misconfigured("UnknownDestination", subject=name)
         if name not in self._made:
-            self._made[name] = object_store(self._site, self._project, self._choices[name])
+            choice = self._choices.get(name) or self._project.stores[0]
+            self._made[name] = object_store(self._site, self._project, choice)
         return self._made[name]
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._choices)
+    @property
+    def main(self) -> ObjectStore:
+        """Return the first of them, from which archives are read back."""
+        return self.of(self._project.stores[0].name)
 
-    def __len__(self) -> int:
-        return len(self._choices)
+    def let_rest(self, name: str, code: str) -> None:
+        """Leave a store alone for a while: who waits for its answer serves no other one."""
+        self._rests[name] = code, time.monotonic() + REST_SECONDS
+
+    def rest_of(self, name: str) -> Rest | None:
+        """Return for how much longer a store is left alone."""
+        code, until = self._rests.get(name, ("", 0.0))
+        left = until - time.monotonic()
+        return Rest(code, left) if left > 0 else None
 
 
 @dataclass(frozen=True)
@@ -224,14 +257,13 @@ class Ports:
         return identity_service(self.site, self.project)
 
     @cached_property
-    def stores(self) -> Mapping[str, ObjectStore]:
-        """Every store by its name, each made on first use."""
+    def stores(self) -> Stores:
         return Stores(self.site, self.project)
 
     @property
     def object_store(self) -> ObjectStore:
         """The first of them, from which archives are read back."""
-        return self.stores[self.project.stores[0].name]
+        return self.stores.main
 
     @cached_property
     def warehouse(self) -> Warehouse:

@@ -5,20 +5,27 @@ Every function is called inside the transaction that moves the batch, after the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
-from sendit.pipeline.record import statements
-from sendit.pipeline.record.models import Delivery
-from sendit.pipeline.record.states import PENDING, VOID, DeliveryState
+from sendit.errors import ServiceRefused
+from sendit.pipeline.record import clock, statements
+from sendit.pipeline.record.models import Batch, Delivery
+from sendit.pipeline.record.states import PENDING, VOID, DeliveryState, State
 
 STORE = "store"
-"""The one destination of a project today: its object store, with the warehouse beside it."""
+"""What versions that knew one destination called it: the first one of the project."""
+
+DELIVER = "deliver"
+"""The stage of errors that come of a delivery."""
+
+MOST_POSTPONEMENTS = 10_000
+"""No more are counted: a destination may be away for months."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +41,64 @@ class MadeArchive:
 def add(
     batch: int,
     archive: MadeArchive,
+    destinations: Sequence[str],
     *,
     is_first: bool,
     generation: int = 1,
     part: int = 1,
-    destination: str = STORE,
 ) -> None:
-    """Have an archive wait for its delivery, in place of one that an earlier attempt made of the same part.
+    """Have an archive wait for its delivery to each destination, in place of what an earlier attempt made of the part.
 
     Parameters
     ----------
+    destinations : sequence of str
+        The rows are loaded with the first.
     is_first : bool
         Nothing was made of the batch before, so there is nothing to look for.
+
+    Raises
+    ------
+    ServiceRefused
+        `ObjectConflict`: a destination has another archive of this part already.
     """
-    where = {"generation": generation, "part": part, "destination": destination}
-    earlier = None if is_first else _unfinished(batch, where)
-    values = {
+    where = {"batch": batch, "generation": generation, "part": part}
+    earlier = {} if is_first else {row.destination: row for row in Delivery.objects.filter(**where).exclude(_IS_VOID)}
+    loads_rows = not any(row.loads_rows and row.state == DeliveryState.DONE for row in earlier.values())
+    for destination in destinations:
+        row = earlier.pop(destination, None) or earlier.pop(STORE if destination == destinations[0] else "", None)
+        if row is None:
+            _wait(where | {"destination": destination, "loads_rows": loads_rows}, archive)
+        elif row.state != DeliveryState.DONE:
+            _wait_again(row, destination, archive, loads_rows)
+        elif archive != _of(row):
+            raise ServiceRefused("ObjectConflict")
+        loads_rows = False
+    for row in earlier.values():
+        if row.state != DeliveryState.DONE:
+            give_up(row)
+
+
+_IS_VOID = Q(state__in=VOID)
+
+
+def _of(row: Delivery) -> MadeArchive:
+    return MadeArchive(row.object_name, row.images, row.size_bytes, row.crc32c)
+
+
+def _wait(where: Mapping[str, Any], archive: MadeArchive) -> None:
+    first = {"attempts": 0, "uri": "", "delivered_at": None, "postponements": 0, "code": ""}
+    statements.insert(Delivery, {**where, **first, **_waiting(archive)})
+
+
+def _wait_again(row: Delivery, destination: str, archive: MadeArchive, loads_rows: bool) -> None:
+    values = _waiting(archive) | {"destination": destination, "loads_rows": loads_rows, "not_before": None, "code": ""}
+    if archive == _of(row):
+        values["made_at"] = row.made_at or values["made_at"]
+    statements.update(Delivery, values, {"id": row.pk})
+
+
+def _waiting(archive: MadeArchive) -> dict[str, Any]:
+    return {
         "state": DeliveryState.WAITING,
         "object_name": archive.object_name,
         "images": archive.images,
@@ -57,40 +106,141 @@ def add(
         "crc32c": archive.crc32c,
         "made_at": timezone.now(),
     }
-    if earlier is None:
-        first = {"attempts": 0, "uri": "", "delivered_at": None}
-        statements.insert(Delivery, {"batch": batch, **where, **first, **values})
+
+
+def give_up(row: Delivery) -> None:
+    """It goes nowhere any more; what was tried may have left something, and the rows are loaded with another one."""
+    _write(row, state=DeliveryState.LEFT)
+    _hand_on_rows(row)
+
+
+def _hand_on_rows(row: Delivery) -> None:
+    if not row.loads_rows:
         return
-    if archive == MadeArchive(earlier.object_name, earlier.images, earlier.size_bytes, earlier.crc32c):
-        values["made_at"] = earlier.made_at or values["made_at"]
-    statements.update(Delivery, values, {"id": earlier.pk})
+    _write(row, loads_rows=False)
+    others = Delivery.objects.filter(batch=row.batch_id, generation=row.generation, part=row.part).exclude(pk=row.pk)
+    heir = others.exclude(_IS_VOID).order_by("pk").first()
+    if heir is not None:
+        _write(heir, state=DeliveryState.WAITING, loads_rows=True, not_before=None)
 
 
-def _unfinished(batch: int, where: Mapping[str, Any]) -> Delivery | None:
-    found = Delivery.objects.filter(batch=batch, **where)
-    return found.exclude(state__in=(DeliveryState.DONE, *VOID)).first()
+def redirect(rows: Sequence[Delivery], untried: Sequence[Delivery], destinations: Sequence[str]) -> None:
+    """Have what was never tried wait for these destinations instead, as far as none of the others is to one of them."""
+    if not untried:
+        return
+    known = {row.destination for row in rows}
+    first, archive = rows[0], _of(rows[0])
+    where = {"batch": first.batch_id, "generation": first.generation, "part": first.part, "loads_rows": False}
+    for destination in destinations:
+        if destination not in known:
+            _wait(where | {"destination": destination}, archive)
+    for row in untried:
+        _hand_on_rows(row)
+        row.delete()
 
 
-def pending(batch: int) -> list[Delivery]:
-    """The deliveries that a worker still has to make, in order of their parts."""
-    return list(Delivery.objects.filter(batch=batch, state__in=PENDING).order_by("part", "pk"))
+def of_part(batch: int) -> list[Delivery]:
+    """The deliveries of the part that a worker still has to make, those that are made among them; in their order."""
+    rows = list(Delivery.objects.filter(batch=batch).exclude(_IS_VOID).order_by("part", "pk"))
+    waiting = next((row for row in rows if row.state in PENDING), None)
+    return [row for row in rows if waiting and (row.generation, row.part) == (waiting.generation, waiting.part)]
+
+
+def of_last_part(batch: int) -> list[Delivery]:
+    """The deliveries of the part that has just been tried, whether any of them still waits or not."""
+    rows = list(Delivery.objects.filter(batch=batch).exclude(_IS_VOID).order_by("generation", "part", "pk"))
+    return [row for row in rows if (row.generation, row.part) == (rows[-1].generation, rows[-1].part)]
+
+
+def are_pending(rows: Iterable[Delivery]) -> list[Delivery]:
+    """Those that a worker still has to make."""
+    return [row for row in rows if row.state in PENDING]
+
+
+def are_due(rows: Iterable[Delivery]) -> list[Delivery]:
+    """Those that are to be made now; all that wait, where somebody takes up the batch before any of them is due."""
+    waiting, now = are_pending(rows), clock.soon()
+    return [row for row in waiting if row.not_before is None or row.not_before <= now] or waiting
+
+
+def are_refused(rows: Iterable[Delivery]) -> list[Delivery]:
+    """Those that their destinations refuse."""
+    return [row for row in rows if row.state == DeliveryState.ERROR]
+
+
+def is_delivered(rows: Iterable[Delivery]) -> bool:
+    """Whether a destination has the archive, so that it can be no other one any more."""
+    return any(row.state == DeliveryState.DONE for row in rows)
 
 
 def finish(delivery: Delivery, uri: str, at: datetime) -> None:
-    """The archive and its rows are at the destination."""
-    delivered = {"state": DeliveryState.DONE, "uri": uri, "delivered_at": at}
-    statements.update(Delivery, delivered, {"id": delivery.pk})
+    """The archive is at the destination, and its rows are loaded if they are to be with it."""
+    _write(delivery, state=DeliveryState.DONE, uri=uri, delivered_at=at, code="", not_before=None)
+
+
+def postpone(delivery: Delivery, code: str, until: datetime, *, was_tried: bool = True) -> None:
+    """The destination is down: it is tried again later."""
+    tried = int(was_tried)
+    _write(
+        delivery,
+        code=code,
+        not_before=until,
+        attempts=delivery.attempts + tried,
+        postponements=min(delivery.postponements + tried, MOST_POSTPONEMENTS),
+    )
+
+
+def refuse(delivery: Delivery, code: str) -> None:
+    """The destination refuses the archive, or it cannot be delivered to it."""
+    _write(delivery, code=code, attempts=delivery.attempts + 1, state=DeliveryState.ERROR, not_before=None)
+
+
+def _write(delivery: Delivery, **values: Any) -> None:
+    statements.update(Delivery, values, {"id": delivery.pk})
+    for name, value in values.items():
+        setattr(delivery, name, value)
+
+
+class DeliveriesWait(Exception):
+    """Some destinations are down.
+
+    Attributes
+    ----------
+    code : str
+        Why that one of them waits that is tried first.
+    until : datetime or None
+    postponements : int
+    """
+
+    def __init__(self, waiting: Sequence[Delivery]) -> None:
+        first = min(waiting, key=lambda one: (one.not_before is not None, one.not_before))
+        self.code, self.until = first.code, first.not_before
+        self.postponements = max(one.postponements for one in waiting)
+
+
+def is_kept_for_retry(batch: Batch) -> bool:
+    """Whether the batch is in ERROR by a destination, while another one has the archive: it is delivered as it is."""
+    failed = batch.state == State.ERROR and bool(batch.errors) and batch.errors[0]["stage"] == DELIVER
+    return failed and is_delivered(of_last_part(batch.pk))
+
+
+def reopen(batch: int) -> None:
+    """Have what destinations refuse wait again; where none does, what was to be done behind the last is done again."""
+    rows = of_last_part(batch)
+    for row in are_refused(rows) or rows[:1]:
+        _write(row, state=DeliveryState.WAITING)
 
 
 def count_attempt(batch: int) -> None:
-    """An attempt ended without a delivery."""
-    Delivery.objects.filter(batch=batch, state__in=PENDING).update(attempts=F("attempts") + 1)
-
-
-def fail(batch: int) -> None:
-    """The destinations that have no archive yet refuse it, or it cannot be delivered to them."""
+    """An attempt ended without a delivery to those destinations that were to be tried."""
     waiting = Delivery.objects.filter(batch=batch, state__in=PENDING)
-    waiting.update(attempts=F("attempts") + 1, state=DeliveryState.ERROR)
+    waiting.filter(Q(not_before=None) | Q(not_before__lte=clock.soon())).update(attempts=F("attempts") + 1)
+
+
+def fail(batch: int, code: str) -> None:
+    """The destinations that have no archive yet get none."""
+    waiting = Delivery.objects.filter(batch=batch, state__in=PENDING)
+    waiting.update(attempts=F("attempts") + 1, state=DeliveryState.ERROR, code=code, not_before=None)
 
 
 def abandon(batch: int) -> None:
@@ -100,9 +250,9 @@ def abandon(batch: int) -> None:
     waiting.update(state=DeliveryState.ERROR)
 
 
-def size_of_others(batch: int, generation: int) -> int:
-    """The bytes of the batch's archives that were delivered before."""
-    done = Delivery.objects.filter(batch=batch, generation=generation, state=DeliveryState.DONE)
+def size_of_others(batch: int, generation: int, part: int) -> int:
+    """The bytes of the batch's other archives that were delivered before."""
+    done = Delivery.objects.filter(batch=batch, generation=generation, state=DeliveryState.DONE).exclude(part=part)
     return sum(dict(done.values_list("part", "size_bytes")).values())
 
 

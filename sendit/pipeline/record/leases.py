@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from sendit.ground.database import AWAY
 from sendit.pipeline.record import clock, history, hosts, pauses, statements
+from sendit.pipeline.record.deliveries import DeliveriesWait
 from sendit.pipeline.record.keeper import KEEPER
 from sendit.pipeline.record.models import Batch, BatchIdentifiers
 from sendit.pipeline.record.processes import is_known_dead, new_token
@@ -43,6 +44,11 @@ MOST_POSTPONEMENTS = 10_000
 
 CHUNK = 500
 """Batches looked up in one statement."""
+
+
+def delay_seconds(postponements: int) -> float:
+    """How long something waits that was postponed so often before."""
+    return min(FIRST_DELAY_SECONDS * 2.0 ** min(postponements, 16), LAST_DELAY_SECONDS)
 
 
 class LeaseLost(Exception):
@@ -353,13 +359,19 @@ class Lease:
 
     def postpone(self, code: str) -> float:
         """Give the batch back for a while, longer each time; returns the seconds."""
-        delay_seconds = min(FIRST_DELAY_SECONDS * 2.0 ** min(self.batch.postponements, 16), LAST_DELAY_SECONDS)
+        seconds = delay_seconds(self.batch.postponements)
         self.release(
             waits_for=code,
             postponements=min(self.batch.postponements + 1, MOST_POSTPONEMENTS),
-            not_before=clock.now() + timedelta(seconds=delay_seconds),
+            not_before=clock.now() + timedelta(seconds=seconds),
         )
-        return delay_seconds
+        return seconds
+
+    def wait(self, cause: DeliveriesWait) -> float:
+        """Give the batch back until a destination is tried again; returns the seconds."""
+        until = cause.until or clock.now()
+        self.release(waits_for=cause.code, postponements=cause.postponements, not_before=until)
+        return max(0.0, round((until - clock.now()).total_seconds(), 1))
 
     def renew(self) -> None:
         """Extend the lease, in the keeper's thread, unless the worker makes no progress any more."""

@@ -230,11 +230,18 @@ class Delivery(models.Model):
     generation = models.PositiveSmallIntegerField(default=1, db_default=1)
     part = models.PositiveSmallIntegerField(default=1)
     """Archives of one study are numbered in each generation."""
-    destination = models.CharField(max_length=64)
+    destination = models.CharField(max_length=255)
     """The name of one of the project's destinations."""
     state = models.CharField(max_length=16, default=DeliveryState.WAITING.value)
     attempts = models.PositiveIntegerField(default=0)
     """Attempts that ended without a delivery; after the first, something may be at the destination."""
+    not_before = models.DateTimeField(null=True)
+    """When a destination that was down is tried again; null where it may be tried now."""
+    postponements = models.PositiveSmallIntegerField(default=0, db_default=0)
+    code = models.CharField(max_length=40, default="", db_default="")
+    """Why it waits, or why the destination refuses it."""
+    loads_rows = models.BooleanField(default=True, db_default=True)
+    """Whether the rows are loaded with it: of one destination's delivery for each part."""
     object_name = models.CharField(max_length=1024)
     images = models.PositiveIntegerField(default=0)
     size_bytes = models.BigIntegerField()
@@ -256,7 +263,10 @@ class Delivery(models.Model):
                 name="delivery_state", condition=Q(state__in=[state.value for state in DeliveryState])
             ),
         ]
-        indexes = [models.Index(name="delivery_of_batch", fields=["batch"])]
+        indexes = [
+            models.Index(name="delivery_of_batch", fields=["batch"]),
+            models.Index(name="delivery_by_code", fields=["code"]),
+        ]
 
     def __str__(self) -> str:
         return f"part {self.part} of batch {self.batch_id} to {self.destination}"

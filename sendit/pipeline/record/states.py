@@ -179,6 +179,9 @@ class Move(NamedTuple):
 RETRIED = "retry"
 """The cause of the moves that a person starts."""
 
+RETRIED_DELIVERY = "retry, where another destination has the archive"
+"""The cause of the move by which a person has a destination tried again."""
+
 WITHDREW = "withdraw"
 """The cause of the moves by which a study stays out."""
 
@@ -216,8 +219,9 @@ MOVES: tuple[Move, ...] = (
     ),
     Move(State.UPLOADING, State.DONE, "stored and loaded"),
     Move(State.UPLOADING, State.DONEPROCESSING, "released: stop asked, folder changed, service down or disk full"),
-    Move(State.UPLOADING, State.ERROR, "the store or the warehouse refuses the batch"),
+    Move(State.UPLOADING, State.ERROR, "a destination or the warehouse refuses the batch, and none is left to try"),
     Move(State.ERROR, State.QUEUE, RETRIED),
+    Move(State.ERROR, State.DONEPROCESSING, RETRIED_DELIVERY),
     Move(State.EMPTY, State.QUEUE, RETRIED),
     Move(State.DONE, State.QUEUE, GREW),
     Move(State.EMPTY, State.QUEUE, GREW),
@@ -266,6 +270,7 @@ class DeliveryState(StrEnum):
     DONE = "DONE"
     ERROR = "ERROR"
     REMOVED = "REMOVED"
+    LEFT = "LEFT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +289,10 @@ DELIVERY_TABLE: dict[DeliveryState, DeliveryProperties] = {
     DeliveryState.DONE: DeliveryProperties("The archive and its rows are at the destination."),
     DeliveryState.ERROR: DeliveryProperties("The destination refuses the archive; some of it may be there."),
     DeliveryState.REMOVED: DeliveryProperties("What was delivered was removed from the destination.", is_void=True),
+    DeliveryState.LEFT: DeliveryProperties(
+        "The archive counts no longer, but the destination may still have it: it removes nothing, or was given up.",
+        is_void=True,
+    ),
 }
 
 PENDING = tuple(state for state, row in DELIVERY_TABLE.items() if row.is_pending)

@@ -126,9 +126,10 @@ def part_of(study: Study, batch: int) -> int:
 
 
 def finished_parts(study: Study, batch: int) -> set[int]:
-    """The parts of a batch that are at a destination."""
-    done = Delivery.objects.filter(batch=batch, generation=study.generation, state=DeliveryState.DONE)
-    return set(done.values_list("part", flat=True))
+    """The parts of a batch that are at all of their destinations."""
+    made = Delivery.objects.filter(batch=batch, generation=study.generation).exclude(state__in=VOID)
+    states = set(made.values_list("part", "state"))
+    return {part for part, _ in states} - {part for part, state in states if state != DeliveryState.DONE}
 
 
 def delivered(study: Study, batch: int) -> tuple[dict[bytes, DeliveredImage], list[EarlierArchive]]:

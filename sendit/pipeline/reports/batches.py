@@ -145,6 +145,8 @@ class BatchDelivery:
     destination: str
     state: DeliveryState
     attempts: int
+    code: str
+    """What it waits for, or why the destination refuses it."""
     object_name: str
     uri: str
     images: int
@@ -318,6 +320,7 @@ def _deliveries(batch: int) -> Iterator[BatchDelivery]:
             destination=row.destination,
             state=DeliveryState(row.state),
             attempts=row.attempts,
+            code=row.code,
             object_name=row.object_name,
             uri=row.uri,
             images=row.images,

@@ -168,8 +168,10 @@ def output(projects: Projects, batch: int, number: int) -> bytes:
     archives = [one for one in deliveries.standing(batch) if one.part == found.part]
     if not archives:
         raise DataFault("NotDelivered")
-    store = projects.of(found.batch.project).object_store
-    return read_member(partial(store.read, archives[-1].object_name), found.offset, found.length)[1]
+    stores, newest = projects.of(found.batch.project).stores, archives[-1].generation
+    archive = next(each for each in archives if each.generation == newest)
+    read = partial(stores.of(archive.destination).read, archive.object_name)
+    return read_member(read, found.offset, found.length)[1]
 
 
 def original(batch: int, number: int) -> Phi[Path]:

@@ -1,4 +1,4 @@
-"""Batches that wait for a moment to come, or for another host: how many, for what, and until when."""
+"""Batches that wait for a moment to come, for another host or for a destination: how many, for what, until when."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from django.db.models import Count, Max, Min
 
 from sendit.pipeline.record import clock
 from sendit.pipeline.record.leases import LeaseTerms
-from sendit.pipeline.record.models import Batch, Host
-from sendit.pipeline.record.states import Job, State
+from sendit.pipeline.record.models import Batch, Delivery, Host
+from sendit.pipeline.record.states import VOID, DeliveryState, Job, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,25 @@ class Elsewhere:
     silent_seconds: float
     is_gone: bool
     """Whether it has been silent for so long that another host makes them again, where it has the originals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """Archives that a destination has not taken, for one reason."""
+
+    destination: str
+    state: DeliveryState
+    code: str
+    archives: int
+
+
+def undelivered() -> Iterator[Undelivered]:
+    """What waits for destinations that were down, and what destinations refuse."""
+    troubled = Delivery.objects.filter(code__gt="").exclude(state__in=VOID).order_by("destination", "state", "code")
+    for destination, state, code, archives in troubled.values_list("destination", "state", "code").annotate(
+        Count("pk")
+    ):
+        yield Undelivered(destination, DeliveryState(state), code, archives)
 
 
 def elsewhere(terms: LeaseTerms) -> Iterator[Elsewhere]:

@@ -148,11 +148,12 @@ def _finish(work: Work, outcome: MadePart, ports: Ports, draft: Path) -> None:
             entity_suid=made.entity_suid,
             item_suid=made.item_suid,
             archive_bytes=made.archive.size_bytes
-            + (deliveries.size_of_others(work.batch.pk, part.generation) if was_made else 0),
+            + (deliveries.size_of_others(work.batch.pk, part.generation, part.number) if was_made else 0),
             not_before=_delivered_from(ports.site.delivery_delay_hours),
         )
         studies.ensure_not_withdrawn(work.batch.study_id)
-        deliveries.add(work.batch.pk, archive, is_first=is_first, generation=part.generation, part=part.number)
+        names = [choice.name for choice in ports.project.stores]
+        deliveries.add(work.batch.pk, archive, names, is_first=is_first, generation=part.generation, part=part.number)
         history.record("batch.processed", work.batch.pk, **_numbers(work), **_stages(work), part=part.number)
         carry_out(work.batch)
         work.outbox.publish(draft, work.batch.pk)

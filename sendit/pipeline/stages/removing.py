@@ -12,7 +12,7 @@ import google_crc32c
 from django.db import transaction
 from django.db.models import Q
 
-from sendit.errors import ServiceRefused
+from sendit.errors import SenditError, ServiceRefused
 from sendit.pipeline.record import deliveries
 from sendit.pipeline.record.deliveries import MadeArchive
 from sendit.pipeline.record.models import Batch, Delivery
@@ -35,21 +35,34 @@ def remove(delivery: Delivery, ports: Ports, check: Callable[[], None] = go_on) 
     ServiceDown, ServiceRefused, Misconfigured
         Something of it may still be there.
     """
+    store = ports.stores.of(delivery.destination)
     for table in TABLES:
         ports.warehouse.remove(table, load_id(delivery.object_name), check)
     stem = delivery.object_name.removesuffix(".tar.gz")
     for name in (*(f"{stem}.{report}" for report in CONTENT_TYPES), delivery.object_name):
         check()
-        ports.object_store.remove(name)
+        store.remove(name)
     deliveries.mark_removed(delivery)
 
 
 def remove_of_batch(batch: int, ports: Ports, check: Callable[[], None] = go_on) -> int:
-    """Remove all that a batch has, or may have, at any destination; returns how many archives."""
+    """Remove all that a batch has, or may have, at any destination; returns how many archives it had.
+
+    A destination that does not let go of an archive keeps no other one from it: what it raises is raised at the end.
+    """
     found = list(Delivery.objects.filter(batch=batch).exclude(state__in=VOID).order_by("pk"))
-    for delivery in found:
+    failures = [failure for delivery in found if (failure := _failure(delivery, ports, check))]
+    if failures:
+        raise failures[0]
+    return len({(delivery.generation, delivery.part) for delivery in found})
+
+
+def _failure(delivery: Delivery, ports: Ports, check: Callable[[], None]) -> SenditError | None:
+    try:
         remove(delivery, ports, check)
-    return len(found)
+    except SenditError as error:
+        return error
+    return None
 
 
 def clear_withdrawn(batch: int, outbox: Outbox, host: str) -> None:
@@ -82,7 +95,7 @@ def remove_attempts(work: Work, ports: Ports, made: MadeArchive | None) -> None:
     tried = Delivery.objects.filter(batch=work.batch.pk, attempts__gt=0).exclude(state__in=(DeliveryState.DONE, *VOID))
     for delivery in tried:
         is_same = made == MadeArchive(delivery.object_name, delivery.images, delivery.size_bytes, delivery.crc32c)
-        if not is_same and _is_there(delivery, ports.object_store):
+        if not is_same and _is_there(delivery, ports.stores.of(delivery.destination)):
             remove(delivery, ports, work.lease.check)
 
 

@@ -18,6 +18,7 @@ from sendit.ground import database, events
 from sendit.ground.database import AWAY
 from sendit.pipeline.intake.folders import FolderChanged
 from sendit.pipeline.record import clock, deliveries, history, project_bindings
+from sendit.pipeline.record.deliveries import DeliveriesWait
 from sendit.pipeline.record.hosts import MadeElsewhere
 from sendit.pipeline.record.leases import (
     FIRST_DELAY_SECONDS,
@@ -94,7 +95,7 @@ def _try(work: Work, job: Job, projects: Projects) -> None:
     except StudyWithdrawn:
         work.lease.recall()
         _withdraw(work, job, projects)
-    except (LeaseLost, Stopped, FolderChanged, MadeElsewhere, ServiceDown) as cause:
+    except (LeaseLost, Stopped, FolderChanged, MadeElsewhere, DeliveriesWait, ServiceDown) as cause:
         _give_back(work, job, cause)
     except SenditError as error:
         work.lease.recall()
@@ -134,8 +135,17 @@ def _give_back(work: Work, job: Job, cause: Exception) -> None:
         _make_again(work, job)
     elif isinstance(cause, Stopped):
         _record_release(work, job, "stopped", work.lease.release)
+    elif isinstance(cause, DeliveriesWait):
+        _release_until(work, job, cause)
     elif isinstance(cause, ServiceDown):
         _postpone(work, job, cause.code)
+
+
+def _release_until(work: Work, job: Job, cause: DeliveriesWait) -> None:
+    """Each destination that was tried has counted that itself."""
+    with transaction.atomic():
+        seconds = work.lease.wait(cause)
+        history.record("batch.released", work.batch.pk, state=job.working, reason=cause.code, seconds=seconds)
 
 
 def _postpone(work: Work, job: Job, code: str) -> None:

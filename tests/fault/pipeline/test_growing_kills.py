@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest import MonkeyPatch
 
 from sendit.adapters.folder.store import FolderStore
 from sendit.adapters.parquet.load_files import LoadFiles
@@ -22,11 +20,11 @@ from sendit.pipeline.record.models import Batch, Study
 from sendit.pipeline.record.states import Job
 from sendit.pipeline.stages import delivering, parts, processing, removing
 from sendit.pipeline.stages.outbox import Outbox
+from tests.support.dying import AFTER, BEFORE, die_at, name_of
 from tests.support.growing import BEGINNING, add, in_warehouse, suffixes, traces, work
-from tests.support.processes import FORK, killed_after
+from tests.support.processes import killed_after
 from tests.support.site import Site
 
-BEFORE, AFTER = "before", "after"
 WHY = "a test"
 
 GROWING = [
@@ -60,46 +58,6 @@ REPLACING = [
     (deliveries, "mark_removed", AFTER, 1),
     (delivering, "_finish", AFTER, 2),
 ]
-
-
-def name_of(place: Any) -> str:
-    return f"{place[0].__name__.rpartition('.')[2]}.{place[1]}-{place[2]}-{place[3]}" if type(place) is tuple else ""
-
-
-def killing(owner: Any, name: str, when: str, nth: int) -> Callable[..., Any]:
-    """The function, but its nth call is this process's last."""
-    function, calls = getattr(owner, name), iter(range(1, 1000))
-
-    def call(*arguments: Any, **options: Any) -> Any:
-        is_last = next(calls) == nth
-        if is_last and when == BEFORE:
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = function(*arguments, **options)
-        if is_last:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-    return call
-
-
-def die_at(place: tuple[Any, str, str, int], deed: Callable[[], object]) -> None:
-    """A process that does it and is killed at that place."""
-    owner, name, when, nth = place
-    function = getattr(owner, name)
-
-    def doing() -> None:
-        with MonkeyPatch.context() as patch:
-            killer = killing(owner, name, when, nth)
-            for module in {owner, processing, delivering, removing}:  # those that have it by name have it too
-                if getattr(module, name, None) is function:
-                    patch.setattr(module, name, killer)
-            deed()
-
-    disconnect()
-    worker = FORK.Process(target=doing)
-    worker.start()
-    worker.join()
-    assert worker.exitcode == -signal.SIGKILL, "the process did not come to the place"
 
 
 def once_more(site: Site) -> list[Batch]:

@@ -27,7 +27,7 @@ def test_a_batch_that_is_processed_has_a_delivery_that_waits(site: Site) -> None
     site.study(1, images=2)
     (batch,) = site.process()
     delivery = delivery_of(batch)
-    assert (delivery.part, delivery.destination, delivery.state, delivery.attempts) == (1, "store", "WAITING", 0)
+    assert (delivery.part, delivery.destination, delivery.state, delivery.attempts) == (1, "folder", "WAITING", 0)
     archive = site.outbox / str(batch.pk) / delivery.object_name.rpartition("/")[2]
     assert (delivery.size_bytes, delivery.uri, delivery.delivered_at) == (archive.stat().st_size, "", None)
 
@@ -100,9 +100,9 @@ def test_a_part_goes_to_a_destination_once(site: Site) -> None:
     (batch,) = site.process()
     terms = {"batch": batch, "object_name": "o", "size_bytes": 1, "crc32c": "c"}
     Delivery.objects.create(destination="archive", **terms)
-    Delivery.objects.create(destination="store", part=2, **terms)
+    Delivery.objects.create(destination="folder", part=2, **terms)
     with pytest.raises(IntegrityError), transaction.atomic():
-        Delivery.objects.create(destination="store", **terms)
+        Delivery.objects.create(destination="folder", **terms)
 
 
 @pytest.mark.on_both_databases

@@ -129,13 +129,14 @@ def as_json(report: BatchReport, shown: Identified | None) -> str:
 
 
 def _parts(report: BatchReport) -> Iterator[str]:
-    """The batch's archives, unless there is but the first one of its study, of which the batch's state says all."""
-    usual = (DeliveryState.WAITING, DeliveryState.DONE)
-    if all((one.part, one.generation) == (1, 1) and one.state in usual for one in report.deliveries):
+    """The batch's archives, unless the batch's state says all: of the first one of a study for one destination."""
+    usual, are_few = (DeliveryState.WAITING, DeliveryState.DONE), len(report.deliveries) <= 1
+    if are_few and all((one.part, one.generation) == (1, 1) and one.state in usual for one in report.deliveries):
         return
     for one in report.deliveries:
         made = "" if one.generation == 1 else f", generation {one.generation}"
-        yield f"  part    {one.part}{made}: {one.state}, {counted(one.images, 'image')}, to {one.destination}"
+        why = f": {one.code}" if one.code else ""
+        yield f"  part    {one.part}{made}: {one.state}, {counted(one.images, 'image')}, to {one.destination}{why}"
 
 
 def _fields(event: BatchEvent) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.conf import settings
 from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand
 from sendit.ground.terminal import counted, duration, gigabytes, megabytes, rates, table
 from sendit.pipeline.record.leases import LeaseTerms
-from sendit.pipeline.record.states import Job, State
+from sendit.pipeline.record.states import DeliveryState, Job, State
 from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports import surroundings
 from sendit.pipeline.reports.overview import InReview, Overview, Reason, Throughput
@@ -22,7 +22,7 @@ from sendit.pipeline.reports.pixels import are_freed_by_the_extra
 from sendit.pipeline.reports.projects import held
 from sendit.pipeline.reports.readiness import WELL, Refusal, refusal
 from sendit.pipeline.reports.surroundings import BrokerStatus, FolderCounts, ServiceStatus
-from sendit.pipeline.reports.waits import Elsewhere, Wait, elsewhere, waits
+from sendit.pipeline.reports.waits import Elsewhere, Wait, elsewhere, undelivered, waits
 from sendit.projects.composition import Projects
 
 RULES = 10
@@ -131,6 +131,10 @@ def _facts(
         yield "waits", _elsewhere(host)
     for one in held(Projects(settings.SITE)):
         yield "project", f"{one.name}, {counted(one.batches, 'batch', 'batches')} waiting: {one.why}"
+    for trouble in undelivered():
+        waits_or_is_refused = "wait for it" if trouble.state is DeliveryState.WAITING else "refused"
+        said = f"{counted(trouble.archives, 'archive')} {waits_or_is_refused}, {trouble.code}"
+        yield "destination", f"{trouble.destination}: {said}"
     if overview.lapsed:
         yield "lapsed", f"{counted(overview.lapsed, 'batch', 'batches')} of dead workers; the next worker takes over"
     yield "last hour", _amount(overview.last_hour)
@@ -274,6 +278,7 @@ def as_object(
         "postponed": overview.postponed,
         "waits": [dataclasses.asdict(wait) for wait in waits(LeaseTerms.of(settings.SITE))],
         "elsewhere": [dataclasses.asdict(host) for host in elsewhere(LeaseTerms.of(settings.SITE))],
+        "undelivered": [dataclasses.asdict(trouble) for trouble in undelivered()],
         "lapsed": overview.lapsed,
         "oldest": {str(oldest.state): {"batch": oldest.batch, "seconds": oldest.seconds} for oldest in overview.oldest},
         "in_review": dataclasses.asdict(overview.in_review),

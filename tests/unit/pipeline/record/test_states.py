@@ -22,6 +22,7 @@ from sendit.pipeline.record.states import (
     MADE_AGAIN,
     MOVES,
     RETRIED,
+    RETRIED_DELIVERY,
     RETRYABLE,
     SCREENED_AGAIN,
     STOPPED,
@@ -100,7 +101,7 @@ def test_the_database_refuses_what_the_table_does_not_know(site: Site, wrong: di
 def test_every_state_can_be_reached_and_left() -> None:
     assert {move.target for move in MOVES} == set(State) - {State.NEW}
     assert {move.source for move in MOVES} == set(State)
-    causes = {RETRIED, GREW, DECIDED, SCREENED_AGAIN, MADE_AGAIN, WITHDREW}
+    causes = {RETRIED, RETRIED_DELIVERY, GREW, DECIDED, SCREENED_AGAIN, MADE_AGAIN, WITHDREW}
     assert {move.cause for move in MOVES if move.source in TERMINAL} == causes
 
 
