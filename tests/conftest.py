@@ -78,6 +78,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--growing", type=int, default=3, help="studies that grow and are taken back through random kills")
     help = "the database of every site that says nothing of it; those marked `on_both_databases` run once on each"
     parser.addoption("--batches", type=int, default=40, help="of the topology that is killed at random moments")
+    parser.addoption("--destination-kills", type=int, default=5, help="of deliveries at random moments")
     parser.addoption("--associations", type=int, default=300, help="mutated associations that a listener suffers")
     parser.addoption("--kills", type=int, default=2, help="of senders and listeners at random moments")
     parser.addoption(
@@ -92,6 +93,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def growing_studies(request: pytest.FixtureRequest) -> int:
     """How many studies grow, are taken back and made again while workers are killed."""
     return int(request.config.getoption("--growing"))
+
+
+@pytest.fixture
+def destination_kills(request: pytest.FixtureRequest) -> int:
+    """How often a delivery is killed at a random moment."""
+    return int(request.config.getoption("--destination-kills"))
 
 
 @pytest.fixture

@@ -140,16 +140,30 @@ def redirect(rows: Sequence[Delivery], untried: Sequence[Delivery], destinations
 
 
 def of_part(batch: int) -> list[Delivery]:
-    """The deliveries of the part that a worker still has to make, those that are made among them; in their order."""
-    rows = list(Delivery.objects.filter(batch=batch).exclude(_IS_VOID).order_by("part", "pk"))
+    """The deliveries of the part that a worker still has to make, those that are made among them; in their order.
+
+    Of the last part, where a worker made all of them and could not say so of the batch; none of one that nobody has.
+    """
+    rows = _standing(batch)
     waiting = next((row for row in rows if row.state in PENDING), None)
-    return [row for row in rows if waiting and (row.generation, row.part) == (waiting.generation, waiting.part)]
+    if waiting is None:
+        last = _of_same_part(rows, rows[-1]) if rows else []
+        return last if is_delivered(last) else []
+    return _of_same_part(rows, waiting)
+
+
+def _standing(batch: int) -> list[Delivery]:
+    return list(Delivery.objects.filter(batch=batch).exclude(_IS_VOID).order_by("generation", "part", "pk"))
+
+
+def _of_same_part(rows: Sequence[Delivery], one: Delivery) -> list[Delivery]:
+    return [row for row in rows if (row.generation, row.part) == (one.generation, one.part)]
 
 
 def of_last_part(batch: int) -> list[Delivery]:
     """The deliveries of the part that has just been tried, whether any of them still waits or not."""
-    rows = list(Delivery.objects.filter(batch=batch).exclude(_IS_VOID).order_by("generation", "part", "pk"))
-    return [row for row in rows if (row.generation, row.part) == (rows[-1].generation, rows[-1].part)]
+    rows = _standing(batch)
+    return _of_same_part(rows, rows[-1]) if rows else []
 
 
 def are_pending(rows: Iterable[Delivery]) -> list[Delivery]:

@@ -1,4 +1,4 @@
-"""kill -9 between two destinations, at named places and at random moments: both have every archive, once, and the same."""
+"""kill -9 between two destinations, at named places and at random moments: both have the same archives, each once."""
 
 from __future__ import annotations
 
