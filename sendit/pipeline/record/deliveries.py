@@ -152,6 +152,11 @@ def of_part(batch: int) -> list[Delivery]:
     return _of_same_part(rows, waiting)
 
 
+def pending(batch: int) -> list[Delivery]:
+    """The deliveries that a worker still has to make."""
+    return are_pending(of_part(batch))
+
+
 def _standing(batch: int) -> list[Delivery]:
     return list(Delivery.objects.filter(batch=batch).exclude(_IS_VOID).order_by("generation", "part", "pk"))
 
