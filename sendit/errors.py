@@ -219,6 +219,10 @@ CODES: dict[str, ErrorCode] = {
             "A project is configured wrongly, or differs from what its batches were made with.",
             "Correct what is named; docs/projects.md says what a project's file holds.",
         ),
+        NoStore=(
+            "No destination of the project gives archives back.",
+            "Name a folder, a bucket or a host in STORE beside what takes images alone.",
+        ),
         UnknownDestination=(
             "The project has no destination of that name any more.",
             "Name it in STORE again, or retry: then what waits for it is given up.",
@@ -364,7 +368,7 @@ CODES: dict[str, ErrorCode] = {
         BadIdentityRequest=("An id to be replaced is blank, or a timestamp is invalid.", "Look at the batch's images."),
         PacsRefused=(
             "The PACS refused an association or a request.",
-            "Ask its administrator to allow sendit's AE title, queries and retrievals; the peers file has the title.",
+            "Ask its administrator to allow sendit's AE title, and storage, queries and retrievals.",
         ),
         UnknownTokens=("The token is unknown, expired or revoked.", "Renew it, or ask for new ones."),
         TokenReused=(
@@ -382,6 +386,10 @@ CODES: dict[str, ErrorCode] = {
         IdentityRefused=(
             "The identity service refused the request, with the HTTP status given.",
             "Check SENDIT_SOM_STUDY and SENDIT_IDENTITY_URL, then retry.",
+        ),
+        NotRemovable=(
+            "The destination removes nothing by itself.",
+            "Remove the study there by its own means; docs/destinations.md says how a study is told.",
         ),
         Retained=(
             "The store must keep the object: a retention policy or a hold forbids its removal.",

@@ -1,4 +1,4 @@
-"""The ports: what sendit asks of an identity service, an object store and a warehouse.
+"""The ports: what sendit asks of an identity service, of destinations and of a warehouse.
 
 Protocols and the frozen records that cross them. Knows no adapter, no Django, no HTTP, no cloud.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sendit.phi import Phi
 
@@ -83,30 +83,37 @@ def go_on() -> None:
     """Do nothing: the `check` of a caller that never wants to stop."""
 
 
-class ObjectStore(Protocol):
-    """Keeps archives. Names are relative, `/`-separated, and never contain an identifier."""
+class Destination(Protocol):
+    """Takes archives. Names are relative, `/`-separated, and never contain an identifier."""
 
     def put(
         self, name: str, path: Path, metadata: Mapping[str, str], check: Callable[[], None] = go_on
     ) -> StoredObject:
-        """Store the file's bytes under `name`; idempotent by name and checksum, verified after the write.
+        """Take the archive at `path`; idempotent by name and checksum, verified after the write.
 
-        A long put calls `check` repeatedly; what it raises ends the put, and nothing is stored.
+        One that takes images and no files has each of them, and none is there twice, when the call returns.
+
+        A long put calls `check` repeatedly; what it raises ends the put, and no object is stored.
 
         Raises ServiceRefused("ObjectConflict") if the name is taken by other bytes, ServiceDown if a retry may help.
         """
         ...
 
-    def read(self, name: str, offset: int, length: int) -> bytes:
-        """Read `length` bytes from `offset`: one image's gzip member is one ranged read."""
+    def remove(self, name: str) -> None:
+        """Remove what was put, what is kept about it, and what a killed put of it left, as far as any of it is there.
+
+        It may be stopped at any moment and repeated. Raises ServiceRefused("Retained") if it has to be kept,
+        ServiceRefused("NotRemovable") if the destination removes nothing, ServiceDown if a retry may help.
+        """
         ...
 
-    def remove(self, name: str) -> None:
-        """Remove the object, what is kept about it, and what a killed put of it left, as far as any of them is there.
 
-        It may be stopped at any moment and repeated. Raises ServiceRefused("Retained") if the store has to keep the
-        object, ServiceDown if a retry may help.
-        """
+@runtime_checkable
+class ObjectStore(Destination, Protocol):
+    """Keeps archives as they are, and what is said of them beside them."""
+
+    def read(self, name: str, offset: int, length: int) -> bytes:
+        """Read `length` bytes from `offset`: one image's gzip member is one ranged read."""
         ...
 
 

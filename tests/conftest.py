@@ -30,6 +30,13 @@ pytest.register_assert_rewrite("tests.support.aftermath", "tests.support.site")
 from tests.support.azurite_server import azure_container, azure_store, azurite  # noqa: E402, F401
 from tests.support.google_cloud import google_cloud, google_services  # noqa: E402, F401
 from tests.support.identity_server import IdentityServer  # noqa: E402
+from tests.support.pacs_destinations import (  # noqa: E402, F401
+    dcmqrscp,
+    dcmqrscp_server,
+    orthanc,
+    orthanc_server,
+    orthanc_web,
+)
 from tests.support.phantoms import leaks_in  # noqa: E402
 from tests.support.seaweed import s3_bucket, s3_store, seaweed  # noqa: E402, F401
 from tests.support.servers import Cluster, Postgres, Valkey  # noqa: E402

@@ -31,6 +31,7 @@ from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event, Image,
 from sendit.pipeline.record.processes import is_known_dead
 from sendit.pipeline.record.states import TERMINAL, Job, State
 from sendit.pipeline.stages.removing import stored_crc32c
+from sendit.ports import ObjectStore
 from sendit.projects.composition import Projects
 from sendit.projects.site import Site
 
@@ -243,7 +244,8 @@ def _doubt(batch: Batch, content: str, projects: Projects) -> str:
         return others
     try:
         stores, standing = projects.of(batch.project).stores, deliveries.standing(batch.pk)
-        is_stored = all(stored_crc32c(each, stores.of(each.destination)) == each.crc32c for each in standing)
+        kept = [(each, store) for each in standing if isinstance(store := stores.of(each.destination), ObjectStore)]
+        is_stored = all(stored_crc32c(each, store) == each.crc32c for each, store in kept)
     except SenditError as error:
         return str(error)
     return "" if is_stored else "the store's bytes are not the archive's"

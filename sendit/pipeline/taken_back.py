@@ -22,11 +22,13 @@ class Withdrawal:
     """Why something is still there."""
     hosts: tuple[str, ...] = ()
     """Other hosts that still have what waited for its delivery; each removes it within a minute of its next work."""
+    left: tuple[str, ...] = ()
+    """Where a destination has images that it does not remove: their URIs, or its name where none is known."""
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing of the study is left anywhere."""
-        return not (self.at_work or self.refusals or self.hosts)
+        return not (self.at_work or self.refusals or self.hosts or self.left)
 
     def sentences(self) -> Iterator[str]:
         """What was done, then a sentence for each thing that is left."""
@@ -38,6 +40,8 @@ class Withdrawal:
             yield f"Host {host} has what waited for its delivery, and removes it when its workers run next."
         for refusal in self.refusals:
             yield f"Something is still there: {refusal}"
+        for where in self.left:
+            yield f"What {where} has of it cannot be removed from here: let it be removed there."
 
 
 @dataclass(frozen=True, slots=True)

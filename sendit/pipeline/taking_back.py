@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from sendit.errors import DataFault, SenditError
 from sendit.pipeline.intake.folders import WITHHELD_WITHDRAWN, fingerprint, list_folder
-from sendit.pipeline.record import carrying_out, clock, history, hosts
+from sendit.pipeline.record import carrying_out, clock, deliveries, history, hosts
 from sendit.pipeline.record.models import Batch, Delivery, Image, Study
 from sendit.pipeline.record.states import DELIVERED, REMAKABLE, VOID, WORKING, Job, State
 from sendit.pipeline.stages.earlier_parts import file_digest
@@ -64,7 +64,9 @@ def _withdraw(batches: list[Batch], reason: str, projects: Projects, actor: str)
     here = hosts.name_of(projects.site)
     elsewhere = {batch.host for batch in batches if batch.pk not in at_work} - {"", here}
     keys = tuple(batch.pk for batch in batches)
-    return Withdrawal(keys, archives, tuple(at_work), tuple(refusals), tuple(sorted(elsewhere)))
+    return Withdrawal(
+        keys, archives, tuple(at_work), tuple(refusals), tuple(sorted(elsewhere)), deliveries.left_of(keys)
+    )
 
 
 def _move_out(batch: Batch, reason: str, actor: str) -> bool:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from sendit import keys
 from sendit.adapters.azure.settings import AzureContainer
+from sendit.adapters.dicom.settings import DicomPeer
+from sendit.adapters.dicomweb.settings import DicomwebService
 from sendit.adapters.folder.settings import StoreFolder
 from sendit.adapters.gcs.settings import GcsBucket
 from sendit.adapters.postgresql.settings import PostgresqlDatabase
@@ -24,7 +26,7 @@ from sendit.adapters.sftp.settings import SftpFolder
 from sendit.errors import Misconfigured
 from sendit.projects import catalogue
 from sendit.projects.catalogue import Catalogue, Stamps
-from sendit.projects.destinations import BigQueryDataset, StoreChoice
+from sendit.projects.destinations import BigQueryDataset, Pacs, StoreChoice
 from sendit.projects.project import DEFAULT, Claims, DataFolder, Project
 from sendit.projects.project_file import Configured
 from sendit.projects.site import Site
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from sendit.deid.recipe.recipe import Recipe
     from sendit.deid.recipe.screen import Screen
     from sendit.papers.signing import SigningKey
-    from sendit.ports import IdentityService, ObjectStore, Warehouse
+    from sendit.ports import Destination, IdentityService, ObjectStore, Warehouse
 
 
 def pseudonym_key(site: Site) -> bytes:
@@ -107,9 +109,17 @@ def local_identity_service(key: bytes, max_date_shift_days: int) -> IdentityServ
     return LocalIdentityService(key, max_date_shift_days)
 
 
-def object_store(site: Site, project: Project, choice: StoreChoice) -> ObjectStore:
-    """Return one of the project's stores for archives."""
+def object_store(site: Site, project: Project, choice: StoreChoice) -> Destination:
+    """Return one of the project's destinations."""
     match choice:
+        case DicomPeer():
+            from sendit.adapters.dicom.store import DicomStore
+
+            return DicomStore(choice)
+        case DicomwebService():
+            from sendit.adapters.dicomweb.store import DicomwebStore
+
+            return DicomwebStore(choice)
         case StoreFolder():
             from sendit.adapters.folder.store import FolderStore
 
@@ -205,20 +215,20 @@ class Rest:
 
 
 class Stores:
-    """The stores of a project by their names, each made on first use, and which of them this process lets rest."""
+    """The destinations of a project by name, each made on first use, and which of them this process lets rest."""
 
     def __init__(self, site: Site, project: Project) -> None:
         self._site, self._project = site, project
         self._choices = {choice.name: choice for choice in project.stores}
-        self._made: dict[str, ObjectStore] = {}
+        self._made: dict[str, Destination] = {}
         self._rests: dict[str, tuple[str, float]] = {}
 
     def has(self, name: str) -> bool:
-        """Whether the project has a store of that name."""
+        """Whether the project has a destination of that name."""
         return name in self._choices or name == OF_ONE
 
-    def of(self, name: str) -> ObjectStore:
-        """Return the store. Raises Misconfigured("UnknownDestination") if the project has none of that name."""
+    def of(self, name: str) -> Destination:
+        """Return the destination. Raises Misconfigured("UnknownDestination") if the project has none of that name."""
         if not self.has(name):
             raise Misconfigured("UnknownDestination", subject=name)
         if name not in self._made:
@@ -228,8 +238,15 @@ class Stores:
 
     @property
     def main(self) -> ObjectStore:
-        """Return the first of them, from which archives are read back."""
-        return self.of(self._project.stores[0].name)
+        """Return the first that gives archives back. Raises Misconfigured("NoStore") if none does."""
+        return self.that_has(self._choices)
+
+    def that_has(self, names: Iterable[str]) -> ObjectStore:
+        """Return the first of these that gives archives back. Raises Misconfigured("NoStore") if none does."""
+        for name in names:
+            if self.has(name) and not isinstance(self._choices.get(name, self._project.stores[0]), Pacs):
+                return cast("ObjectStore", self.of(name))
+        raise Misconfigured("NoStore")
 
     def let_rest(self, name: str, code: str) -> None:
         """Leave a store alone for a while: who waits for its answer serves no other one."""
@@ -262,7 +279,7 @@ class Ports:
 
     @property
     def object_store(self) -> ObjectStore:
-        """The first of them, from which archives are read back."""
+        """The first of them from which archives can be read back."""
         return self.stores.main
 
     @cached_property

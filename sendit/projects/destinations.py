@@ -10,6 +10,10 @@ from pathlib import Path
 
 from sendit.adapters.azure import settings as azure
 from sendit.adapters.azure.settings import AzureContainer
+from sendit.adapters.dicom import settings as dicom
+from sendit.adapters.dicom.settings import DicomPeer
+from sendit.adapters.dicomweb import settings as dicomweb
+from sendit.adapters.dicomweb.settings import DicomwebService
 from sendit.adapters.folder import settings as folder
 from sendit.adapters.folder.settings import StoreFolder
 from sendit.adapters.gcs import settings as gcs
@@ -46,7 +50,9 @@ class BigQueryDataset:
     named_by: str
 
 
-StoreChoice = StoreFolder | GcsBucket | S3Bucket | AzureContainer | SftpFolder
+Pacs = DicomPeer | DicomwebService
+"""What takes images, and gives no archives back."""
+StoreChoice = StoreFolder | GcsBucket | S3Bucket | AzureContainer | SftpFolder | Pacs
 WarehouseChoice = WarehouseFolder | BigQueryDataset | PostgresqlDatabase
 
 PARSERS: dict[str, Callable[[str, str], StoreChoice]] = {
@@ -55,10 +61,13 @@ PARSERS: dict[str, Callable[[str, str], StoreChoice]] = {
     s3.SCHEME: s3.parse,
     azure.SCHEME: azure.parse,
     sftp.SCHEME: sftp.parse,
+    dicom.SCHEME: dicom.parse,
+    dicomweb.SCHEME: dicomweb.parse,
+    dicomweb.SCHEME_WITHOUT_TLS: dicomweb.parse,
 }
 """What reads a URL, by its scheme."""
 
-FORMS = (IN_VAR, folder.FORM, gcs.FORM, s3.FORM, azure.FORM, sftp.FORM)
+FORMS = (IN_VAR, folder.FORM, gcs.FORM, s3.FORM, azure.FORM, sftp.FORM, dicom.FORM, dicomweb.FORM)
 
 
 def parse_store(url: str, named_by: str, site: Site) -> StoreChoice:

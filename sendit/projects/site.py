@@ -290,7 +290,7 @@ class Site:
     store: tuple[str, ...] = setting(
         (),
         urls,
-        "folder, file:///folder, gs://bucket, s3://bucket, az://account/container or sftp://user@host/folder",
+        "URLs: folder, file:///…, gs://…, s3://…, az://…, sftp://…, dicom://…, dicomweb+https://…",
         "Where archives go, one URL or several; empty is the bucket GOOGLE_CLOUD_STORAGE, or else a folder in VAR.",
     )
     warehouse: str = setting(

@@ -277,7 +277,18 @@ def size_of_others(batch: int, generation: int, part: int) -> int:
 
 def mark_removed(delivery: Delivery) -> None:
     """Nothing of it is at the destination any more."""
-    statements.update(Delivery, {"state": DeliveryState.REMOVED, "uri": ""}, {"id": delivery.pk})
+    _write(delivery, state=DeliveryState.REMOVED, uri="", code="")
+
+
+def mark_left(delivery: Delivery) -> None:
+    """It counts no longer, but the destination removes nothing."""
+    _write(delivery, state=DeliveryState.LEFT, code="")
+
+
+def left_of(batches: Iterable[int]) -> tuple[str, ...]:
+    """Where the destinations have what they do not remove of these batches."""
+    rows = Delivery.objects.filter(batch__in=list(batches), state=DeliveryState.LEFT).order_by("destination", "uri")
+    return tuple(dict.fromkeys(uri or destination for uri, destination in rows.values_list("uri", "destination")))
 
 
 def standing(batch: int) -> list[Delivery]:

@@ -168,10 +168,9 @@ def output(projects: Projects, batch: int, number: int) -> bytes:
     archives = [one for one in deliveries.standing(batch) if one.part == found.part]
     if not archives:
         raise DataFault("NotDelivered")
-    stores, newest = projects.of(found.batch.project).stores, archives[-1].generation
-    archive = next(each for each in archives if each.generation == newest)
-    read = partial(stores.of(archive.destination).read, archive.object_name)
-    return read_member(read, found.offset, found.length)[1]
+    stores, name = projects.of(found.batch.project).stores, archives[-1].object_name
+    store = stores.that_has(each.destination for each in archives if each.object_name == name)
+    return read_member(partial(store.read, name), found.offset, found.length)[1]
 
 
 def original(batch: int, number: int) -> Phi[Path]:

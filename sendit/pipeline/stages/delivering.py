@@ -155,7 +155,8 @@ def _deliver_one(work: Work, delivery: Delivery, ports: Ports) -> StoredObject:
     store = ports.stores.of(delivery.destination)
     stored = store.put(name, outbox / name.rpartition("/")[2], _about(batch, delivery), work.lease.check)
     work.lease.check()
-    _put_report(store, name, outbox)
+    if isinstance(store, ObjectStore):
+        _put_report(store, name, outbox)
     work.lease.check()
     if delivery.loads_rows:
         write_parquet("dicom", [_study_row(outbox / STUDY, stored)], outbox / STUDIES)

@@ -28,7 +28,7 @@ READ_BYTES = 8 << 20
 
 
 def remove(delivery: Delivery, ports: Ports, check: Callable[[], None] = go_on) -> None:
-    """Remove an archive, its reports and its rows from its destination.
+    """Remove an archive, its reports and its rows from its destination; what removes nothing has them LEFT.
 
     Raises
     ------
@@ -39,10 +39,17 @@ def remove(delivery: Delivery, ports: Ports, check: Callable[[], None] = go_on) 
     for table in TABLES:
         ports.warehouse.remove(table, load_id(delivery.object_name), check)
     stem = delivery.object_name.removesuffix(".tar.gz")
-    for name in (*(f"{stem}.{report}" for report in CONTENT_TYPES), delivery.object_name):
-        check()
-        store.remove(name)
-    deliveries.mark_removed(delivery)
+    reports = [f"{stem}.{report}" for report in CONTENT_TYPES] if isinstance(store, ObjectStore) else []
+    try:
+        for name in (*reports, delivery.object_name):
+            check()
+            store.remove(name)
+    except ServiceRefused as refusal:
+        if refusal.code != "NotRemovable":
+            raise
+        deliveries.mark_left(delivery)
+    else:
+        deliveries.mark_removed(delivery)
 
 
 def remove_of_batch(batch: int, ports: Ports, check: Callable[[], None] = go_on) -> int:
@@ -95,12 +102,15 @@ def remove_attempts(work: Work, ports: Ports, made: MadeArchive | None) -> None:
     tried = Delivery.objects.filter(batch=work.batch.pk, attempts__gt=0).exclude(state__in=(DeliveryState.DONE, *VOID))
     for delivery in tried:
         is_same = made == MadeArchive(delivery.object_name, delivery.images, delivery.size_bytes, delivery.crc32c)
-        if not is_same and _is_there(delivery, ports.stores.of(delivery.destination)):
+        if not is_same and ports.stores.has(delivery.destination) and _is_there(delivery, ports):
             remove(delivery, ports, work.lease.check)
 
 
-def _is_there(delivery: Delivery, store: ObjectStore) -> bool:
+def _is_there(delivery: Delivery, ports: Ports) -> bool:
     """Whether the store has the archive; one of other bytes under its name is none that this database knows of."""
+    store = ports.stores.of(delivery.destination)
+    if not isinstance(store, ObjectStore):  # it removes nothing, and takes what is sent again
+        return False
     try:
         return stored_crc32c(delivery, store) == delivery.crc32c
     except ServiceRefused as refusal:

@@ -64,6 +64,8 @@ class WithdrawnOut(Schema):
     hosts: list[str]
     codes: list[str]
     """Why something is still there."""
+    left: list[str]
+    """Where images are that nobody can remove from here."""
     is_complete: bool
 
 
@@ -167,6 +169,7 @@ def _withdrawn(done: Withdrawal) -> WithdrawnOut:
         at_work=list(done.at_work),
         hosts=list(done.hosts),
         codes=[refusal.code for refusal in done.refusals],
+        left=list(done.left),
         is_complete=done.is_complete,
     )
 

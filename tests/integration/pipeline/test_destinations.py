@@ -81,7 +81,7 @@ def test_an_archive_and_its_report_go_to_each(site: Site, harm: Harm) -> None:
     batch = again(site)
     assert batch.state == "DONE" and states(batch) == {"one": ("DONE", 0, ""), "two": ("DONE", 0, "")}
     of_one, of_two = files(site.var / "one"), files(site.var / "two")
-    assert of_one == of_two and len([name for name in of_one if not name.startswith(".")]) == 3
+    assert of_one == of_two and len([name for name in of_one if not name.startswith(".")]) == 4
     assert {row.destination: row.uri for row in batch.deliveries.all()} == {
         name: next((site.var / name).rglob("*.tar.gz")).as_uri() for name in ("one", "two")
     }
@@ -104,7 +104,9 @@ def test_one_that_is_down_holds_up_itself_alone(site: Site, harm: Harm, down: st
     assert in_warehouse(site) == ([(1, 1, 2)] if up == "one" else [])
     batch = again(site)
     assert states(batch)[down] == ("WAITING", 2, "StoreDown")
-    assert [call for call in harm.calls if call[1] == up] == [("put", up)] * 3, "an archive and two reports, once"
+    assert [call for call in harm.calls if call[1] == up] == [("put", up)] * 4, (
+        "an archive, its statement and two reports, once"
+    )
     harm.of.clear()
     batch = again(site)
     assert batch.state == "DONE" and states(batch) == {up: ("DONE", 0, ""), down: ("DONE", 2, "")}

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("pipeline", "0020_project_pause"),
+        ("pipeline", "0021_list_of_project"),
     ]
 
     operations = [

@@ -1,0 +1,1 @@
+"""Images to a PACS by DICOMweb (STOW-RS)."""
