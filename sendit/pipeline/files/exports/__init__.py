@@ -1,0 +1,1 @@
+"""What other catalogues want to know of the deliveries, made of the warehouse's rows."""
