@@ -33,7 +33,7 @@ demo: setup ## a dozen studies through the whole job, explained
 	@$(BIN)/python -m demo
 
 screenshots: setup ## the pictures of docs/web.md, taken by the test in Chromium
-	@$(BIN)/python -m pytest -q tests/e2e/test_chromium.py --screenshots docs/screenshots
+	@$(BIN)/python -m pytest -q tests/e2e/test_chromium.py tests/e2e/test_reviewing.py --screenshots docs/screenshots
 
 demo-web: setup ## the pages, in a browser, with what `make demo` made
 	@$(BIN)/python -m demo.web

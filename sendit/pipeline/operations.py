@@ -26,11 +26,12 @@ from sendit.pipeline.intake.contenders import Added
 from sendit.pipeline.intake.presence import watcher_pid_file
 from sendit.pipeline.intake.rest import Unrest
 from sendit.pipeline.record import clock, deliveries, history, pauses, studies
+from sendit.pipeline.record.decisions import Boxes, boxes_of
 from sendit.pipeline.record.deliveries import DELIVER
 from sendit.pipeline.record.history import COMMAND
 from sendit.pipeline.record.models import Batch, Image, Outcome, Study
 from sendit.pipeline.record.states import RETRYABLE, SCREENABLE, STOPPED, Job, State
-from sendit.pipeline.reviewing import Reviewed, review
+from sendit.pipeline.reviewing import MOST_MASKS, Reviewed, is_mask, review
 from sendit.pipeline.taken_back import Remade, Withdrawal
 from sendit.pipeline.taking_back import NOTHING_YET
 from sendit.projects.composition import Projects
@@ -38,9 +39,11 @@ from sendit.projects.project import DataFolder
 
 __all__ = [
     "COMMAND",
+    "MOST_MASKS",
     "Account",
     "Added",
     "Asked",
+    "Boxes",
     "Cleaned",
     "Decision",
     "Kind",
@@ -51,11 +54,13 @@ __all__ = [
     "Screened",
     "Unrest",
     "Withdrawal",
+    "boxes_of",
     "clean_up",
     "decide_request",
     "file_approval",
     "file_crosswalk",
     "go_on_withdrawing",
+    "is_mask",
     "is_retryable",
     "opted_out",
     "pause_delivery",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from django.db import transaction
@@ -53,8 +54,7 @@ class Word:
     Attributes
     ----------
     masks : mapping of int to Boxes, optional
-        What is blanked in released images, by their numbers. An image that is not named goes as its output is, or, if
-        it has none, with its pixels as they are.
+        What is blanked in released images, by their numbers. In an image that is not named it is what is proposed.
     """
 
     decision: Decision
@@ -69,8 +69,8 @@ class _File:
 
     digest: bytes
     instance_digest: bytes | None
-    made_with: Boxes
-    """What is blanked in its output; nothing where it has none."""
+    proposed: Boxes
+    """What is blanked in its output, or would be; nothing of an image that a graylist withholds."""
 
 
 def review(
@@ -108,10 +108,15 @@ def review(
 def _checked(boxes: Boxes) -> Boxes:
     if len(boxes) > MOST_MASKS:
         raise ValueError(len(boxes))
-    for left, top, right, bottom in boxes:
-        if not (0 <= left < right <= LARGEST and 0 <= top < bottom <= LARGEST):
-            raise ValueError(boxes)
+    if not all(map(is_mask, boxes)):
+        raise ValueError(boxes)
     return boxes
+
+
+def is_mask(box: tuple[int, int, int, int]) -> bool:
+    """Return whether a rectangle has pixels, and no more than an image may have."""
+    left, top, right, bottom = box
+    return 0 <= left < right <= LARGEST and 0 <= top < bottom <= LARGEST
 
 
 def _judged(projects: Projects, batch: Batch, number: int) -> _File | Literal["forbidden", "gone"]:
@@ -122,8 +127,8 @@ def _judged(projects: Projects, batch: Batch, number: int) -> _File | Literal["f
     try:
         path = images.original(batch.pk, number).reveal()
         if row.outcome == Outcome.IN_REVIEW and row.review_digest is not None:
-            made_with = _boxes(row.proposed) if row.member else ()
-            return _File(bytes(row.review_digest), _instance_digest(row, read_header(path)), made_with)
+            proposed = _fewer(_boxes(row.proposed))
+            return _File(bytes(row.review_digest), _instance_digest(row, read_header(path)), proposed)
         header = read_header(path)
         with closing(FileSource(path)) as file:
             digest = decisions.digest_of(file.readinto)
@@ -136,6 +141,24 @@ def _judged(projects: Projects, batch: Batch, number: int) -> _File | Literal["f
         return "gone" if fault.code == "OriginalGone" else "forbidden"
     except OSError:
         return "gone"
+
+
+def _fewer(boxes: Boxes) -> Boxes:
+    """So many rectangles that they may be drawn: neighbours become one, which hides more."""
+    left = sorted(boxes, key=lambda box: (box[1], box[0]))
+    while len(left) > MOST_MASKS:
+        pairs = [_around(one, other) for one, other in pairwise(left)]
+        place = min(range(len(pairs)), key=lambda index: _area(pairs[index]) - _area(left[index]))
+        left[place : place + 2] = [pairs[place]]
+    return tuple(left)
+
+
+def _around(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, int, int, int]:
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
+
+
+def _area(box: tuple[int, ...]) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _instance_digest(row: Image, header: Header) -> bytes | None:
@@ -153,7 +176,7 @@ def _decide(batch: Batch, files: Mapping[int, _File], word: Word) -> dict[int, D
     """Keep the decisions; return those that were there before."""
     late = {}
     for number, file in files.items():
-        masks = (word.masks or {}).get(number, file.made_with) if word.decision is Decision.RELEASE else ()
+        masks = (word.masks or {}).get(number, file.proposed) if word.decision is Decision.RELEASE else ()
         earlier = decisions.decide(
             batch.project,
             file.digest,

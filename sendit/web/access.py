@@ -87,6 +87,8 @@ ACCESS: dict[str, Access] = {
     "image-output": Access(reads=BATCHES, by_project=True),
     "image-original": Access(reads=REVIEWER, by_project=True),
     "image-header": Access(reads=REVIEWER, by_project=True),
+    "image-rule": Access(sends=REVIEWER, by_project=True),
+    "image-projection": Access(reads=REVIEWER, by_project=True),
     "review": Access(reads=REVIEWER, sends=REVIEWER, by_project=True),
     # what a person may do
     "batch-retry": Access(sends=OPERATOR, by_project=True),

@@ -30,6 +30,7 @@ MENU = (
 """The menu in its order: a page, its title, and how the names of the pages below it begin. Each person sees the pages
 that the table of access opens to them."""
 
+REVIEW_SCRIPT = "review.js"
 SCRIPT, STYLE, ICON, HTMX = "sendit.js", "sendit.css", "sendit.svg", "vendor/htmx-2.0.11.min.js"
 
 
@@ -47,6 +48,7 @@ def of_every_page(request: HttpRequest) -> dict[str, Any]:
         "menu": menu,
         "is_signed_in": is_known,
         "script": address(SCRIPT),
+        "review_script": address(REVIEW_SCRIPT),
         "style": address(STYLE),
         "icon": address(ICON),
         "htmx": address(HTMX),

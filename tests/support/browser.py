@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from unittest.mock import patch
 
@@ -27,7 +28,11 @@ def served(site: Site) -> Iterator[str]:
     """Start `sendit web` on a free port; its address."""
     process = site.start("web", "--listen", "127.0.0.1:0")
     assert process.stdout
-    yield re.findall(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
+    address = re.findall(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
+    for pipe in (process.stdout, process.stderr):  # a full one would stop the server
+        assert pipe
+        Thread(target=pipe.read, daemon=True).start()
+    yield address
 
 
 @contextmanager

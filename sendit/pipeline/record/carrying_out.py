@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import BooleanField, QuerySet
+from django.db.models import BooleanField, Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 
 from sendit.pipeline.record import clock, decisions, deliveries, statements
 from sendit.pipeline.record.decisions import Decided, Decision
-from sendit.pipeline.record.models import Batch, Image, Outcome
+from sendit.pipeline.record.models import Batch, Image, Outcome, ReviewDecision
 from sendit.pipeline.record.states import HELD_BACK, REDECIDED, TAKES_DECISIONS, Job
 
 NOT_MADE: dict[str, Any] = {"member": "", "offset": None, "length": None, "sha256": "", "size_bytes": 0}
@@ -37,23 +37,30 @@ def carry_out(batch: Batch) -> None:
     """Do what reviewers decided about the batch's images, and move the batch on where none waits any more."""
     if batch.state not in TAKES_DECISIONS or not batch.in_review:
         return
-    rows = list(in_review(batch).only("pk", "review_digest", "proposed", "member"))
-    known = decisions.of_all(batch.project, (bytes(row.review_digest or b"") for row in rows))
-    decided = {
-        row.pk: known[bytes(row.review_digest or b"")] for row in rows if bytes(row.review_digest or b"") in known
-    }
-    rejected = [row for row in rows if row.pk in decided and decided[row.pk].decision is Decision.REJECT]
-    accepted = [row for row in rows if row.pk in decided and _is_as_made(batch, row, decided[row.pk])]
-    _reject(rejected, decided)
+    rows = list(_decided(batch).only("pk", "review_digest", "proposed", "member"))
+    known = decisions.of_all(batch.project, (_digest(row) for row in rows))
+    rejected = [row for row in rows if known[_digest(row)].decision is Decision.REJECT]
+    accepted = [row for row in rows if _is_as_made(batch, row, known[_digest(row)])]
+    _reject(rejected, known)
     _change(accepted, {"outcome": Outcome.DELIVERED, "rule": "", "review_digest": None, "proposed": None})
-    left = [row for row in rows if row not in rejected and row not in accepted]
+    left = batch.in_review - len(rejected) - len(accepted)
     values = {
-        "in_review": len(left),
+        "in_review": left,
         "filtered": batch.filtered + len(rejected),
         "delivered": batch.delivered + len(accepted),
         "review_since": batch.review_since if left else None,
     }
-    _move_on(batch, values, are_decided=[row.pk in decided for row in left])
+    _move_on(batch, values, released=len(rows) - len(rejected) - len(accepted))
+
+
+def _decided(batch: Batch) -> QuerySet[Image]:
+    """The images in review about which somebody has decided."""
+    decision = ReviewDecision.objects.filter(project=batch.project, digest=OuterRef("review_digest"))
+    return in_review(batch).filter(Exists(decision))
+
+
+def _digest(row: Image) -> bytes:
+    return bytes(row.review_digest or b"")
 
 
 def without_review(batch: Batch) -> dict[str, Any]:
@@ -77,10 +84,10 @@ def _is_as_made(batch: Batch, row: Image, decided: Decided) -> bool:
     return {tuple(box) for box in row.proposed or ()} == set(decided.masks)
 
 
-def _reject(rows: Iterable[Image], decided: dict[int, Decided]) -> None:
+def _reject(rows: Iterable[Image], known: dict[bytes, Decided]) -> None:
     of_rule: dict[str, list[Image]] = {}
     for row in rows:
-        of_rule.setdefault(decided[row.pk].rule, []).append(row)
+        of_rule.setdefault(known[_digest(row)].rule, []).append(row)
     for rule, some in of_rule.items():
         _change(some, _withheld_by(rule))
 
@@ -90,7 +97,7 @@ def _change(rows: list[Image], values: dict[str, Any]) -> None:
         Image.objects.filter(pk__in=[row.pk for row in rows[start : start + AT_ONCE]]).update(**values)
 
 
-def _move_on(batch: Batch, values: dict[str, Any], are_decided: list[bool]) -> None:
+def _move_on(batch: Batch, values: dict[str, Any], released: int) -> None:
     """A batch that waits for a reviewer goes on when nothing of it waits; any other, as soon as something is released.
 
     The archive of one that waits goes out as it was made, or is made again without what was rejected.
@@ -98,9 +105,10 @@ def _move_on(batch: Batch, values: dict[str, Any], are_decided: list[bool]) -> N
     now = clock.now()
     again = values | {"queued_at": now, "not_before": now, "attempts": 0, "folder_changes": 0}
     is_moved = True
-    if batch.state == HELD_BACK and all(are_decided):
-        is_moved = batch.move(Job.PROCESS.waiting, **again) if _is_void(batch, are_decided) else _deliver(batch, values)
-    elif batch.state in REDECIDED and any(are_decided):
+    if batch.state == HELD_BACK and released == values["in_review"]:
+        is_void = released or not _has_all(batch)
+        is_moved = batch.move(Job.PROCESS.waiting, **again) if is_void else batch.move(Job.DELIVER.waiting, **values)
+    elif batch.state in REDECIDED and released:
         is_moved = batch.move(Job.PROCESS.waiting, **again)
     else:
         statements.update(Batch, values, {"id": batch.pk})
@@ -109,15 +117,9 @@ def _move_on(batch: Batch, values: dict[str, Any], are_decided: list[bool]) -> N
     assert is_moved, "the row is held"
 
 
-def _deliver(batch: Batch, values: dict[str, Any]) -> bool:
-    return batch.move(Job.DELIVER.waiting, **values)
-
-
-def _is_void(batch: Batch, are_decided: list[bool]) -> bool:
-    """Whether the archive that waits is not what the reviewers want."""
-    if are_decided:
-        return True
-    return any(
-        Image.objects.filter(batch=batch, outcome=Outcome.DELIVERED, part=one.part).count() != one.images
+def _has_all(batch: Batch) -> bool:
+    """Whether the archive that waits has what is to be delivered, and nothing else."""
+    return all(
+        Image.objects.filter(batch=batch, outcome=Outcome.DELIVERED, part=one.part).count() == one.images
         for one in deliveries.pending(batch.pk)
     )

@@ -45,6 +45,20 @@ class Decided:
     """What is blanked in a released image."""
 
 
+def boxes_of(text: str) -> Boxes:
+    """Return rectangles that were written as `left,top,width,height`, with semicolons between. Raises ValueError."""
+    found = []
+    for one in filter(None, (part.strip() for part in text.split(";"))):
+        left, top, width, height = (int(number) for number in one.split(","))
+        found.append((left, top, left + width, top + height))
+    return tuple(found)
+
+
+def text_of(boxes: Iterable[Iterable[int]]) -> str:
+    """Return rectangles as they are written."""
+    return "; ".join(f"{left},{top},{right - left},{bottom - top}" for left, top, right, bottom in boxes)
+
+
 def digest_of(read: Callable[[int, memoryview], int]) -> bytes:
     """Return the keyed digest of a file's bytes; `read(offset, block)` fills a block and says how far."""
     whole, block, offset = hashlib.sha256(), memoryview(bytearray(BLOCK_BYTES)), 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.db.models import QuerySet
 
@@ -19,10 +19,11 @@ from sendit.errors import DataFault
 from sendit.phi import Phi
 from sendit.pipeline.files.deid_files import Deidentification
 from sendit.pipeline.files.preview import Change, Preview, PreviewRow, preview
-from sendit.pipeline.record import deliveries
+from sendit.pipeline.record import decisions, deliveries
 from sendit.pipeline.record.models import Batch, BatchIdentifiers, Image, Outcome
 from sendit.pipeline.stages.archive import read_member
 from sendit.pipeline.stages.identity import variables
+from sendit.pipeline.stages.outbox import Outbox
 from sendit.ports import IdentityResponse, Pseudonym
 from sendit.projects.composition import Projects
 from sendit.projects.project import IdentityNames
@@ -54,6 +55,12 @@ class ImageSummary:
     size_bytes: int
     before: int | None
     after: int | None
+    proposed: str = ""
+    """What a reviewer may have blanked, as it is written; what is blanked, where an output waits in the archive."""
+    is_waiting: bool = False
+    """Whether it waits for a person's word."""
+    has_waiting_output: bool = False
+    """Whether its output waits in its batch's archive, for reviewers only."""
 
     @property
     def has_output(self) -> bool:
@@ -140,7 +147,15 @@ def image(batch: int, number: int) -> ImageSummary | None:
         found.size_bytes,
         numbers.filter(number__lt=number).order_by("-number").first(),
         numbers.filter(number__gt=number).order_by("number").first(),
+        decisions.text_of(found.proposed or ()),
+        found.outcome == Outcome.IN_REVIEW and not _is_decided(found),
+        found.outcome == Outcome.IN_REVIEW and bool(found.member),
     )
+
+
+def _is_decided(image: Image) -> bool:
+    digest = bytes(image.review_digest or b"")
+    return decisions.of(image.batch.project, digest) is not None
 
 
 def contacts(batch: int, after: int, size: int) -> list[Contact]:
@@ -152,8 +167,13 @@ def contacts(batch: int, after: int, size: int) -> list[Contact]:
 # ---------------------------------------------------------------------------------------------- its bytes
 
 
-def output(projects: Projects, batch: int, number: int) -> bytes:
+def output(projects: Projects, batch: int, number: int, *, is_reviewed: bool = False) -> bytes:
     """Return the de-identified image, by one ranged read of the archive.
+
+    Parameters
+    ----------
+    is_reviewed : bool, optional
+        Whether a reviewer asks, who may see the output of an image in review; it is in the outbox of this host.
 
     Raises
     ------
@@ -162,15 +182,37 @@ def output(projects: Projects, batch: int, number: int) -> bytes:
     ServiceDown, ServiceRefused
         What the store says.
     """
-    found = Image.objects.filter(batch=batch, number=number, outcome=Outcome.DELIVERED).select_related("batch").first()
+    found = Image.objects.filter(batch=batch, number=number).select_related("batch").first()
     if found is None or found.offset is None or found.length is None:
         raise DataFault("NotDelivered")
     archives = [one for one in deliveries.standing(batch) if one.part == found.part]
-    if not archives:
+    if archives and found.outcome == Outcome.DELIVERED:
+        stores, name = projects.of(found.batch.project).stores, archives[-1].object_name
+        store = stores.that_has(each.destination for each in archives if each.object_name == name)
+        return read_member(partial(store.read, name), found.offset, found.length)[1]
+    if not is_reviewed:
         raise DataFault("NotDelivered")
-    stores, name = projects.of(found.batch.project).stores, archives[-1].object_name
-    store = stores.that_has(each.destination for each in archives if each.object_name == name)
-    return read_member(partial(store.read, name), found.offset, found.length)[1]
+    return _waiting_output(Outbox(projects.site.outbox_folder), found, found.offset, found.length)
+
+
+def output_sha256(batch: int, number: int) -> str:
+    """Return the digest of a de-identified image, which tells it from one that was made of the file before."""
+    return Image.objects.filter(batch=batch, number=number).values_list("sha256", flat=True).first() or ""
+
+
+def _waiting_output(outbox: Outbox, image: Image, offset: int, length: int) -> bytes:
+    """What waits for its delivery, if this host has it."""
+    for one in deliveries.pending(image.batch_id):
+        archive = outbox.of(image.batch_id) / one.object_name.rpartition("/")[2]
+        if one.part == image.part and archive.is_file():
+            with archive.open("rb") as file:
+                return read_member(partial(_read, file), offset, length)[1]
+    raise DataFault("NotDelivered")
+
+
+def _read(file: BinaryIO, offset: int, length: int) -> bytes:
+    file.seek(offset)
+    return file.read(length)
 
 
 def original(batch: int, number: int) -> Phi[Path]:

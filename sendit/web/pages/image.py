@@ -15,13 +15,16 @@ from django.shortcuts import render
 from sendit import rendering
 from sendit.audit.acts import Act
 from sendit.errors import SenditError
+from sendit.pipeline import operations
 from sendit.pipeline.reports import batches, images, review
+from sendit.pipeline.reports.device_rules import device_rule
 from sendit.pipeline.reports.images import Change, ImageSummary
 from sendit.pipeline.reports.projects import project_of
 from sendit.projects.project import DEFAULT
 from sendit.web import answers, pictures
 from sendit.web.access import may
 from sendit.web.noting import note
+from sendit.web.pages.review import REASON
 from sendit.web.site import projects, recipe
 
 CONTACTS = 60
@@ -48,6 +51,20 @@ def contacts(request: HttpRequest, key: int) -> HttpResponse:
 
 def image(request: HttpRequest, key: int, number: int) -> HttpResponse:
     """Answer `/batches/<key>/images/<number>`."""
+    return _page(request, key, number, "")
+
+
+def rule(request: HttpRequest, key: int, number: int) -> HttpResponse:
+    """Answer `POST /batches/<key>/images/<number>/rule`: the page, with a rule made of the masks that were sent."""
+    try:
+        masks = operations.boxes_of(request.POST.get("masks", ""))
+        text = device_rule(images.original(key, number), masks).reveal()
+    except (SenditError, ValueError, OSError):
+        return answers.refused(request, 404)
+    return _page(request, key, number, text)
+
+
+def _page(request: HttpRequest, key: int, number: int, rule_text: str) -> HttpResponse:
     found = images.image(key, number)
     if found is None:
         return answers.refused(request, 404)
@@ -56,14 +73,24 @@ def image(request: HttpRequest, key: int, number: int) -> HttpResponse:
         "image": found,
         "sentences": batches.sentences(found.reason) if found.outcome == "error" else "",
         "can_render": rendering.is_available(),
-        "output": _viewer(key, number, "image-output") if found.has_output else None,
+        "output": _viewer(key, number, "image-output", reviews=reviews) if _has_output(found, reviews) else None,
         "original": _viewer(key, number, "image-original") if reviews else None,
         "reviews": reviews,
-        "may_decide": reviews and found.outcome == "filtered" and found.reason in _doubtful_rules(key),
+        "reason": request.session.get(REASON, "") if reviews else "",
+        "rule_text": rule_text,
+        "may_decide": reviews and _may_be_decided(found),
     }
     if reviews:
         _note_look(request, key, number)
     return render(request, "web/image.html", context)
+
+
+def _has_output(found: ImageSummary, reviews: bool) -> bool:
+    return found.has_output or (reviews and found.has_waiting_output)
+
+
+def _may_be_decided(found: ImageSummary) -> bool:
+    return found.is_waiting or (found.outcome == "filtered" and found.reason in _doubtful_rules(found.batch))
 
 
 def _doubtful_rules(batch: int) -> frozenset[str]:
@@ -73,15 +100,16 @@ def _doubtful_rules(batch: int) -> frozenset[str]:
         return frozenset()
 
 
-def _viewer(key: int, number: int, name: str) -> dict[str, Any]:
+def _viewer(key: int, number: int, name: str, *, reviews: bool = True) -> dict[str, Any]:
     """Return what the script needs to show a picture; or why there is none."""
     if not rendering.is_available():
         return {"problem": ""}
     try:
-        about = pictures.about(_source(key, number, name))
+        about = pictures.about(_source(key, number, name, reviews=reviews))
     except SenditError as error:
         return {"problem": str(error)}
-    return {"about": about, "name": name, "title": "Original" if name == "image-original" else "De-identified"}
+    title = "Original" if name == "image-original" else "De-identified"
+    return {"about": about, "name": name, "title": title}
 
 
 # ------------------------------------------------------------------------------------------ pictures
@@ -102,17 +130,20 @@ def _picture(request: HttpRequest, key: int, number: int, name: str) -> HttpResp
     if not rendering.is_available():
         return answers.refused(request, 404)
     try:
-        content = pictures.png(_source(key, number, name), pictures.Wanted.of(request.GET))
+        source = _source(key, number, name, reviews=may(request, "image-original"))
+        content = pictures.png(source, pictures.Wanted.of(request.GET))
     except SenditError:
         return answers.refused(request, 404)
     return HttpResponse(content, content_type="image/png")
 
 
-def _source(key: int, number: int, name: str) -> pictures.Source:
+def _source(key: int, number: int, name: str, *, reviews: bool) -> pictures.Source:
     if name == "image-original":
         path = images.original(key, number).reveal()
         return pictures.Source((key, number, name, path.stat().st_mtime_ns), lambda: path)
-    return pictures.Source((key, number, name, 0), lambda: io.BytesIO(images.output(projects(), key, number)))
+    # What a reviewer was shown is no reason to show it to others.
+    kept = (key, number, name, reviews, images.output_sha256(key, number))
+    return pictures.Source(kept, lambda: io.BytesIO(images.output(projects(), key, number, is_reviewed=reviews)))
 
 
 def _note_look(request: HttpRequest, key: int, number: int) -> None:
