@@ -17,7 +17,7 @@ from __future__ import annotations
 from sendit.deid.recipe.rules import SPECIFIC_CHARACTER_SET, Action, Decision
 from sendit.deid.rewriting import content_items, private_values
 from sendit.deid.rewriting.action_chain import ActionChain, leave_nothing
-from sendit.deid.rewriting.actions import FORM, ActionKind, ElementAction, ValueCache
+from sendit.deid.rewriting.actions import FORM, ActionKind, ElementAction, LatestValue, ValueCache
 from sendit.deid.rewriting.attribute import Attribute
 from sendit.deid.rewriting.kept import judges_content, kept_cache, stand_in_of_bytes
 from sendit.deid.rewriting.place import DatasetPlace, ElementKey
@@ -25,8 +25,11 @@ from sendit.deid.standard.safe_private import SafePrivate, known_as_safe
 from sendit.deid.standard.text_in_bytes import reads_as_text
 from sendit.deid.stream import values
 from sendit.deid.stream.tags import ITEM_END, PIXEL_DATA, PIXEL_DATA_TAGS, SEQUENCE_END, TRAILING_PADDING, effective_vr
+from sendit.deid.vendors.icc import without_texts
 from sendit.deid.vendors.places import places_slices
 from sendit.errors import DataFault
+
+ICC_PROFILE = 0x00282000
 
 
 def compiled(place: DatasetPlace, key: bytes) -> tuple[int, ElementAction | None]:
@@ -136,9 +139,17 @@ def _untouched(place: DatasetPlace, key: ElementKey, decision: Decision) -> Elem
     return key.action(ActionKind.COPY) if key.long else None
 
 
+def _profile(place: DatasetPlace, key: ElementKey, raw: bytes, instead: bytes) -> bytes | None:
+    new = without_texts(raw)
+    new += bytes(len(new) % 2)
+    return None if new == raw or not raw else place.encoding.write(key.tag, key.vr, new) if new else instead
+
+
 def _of_bytes(place: DatasetPlace, key: ElementKey) -> ElementAction:
-    """Bytes stay unless they are a text."""
+    """Bytes stay unless they are a text; of an ICC profile stays what colours need."""
     instead = stand_in_of_bytes(place, key.tag, key.vr)
+    if key.tag == ICC_PROFILE:
+        return key.by_value(LatestValue(lambda raw: _profile(place, key, raw, instead)))
     action = key.action(ActionKind.BYTES)
     action.cache = ValueCache(lambda beginning: instead if reads_as_text(beginning) else None)
     return action
