@@ -26,8 +26,9 @@ from sendit.deid.rewriting.shared_runs import each_action
 from sendit.deid.rewriting.study import BoundRecipe
 from sendit.deid.stream.datasets import read_dataset
 from sendit.deid.stream.header import HeaderReader, read_header
-from sendit.deid.stream.mending import REPAIRABLE, Repair, mended
+from sendit.deid.stream.mending import REPAIRABLE, mended
 from sendit.deid.stream.part_ten import PartTen, open_part_ten
+from sendit.deid.stream.repairs import Repair
 from sendit.deid.stream.sources import HEADER_LIMIT, Bulk, Source
 from sendit.deid.stream.tags import PIXEL_DATA_TAGS
 from sendit.deid.verify import Verifier
@@ -164,7 +165,7 @@ class Deidentifier:
             pieces, part_ten, record = self._with_clean_pixels(pieces, part_ten, task)
         identity = self._verifier.check(pieces, part_ten.encoding, part_ten.source, root.sop_class_uid, rewriter.done)
         if repairs:
-            rewriter.done += [repair(one.path, one.tag) for one in repairs]
+            rewriter.done += [repair(one.path, one.tag, one.kind) for one in repairs]
         pieces, dropped = self._pictures.only_picture(
             pieces, identity.image_pixel, identity.bulks, part_ten.source, part_ten.syntax
         )

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Any, Protocol
 
 from sendit.deid.bounded import Bounded
+from sendit.deid.stream.repairs import RepairKind
 from sendit.deid.vendors.places import places_slices
 
 
@@ -44,8 +45,8 @@ DROP, VALUE, CALL = ActionKind.DROP, ActionKind.VALUE, ActionKind.CALL
 FORM = "FORM"
 """The `action` of an ElementAction that changes or removes a value for what it is, and not because a rule says so."""
 
-REPAIR = "REPAIR"
-"""The `action` of an ElementAction for what could not be read as it stood."""
+REPAIR = "REPAIR_"
+"""What the `action` of an ElementAction begins with for what could not be read as it stood; its kind follows."""
 
 EMPTIED = "EMPTIED"
 """The `action` of an ElementAction for a value in which an identifier was found when the output was proven."""
@@ -150,15 +151,17 @@ class ElementAction:
         return self._removal
 
 
-def repair(path: tuple[int, ...], tag: int) -> ElementAction:
+def repair(path: tuple[int, ...], tag: int, kind: RepairKind) -> ElementAction:
     """The action that the account names for an element that was read otherwise than it stood, emptied, or left out."""
-    action = ElementAction(DROP, tag, "", long=False)
-    action.path, action.action, action.loses_places = path, REPAIR, False
-    return action
+    return _told(path, tag, f"{REPAIR}{kind}")
 
 
 def emptied(path: tuple[int, ...], tag: int) -> ElementAction:
     """The action that the account names for a value in which an identifier was found when the output was proven."""
-    action = repair(path, tag)
-    action.action = EMPTIED
+    return _told(path, tag, EMPTIED)
+
+
+def _told(path: tuple[int, ...], tag: int, word: str) -> ElementAction:
+    action = ElementAction(DROP, tag, "", long=False)
+    action.path, action.action, action.loses_places = path, word, False
     return action

@@ -28,6 +28,7 @@ from sendit.deid.standard.text_in_bytes import BEGINNING
 from sendit.deid.stream.elements import DEPTH_LIMIT, ITEM_BEGINS, element_end, item_at
 from sendit.deid.stream.encodings import UNDEFINED, Encoding, encoding_inside, long_length
 from sendit.deid.stream.ordering import sequence_in_order
+from sendit.deid.stream.repairs import RepairKind
 from sendit.deid.stream.sources import Bulk
 from sendit.deid.stream.tags import ITEM_END, SEQUENCE_END, creator_of
 from sendit.deid.stream.values import defined_terms
@@ -212,7 +213,7 @@ class DatasetWalk:
         self.switch(self.plan.with_charset(raw))
         if (terms := defined_terms(raw)) != raw:
             self.replace(start, self.plan.encoding.write(action.tag, "CS", terms), after)
-            self.done.append(repair(action.path, action.tag))
+            self.done.append(repair(action.path, action.tag, RepairKind.CHARSET))
         return after
 
     def creator(self, action: ElementAction, start: int, value: int, size: int) -> int:

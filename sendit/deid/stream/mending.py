@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sendit.deid.stream.elements import DEPTH_LIMIT, ITEM_BEGINS, element_at, element_end, elements, item_at
 from sendit.deid.stream.encodings import EXPLICIT_LE, IMPLICIT_LE, UNDEFINED, Encoding, encoding_inside
 from sendit.deid.stream.heads import FLAT
 from sendit.deid.stream.part_ten import PartTen
+from sendit.deid.stream.repairs import Repair, RepairKind
 from sendit.deid.stream.sources import HEADER_LIMIT, Source
 from sendit.deid.stream.tags import (
     ITEM,
@@ -39,14 +40,6 @@ MOST_CREATOR = 64
 CHARACTER_SET, SOP_INSTANCE_UID = 0x00080005, 0x00080018
 _NO_VR = "??"
 """What stands for the VR of an element that nobody can understand."""
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """One element that was written as it should be, emptied, or taken away; `path` is that of its dataset."""
-
-    path: tuple[int, ...]
-    tag: int
 
 
 class MendedSource:
@@ -156,17 +149,17 @@ class _Mender:
         return element_end(self._buf, pos, len(self._buf), encoding) if tag == SOP_INSTANCE_UID else pos
 
     def _identity(self, encoding: Encoding) -> bytes:
-        self._note((), SOP_INSTANCE_UID)
+        self._note((), SOP_INSTANCE_UID, RepairKind.INSTANCE)
         uid, self._sop_instance_uid = self._sop_instance_uid, b""
         return encoding.write(SOP_INSTANCE_UID, "UI", uid)
 
     def _ends(self, pos: int, end: int, encoding: Encoding, path: tuple[int, ...]) -> bool:
         """Whether an item's delimiter stands at `pos`, of whatever length, or nothing but zeros up to the end."""
         if self._tag(pos, encoding) == ITEM_END and path:
-            self._note(path[:-1], path[-1], is_repair=self._length(pos + 4, encoding) != 0)
+            self._note(path[:-1], path[-1], RepairKind.DELIMITER, is_repair=self._length(pos + 4, encoding) != 0)
             return True
         if self._buf[pos : pos + 4] == bytes(4) and self._is_blank(pos, end) and (path or self._whole):
-            self._note(path, TRAILING_PADDING)
+            self._note(path, TRAILING_PADDING, RepairKind.PADDING)
             return True
         return False
 
@@ -187,30 +180,30 @@ class _Mender:
         after = begin + size
         if tag >> 16 in (0x0000, 0x0002) or tag & 0xFFFF == 0:
             self._inside(after, end)
-            self._note(path, tag, is_repair=tag >> 16 in (0x0000, 0x0002))
+            self._note(path, tag, RepairKind.META, is_repair=tag >> 16 in (0x0000, 0x0002))
             return b"", after
         if written == _NO_VR or (size != UNDEFINED and not self._may_be_creator(tag, written, size)):
             self._inside(after, end)
-            self._note(path, tag)
+            self._note(path, tag, RepairKind.UNKNOWN if written == _NO_VR else RepairKind.CREATOR)
             return b"", after
         vr = effective_vr(tag, written)
         if self._is_sequence(vr, written, begin, size):
-            self._note(path, tag, is_repair=is_repair)
+            self._note(path, tag, RepairKind.VR, is_repair=is_repair)
             repairs = len(self.repairs) - is_repair
             new, after = self._nested(tag, written, begin, size, end, encoding, path)
             return new if len(self.repairs) > repairs else self._buf[pos:after], after
         if size == UNDEFINED:
             return self._buf[pos : (after := element_end(self._buf, pos, end, encoding, len(path)))], after
         self._inside(after, end)
-        value = self._buf[begin:after]
+        value, kind = self._buf[begin:after], RepairKind.VR
         if (vr == "SQ") != (written == "SQ") and written not in ("", "UN"):
-            value, is_repair = b"", True
+            value, is_repair, kind = b"", True, RepairKind.SEQUENCE
         if tag == CHARACTER_SET and written not in ("", "CS", "UN"):
             if written not in TEXT_VRS:  # what it means for the texts nobody can say
                 raise DataFault("BadElement", tag=tag)
             is_repair = True
         if is_repair:
-            self._note(path, tag)
+            self._note(path, tag, kind)
             return encoding.write(tag, vr, value + bytes(len(value) % 2)), after
         return self._buf[pos:after], after
 
@@ -289,7 +282,7 @@ class _Mender:
         limit = end if delimited else begin + size
         self._inside(limit, end)
         vr, content, after = self.sequence(written, begin, limit, encoding, (*path, tag), delimited=delimited)
-        self._note(path, tag, is_repair=vr != written)
+        self._note(path, tag, RepairKind.ITEMS, is_repair=vr != written)
         if not delimited and vr == written:
             return encoding.write(tag, vr or "SQ", content), after
         head = encoding.write(tag, vr or "SQ", b"")[:-4] + b"\xff" * 4
@@ -337,7 +330,7 @@ class _Mender:
             tag, size = self._tag(pos, encoding), self._length(pos + 4, encoding)
             self._inside(pos + 8, limit)
             if tag == SEQUENCE_END and delimited:
-                self._note(path[:-1], path[-1], is_repair=size != 0)
+                self._note(path[:-1], path[-1], RepairKind.DELIMITER, is_repair=size != 0)
                 return b"".join(out), pos + 8
             if tag != ITEM:
                 raise DataFault("BadSequence", tag=path[-1])
@@ -358,6 +351,6 @@ class _Mender:
         if self._left < 0:
             raise DataFault("TooLarge")
 
-    def _note(self, path: tuple[int, ...], tag: int, *, is_repair: bool = True) -> None:
+    def _note(self, path: tuple[int, ...], tag: int, kind: RepairKind, *, is_repair: bool = True) -> None:
         if is_repair:
-            self.repairs.append(Repair(path, tag))
+            self.repairs.append(Repair(path, tag, kind))

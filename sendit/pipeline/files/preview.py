@@ -41,12 +41,11 @@ BLANK = "(blank)"
 NOT_OF_ITS_FORM = "sendit: the value is not what the attribute holds"
 REWRITTEN = "sendit: rewritten with the numbers and defined terms that converters read"
 NOTES = {
-    REPAIR: "sendit: not readable as it stood; repaired",
     EMPTIED: "sendit: an identifier was found in the value",
 }
 
-PIXELS = "PIXELS_"
-"""What the actions begin with that drop what is no picture."""
+SAID = ("PIXELS_", REPAIR)
+"""What the actions begin with that drop what is no picture, or repair what could not be read."""
 
 Notes = Mapping[tuple[int, ...], str]
 """What sendit did beside the rules, by the tags of an element, the enclosing sequences' first."""
@@ -123,7 +122,7 @@ def _notes(done: Iterable[ElementAction]) -> Notes:
     """What is said of elements beside their rules; of pixel data there may be several things to say."""
     found: dict[tuple[int, ...], str] = {}
     for one in sorted(each_action(done), key=lambda one: str(one.action)):
-        note = f"sendit: {WORDS[one.action]}" if one.action.startswith(PIXELS) else NOTES.get(one.action)
+        note = f"sendit: {WORDS[one.action]}" if one.action.startswith(SAID) else NOTES.get(one.action)
         if note:
             place = (*one.path, one.tag)
             found[place] = "; ".join(dict.fromkeys(filter(None, (*found.get(place, "").split("; "), note))))

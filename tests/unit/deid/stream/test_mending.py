@@ -12,6 +12,8 @@ from pydicom import Dataset, dcmread
 
 from sendit.deid import read_header
 from sendit.deid.rewriting.account import Account
+from sendit.deid.stream.repairs import RepairKind
+from sendit.pipeline.stages.report_page import WORDS
 from tests.support.phantoms import WORD
 from tests.support.streams import (
     BIG,
@@ -52,7 +54,7 @@ def repaired(data: bytes, rules: str = "") -> list[tuple[str, int]]:
     """The places that the account names as repaired."""
     account = Account()
     account.add(deidentifier(rules).deidentify(data).done)
-    return [(done.place, done.count) for done in account.rows() if done.action == "REPAIR"]
+    return [(done.place, done.count) for done in account.rows() if done.action.startswith("REPAIR_")]
 
 
 # ------------------------------------------------------------------------------------------------- no VR
@@ -296,3 +298,29 @@ def test_the_first_transfer_syntax_counts_where_the_file_meta_is_repeated(
 def test_a_long_file_meta_is_read(size: int) -> None:
     private = EXPLICIT.element(0x00020102, "OB", bytes(size))
     assert dataset_of(part10(CT, more=private)) == CT
+
+
+# ------------------------------------------------------------------------------------------------- what is said
+
+REPAIRED = {
+    "VR": CT + without_vr(DESCRIPTION, "??", b"knee"),
+    "UNKNOWN": CT + without_vr(0x00189999, "??", b"ab") + BEHIND,
+    "SEQUENCE": CT + EXPLICIT.element(IMAGES, "LO", b"ab") + BEHIND,
+    "ITEMS": CT + nested(EXPLICIT, IMPLICIT, "SQ", delimited=False) + BEHIND,
+    "CREATOR": CT + EXPLICIT.element(0x00090010, "US", b"ab"),
+    "DELIMITER": CT + EXPLICIT.element(IMAGES, "SQ", EXPLICIT.item(b"") + EXPLICIT.mark(0xE0DD, 8), UNDEFINED) + BEHIND,
+    "PADDING": CT + bytes(64),
+    "META": CT + EXPLICIT.element(0x00020010, "UI", b"1.2.840.10008.1.2.1\0") + BEHIND,
+    "CHARSET": EXPLICIT.element(0x00080005, "CS", b"UTF-8 ") + CT,
+}
+
+
+@pytest.mark.parametrize("kind", REPAIRED)
+def test_the_account_names_the_kind_of_each_repair(kind: str) -> None:
+    account = Account()
+    account.add(deidentifier("KEEP ALL").deidentify(part10(REPAIRED[kind])).done)
+    assert {row.action for row in account.rows()} & {f"REPAIR_{one}" for one in RepairKind} == {f"REPAIR_{kind}"}
+
+
+def test_the_report_has_words_for_each_kind() -> None:
+    assert {word for word in WORDS if word.startswith("REPAIR_")} == {f"REPAIR_{one}" for one in RepairKind}
