@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m topology", description=__doc__)
     parser.add_argument("do", choices=["up", "health", "down"])
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "var" / "topology", help="where it lives")
-    parser.add_argument("--first-port", type=int, default=plan.FIRST_PORT, help="of six in a row")
+    parser.add_argument("--first-port", type=int, default=plan.FIRST_PORT, help=f"of {len(plan.PORTS)} in a row")
     given = parser.parse_args(arguments)
     place = Place(given.folder.absolute(), given.first_port)
     sys.exit({"up": up, "health": health, "down": down}[given.do](place))
@@ -49,6 +49,8 @@ def up(place: Place) -> int:
     print(
         f"\nPut study folders into {place.data}. To see them: . {_environment_file(place)} && .venv/bin/sendit status"
     )
+    for one in place.examples():
+        print(f"Project {one.name}: studies into {place.data_of(one.name)}, or images to the AE title {one.ae_title}.")
     print(f"Logs: {place.logs}. `make health` prints these lines again, `make down` stops everything.")
     print("The emulators lose their objects and tables when they stop.")
     return 0
@@ -64,6 +66,7 @@ def _make(place: Place) -> None:
     servers.make_postgres(place.folder / "postgres")
     place.make_keys()
     place.make_peers()
+    place.make_projects()
     lines = [f"export {name}='{value}'" for name, value in place.environment().items()]
     _environment_file(place).write_text("\n".join(lines) + "\n")
     _configuration(place).write_text("\n".join(_configured(place)) + "\n")

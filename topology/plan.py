@@ -16,9 +16,9 @@ import redis
 
 from sendit import keys
 from sendit.ground.daemon import PidFile
-from topology import servers
+from topology import projects, servers
 
-PORTS = ("postgres", "broker", "storage", "bigquery", "identity", "web", "listener")
+PORTS = ("postgres", "broker", "storage", "bigquery", "identity", "web", "listener", "s3", "sftp", *projects.WEED_PORTS)
 FIRST_PORT = 18200
 BUCKET, COLLECTION, PROJECT = "sendit", "IRB12345", "topology"
 PYTHON = sys.executable
@@ -111,6 +111,8 @@ class Place:
             "SENDIT_GOOGLE_PROJECT_NAME": PROJECT,
             "STORAGE_EMULATOR_HOST": self.http("storage"),
             "BIGQUERY_EMULATOR_HOST": self.http("bigquery"),
+            "AWS_ACCESS_KEY_ID": projects.KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": projects.SECRET,
             "SENDIT_LISTENER_PORT": str(self.port("listener")),
             "SENDIT_LISTENER_QUIET_SECONDS": str(QUIET_SECONDS),
             "SENDIT_LOG_FORMAT": "json",
@@ -130,6 +132,22 @@ class Place:
         """Make the keys of the gateway and of the identity service that are missing."""
         for environment in (self.environment(), self.identity_environment()):
             keys.make(Path(environment["SENDIT_VAR"]) / "secrets")
+
+    def examples(self) -> list[projects.Example]:
+        """Return the projects beside `default`."""
+        return projects.examples(self.folder, BUCKET, self.http("s3"), self.port("sftp"))
+
+    def data_of(self, project: str) -> Path:
+        """Return the data folder of a project."""
+        return self.folder / "data-of-projects" / project
+
+    def make_projects(self) -> None:
+        """Write the projects' files that are missing, and what their destinations are started with."""
+        examples = self.examples()
+        projects.write_files(examples, self.folder / "var" / "projects", self.data_of(""))
+        projects.make_s3(self.folder / "s3")
+        if projects.SSHD.exists():
+            projects.make_sftp(self.folder / "sftp", self.port("sftp"))
 
     def make_peers(self) -> None:
         """Write the listener's peers file, unless there is one."""
@@ -155,6 +173,12 @@ def _servers(place: Place) -> Iterator[Program]:
     for name, module, born_with in (("storage", "gcs_emulator", [BUCKET]), ("bigquery", "bigquery_emulator", [])):
         command = [PYTHON, "-m", f"topology.{module}", "127.0.0.1", str(place.port(name)), *born_with]
         yield Program(name, command, lambda name=name: _listens(place, name), True)  # type: ignore[misc]
+
+    weed = projects.s3_command(place.folder / "s3", place.port("s3"), place.port(projects.WEED_PORTS[0]))
+    alone = {"HOME": str(place.folder / "s3"), "GOMAXPROCS": "2"}
+    yield Program("s3", weed, lambda: _s3(place), True, environment=alone, stop_signal="KILL")
+    if projects.SSHD.exists():
+        yield Program("sftp", projects.sftp_command(place.folder / "sftp"), lambda: _sftp(place), True)
 
 
 def _ours(place: Place) -> Iterator[Program]:
@@ -211,6 +235,18 @@ def _listens(place: Place, name: str) -> str:
     return f"emulator on {place.http(name)}"
 
 
+def _s3(place: Place) -> str:
+    if not projects.s3_is_ready(place.http("s3")):
+        raise Unwell("does not take objects yet")
+    return f"SeaweedFS on {place.http('s3')}"
+
+
+def _sftp(place: Place) -> str:
+    if not projects.sftp_is_ready(place.port("sftp")):
+        raise Unwell("does not answer yet")
+    return f"OpenSSH on port {place.port('sftp')}"
+
+
 def _answers(place: Place, name: str, address: str) -> str:
     try:
         urllib.request.urlopen(place.http(name) + address, timeout=ANSWER_SECONDS).close()
@@ -247,7 +283,7 @@ def _watcher(place: Place) -> str:
     holder = PidFile(place.folder / "var" / "watcher.pid").holder()
     if holder is None:
         raise Unwell("does not hold its pid file yet")
-    return f"watches {place.data}"
+    return f"watches {place.data} and the data folders of {len(place.examples())} projects"
 
 
 def _listener(place: Place) -> str:

@@ -249,6 +249,18 @@ def site_keys(**_kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
+def open_projects(**_kwargs: Any) -> list[CheckMessage]:
+    """Whether others than its owner and group may write to a project's file, and so decide where its studies go."""
+    folder = settings.SITE.projects_folder
+    files = sorted(folder.glob("*.toml")) if folder.is_dir() else []
+    is_open = [path for path in (folder, *files) if path.exists() and path.stat().st_mode & 0o002]
+    return [
+        Warning(f"Everybody on this host may change {path.name}.", hint="chmod o-w takes that away.", id="sendit.W012")
+        for path in is_open
+    ]
+
+
+@register()
 def open_folders(**_kwargs: Any) -> list[CheckMessage]:
     """Whether everybody on this host may look into what sendit keeps."""
     site = settings.SITE

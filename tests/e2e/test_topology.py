@@ -141,6 +141,35 @@ def test_what_storescu_sends_arrives_too(place: Place, tmp_path: Path) -> None:
     wait_until(lambda: all("DONE" in sendit(place, "batch_logs", one) for one in ids), 120)
 
 
+def test_one_patient_in_three_projects_has_three_pseudonyms_at_three_destinations(place: Place, tmp_path: Path) -> None:
+    """Sent once to the AE title of each: GCS and BigQuery, S3, and SFTP where OpenSSH's server is installed."""
+    wait_until(lambda: run(place, "health").returncode == 0, 60, "not well again")
+    (source,) = make_study(tmp_path / "sent", number=21, images=1)
+    names = [one.name for one in place.examples()]
+    assert names == ["heart", "lung", "brain"]
+    for one in place.examples():
+        done = dcmtk("storescu", "127.0.0.1", place.port("listener"), "-aec", one.ae_title, source)
+        assert done.returncode == 0, done.stdout
+    wait_until(lambda: delivered(place).keys() >= set(names), 120, f"not DONE: {place.logs}")
+    found = {name: delivered(place)[name] for name in names}
+    assert len({pseudonym for pseudonym, _ in found.values()}) == 3
+    schemes = [uri.partition("://")[0] for _, uri in found.values()]
+    assert schemes == ["gs", "s3", "sftp"]
+    for name in names:
+        asked = sendit(place, "query", "--project", name, "--format", "csv", "SELECT CodedPatientID FROM dicom")
+        assert asked.splitlines()[1:] == [found[name][0]]
+
+
+def delivered(place: Place) -> dict[str, tuple[str, str]]:
+    """The pseudonym of the patient and the address of the archive, of each project's batch that is DONE."""
+    sql = (
+        "SELECT b.project, b.entity_suid, d.uri FROM pipeline_batch b JOIN pipeline_delivery d"
+        " ON d.batch_id = b.id WHERE b.state = 'DONE' AND b.project <> 'default'"
+    )
+    with psycopg.connect(place.database("sendit")) as connection:
+        return {project: (pseudonym, uri) for project, pseudonym, uri in connection.execute(sql)}
+
+
 def test_nothing_that_was_said_or_kept_on_the_way_identifies(place: Place) -> None:
     logs = {path.name: leaks_in(path.read_bytes()) for path in place.logs.iterdir()}
     assert set(logs) >= {f"{name}.log" for name in NAMES} and not any(logs.values()), logs

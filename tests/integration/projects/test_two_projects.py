@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.checks import run_checks
+from pydicom import dcmread
 
 from sendit.pipeline import cleaning
 from sendit.pipeline.intake.watcher import Watcher
@@ -192,3 +194,24 @@ def test_a_question_goes_to_the_warehouse_of_the_project_that_is_named(site: Sit
     asked = "SELECT recipe FROM dicom"
     assert run("query", "--format", "csv", asked).lines[1:] == ["research"]
     assert run("query", "--project", "trial", "--format", "csv", asked).lines[1:] == ["basic"]
+
+
+def test_a_file_is_tried_as_a_project_would_have_it(site: Site, tmp_path: Path) -> None:
+    site.project("trial")
+    source = site.study(1, images=1)
+    for name in ("default", "trial"):
+        run("deid", "--project", name, str(source), str(tmp_path / name))
+    named = {name: {path.parent.name for path in (tmp_path / name).rglob("*.dcm")} for name in ("default", "trial")}
+    expected = site.projects.of("trial").pseudonyms.uid(
+        next(dcmread(path) for path in source.iterdir()).StudyInstanceUID
+    )
+    assert named["trial"] == {expected} and not named["trial"] & named["default"]
+
+
+def test_a_file_that_everybody_may_change_is_warned_of(site: Site) -> None:
+    file = site.project("trial")
+    file.chmod(0o646)
+    found = [message for message in run_checks() if message.id == "sendit.W012"]
+    assert [message.msg for message in found] == ["Everybody on this host may change trial.toml."]
+    file.chmod(0o644)
+    assert not [message for message in run_checks() if message.id == "sendit.W012"]

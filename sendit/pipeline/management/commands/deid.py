@@ -17,7 +17,9 @@ from sendit.ground.commands import NEEDS_A_LOOK, WrongUse, ensure_keys
 from sendit.ground.commands import Command as ShellCommand
 from sendit.ground.terminal import counted
 from sendit.pipeline.files.deid_files import Deidentification, FileResult, Target, deidentify_files, inputs_of
+from sendit.pipeline.management.project_option import add_project
 from sendit.projects.composition import Projects, any_recipe, local_identity_service
+from sendit.projects.project import DEFAULT
 
 
 class Command(ShellCommand):
@@ -56,7 +58,8 @@ class Command(ShellCommand):
 
 def add_how(parser: ArgumentParser) -> None:
     """The options that say how: shared with `preview`."""
-    parser.add_argument("--recipe", metavar="R", help="a recipe's name or path (default: the setting STUDY_DEID)")
+    add_project(parser, "whose recipe and pseudonyms")
+    parser.add_argument("--recipe", metavar="R", help="a recipe's name or path (default: the project's)")
     parser.add_argument(
         "--var",
         metavar="NAME=VALUE",
@@ -69,17 +72,19 @@ def add_how(parser: ArgumentParser) -> None:
     )
 
 
-def how(*, recipe: str | None, var: list[str], key_file: str | None, **options: Any) -> Deidentification:
+def how(
+    *, recipe: str | None, var: list[str], key_file: str | None, project: str = DEFAULT, **options: Any
+) -> Deidentification:
     """What those options ask for."""
-    ports = Projects(settings.SITE).default
-    project = ports.project
-    chosen = any_recipe(project, recipe or project.recipe)
+    ports = Projects(settings.SITE).of(project)
+    of = ports.project
+    chosen = any_recipe(of, recipe or of.recipe)
     if key_file is None:
         ensure_keys(may_begin=True)
-        return Deidentification(chosen, ports.pseudonyms, ports.identity_service, project.identity, _variables(var))
+        return Deidentification(chosen, ports.pseudonyms, ports.identity_service, of.identity, _variables(var))
     key = _key(Path(key_file))
-    local = local_identity_service(key, project.max_date_shift_days)
-    return Deidentification(chosen, Pseudonyms(key), local, project.identity, _variables(var))
+    local = local_identity_service(key, of.max_date_shift_days)
+    return Deidentification(chosen, Pseudonyms(key), local, of.identity, _variables(var))
 
 
 def _key(path: Path) -> bytes:
