@@ -352,6 +352,19 @@ class Site:
     web_session_minutes: int = setting(
         60, at_least(1, int), "minutes", "A session ends after so long without a click, and after 12 hours."
     )
+    web_user_header: str = setting(
+        "",
+        matching(r"[A-Za-z][A-Za-z0-9-]{0,63}"),
+        "a header, such as X-Remote-User",
+        "The header in which a proxy names the user who has signed in there; empty is none. Needs WEB_PROXY_SECRET.",
+    )
+    web_proxy_secret: str = setting(
+        "",
+        matching(r"\S{16,}"),
+        "16 characters or more",
+        "What the proxy shows in X-Sendit-Proxy-Secret, without which the user header does not count.",
+        is_secret=True,
+    )
     # the papers
     require_approval: bool = setting(
         False,

@@ -14,6 +14,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "sendit.web.proxy_users.ProxyUserMiddleware",
     "sendit.web.sessions.SessionEndMiddleware",
     "sendit.web.access.AccessMiddleware",
 ]
