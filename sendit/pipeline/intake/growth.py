@@ -16,7 +16,7 @@ from sendit.pipeline.intake.folders import fingerprint, list_folder
 from sendit.pipeline.intake.open_files import open_for_writing
 from sendit.pipeline.intake.rest import Unrest, unrest
 from sendit.pipeline.record import clock, history, statements
-from sendit.pipeline.record.models import Batch, BatchIdentifiers
+from sendit.pipeline.record.models import Batch, BatchIdentifiers, Event
 from sendit.pipeline.record.states import GROWING, Job
 
 NEWEST = 1000
@@ -35,7 +35,7 @@ def take_up(pk: int, content: str, actor: str, folder: str | None = None) -> boo
     now = clock.now()
     with transaction.atomic():
         batch = Batch.objects.filter(pk=pk, state__in=GROWING).first()
-        if batch is None or batch.fingerprint == content:
+        if batch is None or (batch.fingerprint == content and not came_back(pk)):
             return False
         was = batch.state
         if not batch.move(Job.PROCESS.waiting, queued_at=now, not_before=now, folder_changes=0):
@@ -44,6 +44,12 @@ def take_up(pk: int, content: str, actor: str, folder: str | None = None) -> boo
             _write_down(pk, folder)
         history.record_by(actor, "batch.folder_grew", pk, state=was)
     return True
+
+
+def came_back(pk: int) -> bool:
+    """Whether the batch's originals were deleted and nobody has taken up since what is in its folder now."""
+    names = Event.objects.filter(batch=pk, name__in=("batch.originals_deleted", "batch.folder_grew"))
+    return names.order_by("-pk").values_list("name", flat=True).first() == "batch.originals_deleted"
 
 
 def _write_down(pk: int, folder: str) -> None:
@@ -74,7 +80,7 @@ def _take_up(
         if taken == limit:
             break
         content = content_of(contender.path)
-        if not content or Batch.objects.filter(pk=pk, fingerprint=content).exists():
+        if not content or (Batch.objects.filter(pk=pk, fingerprint=content).exists() and not came_back(pk)):
             continue
         if why := unrest(contender.path, settle_seconds, open_for_writing() if settle_seconds else frozenset()):
             left.append((pk, contender, why))

@@ -437,3 +437,21 @@ def test_an_object_of_another_database_is_no_attempt_of_ours(site: Site) -> None
     assert (batch.state, batch.errors[0]["code"]) == ("ERROR", "ObjectConflict")
     assert foreign.read_bytes() == b"of somebody else"
     foreign.unlink()
+
+
+def test_what_is_exported_again_into_a_cleaned_folder_is_taken_up_once(site: Site) -> None:
+    """Also where the copy has the names, sizes and times of what was there, so that its fingerprint is the same."""
+    site.set(ORIGINALS="delete", IDENTIFIERS="purge")
+    folder = site.data / "ACC1"
+    add(folder, 1, 2)
+    shutil.copytree(folder, site.data.parent / "kept")
+    run(site)
+    site.call("clean_up")
+    assert not folder.exists()
+    shutil.copytree(site.data.parent / "kept", folder)
+    for _ in range(2):
+        site.call("start_queue", "--number", "all")
+    (batch,) = run(site)
+    assert (batch.state, batch.found, batch.delivered) == ("DONE", 2, 2)
+    assert batch.events.filter(name="batch.folder_grew").count() == 1
+    assert parts(site) == [(1, ".tar.gz", 2)]
