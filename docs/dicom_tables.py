@@ -1,4 +1,4 @@
-"""The tables of docs/dicom.md that the code makes: each stands between two marks, and `make docs` writes it anew."""
+"""The tables of docs/dicom.md that the code makes: each stands between two marks, and `make docs` rewrites it."""
 
 from __future__ import annotations
 

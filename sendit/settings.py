@@ -101,7 +101,7 @@ The URL may say otherwise."""
 
 POOL = {"min_size": 1, "max_size": 40, "timeout": 6, "reconnect_timeout": 6, "max_idle": 60, "num_workers": 1}
 """A process holds one connection for its work and one for its lease; so does each of `upload_finished`.
-A pool waits twice as long before each attempt to connect, until it gives up and begins anew: with psycopg's own five
+A pool waits twice as long before each attempt to connect, until it gives up and starts again: with psycopg's own five
 minutes, a server that is back would not be seen for as long as it was away."""
 
 

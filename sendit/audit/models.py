@@ -22,7 +22,7 @@ class AuditQuerySet(models.QuerySet["AuditRow"]):
 
 
 class AuditRow(models.Model):
-    """One act. No column holds a value from a study: what was seen is told by kind and primary key."""
+    """One act. No column holds a value from a study: a kind and a primary key say what was seen."""
 
     number = models.BigIntegerField(primary_key=True)
     at = models.DateTimeField(db_index=True)

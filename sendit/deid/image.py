@@ -38,7 +38,7 @@ def _meta_around(sop_class_uid: bytes, syntax_uid: str) -> tuple[bytes, bytes]:
 
 
 def file_meta(sop_class_uid: bytes, sop_instance_uid: bytes, syntax_uid: str) -> bytes:
-    """The File Meta Information of an output (PS3.10 7.1): written anew, never copied."""
+    """The File Meta Information of an output (PS3.10 7.1): always new, never copied from the input."""
     head, tail = _meta_around(sop_class_uid, syntax_uid)
     if sop_instance_uid:
         uid = even(sop_instance_uid)

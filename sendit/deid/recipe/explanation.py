@@ -91,7 +91,7 @@ class Explanation:
 
     @property
     def edition(self) -> str:
-        """Of the table that it is told by."""
+        """The edition of PS3.15 whose table is used."""
         return table().edition
 
     def of(self, fate: TreatmentKind) -> Sequence[AttributeEntry]:

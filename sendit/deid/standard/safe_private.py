@@ -56,7 +56,7 @@ class SafePrivate:
         return f'({self.group:04X},"{self.creator}",{self.offset:02X})'
 
     def has_form(self, written_vr: str, raw: bytes) -> bool:
-        """Whether a value is what the table says: of its kind of VR, or of none that is written, and looks like it."""
+        """Whether a value is what the table says: its VR is of the same kind or unknown, and its form fits."""
         if self.is_rewritten:
             return written_vr in _OPAQUE
         kind = _KINDS[self.vr]
@@ -123,7 +123,7 @@ def known_as_safe(creator: str, tag: int) -> SafePrivate | None:
 
 
 def holds_only_numbers(tag: int, value: bytes) -> bool:
-    """Whether a value is what was made anew of the numbers in one: it would be made of itself."""
+    """Whether a value holds only the numbers that are kept: rewriting it would give the same bytes."""
     rewritten = _rewritten_places().get((tag >> 16, tag & 0xFF))
     if rewritten is None:
         return False

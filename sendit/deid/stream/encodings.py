@@ -110,7 +110,7 @@ class TransferSyntax:
 
 @lru_cache(maxsize=256)
 def transfer_syntax(encoded_uid: bytes) -> TransferSyntax:
-    """The transfer syntax of a UID; DataFault when it is none that sendit reads."""
+    """The transfer syntax of a UID; DataFault for a syntax that sendit does not read."""
     uid = encoded_uid.decode("ascii", "replace")
     plain = {IMPLICIT_LITTLE: IMPLICIT_LE, EXPLICIT_LITTLE: EXPLICIT_LE, EXPLICIT_BIG: EXPLICIT_BE}
     if uid in plain:

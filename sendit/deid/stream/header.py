@@ -175,7 +175,7 @@ class Header:
 
 
 class HeaderReader:
-    """Reads headers for who asks for few attributes of many.
+    """Reads a few attributes of each header, and passes over the others.
 
     Parameters
     ----------

@@ -1,4 +1,5 @@
-"""Siemens CSA headers, (0029,xx10) and (0029,xx20): read within strict bounds, and written anew from numbers alone.
+"""Siemens CSA headers, (0029,xx10) and (0029,xx20): read within strict bounds, and replaced by a
+header that holds only numbers.
 
 Why is in docs/decisions/0017. Knows bytes; neither elements nor recipes.
 """

@@ -247,7 +247,7 @@ def _look(ds: Dataset | None, tag: BaseTag) -> Look | None:
 
 
 def _has_value(tag: int) -> bool:
-    """Whether the element is none that sendit drops whatever it holds: a group's length, a Private Creator, padding."""
+    """Whether the element has a value to compare: group lengths, Private Creators and padding have none."""
     return tag & 0xFFFF > 0xFF * (tag >> 16 & 1) and tag != TRAILING_PADDING
 
 

@@ -31,7 +31,7 @@ class ImageFacts:
 
     @property
     def study(self) -> tuple[str, str]:
-        """What tells studies apart; an image without a Study Instance UID is told by its accession number."""
+        """What tells studies apart; the accession number stands in for a missing Study Instance UID."""
         return self.study_instance_uid or f"accession {self.accession_number}", self.patient_id
 
     @property

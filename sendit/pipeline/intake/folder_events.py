@@ -27,7 +27,7 @@ Identity = tuple[int, int]
 class FolderEvents(threading.Thread):
     """A thread that calls `wake` after every event, and `tell` with whether there will be any, when that changes.
 
-    A folder that is removed and made again, unmounted or mounted has another identity and is watched anew: an
+    A folder that is removed and made again, unmounted or mounted has another identity and gets a new watch: an
     operating system does not say that it watches what is not there any more.
     """
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sendit.durable import disk, draft_of
 from sendit.pipeline.record import clock
-from sendit.pipeline.record.models import Host
+from sendit.pipeline.record.site_models import Host
 from sendit.projects.site import Site
 
 BEAT_SECONDS = 60

@@ -9,7 +9,7 @@ from django.db import connection
 from sendit.deid.recipe.recipe import Recipe, parse_recipe, parse_recipes
 from sendit.deid.recipe.recipe_lines import RecipeError, RecipeText
 from sendit.errors import Misconfigured
-from sendit.pipeline.record.models import KeptRecipe
+from sendit.pipeline.record.site_models import KeptRecipe
 
 _kept: set[tuple[str, str]] = set()
 """Databases and recipes that this process knows to be in them."""

@@ -18,7 +18,8 @@ from sendit import keys
 from sendit.errors import Misconfigured
 from sendit.ground.phi_field import digest
 from sendit.keys import KeyFile, Lines, Memory, Proofs
-from sendit.pipeline.record.models import BatchIdentifiers, KeyBinding
+from sendit.pipeline.record.models import BatchIdentifiers
+from sendit.pipeline.record.site_models import KeyBinding
 
 ROWS_TRIED = 20
 """Of a database of the last release, the latest; one is enough, and some may have been purged."""
@@ -82,7 +83,7 @@ def forget_place(var: Path) -> None:
 
 
 def place(var: Path) -> str:
-    """Which database this is, in words that stay the same when its content goes and not when it is made anew."""
+    """Which database this is, in words that outlast its content but not the database itself."""
     if connection.vendor != "postgresql":
         path = Path(connection.settings_dict["NAME"])
         return f"sqlite:{path.relative_to(var) if path.is_relative_to(var) else path}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from sendit.pipeline.record.models import DeliveryPause, ProjectPause
+from sendit.pipeline.record.site_models import DeliveryPause, ProjectPause
 from sendit.pipeline.record.states import Job
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from django.utils import timezone
 
 from sendit.errors import Misconfigured
-from sendit.pipeline.record.models import ProjectBinding
+from sendit.pipeline.record.site_models import ProjectBinding
 from sendit.projects.composition import Ports, Projects, project_key
 from sendit.projects.derived_keys import KeyKind, proof
 

@@ -16,7 +16,8 @@ from typing import Any
 from django.utils import timezone
 
 from sendit.ground.database import AWAY
-from sendit.pipeline.record.models import Batch, Event, Totals
+from sendit.pipeline.record.models import Batch, Event
+from sendit.pipeline.record.site_models import Totals
 
 SETTLED = timedelta(minutes=2)
 """No transaction is open for so long after it has written an event."""

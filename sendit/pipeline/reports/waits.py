@@ -10,7 +10,8 @@ from django.db.models import Count, Max, Min
 
 from sendit.pipeline.record import clock
 from sendit.pipeline.record.leases import LeaseTerms
-from sendit.pipeline.record.models import Batch, Delivery, Host
+from sendit.pipeline.record.models import Batch, Delivery
+from sendit.pipeline.record.site_models import Host
 from sendit.pipeline.record.states import VOID, DeliveryState, Job, State
 
 

@@ -107,7 +107,7 @@ def remove_attempts(work: Work, ports: Ports, made: MadeArchive | None) -> None:
 
 
 def _is_there(delivery: Delivery, ports: Ports) -> bool:
-    """Whether the store has the archive; one of other bytes under its name is none that this database knows of."""
+    """Whether the store has the archive; an object with other bytes under that name belongs to somebody else."""
     store = ports.stores.of(delivery.destination)
     if not isinstance(store, ObjectStore):  # it removes nothing, and takes what is sent again
         return False

@@ -16,7 +16,8 @@ from sendit.adapters.parquet.warehouse import ParquetWarehouse
 from sendit.pipeline import checks, operations
 from sendit.pipeline.record import clock, hosts
 from sendit.pipeline.record.leases import LeaseTerms, claim
-from sendit.pipeline.record.models import Batch, Host
+from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record.site_models import Host
 from sendit.pipeline.record.states import Job
 from sendit.pipeline.workforce.worker import Worker
 from sendit.projects.composition import Projects

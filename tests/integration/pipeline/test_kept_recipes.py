@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sendit.deid.recipe.recipe import load_recipe
-from sendit.pipeline.record.models import Batch, KeptRecipe
+from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record.site_models import KeptRecipe
 from sendit.pipeline.workforce import runner
 from sendit.projects.composition import Projects
 from tests.support.shell import run

@@ -16,7 +16,7 @@ from sendit.ground import database
 from sendit.identity_service.models import Client
 from sendit.keys import KeyFile
 from sendit.pipeline.record import key_bindings
-from sendit.pipeline.record.models import KeyBinding
+from sendit.pipeline.record.site_models import KeyBinding
 from tests.support.processes import at_once
 from tests.support.site import Site
 

@@ -15,7 +15,8 @@ from pydicom import dcmread
 from sendit.pipeline import cleaning
 from sendit.pipeline.intake.watcher import Watcher
 from sendit.pipeline.record.leases import Job
-from sendit.pipeline.record.models import Batch, ProjectBinding
+from sendit.pipeline.record.models import Batch
+from sendit.pipeline.record.site_models import ProjectBinding
 from sendit.projects.composition import Projects
 from tests.support.phantoms import make_study
 from tests.support.shell import run

@@ -20,7 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from sendit import keys
 from sendit.pipeline.record import history
 from sendit.pipeline.record.leases import Job
-from sendit.pipeline.record.models import Batch, Event, Totals
+from sendit.pipeline.record.models import Batch, Event
+from sendit.pipeline.record.site_models import Totals
 from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports import totals
 from sendit.web import metrics

@@ -1,6 +1,6 @@
 """Dates as people write them in texts: found, and shifted by whole days where day, month and year are understood.
 
-A date that is not understood, or of which a part is missing, is told by None: it cannot be shifted.
+A date that is not understood, or of which a part is missing, is None: it cannot be shifted.
 """
 
 from __future__ import annotations
