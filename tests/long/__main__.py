@@ -17,7 +17,14 @@ from tests.long import scale, soak
 
 TESTS = Path(__file__).parents[1]
 FAULTS = (TESTS / "fault", TESTS / "integration" / "receiving" / "test_hostile.py")
-IN_FULL = ("--batches=200", "--associations=50000", "--kills=100", "--pulled=1000", "--growing=100")
+IN_FULL = (
+    "--batches=200",
+    "--associations=50000",
+    "--kills=100",
+    "--pulled=1000",
+    "--growing=100",
+    "--destination-kills=50",
+)
 """What the first round tries so often; the others do with the numbers of CI."""
 
 

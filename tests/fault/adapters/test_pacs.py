@@ -124,13 +124,16 @@ def test_what_was_stopped_goes_on_with_the_next_image(
     assert not list(archive.path.parent.glob(".images-*"))
 
 
-def test_kills_at_random_moments_lose_and_double_nothing(pacs: Pacs, tmp_path: Path, destination_kills: int) -> None:
+def test_kills_at_random_moments_lose_and_double_nothing(
+    pacs: Pacs, tmp_path: Path, destination_kills: int, record_property: Any
+) -> None:
     chance, killed = random.Random(destination_kills), 0
     for _ in range(destination_kills):
         archive = make_archive(tmp_path, images=12, number=next(NUMBERS))
         killed += killed_after(chance.uniform(0.05, 0.6), partial(pacs.store.put, NAME, archive.path, {}))
         pacs.store.put(NAME, archive.path, {})
         assert pacs.has(archive.study) == Counter(archive.instances)
+    record_property("killed", killed)
     assert killed
 
 
