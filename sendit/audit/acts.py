@@ -78,6 +78,8 @@ class Act(StrEnum):
     RESUME = "resume"
     START_WATCHER = "start-watcher"
     STOP_WATCHER = "stop-watcher"
+    START_LISTENER = "start-listener"
+    STOP_LISTENER = "stop-listener"
     CHANGE_ROLES = "change-roles"
     CHANGE_USER = "change-user"
     CHANGE_TOKEN = "change-token"
@@ -111,6 +113,12 @@ TABLE: dict[Act, ActProperties] = {
     ),
     Act.STOP_WATCHER: ActProperties(
         APPLICATION, Action.EXECUTE, "stopped the watcher", Code("110121", "Application Stop")
+    ),
+    Act.START_LISTENER: ActProperties(
+        APPLICATION, Action.EXECUTE, "started the listener", Code("110120", "Application Start")
+    ),
+    Act.STOP_LISTENER: ActProperties(
+        APPLICATION, Action.EXECUTE, "stopped the listener", Code("110121", "Application Stop")
     ),
     Act.CHANGE_ROLES: ActProperties(
         ALERT, Action.EXECUTE, "changed the roles of a user", Code("110136", "Security Roles Changed")

@@ -16,7 +16,8 @@ from django.conf import settings
 
 from sendit.errors import Misconfigured, SenditError, place_of
 from sendit.ground import daemon, database, events, logs
-from sendit.ground.commands import DatabaseCommand
+from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand
+from sendit.ground.commands import Command as ShellCommand
 from sendit.ground.service_manager import ALIVE, READY, notify
 
 
@@ -128,3 +129,33 @@ def _beat(pid_file: daemon.PidFile) -> None:
     """Say that the service lives: to whoever looks at its pid file, and to a service manager."""
     pid_file.beat()
     notify(ALIVE)
+
+
+class StopCommand(ShellCommand):
+    """The base of `stop_…`: a subclass names the service and how long its end may take."""
+
+    service: ClassVar[str]
+    patience_seconds: ClassVar[float]
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the option."""
+        parser.add_argument(
+            "--timeout",
+            metavar="SECONDS",
+            type=float,
+            default=self.patience_seconds,
+            help="how long to wait (default: %(default)s)",
+        )
+
+    def pid_file(self) -> daemon.PidFile:
+        """Return the file that says which process the service is."""
+        raise NotImplementedError
+
+    def handle(self, *args: Any, timeout: float, **options: Any) -> None:
+        """Stop the service, and wait until it has ended; exit code 1 if none runs."""
+        pid = daemon.stop(self.pid_file(), timeout)
+        if pid is None:
+            self.stdout.write(f"No {self.service} runs.")
+            sys.exit(NEEDS_A_LOOK)
+        self.stdout.write(f"The {self.service} (pid {pid}) has stopped.")

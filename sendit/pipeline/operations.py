@@ -36,6 +36,7 @@ from sendit.pipeline.taken_back import Remade, Withdrawal
 from sendit.pipeline.taking_back import NOTHING_YET
 from sendit.projects.composition import Projects
 from sendit.projects.project import DataFolder
+from sendit.receiving.presence import listener_pid_file
 
 __all__ = [
     "COMMAND",
@@ -77,7 +78,9 @@ __all__ = [
     "review",
     "screen_again",
     "sealed_crosswalk",
+    "start_listener",
     "start_watcher",
+    "stop_listener",
     "stop_watcher",
     "studies_of",
     "withdraw",
@@ -390,6 +393,19 @@ def start_watcher(var: Path) -> int:
 def stop_watcher(var: Path, patience_seconds: float) -> int | None:
     """Ask the watcher to stop and wait for its end; returns its pid, or None where no watcher runs."""
     return daemon.stop(watcher_pid_file(var), patience_seconds)
+
+
+def start_listener(var: Path) -> int:
+    """Start the listener in a process of its own and wait until it is up; returns its pid.
+
+    Raises Misconfigured("ListenerRuns") where one runs, and ("ListenerFailed") where it does not come up.
+    """
+    return service.launch("listener", listener_pid_file(var))
+
+
+def stop_listener(var: Path, patience_seconds: float) -> int | None:
+    """Ask the listener to stop and wait for its end; returns its pid, or None where no listener runs."""
+    return daemon.stop(listener_pid_file(var), patience_seconds)
 
 
 # ---------------------------------------------------------------------------------------------- what another confirms

@@ -106,6 +106,8 @@ ACCESS: dict[str, Access] = {
     "delivery-resume": Access(sends=OPERATOR),
     "watcher-start": Access(sends=OPERATOR),
     "watcher-stop": Access(sends=OPERATOR),
+    "listener-start": Access(sends=OPERATOR),
+    "listener-stop": Access(sends=OPERATOR),
     # studies that are retrieved from a PACS
     "pulls": Access(reads=OPERATOR, sends=OPERATOR),
     "pull-stop": Access(sends=OPERATOR),

@@ -45,6 +45,8 @@ urlpatterns = [
     path("delivery/resume", overview.resume, name="delivery-resume"),
     path("watcher/start", overview.start_watcher, name="watcher-start"),
     path("watcher/stop", overview.stop_watcher, name="watcher-stop"),
+    path("listener/start", overview.start_listener, name="listener-start"),
+    path("listener/stop", overview.stop_listener, name="listener-stop"),
     path("api/docs", api_docs.docs, name="api-docs"),
     path("api/openapi.json", api_docs.openapi, name="api-openapi"),
     path("api/", routes.api.urls),

@@ -11,7 +11,9 @@ import pytest
 
 from sendit.pipeline.record.models import Batch, Delivery, Event, Image, Outcome
 from sendit.receiving.presence import listener_pid_file
+from sendit.web.roles import Role
 from tests.support.dicom_network import PEERS, dcmtk, wait
+from tests.support.pages import a_user, signed_in, web_settings
 from tests.support.phantoms import accession_number, make_study
 from tests.support.site import Site
 from topology.servers import free_ports
@@ -63,6 +65,19 @@ def test_a_late_series_is_delivered_as_the_next_part(site: Site, port: int, tmp_
     assert Image.objects.filter(batch=late, outcome=Outcome.DELIVERED).count() == 2
     answer = site.run("query", "SELECT parts, image_count FROM study")
     assert answer.returncode == 0 and answer.stdout.split()[3:5] == ["2", "5"]
+
+
+def test_a_person_starts_and_stops_it_on_the_page(site: Site, port: int, tmp_path: Path) -> None:
+    with web_settings():
+        browser = signed_in(a_user(Role.OPERATOR))
+        assert "Start the listener" in browser.get("/overview").content.decode()
+        browser.post("/listener/start")
+        page = browser.get("/overview").content.decode()
+        assert "The listener runs." in page and "Stop the listener" in page
+        make_study(tmp_path / "out", number=1, images=1)
+        send(port, tmp_path / "out")
+        browser.post("/listener/stop")
+        assert "The listener has stopped." in browser.get("/overview").content.decode()
 
 
 def test_one_listener_runs_at_a_time_and_stops_when_asked(site: Site, port: int) -> None:

@@ -18,6 +18,7 @@ from sendit.pipeline import operations
 from sendit.pipeline.reports import overview as reports
 from sendit.pipeline.reports import review, surroundings
 from sendit.pipeline.reports.overview import Overview, Throughput
+from sendit.receiving.peers import peers_file
 from sendit.web import answers, notices
 from sendit.web.access import may, person
 from sendit.web.eyes import Eyes
@@ -88,6 +89,8 @@ def _surroundings(found: Overview) -> dict[str, Any]:
     return {
         "watcher": surroundings.watcher(at.var),
         "watcher_is_ours": at.runner == "embedded",
+        "listener": surroundings.listener(at.var),
+        "has_peers": peers_file(at).exists(),
         "broker": surroundings.broker(),
         "folders": surroundings.folders(projects()),
         "last_hour": _speed(found.last_hour),
@@ -183,4 +186,26 @@ def stop_watcher(request: HttpRequest) -> HttpResponse:
     with notices.of_errors(request):
         stopped = operations.stop_watcher(site().var, STOP_SECONDS)
         notices.give(request, "No watcher runs." if stopped is None else "The watcher has stopped.")
+    return redirect("overview")
+
+
+def start_listener(request: HttpRequest) -> HttpResponse:
+    """Answer `POST /listener/start`."""
+    if site().runner != "embedded":
+        return answers.refused(request, 404)
+    note(request, Act.START_LISTENER)
+    with notices.of_errors(request):
+        operations.start_listener(site().var)
+        notices.give(request, "The listener runs.")
+    return redirect("overview")
+
+
+def stop_listener(request: HttpRequest) -> HttpResponse:
+    """Answer `POST /listener/stop`."""
+    if site().runner != "embedded":
+        return answers.refused(request, 404)
+    note(request, Act.STOP_LISTENER)
+    with notices.of_errors(request):
+        stopped = operations.stop_listener(site().var, STOP_SECONDS)
+        notices.give(request, "No listener runs." if stopped is None else "The listener has stopped.")
     return redirect("overview")

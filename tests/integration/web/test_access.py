@@ -34,6 +34,8 @@ def people(site: Site, monkeypatch: pytest.MonkeyPatch) -> dict[Role, User]:
     """One user of each role, and a batch that is there; no watcher is started or stopped."""
     monkeypatch.setattr(operations, "start_watcher", lambda var: 1)
     monkeypatch.setattr(operations, "stop_watcher", lambda var, seconds: None)
+    monkeypatch.setattr(operations, "start_listener", lambda var: 1)
+    monkeypatch.setattr(operations, "stop_listener", lambda var, seconds: None)
     site.study(1, images=1)
     site.process()
     return {role: a_user(role) for role in Role}
