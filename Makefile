@@ -1,6 +1,6 @@
 # sendit: bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: site docs-heavy help setup demo demo-web screenshots up down health test test-unit check docs lint bench fuzz scale soak faults growing corpus wheel licences lock clean
+.PHONY: site docs-heavy help setup demo demo-web screenshots up down health test test-unit check docs lint bench bench-pixels fuzz scale soak faults growing corpus wheel licences lock clean
 SHELL := /bin/bash
 # Where it is set, each of the many processes that tests start would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -77,6 +77,9 @@ check: lint test ## what CI runs: format, ruff, mypy --strict, import-linter, te
 
 bench: setup ## the bars of the design, measured; writes docs/benchmarks.md
 	@$(BIN)/python -m bench
+
+bench-pixels: setup ## how much text in pixels is found, by height and contrast; writes the table of docs/pixels.md
+	@$(BIN)/python -m bench.pixels
 
 fuzz: setup ## 100,000 mutated files, 20,000 of illegal values and 20,000 mutated recipes, seeded
 	@$(BIN)/python -m tests.fuzz

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sendit.deid.budget import Budget
+from sendit.deid.burned_in.measurements import Keeping, words_of
 from sendit.deid.burned_in.record import PixelRecord
 from sendit.deid.description import Describer
 from sendit.deid.identifiers.identifiers import Identifier, extract
@@ -49,6 +50,8 @@ class Deidentifier:
         What must not remain in any output.
     spoken : mapping of str to object, optional
         The variables among them whose values the operator gave: those are written as they are.
+    keeps_measurements : bool, optional
+        Whether text in pixels that is a measurement, and no word of the residuals, is left there.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Deidentifier:
         variables: Mapping[str, Any] | None = None,
         residuals: Iterable[Identifier] = (),
         spoken: Mapping[str, Any] | None = None,
+        keeps_measurements: bool = False,
     ) -> None:
         self._recipe, self._pseudonyms, self._variables = recipe, pseudonyms, dict(variables or {})
         self._residuals, self._budget = tuple(residuals), Budget()
@@ -68,6 +72,8 @@ class Deidentifier:
         self._describer = Describer()
         self._screen: tuple[Screen, HeaderReader] | None = None
         self._looked_at: PixelRecord | None = None
+        words = words_of(one.text for one in self._residuals) if keeps_measurements else frozenset()
+        self._keeping = Keeping(keeps_measurements, words)
 
     def deidentify(
         self,
@@ -127,7 +133,7 @@ class Deidentifier:
         self._budget.begin()
         rewriter = Rewriter(part_ten.source, HeaderAtHand(part_ten))
         pieces = rewriter.root(self._plan(part_ten).root_of(part_ten), part_ten.start, part_ten.window)
-        return look(pieces, part_ten, task)
+        return look(pieces, part_ten, task, self._keeping)
 
     def _deidentify(self, part_ten: PartTen, verdict: Verdict | None) -> DeidentifiedImage:
         """The image; of one that cannot be read as it stands, or does not say which it is, after a repair."""
@@ -191,7 +197,7 @@ class Deidentifier:
     ) -> tuple[list[bytes | Bulk], PartTen, PixelRecord | None]:
         from sendit.deid.burned_in.cleaning import clean  # most workers see no such image
 
-        cleaned = clean(pieces, part_ten, task)
+        cleaned = clean(pieces, part_ten, task, self._keeping)
         if cleaned.record is None:
             return pieces, part_ten, None
         return self._stated(cleaned.pieces, part_ten, cleaned.record), cleaned.part_ten, cleaned.record

@@ -31,6 +31,13 @@ class BlankPatientID(StrEnum):
     ACCESSION = "accession"
 
 
+class PixelText(StrEnum):
+    """What becomes of text that is found in pixels."""
+
+    BLANK = "blank"
+    KEEP_MEASUREMENTS = "keep-measurements"
+
+
 @dataclass(frozen=True, slots=True)
 class IdentityNames:
     """The attributes that hold the ids, and the identity service's names for these ids and for the collection."""
@@ -112,6 +119,8 @@ class Project:
         The local identity service shifts dates by 1 to this many days.
     anonymize_pixels : bool
         Whether the recipe has to be one that cleans pixels.
+    pixel_text : PixelText
+        What becomes of text that is found in pixels.
     stores : tuple of StoreChoice
         Every archive goes to each of them. Archives are read back from the first.
     title : str
@@ -145,6 +154,7 @@ class Project:
     identity: IdentityNames
     max_date_shift_days: int
     anonymize_pixels: bool = False
+    pixel_text: PixelText = PixelText.BLANK
     review: ReviewPolicy = NO_REVIEW
     data_folders: tuple[DataFolder, ...]
     people: tuple[tuple[Role, str], ...] = ()
@@ -186,6 +196,7 @@ def project_of(site: Site, name: str, naming: Naming = variable) -> Project:
         ),
         max_date_shift_days=site.max_date_shift_days,
         anonymize_pixels=site.anonymize_pixels,
+        pixel_text=PixelText(site.pixel_text),
         data_folders=tuple(_data_folders(site, naming)),
         stores=stores_of(site, naming),
         warehouse=warehouse_of(site, naming),

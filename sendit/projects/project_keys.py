@@ -129,6 +129,7 @@ KEYS: dict[str, Key] = {
     "recipe": Key("", setting="STUDY_DEID"),
     "anonymize_pixels": Key("", setting="ANONYMIZE_PIXELS"),
     "pixel_regions": Key("", setting="PIXEL_REGIONS"),
+    "pixel_text": Key("", setting="PIXEL_TEXT"),
     "review": Key("", setting="REVIEW"),
     "identity_service": Key(
         "Who gives pseudonyms: `local`, or the address of a DASHER API.",

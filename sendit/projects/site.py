@@ -145,6 +145,13 @@ class Site:
         "What waits for a reviewer: images that a graylist withholds or whose text is not surely gone (doubtful), and "
         "before a batch is delivered a sample of it, or all of it.",
     )
+    pixel_text: str = setting(
+        "blank",
+        one_of("blank", "keep-measurements"),
+        "blank or keep-measurements",
+        "What becomes of text that is found in pixels: all of it is blanked, or what is surely read as a number, a "
+        "unit or a side is left, unless it is a word of the study's own identifiers.",
+    )
     entity_id: str = setting("PatientID", str, "a keyword", "The attribute that identifies the patient.")
     item_id: str = setting("AccessionNumber", str, "a keyword", "The attribute that identifies the study.")
     blank_patient_id: str = setting(

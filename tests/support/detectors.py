@@ -26,6 +26,23 @@ class FindsWhite:
         return True
 
 
+class ReadsALength(FindsWhite):
+    """Takes the rectangle for a measured length."""
+
+    def read(self, picture: Any, box: Box) -> tuple[str, float]:
+        return "15 mm", 0.95
+
+
+class ReadsAName(FindsWhite):
+    def read(self, picture: Any, box: Box) -> tuple[str, float]:
+        return "NG 15 mm", 0.99
+
+
+class ReadsDoubtfully(FindsWhite):
+    def read(self, picture: Any, box: Box) -> tuple[str, float]:
+        return "15 mm", 0.6
+
+
 class FindsNothing(FindsWhite):
     def boxes(self, picture: Any, *, thorough: bool) -> list[Box]:
         return []

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from sendit.deid.burned_in.detector import Detector, is_installed, shared_detector
 from sendit.deid.burned_in.masks import blanked_by
+from sendit.deid.burned_in.measurements import KEEP_NOTHING, Keeping
 from sendit.deid.burned_in.messages import Aim, Message
 from sendit.deid.burned_in.picture import PIXEL_DATA, READER, Picture, picture_of
 from sendit.deid.burned_in.record import Box, Mask, PixelRecord, Reason
@@ -46,8 +47,8 @@ class Cleaned:
     record: PixelRecord | None
 
 
-def clean(pieces: Pieces, part_ten: PartTen, task: PixelTask) -> Cleaned:
-    """Return a rewritten image with clean pixels.
+def clean(pieces: Pieces, part_ten: PartTen, task: PixelTask, keeping: Keeping = KEEP_NOTHING) -> Cleaned:
+    """Return a rewritten image with clean pixels; what may be kept of its text is the site's policy.
 
     Raises
     ------
@@ -59,14 +60,14 @@ def clean(pieces: Pieces, part_ten: PartTen, task: PixelTask) -> Cleaned:
     image = _image(pieces, part_ten, task)
     if image is None:
         return Cleaned(pieces, part_ten, None)
-    record = _asked(*image, lambda cleaning: cleaning.run(task))
+    record = _asked(*image, keeping, lambda cleaning: cleaning.run(task))
     if not record.masks:
         return Cleaned(pieces, part_ten, record)
     replaced = image[0].replaced()
     return Cleaned(replaced.pieces, replaced.part_ten, record)
 
 
-def look(pieces: Pieces, part_ten: PartTen, task: PixelTask) -> PixelRecord | None:
+def look(pieces: Pieces, part_ten: PartTen, task: PixelTask, keeping: Keeping = KEEP_NOTHING) -> PixelRecord | None:
     """Return what `clean` would say of an image that is clean already; None where there is anything to be done.
 
     Raises
@@ -77,7 +78,7 @@ def look(pieces: Pieces, part_ten: PartTen, task: PixelTask) -> PixelRecord | No
         DetectorDown.
     """
     image = _image(pieces, part_ten, task)
-    return None if image is None else _asked(*image, lambda cleaning: cleaning.look(task))
+    return None if image is None else _asked(*image, keeping, lambda cleaning: cleaning.look(task))
 
 
 def _image(pieces: Pieces, part_ten: PartTen, task: PixelTask) -> tuple[Frames, Picture] | None:
@@ -94,16 +95,16 @@ def _image(pieces: Pieces, part_ten: PartTen, task: PixelTask) -> tuple[Frames, 
     return frames, picture
 
 
-def _asked(frames: Frames, picture: Picture, question: Callable[[Cleaning], T]) -> T:
+def _asked(frames: Frames, picture: Picture, keeping: Keeping, question: Callable[[Cleaning], T]) -> T:
     """The answer. A frame that ends its decoder twice is no frame; a detector that ends is a service down."""
     with shared_detector() as detector:
-        return _answered(frames, picture, detector, question)
+        return _answered(Cleaning(frames, picture, detector, keeping), frames, detector, question)
 
 
-def _answered(frames: Frames, picture: Picture, detector: Detector, question: Callable[[Cleaning], T]) -> T:
+def _answered(cleaning: Cleaning, frames: Frames, detector: Detector, question: Callable[[Cleaning], T]) -> T:
     for attempt in range(ATTEMPTS):
         try:
-            return question(Cleaning(frames, picture, detector))
+            return question(cleaning)
         except ServiceDown as down:
             if detector.ended_with not in DECODING or not frames.are_encoded:
                 raise
@@ -120,8 +121,8 @@ def withheld(rule: str, masks: Iterable[Mask] = ()) -> Withheld:
 class Cleaning:
     """The rounds of one image."""
 
-    def __init__(self, frames: Frames, picture: Picture, detector: Detector) -> None:
-        self._frames, self._picture, self._detector = frames, picture, detector
+    def __init__(self, frames: Frames, picture: Picture, detector: Detector, keeping: Keeping) -> None:
+        self._frames, self._picture, self._detector, self._keeping = frames, picture, detector, keeping
         self._name = ""
 
     def run(self, task: PixelTask) -> PixelRecord:
@@ -199,12 +200,20 @@ class Cleaning:
 
     def _begin(self, masks: list[Mask], aim: Aim) -> None:
         boxes = [list(mask.box) for mask in masks]
-        said: dict[str, object] = {"do": "begin", "picture": self._picture.as_json(), "masks": boxes, "aim": aim}
+        said: dict[str, object] = {
+            "do": "begin",
+            "picture": self._picture.as_json(),
+            "masks": boxes,
+            "aim": aim,
+            "keeps": self._keeping.measurements,
+        }
         answer = self._detector.begin(said)
         self._name = str(answer.said["detector"])
 
     def _finds(self) -> list[Box]:
-        return [self._aligned(Box(*box)) for box in self._ask({"do": "boxes"}, b"").said["boxes"]]
+        said = self._ask({"do": "boxes"}, b"").said
+        spoken = [box for box, text in said["kept"] if not self._keeping.keeps(text)]
+        return [self._aligned(Box(*box)) for box in (*said["boxes"], *spoken)]
 
     def _ask(self, said: dict[str, object], data: bytes) -> Message:
         answer = self._detector.ask(said, data)

@@ -63,7 +63,8 @@ class Conversation:
         """An image, or another round with more rectangles blanked."""
         self._picture = Picture.of_json(said["picture"])
         self._masks = [Box(*box) for box in said["masks"]]
-        self._examination = Examination(shown(self._picture), self._detector, self._masks, Aim(said["aim"]))
+        aim, keeps = Aim(said["aim"]), said.get("keeps") is True
+        self._examination = Examination(shown(self._picture), self._detector, self._masks, aim, keeps)
         return Message({"detector": self._detector.name})
 
     def _look(self, said: dict[str, Any], data: bytes) -> Message:
@@ -90,7 +91,9 @@ class Conversation:
         return Message({})
 
     def _boxes(self, said: dict[str, Any], data: bytes) -> Message:
-        return Message({"boxes": [list(box) for box in self._current()[1].boxes()]})
+        examination = self._current()[1]
+        boxes = [list(box) for box in examination.boxes()]
+        return Message({"boxes": boxes, "kept": [[list(box), text] for box, text in examination.kept()]})
 
     def _current(self) -> tuple[Picture, Examination]:
         assert self._picture is not None and self._examination is not None

@@ -33,7 +33,7 @@ from sendit.pipeline.stages.summary import Summary
 from sendit.pipeline.stages.work import Work
 from sendit.ports import IdentityResponse
 from sendit.projects.composition import Ports
-from sendit.projects.project import Project
+from sendit.projects.project import PixelText, Project
 
 UNDATED = "00000000"
 UNNUMBERED = "NA"
@@ -74,7 +74,8 @@ def deidentify_study(
     """
     work.stage = "de-identify"
     known = variables(response, ports.project.identity)
-    deidentifier = Deidentifier(ports.recipe, ports.pseudonyms, known, study.identifiers)
+    keeps = ports.project.pixel_text is PixelText.KEEP_MEASUREMENTS
+    deidentifier = Deidentifier(ports.recipe, ports.pseudonyms, known, study.identifiers, keeps_measurements=keeps)
     sampled = look_at_samples(work, study, deidentifier)
     archiver = StudyArchiver(work, response, ports.project, part, outbox, sampled.records)
     with rows_written("instance", outbox / INSTANCES) as rows:

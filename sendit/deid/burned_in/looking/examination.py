@@ -8,6 +8,7 @@ import numpy as np
 
 from sendit.deid.burned_in.looking.rendering import Brightness, Pixels, filled, halved, renditions
 from sendit.deid.burned_in.looking.text_detector import TextDetector
+from sendit.deid.burned_in.measurements import SURE, is_measurement
 from sendit.deid.burned_in.messages import Aim
 from sendit.deid.burned_in.picture import Picture
 from sendit.deid.burned_in.record import Box
@@ -39,12 +40,18 @@ class Examination:
     masks : sequence of Box
         What is blanked, and so is not looked at.
     aim : Aim
+    keeps : bool
+        Whether finds are read, and those that are measurements are told apart.
     """
 
-    def __init__(self, picture: Picture, detector: TextDetector, masks: Sequence[Box], aim: Aim) -> None:
+    def __init__(
+        self, picture: Picture, detector: TextDetector, masks: Sequence[Box], aim: Aim, keeps: bool = False
+    ) -> None:
         self._picture, self._detector, self._masks, self._aim = picture, detector, tuple(masks), aim
+        self._keeps = keeps
         self._held: list[Pixels] = []
         self._found: list[Box] = []
+        self._kept: list[tuple[Box, str]] = []
         self._looked = 0
 
     def add(self, frame: Pixels) -> bool:
@@ -53,6 +60,10 @@ class Examination:
             return False
         self._held.append(frame)
         return len(self._held) >= FRAMES_TOGETHER or len(self._held) * frame.nbytes >= BYTES_TOGETHER
+
+    def kept(self) -> list[tuple[Box, str]]:
+        """Return the finds that are measurements, and what they say."""
+        return self._kept
 
     def boxes(self) -> list[Box]:
         """End; return what was found, as far as it is not blanked already."""
@@ -107,8 +118,19 @@ class Examination:
             for one in self._detector.boxes(shown, thorough=thorough):
                 box = one.times(factor).within(*frame.shape[:2])
                 if _stands_out(box, known) and self._counts(shown, one):
-                    found.append(box)
+                    text = self._measurement(shown, one)
+                    if text:
+                        self._kept.append((box, text))
+                    else:
+                        found.append(box)
         return found
+
+    def _measurement(self, shown: Pixels, found: Box) -> str:
+        """What a find says, if measurements are told apart and it is one; else nothing."""
+        if not self._keeps:
+            return ""
+        text, confidence = self._detector.read(shown, found)
+        return text if confidence >= SURE and is_measurement(text) else ""
 
     def _counts(self, shown: Pixels, found: Box) -> bool:
         return self._aim is Aim.FIND or self._detector.is_legible(shown, found)

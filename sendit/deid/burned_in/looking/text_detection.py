@@ -82,6 +82,11 @@ class PaddleTextDetector:
             return True
         return any(one.confidence >= MORE and one.characters > 1 for one in map(self._reading.read, others))
 
+    def read(self, picture: Pixels, box: Box) -> tuple[str, float]:
+        """Return what stands in a rectangle of a picture."""
+        text, confidence = self._reading.read(_crop(picture, box))
+        return text, confidence
+
     def is_legible(self, picture: Pixels, box: Box) -> bool:
         """Return whether letters or digits can be read in a rectangle of a picture."""
         readings = map(self._reading.read, _turned(_crop(picture, box), UPRIGHT))

@@ -28,6 +28,10 @@ class TextDetector(Protocol):
         """
         ...
 
+    def read(self, picture: Pixels, box: Box) -> tuple[str, float]:
+        """Return what stands in a rectangle of a picture, and from 0 to 1 how sure that is."""
+        ...
+
     def is_legible(self, picture: Pixels, box: Box) -> bool:
         """Return whether letters or digits can be read in a rectangle of a picture."""
         ...
