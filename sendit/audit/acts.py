@@ -130,8 +130,8 @@ TABLE: dict[Act, ActProperties] = {
         ALERT, Action.EXECUTE, "changed a token of the API", Code("110137", "User security Attributes Changed")
     ),
     Act.READ_AUDIT: ActProperties(LOG_USED, Action.READ, "read the audit trail"),
-    Act.CROSSWALK: ActProperties(EXPORTED, Action.READ, "decided about a list of pseudonyms and their identifiers"),
-    Act.APPROVE: ActProperties(PROCEDURE, Action.UPDATE, "decided whether a project is approved"),
+    Act.CROSSWALK: ActProperties(EXPORTED, Action.READ, "decided about a crosswalk"),
+    Act.APPROVE: ActProperties(PROCEDURE, Action.UPDATE, "decided about an approval"),
     Act.REFUSED: ActProperties(
         ALERT, Action.EXECUTE, "asked for what none of the roles may do", Code("110132", "Use of Restricted Function")
     ),

@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from demo import studies
+from sendit.pipeline import operations
 from sendit.pipeline.record.models import Batch
 from tests.support.browser import Complaints, a_person, chromium, inaccessible, served, sign_in
 from tests.support.site import Site
@@ -36,6 +37,7 @@ def demo(site: Site) -> Iterator[str]:
     studies.make(site.data)
     site.process()
     site.deliver()
+    operations.file_approval(site.projects, "default", operations.Account("olga", "root"), "the first version")
     a_person("ada", *EVERY_ROLE)
     a_person("vic", "viewer")
     with served(site) as address:
