@@ -190,11 +190,12 @@ def claim_oldest(job: Job, terms: LeaseTerms, observer: Observer = NOBODY) -> Le
 
 def _taken(job: Job, terms: LeaseTerms, now: datetime, values: dict[str, Any]) -> Batch | None:
     """The batch that has waited longest, of the first project in turn that has one."""
-    here, projects = terms.hosts(job), tuple(terms.turns.order(job)) if terms.turns else ("",)
-    for due, moment in (("<=", clock.soon()), (">", terms.latest_start(job, now))):
-        for project in projects:
-            if batch := Batch.objects.take_oldest(job.waiting, due, moment, here, project, **values):
-                return batch
+    here = terms.hosts(job)
+    for projects in terms.turns.rounds(job) if terms.turns else ([""],):
+        for due, moment in (("<=", clock.soon()), (">", terms.latest_start(job, now))):
+            for project in projects:
+                if batch := Batch.objects.take_oldest(job.waiting, due, moment, here, project, **values):
+                    return batch
     return None
 
 

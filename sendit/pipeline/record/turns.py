@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Protocol
@@ -54,27 +55,29 @@ class Turns:
     _waiting: dict[Job, tuple[str, ...]] = field(default_factory=dict)
     _known_until: dict[Job, float] = field(default_factory=dict)
 
-    def order(self, job: Job) -> Iterator[str]:
-        """Yield projects that may have a waiting batch, each once: those of a higher priority first.
+    def rounds(self, job: Job) -> Iterator[list[str]]:
+        """Yield projects that may have a waiting batch, each once in a round: those of a higher priority first.
 
+        The first round goes by what was known a moment ago; whoever takes no batch in it gets another one by what is.
         While the projects' files cannot be looked at, nothing is anybody's turn.
         """
-        try:
+        with suppress(Misconfigured):
             claims = self.projects.claims
-        except Misconfigured:
-            return
-        waiting = [(claims.get(name, USUAL_CLAIMS), name) for name in self._with_work(job)]
-        waiting.sort(key=lambda one: -one[0].priority)
-        for _, alike in groupby(waiting, key=lambda one: one[0].priority):
-            yield from self._drawn(list(alike))
+            if self._waiting.get(job) and self._known_until.get(job, 0.0) > time.monotonic():
+                yield self._in_turn(self._waiting[job], claims)
+            yield self._in_turn(self._look(job), claims)
 
-    def _with_work(self, job: Job) -> tuple[str, ...]:
-        now = time.monotonic()
-        if self._known_until.get(job, 0.0) <= now:
-            out = pauses.paused_projects() | frozenset(self.projects.refused)
-            self._waiting[job] = tuple(name for name in with_work(job) if name not in out)
-            self._known_until[job] = now + KNOWN_SECONDS
+    def _look(self, job: Job) -> tuple[str, ...]:
+        out = pauses.paused_projects() | frozenset(self.projects.refused)
+        self._waiting[job] = tuple(name for name in with_work(job) if name not in out)
+        self._known_until[job] = time.monotonic() + KNOWN_SECONDS
         return self._waiting[job]
+
+    def _in_turn(self, names: Iterable[str], claims: Mapping[str, Claims]) -> list[str]:
+        waiting = [(claims.get(name, USUAL_CLAIMS), name) for name in names]
+        waiting.sort(key=lambda one: -one[0].priority)
+        by_priority = groupby(waiting, key=lambda one: one[0].priority)
+        return [name for _, alike in by_priority for name in self._drawn(alike)]
 
     def _drawn(self, alike: Iterable[tuple[Claims, str]]) -> list[str]:
         """In an order in which each is first as often as its share says (Efraimidis and Spirakis, 2006)."""

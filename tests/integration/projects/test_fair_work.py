@@ -129,3 +129,16 @@ def test_one_statement_finds_who_waits(site: Site) -> None:
     Batch.objects.filter(project="b").update(state="EMPTY")
     assert turns.with_work(Job.PROCESS) == ["a"] and turns.with_work(Job.DELIVER) == []
     assert len(claimable(Job.PROCESS, 5)) == 2
+
+
+def test_a_batch_that_comes_while_nothing_was_known_to_wait_is_taken_at_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that ends when nothing is left must not go by what it knew a moment ago."""
+    monkeypatch.setattr(turns, "KNOWN_SECONDS", 60.0)
+    terms = terms_of(site)
+    assert claimed(terms, 1) == []
+    wait_for("default", 1)
+    assert claimed(terms, 1) == ["default"]
+    wait_for("other", 1)
+    assert claimed(terms, 1) == ["other"], "though another one was known to wait"
