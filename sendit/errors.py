@@ -228,7 +228,10 @@ CODES: dict[str, ErrorCode] = {
             "Name it in STORE again, or retry: then what waits for it is given up.",
         ),
         BadSetting=("A setting has an invalid value.", "Give it a value of the kind that is named."),
-        MissingPackage=("A package that a setting needs is not installed.", "Install the extra named, with pip."),
+        MissingPackage=(
+            "A package that a setting needs is not installed.",
+            "Install it with pip or pipx, as it is named.",
+        ),
         BadRecipe=("The recipe is invalid.", "Correct the line named."),
         UnknownRecipe=("There is no such recipe.", "Give the name of a shipped recipe, or a path."),
         PixelsAreNotCleaned=(

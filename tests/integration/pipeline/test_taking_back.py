@@ -224,6 +224,16 @@ def test_a_study_that_is_made_again_takes_the_place_of_the_old_one(site: Site, f
     assert list(rows) == [(1, 1, 1), (2, 4, 2)]
 
 
+def test_a_dry_run_says_what_the_recipe_of_now_changes(site: Site, folder: Path, tmp_path: Path) -> None:
+    ask = ("redeliver", "1", "--dry-run", "--reason", "recipe corrected")
+    assert any(line.endswith(" now: the same recipe.") for line in run(*ask).lines)
+    recipe = tmp_path / "own.recipe"
+    recipe.write_text("FORMAT dicom\nINCLUDE research\n%header\nREMOVE FilterType\n")
+    site.set(STUDY_DEID=str(recipe))
+    shown = run(*ask).lines
+    assert "  +REMOVE FilterType" in shown and batch().state == "DONE"
+
+
 def test_a_study_whose_originals_are_not_all_there_is_left_alone(site: Site, folder: Path) -> None:
     next(folder.iterdir()).unlink()
     ran = run("redeliver", "1", "2", "--reason", "recipe corrected")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
+
+from django.conf import settings
 
 from sendit.ground.commands import NEEDS_A_LOOK, DatabaseCommand, WrongUse
 from sendit.ground.terminal import counted
@@ -12,7 +15,11 @@ from sendit.pipeline import operations
 from sendit.pipeline.management.naming import named
 from sendit.pipeline.operations import COMMAND
 from sendit.pipeline.record.states import Job
+from sendit.pipeline.reports.studies import project_of, recipe_changes
 from sendit.pipeline.workforce.choice import wake
+from sendit.projects.composition import Projects
+
+LINES_SHOWN = 20
 
 
 class Command(DatabaseCommand):
@@ -40,13 +47,30 @@ class Command(DatabaseCommand):
             raise WrongUse("Say which: an ID, --project or --recipe.")
         studies = operations.studies_of(named(ids), project or "", recipe or "")
         made = left_alone = 0
+        made_by: set[tuple[str, str]] = set()
         for remade in operations.redeliver(studies, reason, COMMAND, is_dry_run=dry_run):
             self.stdout.write(remade.sentence("would be made again" if dry_run else "queued again"))
             left_alone += remade.is_left_alone
             made += not remade.is_left_alone
+            made_by.update((project_of(remade.batches[0]), sha256) for sha256 in remade.recipes)
+        if dry_run:
+            self.lines(_changes(sorted(made_by)))
         counts = counted(made, "study", "studies")
         self.stdout.write(f"{counts} {'would be made' if dry_run else 'queued'} again; {left_alone} left alone.")
         if not dry_run:
             wake(Job.PROCESS)
         if left_alone:
             sys.exit(NEEDS_A_LOOK)
+
+
+def _changes(made_by: list[tuple[str, str]]) -> Iterator[str]:
+    """What the recipes of now do otherwise than those by which studies were made, by project."""
+    projects = Projects(settings.SITE)
+    for project, sha256 in made_by:
+        now = projects.of(project).recipe
+        changes = list(recipe_changes(sha256, now))
+        words = "the same recipe" if sha256 == now.sha256 else f"{counted(len(changes), 'line')} changed"
+        yield f"recipe {sha256[:12]} so far, {now.sha256[:12]} now: {words}."
+        yield from (f"  {line}" for line in changes[:LINES_SHOWN])
+        if len(changes) > LINES_SHOWN:
+            yield f"  and {counted(len(changes) - LINES_SHOWN, 'more line')}"
