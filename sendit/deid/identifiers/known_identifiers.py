@@ -11,13 +11,16 @@ from itertools import permutations, zip_longest
 from sendit.deid.identifiers.dates.birth_dates import day_of
 from sendit.deid.identifiers.dates.own_days import OwnDays
 from sendit.deid.identifiers.dates.written_dates import written_dates
+from sendit.deid.identifiers.east_asian import kana_of, latin_spellings
 from sendit.deid.identifiers.identifiers import Identifier
 from sendit.deid.identifiers.spellings import SHORTEST_CUT, SHORTEST_MISTYPED, is_mistyped, logins, romanized, spellings
-from sendit.deid.identifiers.vocabulary import LONGEST, fold, is_known, is_listed, listed
+from sendit.deid.identifiers.vocabulary import LONGEST, fold, is_known, is_listed, is_name, listed
 
 Span = tuple[int, int]
 
 SHORTEST_JOINED, SHORT_NUMBER, MOST_PARTS = 4, 6, 6
+SHORTEST_LATIN = 3
+"""Letters of a name in another spelling."""
 SHORTEST_HIDDEN = 6
 """Letters of a name that counts within a longer word, if that is no known one: CTKowalczyk."""
 SHORTEST_GLUED, LONGEST_INITIALS = 3, 3
@@ -81,12 +84,26 @@ class KnownIdentifiers:
 
     def _add_name(self, text: str) -> None:
         folded = _letters(fold(text))
+        self._parts |= kana_of(folded)
+        for other in latin_spellings(text):
+            self._add_spelling(other, is_joined=len(text) > 1 and not text.isascii())
         if _IDEOGRAPHS.search(text):
             self._parts.add(text)
             return
         self._names.update({folded, *map(_letters, spellings(text))})
         if not text.isascii():
             self._parts.update(unicodedata.normalize(form, text.casefold()) for form in ("NFC", "NFD"))
+
+    def _add_spelling(self, other: str, *, is_joined: bool) -> None:
+        """A name in another spelling, unless that is a word; syllables may have something between them."""
+        if is_known(other) and not is_name(other):
+            return
+        if len(other) < SHORTEST_LATIN:
+            self._initials.setdefault(other.upper(), True)
+            return
+        self._names.add(other)
+        if is_joined:
+            self._add_run(other)
 
     def _add_person(self, text: str) -> None:
         """The parts of a whole name joined in any order, one perhaps cut off: JaneDoe, jdoe; and its initials."""
