@@ -70,9 +70,9 @@ def test_an_outbox_that_its_batch_does_not_need_goes(site: Site, state: str) -> 
     site.process()
     Batch.objects.update(state=state)
     (line,) = things(run("clean_up"))
-    assert re.fullmatch(r"batch 1: outbox \(5 files, 0\.\d MB\): removed\.", line)
+    assert re.fullmatch(r"batch 1: outbox \(6 files, 0\.\d MB\): removed\.", line)
     assert not (site.outbox / "1").exists()
-    assert Event.objects.get(name="batch.outbox_cleaned").fields["files"] == 5
+    assert Event.objects.get(name="batch.outbox_cleaned").fields["files"] == 6
 
 
 @pytest.mark.parametrize("state", ["DONEPROCESSING", "UPLOADING", "PROCESSING", "QUEUE"])
