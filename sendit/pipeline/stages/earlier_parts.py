@@ -38,6 +38,8 @@ class EarlierParts:
         rows = Image.objects.filter(batch=batch.pk).order_by("number") if finished else Image.objects.none()
         kept = [row for row in rows if _stands(row, finished)]
         self._left = {row.pk: row for row in kept}
+        self.delivered_before = [row for row in kept if row.outcome == Outcome.DELIVERED]
+        """Images that were delivered, whether their files have been found again or not."""
         self._stages = {(error["code"], error["tag"]): error["stage"] for error in batch.errors}
         self.are_there = bool(finished)
         self.was_kept_unread = False

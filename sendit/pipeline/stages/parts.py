@@ -149,7 +149,7 @@ class _Comparison:
     def __init__(self, work: Work, row: StudyRow, ports: Ports) -> None:
         self._work, self._earlier = work, work.earlier
         self._others, archives = studies.delivered(row, work.batch.pk)
-        own = list(self._earlier.delivered())
+        own = self._earlier.delivered_before
         self._own = {bytes(image.instance_digest): image for image in own if image.instance_digest is not None}
         if any(image.instance_digest is None for image in own):
             archives += studies.archives_of(row, work.batch.pk)

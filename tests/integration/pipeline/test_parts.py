@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.parquet
 import pytest
+from pydicom import dcmread
 
 from sendit.errors import ServiceRefused
 from sendit.phi import Phi
@@ -89,6 +90,25 @@ def test_late_images_in_the_same_folder_are_the_next_part(site: Site) -> None:
 
 def outcomes(batch: Batch) -> list[tuple[str, str]]:
     return [(row.outcome, row.rule or row.code) for row in batch.images.order_by("number")]
+
+
+def test_a_copy_beside_an_image_that_was_delivered_is_not_delivered_again(site: Site) -> None:
+    folder = site.data / "ACC1"
+    first, _ = add(folder, 1, 2)
+    run(site)
+    shutil.copy2(first, folder / "copy.dcm")
+    changed = dcmread(first)
+    changed.PatientComments = "other bytes under the same UID"
+    changed.save_as(folder / "other.dcm")
+    (batch,) = run(site)
+    assert (batch.state, [one.images for one in batch.deliveries.all()]) == ("DONE", [2])
+    expected = [
+        ("delivered", ""),
+        ("delivered", ""),
+        ("filtered", "sendit: delivered before"),
+        ("error", "ChangedInstance"),
+    ]
+    assert outcomes(batch) == expected
 
 
 def test_a_second_folder_of_the_study_is_its_next_part(site: Site) -> None:
