@@ -61,6 +61,7 @@ def _now(request: HttpRequest) -> dict[str, Any]:
         "may_review": may(request, "review"),
         "in_review": _in_review(),
         "most_in_review": review.COUNTED,
+        "review_age": duration(found.in_review.seconds) if found.in_review.images and eyes.sees_times else "",
         "delivers": site().send_to_google,
         "is_paused": surroundings.delivery_is_paused(),
         "sees_times": eyes.sees_times,
