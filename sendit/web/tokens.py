@@ -23,12 +23,14 @@ class Scope(StrEnum):
     READ = "read"
     OPERATE = "operate"
     QUERY = "query"
+    REVIEW = "review"
 
 
 MEANINGS: dict[Scope, str] = {
     Scope.READ: "lists and single batches, images, metrics",
-    Scope.OPERATE: "queue, retry",
+    Scope.OPERATE: "queue, retry, withdraw, pulls, pause",
     Scope.QUERY: "questions to the warehouse",
+    Scope.REVIEW: "what waits for a person, and decisions about it",
 }
 
 

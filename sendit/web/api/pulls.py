@@ -19,7 +19,7 @@ from sendit.web.api.bounds import Key
 from sendit.web.api.schemas import PullIn, PullOut
 from sendit.web.eyes import Eyes
 from sendit.web.noting import note
-from sendit.web.pages.pulls import are_hours, retrievable
+from sendit.web.pages.pulls import are_hours, in_reach, retrievable
 from sendit.web.problems import NothingHere
 
 router = Router(tags=["pulls"])
@@ -29,13 +29,13 @@ router = Router(tags=["pulls"])
 def pulls(request: HttpRequest) -> list[PullOut]:
     """The newest pulls."""
     eyes = Eyes.of(request)
-    return [_shown(one, eyes) for one in keeping.reports()]
+    return [_shown(one, eyes) for one in keeping.reports() if in_reach(request, one.pk)]
 
 
 @router.post("/pulls", response=PullOut, url_name="pulls")
 def ask(request: HttpRequest, wish: PullIn) -> PullOut:
     """Ask for studies from a PACS; the listener retrieves them. What was retrieved before is not asked for again."""
-    if wish.peer not in retrievable():
+    if wish.peer not in retrievable(request):
         raise NothingHere
     if not are_hours(wish.hours):
         raise Misconfigured("BadCohort", subject="hours")
@@ -68,7 +68,7 @@ def pull(request: HttpRequest, key: Key) -> PullOut:
 @router.post("/pulls/{key}/stop", response=PullOut, url_name="pull-stop")
 def stop(request: HttpRequest, key: Key) -> PullOut:
     """Stop a pull after the study that is under way."""
-    if keeping.stop(key):
+    if in_reach(request, key) and keeping.stop(key):
         note(request, Act.PULL, reason=f"stopped pull {key}")
     return _found(request, key)
 
@@ -76,13 +76,13 @@ def stop(request: HttpRequest, key: Key) -> PullOut:
 @router.post("/pulls/{key}/go-on", response=PullOut, url_name="pull-go-on")
 def go_on(request: HttpRequest, key: Key) -> PullOut:
     """Try again what is missing or incomplete, and what was not tried yet."""
-    if keeping.go_on(key):
+    if in_reach(request, key) and keeping.go_on(key):
         note(request, Act.PULL, reason=f"went on with pull {key}")
     return _found(request, key)
 
 
 def _found(request: HttpRequest, key: int) -> PullOut:
-    found = keeping.report(key)
+    found = in_reach(request, key)
     if found is None:
         raise NothingHere
     return _shown(found, Eyes.of(request))

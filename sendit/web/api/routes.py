@@ -20,7 +20,7 @@ from sendit.pipeline.reports import images, overview, surroundings
 from sendit.pipeline.reports.batches import BatchFilter, BatchReport
 from sendit.web import problems, questions
 from sendit.web.access import BATCHES, RESEARCHER, person
-from sendit.web.api import pulls, shown, studies
+from sendit.web.api import pulls, reviewing, shown, studies
 from sendit.web.api.bounds import Key, Size
 from sendit.web.api.schemas import (
     BatchOut,
@@ -207,6 +207,7 @@ def retry(request: HttpRequest, key: Key) -> DoneOut:
 
 api.add_router("", studies.router)
 api.add_router("", pulls.router)
+api.add_router("", reviewing.router)
 
 
 @api.post("/queue", response=QueueOut, url_name="queue", tags=["operations"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -14,10 +15,12 @@ from sendit.receiving.peers import peers_of
 from sendit.receiving.retrieving import pulls as keeping
 from sendit.receiving.retrieving.cohort import parse_cohort
 from sendit.receiving.retrieving.hours import Hours
+from sendit.receiving.retrieving.pulls import PullReport
 from sendit.web import answers, notices
-from sendit.web.access import person
+from sendit.web.access import OPERATOR, person
 from sendit.web.noting import note
-from sendit.web.site import site
+from sendit.web.reach import reach
+from sendit.web.site import projects, site
 
 
 def pulls(request: HttpRequest) -> HttpResponse:
@@ -26,27 +29,42 @@ def pulls(request: HttpRequest) -> HttpResponse:
         with notices.of_errors(request):
             _ask(request)
         return redirect("pulls")
-    return render(request, "web/pulls.html", _shown() | {"notices": notices.take(request)})
+    return render(request, "web/pulls.html", _shown(request) | {"notices": notices.take(request)})
 
 
-def _shown() -> dict[str, object]:
+def _shown(request: HttpRequest) -> dict[str, object]:
     listener = surroundings.listener(site().var)
-    return {"pulls": keeping.reports(), "peers": retrievable(), "listener_runs": bool(listener and listener.runs)}
+    peers = retrievable(request)
+    found = [one for one in keeping.reports() if one.peer in peers or reach(request).projects(OPERATOR) is None]
+    return {"pulls": found, "peers": peers, "listener_runs": bool(listener and listener.runs)}
 
 
-def retrievable() -> list[str]:
-    """Return the names of the peers that are retrieved from; none where the peers file is missing or wrong."""
+def retrievable(request: HttpRequest) -> list[str]:
+    """Return the names of the peers that the person may retrieve from: those whose studies go to projects in reach.
+
+    There are none where the peers file is missing or wrong.
+    """
     try:
-        return [peer.name for peer in peers_of(site()).known if peer.retrieve_from]
+        known = peers_of(site()).known
+        names = reach(request).names(OPERATOR)
+        folders = {folder.path.resolve() for name, folder in projects().data_folders if name in names}
     except Misconfigured:
         return []
+    return [peer.name for peer in known if peer.retrieve_from and peer.data_folder.resolve() in folders]
+
+
+def in_reach(request: HttpRequest, key: int) -> PullReport | None:
+    """Return a pull from a peer that the person may retrieve from, or None."""
+    found = keeping.report(key)
+    is_everywhere = reach(request).projects(OPERATOR) is None
+    return found if found and (is_everywhere or found.peer in retrievable(request)) else None
 
 
 def _ask(request: HttpRequest) -> None:
     """Ask for the studies of the form. Raises Misconfigured."""
     peer, hours = request.POST.get("peer", ""), request.POST.get("hours", "").strip()
     per_hour = request.POST.get("per_hour", "").strip() or "0"
-    if peer not in retrievable():
+    if peer not in retrievable(request):
         notices.give(request, "Choose a PACS that the peers file names with retrieve_from.", is_problem=True)
     elif not (are_hours(hours) and per_hour.isascii() and per_hour.isdigit() and len(per_hour) < 7):
         notices.give(request, "Hours are given as 20-6, and the rate as a number of studies an hour.", is_problem=True)
@@ -78,17 +96,18 @@ def _list(request: HttpRequest) -> str:
 
 def stop(request: HttpRequest, key: int) -> HttpResponse:
     """Answer `POST /pulls/<key>/stop`."""
-    return _changed(request, key, keeping.stop(key), "stopped", "stops after the study that is under way")
+    return _changed(request, key, keeping.stop, "stopped", "stops after the study that is under way")
 
 
 def go_on(request: HttpRequest, key: int) -> HttpResponse:
     """Answer `POST /pulls/<key>/go-on`."""
-    return _changed(request, key, keeping.go_on(key), "went on with", "goes on")
+    return _changed(request, key, keeping.go_on, "went on with", "goes on")
 
 
-def _changed(request: HttpRequest, key: int, is_done: bool, did: str, words: str) -> HttpResponse:
-    if keeping.report(key) is None:
+def _changed(request: HttpRequest, key: int, change: Callable[[int], bool], did: str, words: str) -> HttpResponse:
+    if in_reach(request, key) is None:
         return answers.refused(request, 404)
+    is_done = change(key)
     if is_done:
         note(request, Act.PULL, reason=f"{did} pull {key}")
     notices.give(request, f"Pull {key} {words}." if is_done else f"Pull {key} was left as it is.")

@@ -286,3 +286,30 @@ def test_a_wish_that_makes_no_sense_is_refused(site: Site, change: dict[str, obj
     )
     wish: dict[str, object] = {"peer": "pacs", "studies": [{"AccessionNumber": "A1"}]}
     assert Program(a_user(Role.OPERATOR)).post("/api/pulls", wish | change).status_code == status
+
+
+def test_a_program_sees_what_waits_decides_and_is_told_of_an_earlier_decision(site: Site) -> None:
+    site.set(REVIEW="all")
+    site.study(1, images=3)
+    site.process()
+    program = Program(a_user(Role.REVIEWER, name="rae"))
+    waiting = program.get("/api/review").json()
+    assert [(one["batch"], one["number"]) for one in waiting] == [(1, 1), (1, 2), (1, 3)]
+    wish = {"do": "release", "images": [{"batch": 1, "number": 1}], "reason": "harmless", "masks": [[0, 0, 8, 8]]}
+    assert program.post("/api/review", wish).json()[0]["decided"] == [1]
+    wish |= {"do": "reject", "images": [{"batch": 1, "number": number} for number in (1, 2)], "masks": None}
+    (told,) = program.post("/api/review", wish).json()
+    assert (told["decided"], told["too_late"], told["forbidden"]) == ([2], [1], [])
+    assert [one["number"] for one in program.get("/api/review").json()] == [3]
+    assert program.post("/api/review", wish | {"masks": [[1, 2, 3]]}).status_code == 422
+    assert program.post("/api/review", wish | {"images": [{"batch": 99, "number": 1}]}).status_code == 404
+
+
+def test_a_program_pauses_delivery_and_lists_the_projects(site: Site) -> None:
+    program = Program(a_user(Role.OPERATOR))
+    assert [one["name"] for one in program.get("/api/projects").json()] == ["default"]
+    assert program.post("/api/delivery/pause", {}).json() == {"is_paused": True, "is_changed": True}
+    assert program.post("/api/delivery/pause", {}).json() == {"is_paused": True, "is_changed": False}
+    assert program.post("/api/delivery/resume", {}).json() == {"is_paused": False, "is_changed": True}
+    assert program.post("/api/delivery/pause", {"project": "default"}).json()["is_changed"]
+    assert program.post("/api/delivery/pause", {"project": "nothing"}).status_code == 404
