@@ -124,6 +124,20 @@ def test_masks_are_drawn_moved_and_deleted_by_mouse_and_keyboard(waiting: str, r
     assert apart(lambda: Image.objects.get(number=1).outcome) == "in review", "until it is made again"
 
 
+def test_both_pages_fit_a_small_dark_screen(waiting: str) -> None:
+    with chromium(viewport={"width": 390, "height": 800}, color_scheme="dark") as context:
+        page = context.new_page()
+        complaints = reviewing(page, waiting)
+        for path in ("/review", "/batches/1/images/1"):
+            page.goto(waiting + path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            assert inaccessible(page) == []
+        page.click("text=Make a rule of it")
+        expect(page.locator("textarea")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390 and inaccessible(page) == []
+        assert complaints.found == []
+
+
 def test_a_page_is_usable_without_its_script(waiting: str) -> None:
     with chromium(java_script_enabled=False) as context:
         page = context.new_page()

@@ -171,10 +171,14 @@ class StudyArchiver:
     def add(self, ready: ReadyImage) -> Added | None:
         """Put an image into the archive and close its file; None if it is not delivered."""
         with self._accounted(ready.number, ready.series, ready.seen):
-            must_wait = not ready.seen.is_decided and self._work.review.takes(instance_digest(ready.seen))
-            review_digest = self._work.review_digest(ready.number) if must_wait else None
+            review_digest = self._work.review_digest(ready.number) if self._must_wait(ready.seen) else None
             return Added(*self._add(ready.image, ready.instance, ready.file), review_digest)
         return None
+
+    def _must_wait(self, seen: Seen) -> bool:
+        """Whether a person must look at an image that would be delivered."""
+        review = self._work.review
+        return review.holds_back and not seen.is_decided and review.takes(instance_digest(seen))
 
     def row(self, ready: ReadyImage, added: Added) -> dict[str, Any]:
         """Count an image that is in the archive, and return its row."""
