@@ -81,8 +81,8 @@ bench: setup ## the bars of the design, measured; writes docs/benchmarks.md
 bench-pixels: setup ## how much text in pixels is found, by height and contrast; writes the table of docs/pixels.md
 	@$(BIN)/python -m bench.pixels
 
-fuzz: setup ## 100,000 mutated files, 20,000 of illegal values and 20,000 mutated recipes, seeded
-	@$(BIN)/python -m tests.fuzz
+fuzz: setup ## 100,000 mutated files, 20,000 of illegal values, 20,000 mutated recipes, 100,000 frames
+	@$(BIN)/python -m tests.fuzz && $(BIN)/python -m tests.fuzz.frames
 
 scale: setup ## a study of 100,000 images, 30,000 frames, and what is heavy: peak memory of each
 	@$(BIN)/python -m tests.long scale
