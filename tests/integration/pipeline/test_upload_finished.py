@@ -110,9 +110,9 @@ def test_check_asks_for_what_removes_true_times(site: Site, tmp_path: Path) -> N
     site.ports.warehouse.load("dicom", tmp_path / "old.parquet", "old")
     said = site.run("check").stderr
     assert "sendit.W002" in said and "sendit remove_times" in said and "the date shift: 1." in said
-    assert "1 row told a true time" in site.call("remove_times")
+    assert "1 row held a true time" in site.call("remove_times")
     assert "sendit.W002" not in site.run("check").stderr
-    assert "0 rows told a true time" in site.call("remove_times")
+    assert "0 rows held a true time" in site.call("remove_times")
 
 
 def test_check_says_when_the_warehouse_cannot_be_asked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
