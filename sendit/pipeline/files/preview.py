@@ -38,6 +38,7 @@ LONG_BYTES, SHORT_BYTES = 4096, 16
 LONG_TEXT = 200
 UNDEFINED = 0xFFFFFFFF
 BLANK = "(blank)"
+BLANKED = "sendit: pixels were blanked, and encoded again"
 NOT_OF_ITS_FORM = "sendit: the value is not what the attribute holds"
 REWRITTEN = "sendit: rewritten with the numbers and defined terms that converters read"
 NOTES = {
@@ -200,8 +201,7 @@ class Comparison:
         decision = None if old is None else self._decision(tag, old)
         rule = self._added.get(tag) if decision is None else decision.rule
         if decision is not None and not decision.steps and mark is not Change.SAME and _has_value(tag):
-            is_binary = old is not None and tag >> 16 & 1 and old.vr in ("OB", "UN")
-            return "; ".join(filter(None, (_rule_text(rule), REWRITTEN if is_binary else NOT_OF_ITS_FORM)))
+            return "; ".join(filter(None, (_rule_text(rule), _rewriting(tag, old))))
         return _rule_text(rule) or ("" if mark is Change.SAME else "sendit")
 
     def _decision(self, tag: int, old: Look) -> Decision:
@@ -218,6 +218,13 @@ class Comparison:
             inner = Comparison(self._recipe, *place, instead, self._sop_class_uid, self._notes)
             yield PreviewRow(len(self._path) + 1, Change.SAME, "", "", f"item {index + 1}", "", "", "")
             yield from inner.rows(_item(old, index), _item(new, index))
+
+
+def _rewriting(tag: int, old: Look | None) -> str:
+    """What sendit did to a value that no step of a rule has changed."""
+    if tag in PIXEL_DATA_TAGS:
+        return BLANKED
+    return REWRITTEN if old is not None and tag >> 16 & 1 and old.vr in ("OB", "UN") else NOT_OF_ITS_FORM
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -17,6 +17,8 @@ from tests.support.phantoms import WORD, bundled, make_study, patient_id
 from tests.support.shell import Ran, run
 from tests.support.site import Site
 
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+
 GIVEN = ("--var", "entity_id=P", "--var", "item_id=S", "--var", "jitter=1")
 
 
@@ -185,6 +187,9 @@ def test_what_is_repaired_and_what_is_emptied_is_said(site: Site, image: Path, t
 def test_pixel_data_that_lost_what_is_no_picture_is_shown_as_changed(site: Site, tmp_path: Path) -> None:
     ds = dataset("JPEG-lossy.dcm")
     ds.PatientID, ds.PatientName, ds.BurnedInAnnotation, ds.Modality = "P1", "Nobody^Else", "NO", "CT"
+    # Of a secondary capture, or one of a device with known regions, the pixels would be blanked and encoded again.
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = CT_IMAGE
+    ds.Manufacturer, ds.ManufacturerModelName = "Maker", "Model"
     (frame,) = frames_of(ds)
     path = tmp_path / "image.dcm"
     path.write_bytes(with_pixels(ds, encapsulated([[frame[:2] + segment(0xFE, b"scanned by night") + frame[2:]]])))
