@@ -17,6 +17,9 @@ from sendit.deid.standard.attribute_types import OPTIONAL, types
 from sendit.deid.standard.forms import Form, form_of
 from sendit.deid.stream.tags import CLASS_UID_TAGS, dictionary_entry
 
+DIGITS_OF_A_MOMENT = 10
+"""Of the seconds since 1970, from 2001 to 2286."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptValue:
@@ -129,7 +132,9 @@ def _no_moment(fits: Callable[[bytes], object], days: OwnDays) -> Callable[[byte
     def both(raw: bytes) -> bool:
         if not fits(raw):
             return False
-        return not raw[:10].isdigit() or not any(days.is_moment(part) for part in re.findall("[0-9]+", raw.decode()))
+        if len(raw) < DIGITS_OF_A_MOMENT or not raw[:DIGITS_OF_A_MOMENT].isdigit():
+            return True
+        return not any(days.is_moment(part) for part in re.findall("[0-9]+", raw.decode()))
 
     return both
 

@@ -85,7 +85,11 @@ def test_versions_two_and_four_stay_valid() -> None:
         assert without_texts(found) == found
 
 
-@pytest.mark.parametrize("broken", [b"", TEXT * 9, srgb()[:140], srgb()[:36] + b"none" + srgb()[40:], bytes(4096)])
+@pytest.mark.parametrize(
+    "broken",
+    [b"", TEXT * 9, srgb()[:140], srgb()[:36] + b"none" + srgb()[40:], bytes(4096)],
+    ids=["empty", "text", "cut", "no signature", "zeros"],
+)
 def test_what_is_no_profile_goes(broken: bytes) -> None:
     assert without_texts(broken) == b""
 
