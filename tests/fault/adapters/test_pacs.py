@@ -31,7 +31,7 @@ from sendit.errors import Misconfigured, SenditError, ServiceDown, ServiceRefuse
 from sendit.pipeline.record.models import Batch
 from tests.support.archives import Archive, make_archive
 from tests.support.pacs_destinations import ONE_WORKER, Pacs, by_dicom
-from tests.support.processes import killed_after
+from tests.support.processes import killed_after, seconds_of
 from tests.support.shell import run
 from tests.support.site import Site
 from topology.servers import free_ports
@@ -128,9 +128,11 @@ def test_kills_at_random_moments_lose_and_double_nothing(
     pacs: Pacs, tmp_path: Path, destination_kills: int, record_property: Any
 ) -> None:
     chance, killed = random.Random(destination_kills), 0
+    first = make_archive(tmp_path, images=12, number=next(NUMBERS))
+    seconds = seconds_of(partial(pacs.store.put, NAME, first.path, {}))
     for _ in range(destination_kills):
         archive = make_archive(tmp_path, images=12, number=next(NUMBERS))
-        killed += killed_after(chance.uniform(0.05, 0.6), partial(pacs.store.put, NAME, archive.path, {}))
+        killed += killed_after(chance.uniform(0.05, 0.9) * seconds, partial(pacs.store.put, NAME, archive.path, {}))
         pacs.store.put(NAME, archive.path, {})
         assert pacs.has(archive.study) == Counter(archive.instances)
     record_property("killed", killed)
