@@ -98,7 +98,7 @@ def withheld() -> None:
     """Show an image that was withheld, and by which rule."""
     _act(
         "One image that was withheld",
-        "It may show text that nobody can prove gone, so it does not leave.",
+        "A photograph may show a face, and nothing here can prove that it does not.",
     )
     sendit("batch_logs", "ACC1004")
 

@@ -87,6 +87,14 @@ def _burn(home: Path) -> None:
     ds.save_as(home / "image02.dcm")
 
 
+def _photograph(home: Path) -> None:
+    """Make it a VL Photographic Image."""
+    ds = pydicom.dcmread(home / "image01.dcm")
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.4"
+    ds.Modality = "XC"
+    ds.save_as(home / "image01.dcm")
+
+
 def _second_patient(home: Path) -> None:
     ds = pydicom.dcmread(home / "image02.dcm")
     ds.PatientID, ds.PatientName = "MRN-4012", "Okafor^Chidi"
@@ -113,7 +121,15 @@ FOLDERS = [
         "MR, one image in six transfer syntaxes",
     ),
     Folder("ACC1003", "MRN-1003", "Haddad^Layla", "19900911", ("examples_rgb_color.dcm",), "US, RGB"),
-    Folder("ACC1004", "MRN-1004", "Novak^Petr", "19720101", ("examples_ybr_color.dcm",), "US, 30 JPEG frames"),
+    Folder(
+        "ACC1004",
+        "MRN-1004",
+        "Novak^Petr",
+        "19720101",
+        ("SC_rgb_small_odd.dcm",),
+        "a photograph, which may show a face",
+        _photograph,
+    ),
     Folder("ACC1005", "MRN-1005", "Silva^João", "20010531", ("examples_jpeg2k.dcm",), "US, JPEG 2000"),
     Folder(
         "ACC1006",

@@ -24,7 +24,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_ten_studies_are_delivered_one_is_withheld_and_one_is_an_error(said: str) -> None:
     assert re.search(r"^DONE\s+10$", said, re.M)
-    assert re.search(r"^EMPTY\s+1$", said, re.M) and "sendit: text may be left in the pixels" in said
+    assert re.search(r"^EMPTY\s+1$", said, re.M) and "not an image class that this recipe knows" in said
     assert "MixedPatients" in said
 
 
