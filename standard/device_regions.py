@@ -91,12 +91,23 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
     return ast.literal_eval(node)
 
 
+KINDS = ("Modality", "SOPClassUID", "ImageType")
+SCREEN_CAPTURE = r"contains SOPClassUID ^1\.2\.840\.10008\.5\.1\.4\.1\.1\.7(\.|$)"
+"""Secondary Capture Image Storage, single and multi-frame."""
+
+
 def labels(entry: Mapping[str, Any]) -> Iterator[tuple[list[str], list[list[int]]]]:
     """Yield the criteria and the rectangles of each variant of a device that has some."""
     for variant in entry.get("variants") or [entry]:
         if variant.get("scrub"):
             said = {**entry, **variant}
-            yield [*_lines(said)], variant["scrub"]
+            yield _of_known_kind([*_lines(said)]), variant["scrub"]
+
+
+def _of_known_kind(lines: list[str]) -> list[str]:
+    """Of an entry that names neither model nor kind of image, say that it is of screen captures, not of any image."""
+    says_which = any(word in line for line in lines for word in (*KINDS, "ManufacturerModelName"))
+    return lines if says_which else [*lines, SCREEN_CAPTURE]
 
 
 def _lines(said: Mapping[str, Any]) -> Iterator[str]:

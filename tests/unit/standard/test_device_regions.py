@@ -64,3 +64,13 @@ def test_the_default_recipe_blanks_where_a_known_device_writes() -> None:
     task = screen(known, load_recipe("research")).pixels
     assert task is not None and task.rule == "X-ray projection"
     assert task.named == ("device KONICA 0402 CR (2)",) and [one.box for one in task.regions] == [(0, 0, 2446, 115)]
+
+
+@pytest.mark.parametrize(("kind", "is_known"), [("2", False), ("4", False), ("1.1", False), ("7", True), ("7.4", True)])
+def test_an_entry_that_names_no_kind_of_image_is_of_screen_captures_alone(kind: str, is_known: bool) -> None:
+    image = Values(
+        Manufacturer="GE MEDICAL SYSTEMS", Modality="OT", Rows="1024", Columns="1024", BurnedInAnnotation="NO",
+        SOPClassUID=f"1.2.840.10008.5.1.4.1.1.{kind}", ImageType=("ORIGINAL", "PRIMARY"),
+    )  # fmt: skip
+    task = screen(image, load_recipe("research")).pixels
+    assert ("device GE 1024 Screen Capture" in (task.named if task else ())) is is_known
