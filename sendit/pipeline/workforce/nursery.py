@@ -66,11 +66,11 @@ class Nursery:
         for number in range(1, self._orders.workers + 1):
             self._fork(number)
         while self._workers:
+            if self._supervisor.has_ended():  # also where that was before it was listened for
+                self._lifeline.let_go()
             ready, _, _ = select.select([self._heard, *self._ears()], [], [])
             if self._heard in ready:
                 os.read(self._heard, MANY_RINGS)
-            if self._supervisor.has_ended():
-                self._lifeline.let_go()
             self._reap()
             if self._deaths > self._orders.workers * (self._orders.projects.site.max_attempts + 1):
                 return WORKERS_DIE
