@@ -91,6 +91,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--pulled", type=int, default=9, help="studies that are retrieved while the PACS is killed three times"
     )
+    parser.addoption(
+        "--reviewed", type=int, default=60, help="images that a scripted browser reviews; the bar is for 300"
+    )
     about = "a folder for the pictures of docs/web.md, which the test in Chromium takes"
     parser.addoption("--screenshots", metavar="DIR", default="", help=about)
     parser.addoption("--database", choices=["sqlite", "postgres"], default="sqlite", help=help)
