@@ -78,5 +78,5 @@ def test_a_typing_error_stops_a_command_before_it_does_anything(tmp_path: Path) 
         [sys.executable, "-m", "sendit", "status"], env=environment, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert "BadSetting (SENDIT_WAREHOUSE: parquet or bigquery://project)" in done.stderr
+    assert "BadSetting (SENDIT_WAREHOUSE: parquet, bigquery://project or postgresql://" in done.stderr
     assert not (tmp_path / "var").exists()
