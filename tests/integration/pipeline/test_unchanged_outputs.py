@@ -27,7 +27,9 @@ PROFILE Basic + Retain Longitudinal Temporal Information with Modified Dates + R
 """.replace(" \\\n", " ")
 KEY = b"a pseudonym key that only this test has"
 COMPRESSION = {"size_bytes", "crc32c", "offset", "length"}
-SINCE = {column.name for column in HEADER_COLUMNS} | {"orientation", "part", "generation", "blank_patient_id", "pixels"}
+SINCE = {column.name for column in HEADER_COLUMNS} | {
+    "orientation", "part", "generation", "blank_patient_id", "pixels", "in_review",
+}  # fmt: skip
 ELSEWHERE = {"storage_download", "storage_metadataLink", "storage_uri"}
 VERSION = {"sendit_version", "software", "blank_patient_id"}
 CORE = {"recipe_sha256", "sha256", "profile", "actions", "attributes", "verification"}

@@ -286,6 +286,6 @@ def test_the_command_adds_lists_and_disables(site: Site) -> None:
     assert "/welcome/" in site.call("user", "add", "grace", "--role", "operator")
     assert "has not followed the link yet" in site.call("user", "list")
     assert "these roles now: reviewer" in site.call("user", "add", "grace", "--role", "reviewer")
-    assert "may not sign in" in site.call("user", "disable", "grace")
+    assert "may no longer sign in" in site.call("user", "disable", "grace")
     assert '"state": "disabled"' in site.call("user", "list", "--json")
     assert "may sign in again" in site.call("user", "enable", "grace")
