@@ -76,16 +76,17 @@ def reports() -> list[PullReport]:
     return _reports(Pull.objects.order_by("-pk")[:SHOWN])
 
 
-def _reports(found: Iterable[Pull]) -> list[PullReport]:
-    return [_report(pull) for pull in found]
+def _reports(pulls: Iterable[Pull]) -> list[PullReport]:
+    """Count the lines of all these pulls with one question."""
+    found = list(pulls)
+    counts: dict[int, Counter[str]] = {pull.pk: Counter() for pull in found}
+    lines = Retrieval.objects.filter(pulls__in=list(counts)).values_list("pulls", "state").order_by()
+    for key, state, number, matched in lines.annotate(all=Count("pk"), found=Count("pk", filter=Q(studies__gt=0))):
+        counts[key] += Counter({state: number, "found": matched})
+    return [_report(pull, counts[pull.pk]) for pull in found]
 
 
-def _report(pull: Pull) -> PullReport:
-    counts: Counter[str] = Counter()
-    by_state = pull.lines.values_list("state").annotate(all=Count("pk"), found=Count("pk", filter=Q(studies__gt=0)))
-    for state, number, found in by_state:
-        counts[state] += number
-        counts["found"] += found
+def _report(pull: Pull, counts: Counter[str]) -> PullReport:
     return PullReport(
         pull.pk, pull.peer, pull.asked_by, pull.asked_at, pull.state, pull.waits_for, counts.total() - counts["found"],
         counts["found"], *(counts[state] for state in RetrievalState),

@@ -19,7 +19,7 @@ from sendit.web.api.bounds import Key
 from sendit.web.api.schemas import PullIn, PullOut
 from sendit.web.eyes import Eyes
 from sendit.web.noting import note
-from sendit.web.pages.pulls import are_hours, in_reach, retrievable
+from sendit.web.pages.pulls import are_hours, in_reach, of_reach, retrievable
 from sendit.web.problems import NothingHere
 
 router = Router(tags=["pulls"])
@@ -29,7 +29,7 @@ router = Router(tags=["pulls"])
 def pulls(request: HttpRequest) -> list[PullOut]:
     """The newest pulls."""
     eyes = Eyes.of(request)
-    return [_shown(one, eyes) for one in keeping.reports() if in_reach(request, one.pk)]
+    return [_shown(one, eyes) for one in of_reach(request, keeping.reports())]
 
 
 @router.post("/pulls", response=PullOut, url_name="pulls")

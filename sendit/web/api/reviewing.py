@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le, Len
 from django.http import HttpRequest
 from ninja import Router, Schema
-from pydantic import StringConstraints
 
 from sendit.audit.acts import Act
 from sendit.pipeline import operations
@@ -17,9 +16,10 @@ from sendit.pipeline.reports import projects as project_reports
 from sendit.pipeline.reports import review as reports
 from sendit.pipeline.reports.projects import project_of
 from sendit.web.access import OPERATOR, REVIEWER, person
-from sendit.web.api.bounds import Key, Size
+from sendit.web.api.bounds import Key, Reason, Size
 from sendit.web.eyes import Eyes
 from sendit.web.noting import note
+from sendit.web.pages.review import ACTS
 from sendit.web.problems import NothingHere
 from sendit.web.reach import reach
 from sendit.web.site import projects
@@ -29,7 +29,6 @@ router = Router(tags=["review"])
 Number = Annotated[int, Ge(0), Le(1 << 31)]
 Pixel = Annotated[int, Ge(0), Le(1 << 20)]
 Box = Annotated[list[Pixel], Len(4, 4)]
-ACTS = {"release": Act.RELEASE, "reject": Act.REJECT}
 
 
 class WaitingOut(Schema):
@@ -54,7 +53,7 @@ class ReviewIn(Schema):
 
     do: Literal["release", "reject"]
     images: Annotated[list[ImageIn], Len(1, 500)]
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+    reason: Reason
     masks: Annotated[list[Box], Len(0, 64)] | None = None
 
 

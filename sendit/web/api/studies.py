@@ -8,7 +8,6 @@ from typing import Annotated
 from annotated_types import MaxLen, MinLen
 from django.http import HttpRequest
 from ninja import Router, Schema
-from pydantic import StringConstraints
 
 from sendit.audit.acts import Act
 from sendit.phi import Phi
@@ -16,7 +15,7 @@ from sendit.pipeline import operations
 from sendit.pipeline.operations import Remade, Withdrawal
 from sendit.pipeline.reports import batches
 from sendit.web.access import person
-from sendit.web.api.bounds import Key
+from sendit.web.api.bounds import Key, Reason
 from sendit.web.noting import note
 from sendit.web.problems import NothingHere
 from sendit.web.site import projects
@@ -24,7 +23,6 @@ from sendit.web.site import projects
 MOST_LINES = 200
 """So many studies are withdrawn by one request; each may take a second."""
 
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
 router = Router(tags=["studies"])
 

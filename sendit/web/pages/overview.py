@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -170,43 +171,40 @@ def resume(request: HttpRequest) -> HttpResponse:
 
 def start_watcher(request: HttpRequest) -> HttpResponse:
     """Answer `POST /watcher/start`."""
-    if site().runner != "embedded":
-        return answers.refused(request, 404)
-    note(request, Act.START_WATCHER)
-    with notices.of_errors(request):
-        operations.start_watcher(site().var)
-        notices.give(request, "The watcher runs.")
-    return redirect("overview")
+    return _start(request, "watcher", Act.START_WATCHER, operations.start_watcher)
 
 
 def stop_watcher(request: HttpRequest) -> HttpResponse:
     """Answer `POST /watcher/stop`."""
-    if site().runner != "embedded":
-        return answers.refused(request, 404)
-    note(request, Act.STOP_WATCHER)
-    with notices.of_errors(request):
-        stopped = operations.stop_watcher(site().var, STOP_SECONDS)
-        notices.give(request, "No watcher runs." if stopped is None else "The watcher has stopped.")
-    return redirect("overview")
+    return _stop(request, "watcher", Act.STOP_WATCHER, operations.stop_watcher)
 
 
 def start_listener(request: HttpRequest) -> HttpResponse:
     """Answer `POST /listener/start`."""
-    if site().runner != "embedded":
-        return answers.refused(request, 404)
-    note(request, Act.START_LISTENER)
-    with notices.of_errors(request):
-        operations.start_listener(site().var)
-        notices.give(request, "The listener runs.")
-    return redirect("overview")
+    return _start(request, "listener", Act.START_LISTENER, operations.start_listener)
 
 
 def stop_listener(request: HttpRequest) -> HttpResponse:
     """Answer `POST /listener/stop`."""
+    return _stop(request, "listener", Act.STOP_LISTENER, operations.stop_listener)
+
+
+def _start(request: HttpRequest, service: str, act: Act, start: Callable[[Path], int]) -> HttpResponse:
+    """Start a service of this VAR; with Celery it is a service manager's."""
     if site().runner != "embedded":
         return answers.refused(request, 404)
-    note(request, Act.STOP_LISTENER)
+    note(request, act)
     with notices.of_errors(request):
-        stopped = operations.stop_listener(site().var, STOP_SECONDS)
-        notices.give(request, "No listener runs." if stopped is None else "The listener has stopped.")
+        start(site().var)
+        notices.give(request, f"The {service} runs.")
+    return redirect("overview")
+
+
+def _stop(request: HttpRequest, service: str, act: Act, stop: Callable[[Path, float], int | None]) -> HttpResponse:
+    if site().runner != "embedded":
+        return answers.refused(request, 404)
+    note(request, act)
+    with notices.of_errors(request):
+        stopped = stop(site().var, STOP_SECONDS)
+        notices.give(request, f"No {service} runs." if stopped is None else f"The {service} has stopped.")
     return redirect("overview")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -34,9 +34,11 @@ def pulls(request: HttpRequest) -> HttpResponse:
 
 def _shown(request: HttpRequest) -> dict[str, object]:
     listener = surroundings.listener(site().var)
-    peers = retrievable(request)
-    found = [one for one in keeping.reports() if one.peer in peers or reach(request).projects(OPERATOR) is None]
-    return {"pulls": found, "peers": peers, "listener_runs": bool(listener and listener.runs)}
+    return {
+        "pulls": of_reach(request, keeping.reports()),
+        "peers": retrievable(request),
+        "listener_runs": bool(listener and listener.runs),
+    }
 
 
 def retrievable(request: HttpRequest) -> list[str]:
@@ -53,11 +55,18 @@ def retrievable(request: HttpRequest) -> list[str]:
     return [peer.name for peer in known if peer.retrieve_from and peer.data_folder.resolve() in folders]
 
 
+def of_reach(request: HttpRequest, found: Sequence[PullReport]) -> list[PullReport]:
+    """Return the pulls from peers that the person may retrieve from; an operator of the site sees all of them."""
+    if reach(request).projects(OPERATOR) is None:
+        return list(found)
+    peers = retrievable(request)
+    return [one for one in found if one.peer in peers]
+
+
 def in_reach(request: HttpRequest, key: int) -> PullReport | None:
-    """Return a pull from a peer that the person may retrieve from, or None."""
+    """Return one pull, if it is in the person's reach, or None."""
     found = keeping.report(key)
-    is_everywhere = reach(request).projects(OPERATOR) is None
-    return found if found and (is_everywhere or found.peer in retrievable(request)) else None
+    return next(iter(of_reach(request, [found] if found else [])), None)
 
 
 def _ask(request: HttpRequest) -> None:

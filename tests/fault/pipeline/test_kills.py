@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,11 +21,10 @@ from sendit.pipeline.stages import deidentifying, delivering, processing, rows
 from sendit.pipeline.stages.archive import ArchiveWriter
 from sendit.pipeline.stages.outbox import Outbox
 from tests.support.aftermath import everything_is_right, leftovers
+from tests.support.dying import AFTER, BEFORE, killing, name_of
 from tests.support.processes import FORK
 from tests.support.site import Site
 from topology.families import descendants_of, kill
-
-BEFORE, AFTER = "before", "after"
 
 PROCESSING = [
     (leases.history, "record", AFTER, 1),
@@ -54,26 +52,6 @@ DELIVERY = [
     (delivering, "_finish", AFTER, 1),
     (Outbox, "remove", AFTER, 1),
 ]
-
-
-def name_of(place: Any) -> str:
-    return f"{place[0].__name__.rpartition('.')[2]}.{place[1]}-{place[2]}-{place[3]}" if type(place) is tuple else ""
-
-
-def killing(owner: Any, name: str, when: str, nth: int) -> Callable[..., Any]:
-    """The function, but its nth call is this process's last."""
-    function, calls = getattr(owner, name), iter(range(1, 1000))
-
-    def call(*arguments: Any, **options: Any) -> Any:
-        is_last = next(calls) == nth
-        if is_last and when == BEFORE:
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = function(*arguments, **options)
-        if is_last:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-    return call
 
 
 def die_at(site: Site, place: tuple[Any, str, str, int], pk: int, job: Job) -> None:
