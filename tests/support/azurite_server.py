@@ -17,7 +17,8 @@ from azure.core.exceptions import AzureError, ResourceExistsError
 from azure.storage.blob import ContainerClient
 
 from sendit.adapters.azure.settings import AzureContainer
-from sendit.adapters.azure.store import AzureStore, Patience
+from sendit.adapters.azure.store import AzureStore
+from sendit.adapters.request_patience import Patience
 from tests.support.servers import Server
 
 ACCOUNT, CONTAINER = "senditaccount", "archives"

@@ -15,8 +15,9 @@ import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sendit.adapters.request_patience import Patience
 from sendit.adapters.s3.settings import S3Bucket
-from sendit.adapters.s3.store import Patience, S3Store
+from sendit.adapters.s3.store import S3Store
 from tests.support.servers import Server
 from topology.servers import free_ports
 

@@ -12,7 +12,6 @@ import http.client
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from sendit.adapters.azure.settings import AzureContainer
 from sendit.adapters.checksums import crc32c_of, crc32c_of_file
 from sendit.adapters.object_names import plain
 from sendit.adapters.per_process import PerProcess
+from sendit.adapters.request_patience import Patience
 from sendit.durable import disk
 from sendit.errors import Misconfigured, SenditError, ServiceDown, ServiceRefused
 from sendit.ports import StoredObject, go_on
@@ -36,16 +36,6 @@ _LOST_BLOCKS = frozenset({"InvalidBlockList", "InvalidBlobOrBlock"})
 _RETAINED = frozenset({"BlobImmutableDueToPolicy", "SnapshotsPresent", "LeaseIdMissing"})
 _NO_CONTAINER = frozenset({"ContainerNotFound", "ContainerBeingDeleted", "ContainerDisabled"})
 _BAD_CREDENTIALS = frozenset({"AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation"})
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a worker waits for Azure before it puts the batch back."""
-
-    connect_seconds: float = 10
-    answer_seconds: float = 60
-    attempts: int = 6
-    """How often one request is made, with backoff in between."""
 
 
 class AzureStore:

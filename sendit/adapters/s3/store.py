@@ -10,7 +10,6 @@ import http.client
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from sendit.adapters.checksums import READ_BYTES, crc32c_of, crc32c_of_file
 from sendit.adapters.object_names import plain
 from sendit.adapters.per_process import PerProcess
+from sendit.adapters.request_patience import Patience
 from sendit.adapters.s3.settings import S3Bucket
 from sendit.durable import disk
 from sendit.errors import Misconfigured, SenditError, ServiceDown, ServiceRefused
@@ -34,16 +34,6 @@ _RETAINED = frozenset({"ObjectLocked", "ObjectUnderRetention", "InvalidRequestBy
 _BAD_CREDENTIALS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a worker waits for S3 before it puts the batch back."""
-
-    connect_seconds: float = 10
-    answer_seconds: float = 60
-    attempts: int = 6
-    """How often one request is made, with backoff in between."""
 
 
 class S3Store:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from sendit.adapters.azure.settings import AzureContainer, parse
-from sendit.adapters.azure.store import AzureStore, Patience
+from sendit.adapters.azure.store import AzureStore
+from sendit.adapters.request_patience import Patience
 from sendit.errors import Misconfigured, SenditError, ServiceDown, ServiceRefused
 from sendit.ports import StoredObject
 from tests.support.azurite_server import ACCOUNT, CONTAINER, ONE_WORKER, QUICK, Azurite

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sendit.adapters.request_patience import Patience
 from sendit.adapters.s3.settings import S3Bucket, parse
-from sendit.adapters.s3.store import Patience, S3Store
+from sendit.adapters.s3.store import S3Store
 from sendit.errors import Misconfigured, SenditError, ServiceDown, ServiceRefused
 from sendit.ports import StoredObject
 from tests.support.processes import killed_after
